@@ -1,0 +1,25 @@
+"""Errors that people can act on; each keeps its data in fields and says what was expected."""
+
+from __future__ import annotations
+
+
+class SunwardError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class InvalidInput(SunwardError):
+    """A file, resource or option is wrong: *where* names the field, *why* says what to do."""
+
+    def __init__(self, where: str, why: str) -> None:
+        self.where = where
+        self.why = why
+        super().__init__(f"{where}: {why}")
+
+
+class SourceUnavailable(SunwardError):
+    """A source of measurements did not answer; the caller degrades by policy."""
+
+    def __init__(self, source: str, why: str) -> None:
+        self.source = source
+        self.why = why
+        super().__init__(f"{source} is unavailable: {why}")

@@ -1,0 +1,119 @@
+"""Federated training jobs: what people asked for and how far they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sunward.domain.reasons import Reason
+
+
+class DataMobility(StrEnum):
+    """Where a shard's data may travel."""
+
+    NEVER = "Never"
+    SAME_SITE = "SameSite"
+    ANYWHERE = "Anywhere"
+
+
+class Disruption(StrEnum):
+    """When a running worker may be moved."""
+
+    AT_ROUND_BOUNDARY = "AtRoundBoundary"
+    NEVER = "Never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Part of a job's data and the EnergyNode where it lives."""
+
+    name: str
+    node: str
+    samples: int
+    gigabytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCost:
+    """Energy above idle and time of one batch, where people state it."""
+
+    watt_hours_per_batch: float | None = None
+    seconds_per_batch: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """`TrainingJob.spec` in base units."""
+
+    namespace: str
+    name: str
+    uid: str
+    rounds: int
+    steps_per_round: int
+    batch_size: int
+    target_accuracy_percent: float | None
+    shards: tuple[Shard, ...]
+    data_mobility: DataMobility
+    maximum_offload_ratio: float
+    minimum_workers: int
+    deadline: datetime | None
+    emissions_budget_grams: float | None
+    suspend: bool
+    disruption: Disruption
+    cost: JobCost
+    image: str | None = None
+    app: str | None = None
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """namespace/name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def batches_per_shard(self) -> int:
+        """Batches that each shard gives over the whole job."""
+        return self.rounds * self.steps_per_round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """What the coordinator says of itself (`/progress`)."""
+
+    round: int
+    phase: str
+    accuracy_percent: float | None
+    batches_by_node: tuple[tuple[str, float], ...]
+    offloaded_batches_by_shard: tuple[tuple[str, float], ...]
+    seconds_per_batch: tuple[tuple[str, float], ...]
+    cached_shards: tuple[tuple[str, tuple[str, ...]], ...]  # node -> shards held there
+    plan: str | None
+    observed_at: datetime
+    workers: tuple[str, ...] = ()
+    round_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """One job when a snapshot was taken; progress is None when the coordinator did not answer."""
+
+    spec: JobSpec
+    progress: JobProgress | None
+    last_round: int = 0
+    finished: Reason | None = None
+    emissions_grams: float = 0.0
+    coordinator_node: str | None = None
+    assignments: tuple[Assignment, ...] = ()
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Batches of one shard that one node works on in every round."""
+
+    job: str
+    shard: str
+    from_node: str
+    node: str
+    batches: int

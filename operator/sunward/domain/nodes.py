@@ -1,0 +1,213 @@
+"""Nodes: what people declared (EnergyNode), what Kubernetes says (Node) and what was measured, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sunward.domain.measurement import Reading
+from sunward.domain.reasons import Reason
+
+
+class Role(StrEnum):
+    """Whether a node may ever sleep."""
+
+    WORKER = "Worker"
+    ALWAYS_ON = "AlwaysOn"
+
+
+class ExportRule(StrEnum):
+    """When a node may send harvest away."""
+
+    ANY_HARVEST = "AnyHarvest"
+    SURPLUS_ONLY = "SurplusOnly"
+
+
+class PowerState(StrEnum):
+    """States of the sleep state machine as written to `EnergyNode.status.powerState`."""
+
+    AWAKE = "Awake"
+    CORDONED = "Cordoned"
+    DRAINING = "Draining"
+    POWER_OFF_REQUESTED = "PowerOffRequested"
+    ASLEEP = "Asleep"
+    WAKE_REQUESTED = "WakeRequested"
+    BOOTING = "Booting"
+    DEGRADED = "Degraded"
+
+    @property
+    def in_transition(self) -> bool:
+        """Between awake and asleep: counted against the transition budget."""
+        return self not in (PowerState.AWAKE, PowerState.ASLEEP, PowerState.DEGRADED)
+
+    @property
+    def falling_asleep(self) -> bool:
+        """On the way down, so that a roll back is still possible or the power is being cut."""
+        return self in (PowerState.CORDONED, PowerState.DRAINING, PowerState.POWER_OFF_REQUESTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerProfile:
+    """Draw of a node in watts, and what a wake costs."""
+
+    name: str = ""
+    idle_watts: float
+    busy_watts: float
+    asleep_watts: float = 0.0
+    wake_seconds: float = 45.0
+    wake_watt_hours: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatterySpec:
+    """A battery's size and limits; efficiencies as ratios in (0, 1]."""
+
+    capacity_watt_hours: float
+    reserve_ratio: float = 0.2
+    charge_efficiency: float = 0.95
+    discharge_efficiency: float = 0.95
+    maximum_charge_watts: float
+    maximum_discharge_watts: float
+    charge_from_grid: bool = False
+    exportable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepSpec:
+    """How a node is put to sleep and how often that may happen."""
+
+    driver: str = "None"
+    driver_ref: str | None = None
+    minimum_awake_seconds: float = 1800.0
+    minimum_asleep_seconds: float = 900.0
+    maximum_cycles_per_day: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerOverride:
+    """What a person demands of a node's power for a while."""
+
+    power: str  # Awake | Asleep
+    until: datetime | None
+    reason: str
+
+    def holds(self, now: datetime) -> bool:
+        """Whether the override is in force at *now*."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """`EnergyNode.spec` in base units (watts, watt-hours, ratios)."""
+
+    name: str
+    node_name: str
+    grid_zone: str
+    site: str | None = None
+    role: Role = Role.WORKER
+    power: PowerProfile
+    harvest_nameplate_watts: float | None = None
+    battery: BatterySpec | None = None
+    maximum_export_ratio: float = 0.5
+    export_rule: ExportRule = ExportRule.ANY_HARVEST
+    storage_gigabytes: float = 8.0
+    embodied_grams: float = 0.0
+    embodied_lifetime_days: float = 1460.0
+    sleep: SleepSpec = field(default_factory=SleepSpec)
+    override: PowerOverride | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """Write-ahead intent: what the operator set out to do with a node, written before the act."""
+
+    id: str
+    intent: str  # Sleep | Wake
+    reason: Reason
+    started_at: datetime
+    deadline: datetime
+    attempt: int = 1
+    fencing_token: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRecord:
+    """`EnergyNode.status` as the operator last wrote it: its memory across restarts."""
+
+    power_state: PowerState = PowerState.AWAKE
+    operation: Operation | None = None
+    cordoned_by_us: bool = False
+    last_transition_at: datetime | None = None
+    last_transition_reason: Reason | None = None
+    awake_since: datetime | None = None
+    asleep_since: datetime | None = None
+    next_attempt_at: datetime | None = None
+    sleep_times: tuple[datetime, ...] = ()
+    observed_generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """What the drain needs to know of one pod on a node."""
+
+    namespace: str
+    name: str
+    uid: str
+    node_name: str | None
+    phase: str
+    owner_kind: str | None
+    is_daemon: bool
+    is_mirror: bool
+    is_terminating: bool
+    do_not_disrupt: bool
+    uses_local_storage: bool
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def label(self, key: str) -> str | None:
+        """Value of a label, or None."""
+        return dict(self.labels).get(key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """What the Kubernetes Node object says."""
+
+    name: str
+    uid: str
+    exists: bool = True
+    ready: bool
+    ready_since: datetime | None = None
+    unschedulable: bool
+    is_control_plane: bool
+    is_managed: bool
+    do_not_sleep: bool
+    has_our_taint: bool
+    has_our_cordon_mark: bool
+    internal_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterFacts:
+    """What the node's meters say now."""
+
+    power_watts: Reading
+    harvest_watts: Reading
+    battery_ratio: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """Everything known of one node when a snapshot was taken."""
+
+    spec: NodeSpec
+    record: NodeRecord
+    facts: NodeFacts | None
+    meters: MeterFacts
+    pods: tuple[PodFacts, ...] = ()
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the EnergyNode."""
+        return self.spec.name

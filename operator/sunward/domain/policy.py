@@ -1,0 +1,79 @@
+"""`EnergyPolicy.spec`: how the cluster's owner wants energy handled. Defaults are the safe ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Whether decisions are carried out."""
+
+    DRY_RUN = "DryRun"
+    ACTIVE = "Active"
+
+
+class PoolKind(StrEnum):
+    """Whether a wire carries the energy, or only paper."""
+
+    PHYSICAL = "Physical"
+    CONTRACTUAL = "Contractual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSpec:
+    """Nodes that may share harvest: the named `members`, or all nodes of `site`, or with both empty every node."""
+
+    name: str
+    kind: PoolKind
+    efficiency: float
+    site: str | None = None
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """Limits that keep sleeping harmless (reliability rules; defaults of the state machine)."""
+
+    nodes_in_transition: int = 1
+    minimum_awake_nodes: int = 1
+    maximum_asleep_nodes: int | None = None
+    dwell_seconds: float = 600.0
+    warm_up_seconds: float = 60.0
+    drain_timeout_seconds: float = 300.0
+    power_off_timeout_seconds: float = 120.0
+    boot_timeout_seconds: float = 300.0
+    wake_interval_seconds: float = 30.0
+    wake_retry_seconds: tuple[float, ...] = (60.0, 300.0, 900.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staleness:
+    """How old a datum may be before it no longer supports a decision."""
+
+    sensors_seconds: float = 120.0
+    intensity_seconds: float = 7200.0
+    clock_skew_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySpec:
+    """The whole policy in base units."""
+
+    mode: Mode = Mode.DRY_RUN
+    planning_period_seconds: float = 300.0
+    horizon_periods: int = 12
+    share_energy: bool = True
+    offload_tasks: bool = True
+    sleep: bool = True
+    shift_in_time: bool = False
+    minimum_gain_ratio: float = 0.05
+    pools: tuple[PoolSpec, ...] = ()
+    intensity_source: str = ""
+    staleness: Staleness = field(default_factory=Staleness)
+    budgets: Budgets = field(default_factory=Budgets)
+    namespaces: tuple[str, ...] = ()
+    solver_time_limit_seconds: float = 10.0
+    keep_plans: int = 100
+    include_embodied: bool = False
+    observed_generation: int = 0

@@ -1,0 +1,57 @@
+"""One frozen picture of the cluster and its energy: the only input of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sunward.domain.jobs import JobView
+from sunward.domain.measurement import Reading, Series
+from sunward.domain.nodes import NodeView
+from sunward.domain.policy import PolicySpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneIntensity:
+    """Grid intensity of one zone, g CO2e per kWh: now, and the provider's forecast if it gives one."""
+
+    zone: str
+    now_grams_per_kilowatt_hour: Reading
+    forecast_grams_per_kilowatt_hour: Series | None
+    basis: str  # e.g. average-lifecycle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease."""
+
+    taken_at: datetime
+    policy: PolicySpec
+    nodes: tuple[NodeView, ...]
+    jobs: tuple[JobView, ...]
+    intensities: Mapping[str, ZoneIntensity]
+    operator_started_at: datetime
+    operator_node: str | None
+    is_leader: bool = True
+    unmanaged_not_ready_nodes: int = 0
+    total_nodes: int = 0
+    sensors_available: bool = True
+
+    def node(self, name: str) -> NodeView | None:
+        """The node of that name, or None."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecasts:
+    """Per-period expectations on the planning grid, one value per period for each name.
+
+    `harvest_watt_hours` by node, `intensity_grams_per_kilowatt_hour` by zone.
+    """
+
+    start: datetime
+    period: timedelta
+    harvest_watt_hours: Mapping[str, tuple[float, ...]]
+    intensity_grams_per_kilowatt_hour: Mapping[str, tuple[float, ...]]
+    spreads: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
