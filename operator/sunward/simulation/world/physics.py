@@ -177,9 +177,7 @@ def _advance(model: NodeModel, state: NodeState, inputs: Inputs, seconds: float)
     deficit_watts = draw_watts + inputs.sent_watts - inputs.harvest_watts - inputs.received_watts
     wanted_watts = -deficit_watts
     if inputs.battery_watts is not None:  # a discharge that nothing here could take is not made
-        wanted_watts = max(
-            inputs.battery_watts, -max(0.0, draw_watts + inputs.sent_watts - inputs.received_watts)
-        )
+        wanted_watts = max(inputs.battery_watts, -max(0.0, draw_watts + inputs.sent_watts - inputs.received_watts))
     charged, discharged, stored = _exchange(model.battery, state.stored_watt_hours, wanted_watts, seconds)
     hours = seconds / _SECONDS_PER_HOUR
     flows = _close(draw_watts * hours, inputs, hours, charged, discharged)
