@@ -37,7 +37,7 @@ def node_record(body: Mapping[str, Any]) -> NodeRecord:
 
 
 def _reason(text: str | None) -> Reason | None:
-    return Reason(text) if text in Reason._value2member_map_ else None
+    return Reason(text) if text and text in Reason._value2member_map_ else None
 
 
 def _operation(body: Mapping[str, Any]) -> Operation | None:

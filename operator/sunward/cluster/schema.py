@@ -1,7 +1,7 @@
 """Custom resources as people write them -> the domain's values.
 
 The API server has already checked and defaulted what passes here (crds/); the defaults below repeat the schema's only
-for objects that were read from a file by a command. Milli-units of the resources become base units here and nowhere else.
+for objects that were read from a file by a command. Milli-units become base units here and nowhere else.
 """
 
 from __future__ import annotations
