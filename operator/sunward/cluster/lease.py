@@ -1,0 +1,116 @@
+"""Leadership by a coordination.k8s.io Lease, judged by local time.
+
+A holder counts as alive as long as its renewTime keeps *changing* within the lease duration of our own monotonic
+clock; wall clocks of different hosts are never compared. The transition count is the fencing token of power actions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sunward.cluster.api import Api, ApiError, apis
+from sunward.cluster.schema import format_time
+
+GROUP = "coordination.k8s.io/v1"
+DURATION_SECONDS = 15.0
+RENEW_SECONDS = 5.0
+SAFETY_SECONDS = 5.0
+
+
+class Lease:
+    """One operator's view of the Lease. `holds()` is the only question the rest of the program asks."""
+
+    def __init__(
+        self, api: Api, namespace: str, identity: str, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._identity = identity
+        self._monotonic = monotonic
+        self._renewed_at: float | None = None
+        self._seen: tuple[str, str] | None = None
+        self._seen_at = 0.0
+        self.token = 0
+
+    def holds(self) -> bool:
+        """Whether the Lease is ours with time to spare: renewed less than duration - safety ago by our own clock."""
+        renewed = self._renewed_at
+        return renewed is not None and self._monotonic() - renewed < DURATION_SECONDS - SAFETY_SECONDS
+
+    async def renew(self, now: datetime) -> bool:
+        """Take or renew the Lease if that is allowed; returns `holds()`. An unreachable server only lets it lapse."""
+        begun = self._monotonic()
+        try:
+            if await self._try(now):
+                self._renewed_at = begun
+        except ApiError as error:
+            if error.status not in (0, 409, 422, 429, 500, 503, 504):
+                raise
+        return self.holds()
+
+    async def release(self, now: datetime) -> None:
+        """Give the Lease up at once, so that a successor need not wait."""
+        if not self.holds():
+            return
+        self._renewed_at = None
+        body = await self._api.get(self._path("sunward-operator"))
+        if (body.get("spec") or {}).get("holderIdentity") == self._identity:
+            body["spec"] |= {"holderIdentity": "", "renewTime": format_time(now)}
+            await self._api.replace(self._path("sunward-operator"), body)
+
+    async def _try(self, now: datetime) -> bool:
+        try:
+            body = await self._api.get(self._path("sunward-operator"))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            await self._api.create(self._path(""), self._body(now))
+            self.token = 1
+            return True
+        spec = body.get("spec") or {}
+        if spec.get("holderIdentity") != self._identity and not self._expired(spec):
+            return False
+        return await self._take(body, now)
+
+    def _expired(self, spec: dict[str, Any]) -> bool:
+        holder = spec.get("holderIdentity") or ""
+        if not holder:
+            return True
+        seen = (holder, str(spec.get("renewTime")))
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, self._monotonic()
+        return self._monotonic() - self._seen_at >= DURATION_SECONDS
+
+    async def _take(self, body: dict[str, Any], now: datetime) -> bool:
+        spec = body["spec"]
+        transitions = int(spec.get("leaseTransitions") or 0)
+        mine = spec.get("holderIdentity") == self._identity
+        body["spec"] = self._spec(now, transitions if mine else transitions + 1)
+        if mine:
+            body["spec"]["acquireTime"] = spec.get("acquireTime")
+        await self._api.replace(self._path("sunward-operator"), body)
+        self.token = int(body["spec"]["leaseTransitions"])
+        return True
+
+    def _spec(self, now: datetime, transitions: int) -> dict[str, Any]:
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(DURATION_SECONDS),
+            "acquireTime": format_time(now),
+            "renewTime": format_time(now),
+            "leaseTransitions": transitions,
+        }
+
+    def _body(self, now: datetime) -> dict[str, Any]:
+        return {
+            "apiVersion": GROUP,
+            "kind": "Lease",
+            "metadata": {"name": "sunward-operator", "namespace": self._namespace},
+            "spec": self._spec(now, 1),
+        }
+
+    def _path(self, name: str) -> str:
+        return apis(GROUP, "leases", name, namespace=self._namespace)

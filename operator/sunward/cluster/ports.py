@@ -1,0 +1,74 @@
+"""What the global loop needs from other rooms, declared where it is consumed.
+
+`sources` measures, `telemetry` publishes; neither is imported here. The composition root (cli/run.py) wires them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.nodes import MeterFacts, NodeSpec
+from sunward.domain.plans import Plan
+from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
+from sunward.domain.steps import PowerReading, Step
+
+
+class Sensors(Protocol):
+    """Meters of nodes, read through Prometheus."""
+
+    async def read(self, nodes: Sequence[NodeSpec], now: datetime) -> Mapping[str, MeterFacts]:
+        """Readings by EnergyNode name; a node without a series gets Absent. Raises SourceUnavailable."""
+
+    async def energy(
+        self, nodes: Sequence[NodeSpec], start: datetime, end: datetime
+    ) -> Mapping[str, MeteredEnergy | None]:
+        """Watt-hours in [start, end) by EnergyNode name; None where it was not metered. Raises SourceUnavailable."""
+
+
+class MeteredEnergy(Protocol):
+    """What the meters of one node counted in a period. Harvest is None on a node without a source."""
+
+    @property
+    def load_watt_hours(self) -> float: ...
+    @property
+    def harvest_watt_hours(self) -> float | None: ...
+    @property
+    def battery_ratio_start(self) -> float | None: ...
+    @property
+    def battery_ratio_end(self) -> float | None: ...
+
+
+class Intensities(Protocol):
+    """Grid intensity by zone."""
+
+    async def read(self, source: str, zones: Sequence[str], now: datetime) -> Mapping[str, ZoneIntensity]:
+        """Now and forecast for every zone asked; a zone nobody knows is Absent inside its value. Never raises."""
+
+
+class Forecaster(Protocol):
+    """Snapshot -> expectations on the planning grid."""
+
+    def __call__(self, snapshot: Snapshot, start: datetime) -> Forecasts: ...
+
+
+class PowerDriver(Protocol):
+    """Switches one machine and proves its state. No driver has an open port towards the cluster."""
+
+    async def read(self) -> PowerReading | None:
+        """Proof of the state now; None when the driver does not answer."""
+
+    async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
+        """Ask for the state; the proof comes from `read`. Raises SourceUnavailable when it was not accepted."""
+
+
+class Reporter(Protocol):
+    """Where numbers about the operator's own doing go (metrics and the canonical log line)."""
+
+    def planned(self, plan: Plan, snapshot: Snapshot, seconds: float) -> None: ...
+    def stepped(self, step: Step) -> None: ...
+    def settled(self, ledger: PeriodLedger) -> None: ...
+    def observed(self, snapshot: Snapshot) -> None: ...
+    def failed(self, where: str, error: Exception) -> None: ...

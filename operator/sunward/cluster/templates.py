@@ -1,0 +1,222 @@
+"""The objects a training job consists of: coordinator pod and Service, worker pods, assignment ConfigMap.
+
+Pure: domain values in, manifests out. Names are derived from the job, so that creating twice is refused by the API
+server instead of doubling the work. Every pod meets the restricted profile and mounts no token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sunward.domain.jobs import Assignment, JobSpec
+
+Body = dict[str, Any]
+JOB_LABEL = "sunward.dev/job"
+COMPONENT_LABEL = "sunward.dev/component"
+NODE_LABEL = "sunward.dev/node"
+SPEC_HASH = "sunward.dev/spec-hash"
+PROGRESS_PORT = 9812
+SUPERLINK_PORT = 9813
+SHARD_PORT = 9814
+ASSIGNMENT_SCHEMA = "sunward.dev/assignment/v1alpha1"
+DEFAULT_MODEL = "mnist-mlp"
+UNPRIVILEGED = 65532
+
+
+def coordinator_name(job: JobSpec) -> str:
+    """Name of the coordinator pod and its Service."""
+    return f"{job.name}-coordinator"
+
+
+def worker_name(job: JobSpec, node: str) -> str:
+    """Name of the job's worker on a node."""
+    return f"{job.name}-worker-{node}"
+
+
+def assignment_name(job: JobSpec) -> str:
+    """Name of the ConfigMap with the assignment file."""
+    return f"{job.name}-assignment"
+
+
+def assignment_file(job: JobSpec, assignments: Sequence[Assignment], plan: str) -> str:
+    """JSON text of the assignment file: who works on which batches in every round until the next plan.
+
+    No workers means that the job waits.
+    """
+    by_node: dict[str, list[Body]] = defaultdict(list)
+    for row in sorted(assignments, key=lambda a: (a.node, a.shard)):
+        by_node[row.node].append({"shard": row.shard, "from_node": row.from_node, "batches": row.batches})
+    content = {
+        "schema": ASSIGNMENT_SCHEMA,
+        "job": job.key,
+        "plan": plan,
+        "workers": [{"node": node, "shards": rows} for node, rows in sorted(by_node.items())],
+    }
+    return json.dumps(content, sort_keys=True, indent=1)
+
+
+def assignment_map(job: JobSpec, text: str) -> Body:
+    """ConfigMap with the assignment file."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(job, assignment_name(job), "assignment"),
+        "data": {"assignment.json": text},
+    }
+
+
+def coordinator_service(job: JobSpec) -> Body:
+    """Service in front of the coordinator: workers and the operator reach it by the cluster IP."""
+    ports = (("progress", PROGRESS_PORT), ("superlink", SUPERLINK_PORT))
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(job, coordinator_name(job), "coordinator"),
+        "spec": {
+            "selector": _labels(job, "coordinator"),
+            "publishNotReadyAddresses": True,
+            "ports": [{"name": name, "port": port, "targetPort": port} for name, port in ports],
+        },
+    }
+
+
+def job_labels(job: JobSpec, component: str) -> dict[str, str]:
+    """Labels of one component of a job."""
+    return _labels(job, component)
+
+
+def _labels(job: JobSpec, component: str) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/managed-by": "sunward",
+        JOB_LABEL: job.name,
+        COMPONENT_LABEL: component,
+    }
+
+
+def _metadata(job: JobSpec, name: str, component: str) -> Body:
+    return {
+        "name": name,
+        "namespace": job.namespace,
+        "labels": _labels(job, component),
+        "ownerReferences": [
+            {
+                "apiVersion": "sunward.dev/v1alpha1",
+                "kind": "TrainingJob",
+                "name": job.name,
+                "uid": job.uid,
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ],
+    }
+
+
+def coordinator_pod(job: JobSpec, node_name: str, service_account: str) -> Body:
+    """The coordinator, on a node that never sleeps.
+
+    Its checkpoints live as long as the pod; a new pod takes the last weights and round back from the workers.
+    """
+    arguments = [
+        "coordinator",
+        "--job", job.key,
+        "--assignment", "/etc/sunward/assignment.json",
+        "--state-dir", "/var/lib/sunward",
+        "--shards", json.dumps([{"name": s.name, "node": s.node, "samples": s.samples} for s in job.shards]),
+        "--rounds", str(job.rounds),
+        "--steps-per-round", str(job.steps_per_round),
+        "--batch-size", str(job.batch_size),
+        "--minimum-workers", str(job.minimum_workers),
+        "--listen", f"0.0.0.0:{PROGRESS_PORT}",
+        "--superlink", f"0.0.0.0:{SUPERLINK_PORT}",
+        *(["--target-accuracy", str(job.target_accuracy_percent)] if job.target_accuracy_percent else []),
+        *_model_arguments(job),
+    ]  # fmt: skip
+    pod = _pod(job, coordinator_name(job), "coordinator", node_name, service_account, arguments)
+    mount = {"name": "assignment", "mountPath": "/etc/sunward", "readOnly": True}
+    pod["spec"]["volumes"].append({"name": "assignment", "configMap": {"name": assignment_name(job)}})
+    container = pod["spec"]["containers"][0]
+    container["volumeMounts"].append(mount)
+    container["ports"] = [{"containerPort": PROGRESS_PORT}, {"containerPort": SUPERLINK_PORT}]
+    return pod
+
+
+def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, service_account: str) -> Body:
+    """The worker of a job on one node; it holds the shards whose home the node is and caches those it works on."""
+    own = [{"name": s.name, "samples": s.samples} for s in job.shards if s.node == node]
+    arguments = [
+        "worker",
+        "--job", job.key,
+        "--node", node,
+        "--coordinator", f"{coordinator_ip}:{PROGRESS_PORT}",
+        "--superlink", f"{coordinator_ip}:{SUPERLINK_PORT}",
+        "--shard-server-port", str(SHARD_PORT),
+        "--cache-dir", "/var/lib/sunward/cache",
+        "--shards", json.dumps(own),
+        *_model_arguments(job),
+    ]  # fmt: skip
+    pod = _pod(job, worker_name(job, node), "worker", node_name, service_account, arguments)
+    pod["metadata"]["labels"][NODE_LABEL] = node
+    pod["spec"]["containers"][0]["ports"] = [{"containerPort": SHARD_PORT}]
+    return pod
+
+
+def _model_arguments(job: JobSpec) -> list[str]:
+    extra = [part for key, value in job.arguments for part in (f"--{key}", value)]
+    return ["--model", job.app or DEFAULT_MODEL, *extra]
+
+
+def _pod(job: JobSpec, name: str, component: str, node_name: str, account: str, arguments: list[str]) -> Body:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": _metadata(job, name, component),
+        "spec": {
+            "serviceAccountName": account,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "restartPolicy": "OnFailure",
+            "terminationGracePeriodSeconds": 10,
+            "affinity": _pinned(node_name),
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": UNPRIVILEGED,
+                "runAsGroup": UNPRIVILEGED,
+                "fsGroup": UNPRIVILEGED,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [_container(job, component, arguments)],
+            "volumes": [{"name": "state", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def _container(job: JobSpec, component: str, arguments: list[str]) -> Body:
+    return {
+        "name": component,
+        "image": job.image or "sunward-trainer:0.1.0",
+        "imagePullPolicy": "IfNotPresent",
+        "args": arguments,
+        "env": [
+            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108  # an emptyDir of the pod
+        ],
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "state", "mountPath": "/var/lib/sunward"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # an emptyDir of the pod
+        ],
+    }
+
+
+def _pinned(node_name: str) -> Body:
+    """Affinity and not nodeName: the scheduler must still respect cordons and taints."""
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node_name]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
