@@ -1,0 +1,137 @@
+"""One careful way to read JSON over HTTP: short, bounded, without redirects, retried a few times.
+
+Every answer of another program is treated as hostile: the body has a limit, the type must be JSON, numbers keep
+their text until they are checked. It must not know what the JSON means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from sunward.domain.errors import SourceUnavailable
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long and how much one question may take. Times in seconds, sizes in bytes."""
+
+    timeout_seconds: float = 10.0
+    attempts: int = 3
+    first_pause_seconds: float = 0.25
+    maximum_bytes: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A parsed body, and the server's own clock where it told it."""
+
+    body: Any
+    server_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Transient(Exception):
+    """A failure that may be gone at the next attempt."""
+
+    why: str
+
+
+@dataclass(slots=True, kw_only=True)
+class JsonReader:
+    """Reads JSON from one server. `name` is how errors call it; `headers` may hold a secret and are never shown."""
+
+    name: str
+    session: aiohttp.ClientSession
+    limits: Limits = field(default_factory=Limits)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sleep: Sleep = asyncio.sleep
+
+    async def get(self, url: str, parameters: Mapping[str, str]) -> Answer:
+        """Ask with GET; raises SourceUnavailable after the last attempt, or at once where a retry cannot help."""
+        return await self._ask("GET", url, params=dict(parameters))
+
+    async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
+        """Ask with a form, for questions too long for a URL; otherwise as `get`."""
+        return await self._ask("POST", url, data=dict(form))
+
+    async def _ask(self, method: str, url: str, **arguments: Any) -> Answer:
+        pause = self.limits.first_pause_seconds
+        for attempt in range(1, self.limits.attempts + 1):
+            try:
+                return await self._once(method, url, **arguments)
+            except _Transient as failure:
+                if attempt == self.limits.attempts:
+                    raise SourceUnavailable(self.name, f"{failure.why} ({attempt} attempts)") from None
+            await self.sleep(pause)
+            pause *= 2.0
+        raise SourceUnavailable(self.name, "no attempts are allowed by its limits")
+
+    async def _once(self, method: str, url: str, **arguments: Any) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
+        try:
+            async with self.session.request(
+                method, url, headers=self.headers, timeout=timeout, allow_redirects=False, **arguments
+            ) as response:
+                self._refuse_bad_status(response)
+                body = await self._bounded_body(response)
+        except TimeoutError:
+            raise _Transient(f"no answer within {self.limits.timeout_seconds:g} s") from None
+        except aiohttp.ClientError as error:
+            raise _Transient(type(error).__name__) from error
+        return Answer(body=_parse(self.name, body), server_time=_server_time(response.headers.get("Date")))
+
+    def _refuse_bad_status(self, response: aiohttp.ClientResponse) -> None:
+        status = response.status
+        if status >= 500 or status == 429:
+            raise _Transient(f"HTTP {status}")
+        if 300 <= status < 400:
+            raise SourceUnavailable(self.name, f"HTTP {status}: redirects are not followed; set the final URL")
+        if status != 200:
+            raise SourceUnavailable(self.name, _explain_status(status))
+        if response.content_type != "application/json":
+            raise SourceUnavailable(self.name, f"answered {response.content_type}, not application/json")
+
+    async def _bounded_body(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(1 << 16):
+            body += chunk
+            if len(body) > self.limits.maximum_bytes:
+                raise SourceUnavailable(self.name, f"answered more than {self.limits.maximum_bytes} bytes")
+        return bytes(body)
+
+
+def _explain_status(status: int) -> str:
+    hints = {401: "the token is missing or wrong", 403: "the token may not read this", 404: "no such path or zone"}
+    return f"HTTP {status}" + (f": {hints[status]}" if status in hints else "")
+
+
+def _parse(name: str, body: bytes) -> Any:
+    """Parse strictly: NaN and Infinity, which JSON does not have, are errors and not numbers."""
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(body, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise SourceUnavailable(name, f"answered no valid JSON: {error}") from None
+
+
+def _server_time(header: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(header) if header else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,212 @@
+"""Meters of the nodes, read from Prometheus: what they show now, and what flowed in a window.
+
+Every value carries the exporter's own sample time, because a scrape may go on delivering a value long after the
+sensor stopped. A node with no series, two series or an impossible number is absent with a reason; nothing is guessed.
+It must not know what is done with a reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import ceil
+
+from sunward.domain.errors import InvalidInput
+from sunward.domain.measurement import Absent, Measurement, Quality, Reading
+from sunward.domain.nodes import MeterFacts
+from sunward.domain.reasons import Reason
+from sunward.sources.http import JsonReader
+from sunward.sources.integrals import Gap, increase, merge
+from sunward.sources.plausible import NodeLimits, check_amount, check_ratio
+from sunward.sources.promql import Metric, own_time, samples_of_last, selector
+from sunward.sources.samples import SPOOFED, Refusal, Sample, SampleSeries, by_node, only_one, parse_series
+from sunward.sources.settings import PrometheusSettings
+
+JOULES_PER_WATT_HOUR = 3600.0
+LONGEST_STEP_SCRAPES = 3.0
+"""A counter that began again after more scrape intervals than this was off in between."""
+
+LARGEST_SKEW_SECONDS = 60.0
+"""A node whose clock runs further ahead than this tells no usable times."""
+
+_GAUGES = (Metric.POWER, Metric.HARVEST_POWER, Metric.BATTERY_RATIO)
+_CHANNELS = {Metric.HARVEST_POWER: "harvest", Metric.BATTERY_RATIO: "battery"}
+_CHANNEL_LABEL = "source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowEnergy:
+    """Energy that one meter counted in [start, end), in watt-hours.
+
+    `gaps` are the parts of the window of which nothing is known (the machine was off, the exporter was gone); their
+    energy is not in `watt_hours`. Quality is `Measured` only without gaps and resets, else `Estimated`.
+    """
+
+    watt_hours: float
+    start: datetime
+    end: datetime
+    gaps: tuple[Gap, ...]
+    resets: int
+    source: str
+
+    @property
+    def quality(self) -> Quality:
+        """How much the energy may be trusted."""
+        return Quality.ESTIMATED if self.gaps or self.resets else Quality.MEASURED
+
+    @property
+    def gap_seconds(self) -> float:
+        """How much of the window nothing is known of."""
+        return sum(gap.seconds for gap in self.gaps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Instant:
+    """What one metric showed at one time, per node: values, and the times of the scrapes that brought them."""
+
+    metric: Metric
+    values: Mapping[str, list[SampleSeries]]
+    scraped: Mapping[str, list[SampleSeries]]
+
+
+@dataclass(slots=True, kw_only=True)
+class PrometheusSource:
+    """Asks one Prometheus. Its methods raise SourceUnavailable when it does not answer as it should.
+
+    Nodes are named as Kubernetes names them (the target label `node`). `refusals` counts values that were not believed.
+    """
+
+    reader: JsonReader
+    settings: PrometheusSettings
+    refusals: Counter[tuple[Metric, Reason]] = field(default_factory=Counter)
+
+    @property
+    def settle_delay_seconds(self) -> float:
+        """How long after a window's end its energy can be read whole: the scrape after the end must have come."""
+        return 2.0 * self.settings.scrape_interval_seconds
+
+    async def meters(self, nodes: Mapping[str, NodeLimits], at: datetime) -> dict[str, MeterFacts]:
+        """What the meters show at `at`; one entry for each of `nodes`, with absent values and their reasons."""
+        instants = await asyncio.gather(*(self._instant(metric, at) for metric in _GAUGES))
+        clocks = by_node(await self._query(selector(Metric.LAST_SAMPLE, self.settings.job), at))
+        power, harvest, battery = instants
+        return {
+            node: MeterFacts(
+                power_watts=self._reading(power, node, limits.power_watts, clocks.get(node, [])),
+                harvest_watts=self._reading(harvest, node, limits.harvest_watts, clocks.get(node, [])),
+                battery_ratio=self._reading(battery, node, None, clocks.get(node, [])),
+            )
+            for node, limits in nodes.items()
+        }
+
+    async def energy(self, nodes: Collection[str], start: datetime, end: datetime) -> dict[str, WindowEnergy | Absent]:
+        """Energy each node consumed in [start, end); ask `settle_delay_seconds` after the end or later."""
+        return await self._windows(Metric.ENERGY, nodes, start, end)
+
+    async def harvest(self, nodes: Collection[str], start: datetime, end: datetime) -> dict[str, WindowEnergy | Absent]:
+        """Energy each node's harvest offered in [start, end); otherwise as `energy`."""
+        return await self._windows(Metric.HARVEST_ENERGY, nodes, start, end)
+
+    async def _query(self, query: str, at: datetime) -> list[SampleSeries]:
+        form = {"query": query, "time": f"{at.timestamp():.3f}"}
+        form["timeout"] = f"{self.settings.timeout_seconds:g}s"
+        answer = await self.reader.post_form(f"{self.settings.url}/api/v1/query", form)
+        return parse_series(self.reader.name, answer.body)
+
+    async def _instant(self, metric: Metric, at: datetime) -> _Instant:
+        values, scraped = await asyncio.gather(
+            self._query(selector(metric, self.settings.job), at),
+            self._query(own_time(metric, self.settings.job), at),
+        )
+        return _Instant(metric=metric, values=by_node(values), scraped=by_node(scraped))
+
+    def _reading(self, instant: _Instant, node: str, limit: float | None, clocks: Sequence[SampleSeries]) -> Reading:
+        found = _read(instant, node, limit, clocks)
+        if isinstance(found, Measurement):
+            return found
+        if found.reason is not Reason.DATA_MISSING:
+            self.refusals[instant.metric, found.reason] += 1
+        return Absent(reason=found.reason, source=f"prometheus/{instant.metric}", detail=found.detail)
+
+    async def _windows(
+        self, metric: Metric, nodes: Collection[str], start: datetime, end: datetime
+    ) -> dict[str, WindowEnergy | Absent]:
+        if end <= start:
+            raise InvalidInput("end", f"{end} is not after start {start}")
+        margin = LONGEST_STEP_SCRAPES * self.settings.scrape_interval_seconds
+        at = datetime.fromtimestamp(end.timestamp() + margin, tz=UTC)
+        length = ceil((end - start).total_seconds() + 2.0 * margin)
+        series = by_node(await self._query(samples_of_last(metric, self.settings.job, length), at))
+        return {node: self._window(metric, series.get(node, []), start, end) for node in nodes}
+
+    def _window(
+        self, metric: Metric, series: Sequence[SampleSeries], start: datetime, end: datetime
+    ) -> WindowEnergy | Absent:
+        source = f"prometheus/{metric}"
+        samples = _one_counter(series)
+        if isinstance(samples, Refusal):
+            self.refusals[metric, samples.reason] += 1
+            return Absent(reason=samples.reason, source=source, detail=samples.detail)
+        margin = LONGEST_STEP_SCRAPES * self.settings.scrape_interval_seconds
+        grown = increase(samples, start.timestamp(), end.timestamp(), longest_step_seconds=margin)
+        if grown.gap_seconds >= (end - start).total_seconds():
+            return Absent(reason=Reason.DATA_MISSING, source=source, detail="no sample covers the window")
+        return WindowEnergy(
+            watt_hours=grown.amount / JOULES_PER_WATT_HOUR,
+            start=start,
+            end=end,
+            gaps=grown.gaps,
+            resets=grown.resets,
+            source=source,
+        )
+
+
+def _one_counter(series: Sequence[SampleSeries]) -> tuple[Sample, ...] | Refusal:
+    """The samples of a node's counter, joined across restarts of its exporter, or why they cannot be told apart."""
+    honest = only_one(series) if len(series) < 2 else None
+    if isinstance(honest, Refusal):
+        return honest
+    if any(one.spoofed for one in series):
+        return Refusal(reason=Reason.AMBIGUOUS_METRIC, detail=SPOOFED)
+    merged = merge([one.samples for one in series])
+    if merged is None:
+        return Refusal(reason=Reason.AMBIGUOUS_METRIC, detail=f"{len(series)} counters live at the same time")
+    return tuple(sample for sample in merged if sample.value >= 0.0)
+
+
+def _read(instant: _Instant, node: str, limit: float | None, clocks: Sequence[SampleSeries]) -> Measurement | Refusal:
+    """One node's value with its own time, or the first thing that is wrong with it."""
+    series = only_one(instant.values.get(node, []))
+    if isinstance(series, Refusal):
+        return series
+    scraped = only_one(instant.scraped.get(node, []))
+    if isinstance(scraped, Refusal):
+        return scraped
+    channel = _CHANNELS.get(instant.metric) or series.labels.get(_CHANNEL_LABEL, "")
+    clock = only_one([one for one in clocks if one.labels.get(_CHANNEL_LABEL) == channel])
+    if isinstance(clock, Refusal):
+        return Refusal(reason=clock.reason, detail=f"time of the sample: {clock.detail}")
+    time = _sample_time(clock.samples[-1].value, scraped.samples[-1].value)
+    if isinstance(time, Refusal):
+        return time
+    value = series.samples[-1].value
+    checked = check_ratio(value) if instant.metric is Metric.BATTERY_RATIO else check_amount(value, limit)
+    if isinstance(checked, Refusal):
+        return checked
+    source = f"prometheus/{instant.metric}/{channel}"
+    return Measurement(value=checked, time=time, quality=Quality.MEASURED, source=source)
+
+
+def _sample_time(sampled_seconds: float, scraped_seconds: float) -> datetime | Refusal:
+    """When the sensor was read, by the exporter's word; never later than the scrape that brought the value."""
+    ahead = sampled_seconds - scraped_seconds
+    if ahead > LARGEST_SKEW_SECONDS:
+        return Refusal(reason=Reason.CLOCK_SKEW, detail=f"the node's clock is {ahead:.0f} s ahead of Prometheus'")
+    seconds = min(sampled_seconds, scraped_seconds)
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, OSError, ValueError):
+        return Refusal(reason=Reason.NOT_A_NUMBER, detail=f"{seconds:g} is no time")

@@ -1,0 +1,49 @@
+"""The fixed questions asked of Prometheus.
+
+Every query is made here, from a template, an allow-list of names and quoted values, so that nothing that a tenant can
+name ever becomes a query. Pure text; it must not know how the text travels.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from sunward.domain.errors import InvalidInput
+
+_VALUE = re.compile(r"[^\x00-\x1f]{1,253}")
+
+
+class Metric(StrEnum):
+    """The metrics of the exporter's contract that may be asked for."""
+
+    POWER = "sunward_node_power_watts"
+    ENERGY = "sunward_node_energy_joules_total"
+    HARVEST_POWER = "sunward_node_harvest_power_watts"
+    HARVEST_ENERGY = "sunward_node_harvest_energy_joules_total"
+    BATTERY_RATIO = "sunward_node_battery_state_of_charge_ratio"
+    LAST_SAMPLE = "sunward_node_last_sample_timestamp_seconds"
+
+
+def quote(value: str) -> str:
+    """A label value as a PromQL string; raises InvalidInput for control characters and absurd lengths."""
+    if not _VALUE.fullmatch(value):
+        raise InvalidInput("label value", f"{value!r} is empty, longer than 253 characters or has control characters")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def selector(metric: Metric, job: str) -> str:
+    """All series of one metric that the exporters' scrape job brought in."""
+    return f"{metric.value}{{job={quote(job)}}}"
+
+
+def own_time(metric: Metric, job: str) -> str:
+    """The time of each sample, because an instant query answers with the time of asking."""
+    return f"timestamp({selector(metric, job)})"
+
+
+def samples_of_last(metric: Metric, job: str, seconds: int) -> str:
+    """Raw samples of the last `seconds`, each with its own time; raises InvalidInput unless 1 s to 31 days."""
+    if not 1 <= seconds <= 31 * 86_400:
+        raise InvalidInput("window", f"{seconds} s is not between 1 s and 31 days")
+    return f"{selector(metric, job)}[{seconds}s]"
