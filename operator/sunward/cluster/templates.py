@@ -58,6 +58,14 @@ def assignment_file(job: JobSpec, assignments: Sequence[Assignment], plan: str) 
     return json.dumps(content, sort_keys=True, indent=1)
 
 
+def workers_of(text: str) -> Any:
+    """The work an assignment file asks for, without the name of its plan; None when it cannot be read."""
+    try:
+        return json.loads(text).get("workers")
+    except (ValueError, AttributeError):
+        return None
+
+
 def assignment_map(job: JobSpec, text: str) -> Body:
     """ConfigMap with the assignment file."""
     return {

@@ -206,6 +206,7 @@ class NodeView:
     meters: MeterFacts
     pods: tuple[PodFacts, ...] = ()
     generation: int = 0
+    volume_attached: bool = False
 
     @property
     def name(self) -> str:
