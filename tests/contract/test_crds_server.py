@@ -1,0 +1,174 @@
+"""A real API server accepts the definitions and the valid samples, and refuses each invalid one for one reason."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support import crds
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("control-plane")]
+HIDDEN = "some validation rules were not checked"
+
+
+@pytest.fixture(scope="module")
+def api(control_plane: Any) -> Iterator[crds.Api]:
+    """An administrator at a server with the definitions installed."""
+    admin = crds.Api(url=control_plane.url, token=control_plane.token)
+    crds.install(admin)
+    yield admin
+    for path in sorted(crds.VALID.glob("*.yaml")):
+        admin.delete(crds.path_of(sample(path)))
+
+
+def sample(path: Path) -> crds.Manifest:
+    """The object in a sample file."""
+    manifest: crds.Manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def named(name: str) -> crds.Manifest:
+    """A valid sample by its file name."""
+    return copy.deepcopy(sample(crds.VALID / f"{name}.yaml"))
+
+
+def test_the_definitions_are_established_without_complaint(api: crds.Api) -> None:
+    for definition in crds.definitions():
+        conditions = api.get(crds.path_of(definition)).body["status"]["conditions"]
+        assert {c["type"]: c["status"] for c in conditions} == {"NamesAccepted": "True", "Established": "True"}
+
+
+@pytest.mark.parametrize("path", sorted(crds.VALID.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_valid_sample_is_accepted_and_keeps_what_it_says(api: crds.Api, path: Path) -> None:
+    manifest = sample(path)
+    answer = api.apply(manifest)
+    assert answer.code in (200, 201), answer.message
+    assert_contains(answer.body["spec"], manifest["spec"])
+
+
+@pytest.mark.parametrize("path", sorted(crds.INVALID.glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_invalid_sample_is_refused_for_one_reason_that_helps(api: crds.Api, path: Path) -> None:
+    manifest = sample(path)
+    if manifest["kind"] == "EnergyPolicy":
+        api.delete(crds.path_of(manifest))
+    answer = api.create(manifest, dry_run=True)
+    assert 400 <= answer.code < 500
+    assert crds.expected_message(path) in answer.message
+    causes = [c for c in (answer.body.get("details") or {}).get("causes", ()) if HIDDEN not in c["message"]]
+    assert len(causes) <= 1, answer.message
+
+
+def test_a_node_with_the_least_said_gets_the_defaults_of_the_schema(api: crds.Api) -> None:
+    spec = api.apply(named("energynode-minimal"), dry_run=True).body["spec"]
+    assert spec["role"] == "Worker"
+    assert spec["power"] | {"idleMilliwatts": 0, "busyMilliwatts": 0} == {
+        "profile": "custom", "idleMilliwatts": 0, "busyMilliwatts": 0,
+        "asleepMilliwatts": 100, "wakeSeconds": 60, "wakeMilliwattHours": 100,
+    }  # fmt: skip
+    assert spec["export"] == {"maximumPercentOfHarvest": 50, "rule": "AnyHarvest"}
+    assert spec["sleep"] == {
+        "driver": "None", "minimumAwakeSeconds": 1800, "minimumAsleepSeconds": 900, "maximumCyclesPerDay": 6,
+    }  # fmt: skip
+    assert "battery" not in spec
+    assert "harvest" not in spec
+
+
+def test_a_policy_that_says_nothing_touches_nothing(api: crds.Api) -> None:
+    spec = api.apply(named("energypolicy-dry-run") | {"spec": {}}, dry_run=True).body["spec"]
+    assert spec["mode"] == "DryRun"
+    assert spec["namespaces"] == []
+    assert spec["budgets"]["nodesInTransition"] == 1
+    assert spec["stalenessLimits"] == {"sensorsSeconds": 120, "intensitySeconds": 7200, "clockSkewSeconds": 60}
+
+
+def test_a_plan_cannot_be_rewritten(api: crds.Api) -> None:
+    plan = named("energyplan")
+    api.apply(plan)
+    answer = api.merge(crds.path_of(plan), {"spec": {"mode": "Active"}})
+    assert "an EnergyPlan is a record and cannot change" in answer.message
+
+
+def test_a_job_keeps_its_runtime(api: crds.Api) -> None:
+    job = named("trainingjob-flower")
+    api.apply(job)
+    answer = api.merge(crds.path_of(job), {"spec": {"runtime": {"flower": {"image": "other:1"}}}})
+    assert "create a new TrainingJob" in answer.message
+
+
+def test_an_energy_node_keeps_its_node(api: crds.Api) -> None:
+    node = named("energynode-minimal")
+    api.apply(node)
+    answer = api.merge(crds.path_of(node), {"spec": {"nodeName": "another"}})
+    assert "spec.nodeName cannot change" in answer.message
+
+
+def test_a_worker_template_keeps_every_field_of_the_pod(api: crds.Api) -> None:
+    job = named("trainingjob-generic")
+    kept = api.apply(job, dry_run=True).body["spec"]["runtime"]["generic"]["template"]
+    assert kept == job["spec"]["runtime"]["generic"]["template"]
+
+
+def test_scaling_a_job_moves_its_quorum_and_reports_its_workers(api: crds.Api) -> None:
+    job = named("trainingjob-flower")
+    path = crds.path_of(job)
+    api.apply(job)
+    api.merge(f"{path}/status", {"status": {"workers": 5, "selector": "sunward.dev/job=mnist"}})
+    scale = api.get(f"{path}/scale").body
+    assert scale["spec"]["replicas"] == 3
+    assert scale["status"] == {"replicas": 5, "selector": "sunward.dev/job=mnist"}
+    api.merge(f"{path}/scale", {"spec": {"replicas": 2}})
+    assert api.get(path).body["spec"]["minimumWorkers"] == 2
+
+
+@pytest.mark.parametrize("name", ["energynode-worker", "trainingjob-flower", "energypolicy-full", "energyplan"])
+def test_a_status_with_every_declared_field_is_stored_whole(api: crds.Api, name: str) -> None:
+    manifest = named(name)
+    api.apply(manifest)
+    definition = next(d for d in crds.definitions() if d["spec"]["names"]["kind"] == manifest["kind"])
+    status = example(crds.schema_of(definition)["properties"]["status"])
+    answer = api.merge(f"{crds.path_of(manifest)}/status?fieldValidation=Strict", {"status": status})
+    assert answer.code == 200, answer.message
+    assert answer.body["status"] == status
+
+
+def test_the_table_of_the_server_has_our_columns(api: crds.Api) -> None:
+    api.apply(named("energynode-worker"))
+    path = "/apis/sunward.dev/v1alpha1/energynodes"
+    table = api.request("GET", path, headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}).body
+    columns = [column["name"] for column in table["columnDefinitions"]]
+    assert columns[:4] == ["Name", "State", "Why", "Power(mW)"]
+
+
+def example(schema: crds.Manifest) -> Any:
+    """A value that uses every field of a schema."""
+    if schema.get("enum"):
+        return schema["enum"][0]
+    match schema["type"]:
+        case "object":
+            return {name: example(child) for name, child in schema.get("properties", {}).items()}
+        case "array":
+            return [example(schema["items"])]
+        case "boolean":
+            return True
+        case "integer":
+            return max(schema.get("minimum", 1), 1)
+    return "2026-11-22T12:00:00Z" if schema.get("format") == "date-time" else "Example"
+
+
+def assert_contains(whole: Any, part: Any) -> None:
+    """Everything in part stands in whole; whole may hold defaults besides."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            assert key in whole
+            assert_contains(whole[key], value)
+    elif isinstance(part, list):
+        assert len(whole) == len(part)
+        for one, other in zip(whole, part, strict=True):
+            assert_contains(one, other)
+    else:
+        assert whole == part

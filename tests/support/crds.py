@@ -1,0 +1,183 @@
+"""The custom resource definitions and their samples, and a client of thirty lines for any API server.
+
+The client speaks plain HTTP with the standard library, so that what a test sends is what the server is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CRDS = ROOT / "crds"
+VALID = CRDS / "samples" / "valid"
+INVALID = CRDS / "samples" / "invalid"
+
+Manifest = dict[str, Any]
+
+
+def definitions() -> list[Manifest]:
+    """All custom resource definitions, in the order of their file names."""
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(CRDS.glob("*.yaml"))]
+
+
+def schema_of(definition: Manifest) -> Manifest:
+    """The schema of the only version of a definition."""
+    (version,) = definition["spec"]["versions"]
+    schema: Manifest = version["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def nodes_of_schema(schema: Manifest, path: str = "") -> Iterator[tuple[str, Manifest]]:
+    """Every schema within a schema with its path, depth first."""
+    yield path, schema
+    for name, child in schema.get("properties", {}).items():
+        yield from nodes_of_schema(child, f"{path}.{name}")
+    if "items" in schema:
+        yield from nodes_of_schema(schema["items"], f"{path}[]")
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from nodes_of_schema(schema["additionalProperties"], f"{path}.*")
+
+
+def expected_message(path: Path) -> str:
+    """What the server must say about an invalid sample: its first line, `# expect: ...`."""
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    if not first.startswith("# expect: "):
+        raise ValueError(f"{path.name}: begin with '# expect: <part of the message>'")
+    return first.removeprefix("# expect: ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the API server answered."""
+
+    code: int
+    body: Manifest
+
+    @property
+    def message(self) -> str:
+        """The reason of a refusal; empty for an accepted request."""
+        return str(self.body.get("message", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """One identity at one API server. The certificate is not checked: it is the test's own server."""
+
+    url: str
+    token: str
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request; a refusal is an answer, not an exception."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_header("Content-Type", content_type)
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=_unchecked()) as reply:
+                return Answer(code=reply.status, body=json.load(reply))
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return Answer(code=refusal.code, body=_read(refusal.read()))
+
+    def apply(self, manifest: Manifest, *, manager: str = "test", dry_run: bool = False) -> Answer:
+        """Server-side apply with strict field validation."""
+        query = f"?fieldManager={manager}&force=true&fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+        return self.request("PATCH", path_of(manifest) + query, manifest, content_type="application/apply-patch+yaml")
+
+    def create(self, manifest: Manifest, *, dry_run: bool = False) -> Answer:
+        """Create with strict field validation, which is what `kubectl apply` sends first."""
+        query = "?fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
+        return self.request("POST", path_of(manifest).rsplit("/", 1)[0] + query, manifest)
+
+    def merge(self, path: str, patch: Manifest) -> Answer:
+        """Merge-patch what stands at a path."""
+        return self.request("PATCH", path, patch, content_type="application/merge-patch+json")
+
+    def get(self, path: str) -> Answer:
+        """Read what stands at a path."""
+        return self.request("GET", path)
+
+    def delete(self, path: str) -> Answer:
+        """Delete what stands at a path."""
+        return self.request("DELETE", path)
+
+
+def path_of(manifest: Manifest) -> str:
+    """The address of an object, from its kind; namespaced objects without a namespace are in `default`."""
+    version, name = manifest["apiVersion"], manifest["metadata"]["name"]
+    prefix = f"/api/{version}" if "/" not in version else f"/apis/{version}"
+    kind = manifest["kind"]
+    plural = _PLURALS.get(kind, kind.lower() + "s")
+    if kind in _CLUSTER_SCOPED:
+        return f"{prefix}/{plural}/{name}"
+    return f"{prefix}/namespaces/{manifest['metadata'].get('namespace', 'default')}/{plural}/{name}"
+
+
+def install(api: Api, *, timeout_seconds: float = 30.0) -> None:
+    """Install all definitions and wait until the server serves them."""
+    for definition in definitions():
+        answer = api.apply(definition)
+        assert answer.code in (200, 201), answer.message
+    for definition in definitions():
+        _wait_for(api, f"/apis/sunward.dev/v1alpha1/{definition['spec']['names']['plural']}", timeout_seconds)
+
+
+def _wait_for(api: Api, path: str, timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while api.get(path).code != 200:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} is not served after {timeout_seconds} s")
+        time.sleep(0.1)
+
+
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _read(text: bytes) -> Manifest:
+    try:
+        body: Manifest = json.loads(text)
+    except ValueError:
+        return {"message": text.decode(errors="replace")}
+    return body
+
+
+_PLURALS = {"EnergyPolicy": "energypolicies", "NetworkPolicy": "networkpolicies"}
+_PLURALS |= {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
+_CLUSTER_SCOPED = frozenset(
+    {
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "EnergyNode",
+        "EnergyPlan",
+        "EnergyPolicy",
+        "Namespace",
+        "Node",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+)
