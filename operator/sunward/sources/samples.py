@@ -65,15 +65,23 @@ def parse_series(source: str, body: Any) -> list[SampleSeries]:
         raise SourceUnavailable(source, f"refused the query: {str(why)[:200]}")
     try:
         data = body["data"]
-        key = {"vector": "value", "matrix": "values"}[data["resultType"]]
-        return [_one_series(row["metric"], row[key], key == "vector") for row in data["result"]]
+        pairs = {"vector": _one_pair, "matrix": _many_pairs}[data["resultType"]]
+        return [_one_series(row["metric"], pairs(row)) for row in data["result"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceUnavailable(source, f"answered in an unknown shape ({type(error).__name__})") from None
 
 
-def _one_series(labels: Mapping[str, str], pairs: Any, single: bool) -> SampleSeries:
-    rows: Sequence[Any] = [pairs] if single else pairs
-    values = [(float(seconds), strict_float(text)) for seconds, text in rows]
+def _one_pair(row: Mapping[str, Any]) -> Sequence[Any]:
+    return [row["value"]]
+
+
+def _many_pairs(row: Mapping[str, Any]) -> Sequence[Any]:
+    pairs: Sequence[Any] = row["values"]
+    return pairs
+
+
+def _one_series(labels: Mapping[str, str], pairs: Sequence[Any]) -> SampleSeries:
+    values = [(float(seconds), strict_float(text)) for seconds, text in pairs]
     good = tuple(Sample(seconds=seconds, value=value) for seconds, value in values if value is not None)
     return SampleSeries(labels=dict(labels), samples=good, refused=len(values) - len(good))
 
