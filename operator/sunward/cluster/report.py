@@ -1,0 +1,258 @@
+"""Snapshot and plan -> conditions and status of EnergyNodes and TrainingJobs. Pure: it returns what should stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sunward.cluster import conditions
+from sunward.cluster.conditions import Condition
+from sunward.cluster.schema import format_time
+from sunward.domain.jobs import JobView
+from sunward.domain.measurement import Measurement, Reading, is_fresh
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.plans import JobDirective, Plan
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.planning.case import Obstacle
+
+Body = dict[str, Any]
+
+
+def node_status(
+    node: NodeView, snapshot: Snapshot, obstacles: tuple[Obstacle, ...], plan: Plan | None, old: Body, now: datetime
+) -> Body:
+    """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
+    zone = snapshot.intensities.get(node.spec.grid_zone)
+    status: Body = {
+        "observedGeneration": node.generation,
+        "power": _milliwatts(node.meters.power_watts),
+        "harvest": _milliwatts(node.meters.harvest_watts),
+        "battery": _battery(node),
+        "conditions": conditions.merge(
+            old.get("conditions") or (), _node_conditions(node, snapshot, obstacles, now), now, node.generation
+        ),
+    }
+    if zone is not None:
+        status["intensity"] = _intensity(zone.now_grams_per_kilowatt_hour)
+    if plan is not None:
+        status["currentPlan"] = plan.name
+    return status
+
+
+def _node_conditions(
+    node: NodeView, snapshot: Snapshot, obstacles: tuple[Obstacle, ...], now: datetime
+) -> list[Condition]:
+    state = node.record.power_state
+    ready = node.facts is not None and node.facts.ready
+    asleep = state is PowerState.ASLEEP
+    degraded = state is PowerState.DEGRADED
+    return [
+        Condition(
+            type="Ready",
+            status=ready or asleep,
+            reason=Reason.ASLEEP if asleep else Reason.AWAKE if ready else Reason.NODE_NOT_READY,
+            message="asleep by plan" if asleep else "" if ready else "the Kubernetes node is not Ready",
+        ),
+        _sensors(node, snapshot, now),
+        Condition(
+            type="Sleepable",
+            status=not obstacles,
+            reason=obstacles[0].reason if obstacles else Reason.LOWER_EMISSIONS,
+            message="; ".join(f"{o.reason}: {o.message}" for o in obstacles[:5]) or "nothing speaks against it",
+        ),
+        Condition(
+            type="Asleep",
+            status=asleep,
+            reason=(node.record.last_transition_reason or Reason.AWAKE) if not asleep else Reason.ASLEEP,
+            message=f"since {format_time(node.record.asleep_since)}" if asleep else str(state),
+        ),
+        Condition(
+            type="Degraded",
+            status=degraded,
+            reason=Reason.DEGRADED if degraded else Reason.AWAKE,
+            message="three wakes failed: see the operations page" if degraded else "",
+        ),
+    ]
+
+
+def _sensors(node: NodeView, snapshot: Snapshot, now: datetime) -> Condition:
+    if node.record.power_state is PowerState.ASLEEP:
+        return Condition(
+            type="SensorsFresh", status=None, reason=Reason.ASLEEP, message="the exporter sleeps with the node"
+        )
+    reading = node.meters.power_watts
+    if not isinstance(reading, Measurement):
+        return Condition(type="SensorsFresh", status=False, reason=reading.reason, message=reading.detail)
+    limit = snapshot.policy.staleness.sensors_seconds
+    fresh = is_fresh(reading, now, limit, snapshot.policy.staleness.clock_skew_seconds)
+    return Condition(
+        type="SensorsFresh",
+        status=fresh,
+        reason=Reason.DATA_FRESH if fresh else Reason.DATA_STALE,
+        message="" if fresh else f"the last sample is older than {limit:.0f} s",
+    )
+
+
+def _milliwatts(reading: Reading) -> Body:
+    if not isinstance(reading, Measurement):
+        return {
+            "milliwatts": None,
+            "time": None,
+            "quality": "Missing",
+            "source": reading.source,
+            "reason": str(reading.reason),
+        }
+    return {
+        "milliwatts": round(reading.value * 1000),
+        "time": format_time(reading.time),
+        "quality": str(reading.quality),
+        "source": reading.source,
+        "reason": None,
+    }
+
+
+def _battery(node: NodeView) -> Body | None:
+    reading = node.meters.battery_ratio
+    if node.spec.battery is None:
+        return None
+    if not isinstance(reading, Measurement):
+        return {"chargePercent": None, "quality": "Missing", "reason": str(reading.reason)}
+    return {
+        "chargePercent": round(100 * min(1.0, max(0.0, reading.value))),
+        "time": format_time(reading.time),
+        "quality": str(reading.quality),
+        "source": reading.source,
+        "reason": None,
+    }
+
+
+def _intensity(reading: Reading) -> Body:
+    if not isinstance(reading, Measurement):
+        return {"milligramsPerKilowattHour": None, "quality": "Missing", "reason": str(reading.reason)}
+    return {
+        "milligramsPerKilowattHour": round(reading.value * 1000),
+        "time": format_time(reading.time),
+        "quality": str(reading.quality),
+        "source": reading.source,
+        "reason": None,
+    }
+
+
+def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, old: Body, now: datetime) -> Body:
+    """Progress and conditions of a TrainingJob."""
+    progress = job.progress
+    over = job_over(job)
+    status: Body = {
+        "observedGeneration": job.generation,
+        "round": job.last_round,
+        "selector": f"sunward.dev/job={job.spec.name},sunward.dev/component=worker",
+        "conditions": conditions.merge(
+            old.get("conditions") or (), _job_conditions(job, directive, over, now), now, job.generation
+        ),
+    }
+    if progress is not None:
+        status["workers"] = len(progress.workers)
+        if progress.accuracy_percent is not None:
+            status["accuracyPercent"] = int(progress.accuracy_percent)
+            status["accuracyPartsPerMillion"] = round(progress.accuracy_percent * 10_000)
+    if directive is not None and plan is not None and over is None:
+        status["assignments"] = [
+            {"shard": row.shard, "fromNode": row.from_node, "node": row.node, "batches": row.batches}
+            for row in directive.assignments
+        ]
+        status["plan"] = plan.name
+    if over is not None and not old.get("completionTime"):
+        status |= {"completionTime": format_time(now), "assignments": [], "workers": 0}
+    if job.last_round or progress is not None:
+        status["startTime"] = old.get("startTime") or format_time(now)
+    return status
+
+
+def job_over(job: JobView) -> Reason | None:
+    """Why the job is over now, judged by its coordinator's word, or None."""
+    if job.finished is not None:
+        return job.finished
+    if job.progress is None or job.progress.phase not in ("complete", "failed"):
+        return None
+    if job.progress.phase == "failed":
+        return Reason.JOB_FAILED
+    return Reason.ROUNDS_COMPLETE if job.progress.round >= job.spec.rounds else Reason.TARGET_REACHED
+
+
+def _job_conditions(
+    job: JobView, directive: JobDirective | None, over: Reason | None, now: datetime
+) -> list[Condition]:
+    running = over is None and job.progress is not None and job.progress.phase in ("training", "aggregating")
+    reason, message = _why(job, directive, over)
+    late = over is None and job.spec.deadline is not None and now >= job.spec.deadline
+    risky = directive is not None and directive.reason is Reason.DEADLINE_AT_RISK
+    spent = _budget_spent(job)
+    return [
+        Condition(
+            type="Planned",
+            status=None if directive is None else directive.run,
+            reason=directive.reason if directive else Reason.PROGRESS_UNKNOWN,
+            message=directive.message if directive else "no plan has seen the job yet",
+        ),
+        Condition(type="Running", status=running, reason=Reason.RUNNING if running else reason, message=message),
+        Condition(
+            type="Paused",
+            status=over is None and directive is not None and not directive.run,
+            reason=reason,
+            message=message,
+        ),
+        Condition(
+            type="DeadlineAtRisk",
+            status=late or risky,
+            reason=Reason.DEADLINE_MISSED if late else Reason.DEADLINE_AT_RISK if risky else Reason.PLANNED,
+            message=f"deadline {format_time(job.spec.deadline)}" if job.spec.deadline else "no deadline",
+        ),
+        Condition(
+            type="BudgetExceeded",
+            status=spent,
+            reason=Reason.BUDGET_EXCEEDED if spent else Reason.PLANNED,
+            message=f"{job.emissions_grams:.3f} g so far, budget {_budget(job)}",
+        ),
+        Condition(
+            type="Complete",
+            status=over in (Reason.ROUNDS_COMPLETE, Reason.TARGET_REACHED),
+            reason=over or reason,
+            message=_completion(job, over),
+        ),
+    ]
+
+
+def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> tuple[Reason, str]:
+    if over is not None:
+        return over, _completion(job, over)
+    if directive is not None and not directive.run:
+        return directive.reason, directive.message
+    if job.progress is None:
+        return Reason.PROGRESS_UNKNOWN, "its coordinator has not answered yet"
+    if job.progress.phase == "waiting":
+        return Reason.WAITING_FOR_QUORUM, f"{len(job.progress.workers)} of at least {job.spec.minimum_workers} workers"
+    return Reason.RUNNING, f"round {job.progress.round} of {job.spec.rounds}, {job.progress.phase}"
+
+
+def _budget_spent(job: JobView) -> bool:
+    budget = job.spec.emissions_budget_grams
+    return budget is not None and job.emissions_grams >= budget
+
+
+def _budget(job: JobView) -> str:
+    budget = job.spec.emissions_budget_grams
+    return "none" if budget is None else f"{budget:.3f} g"
+
+
+def _completion(job: JobView, over: Reason | None) -> str:
+    accuracy = job.progress.accuracy_percent if job.progress else None
+    reached = "" if accuracy is None else f", accuracy {accuracy:.2f} %"
+    return f"round {job.last_round} of {job.spec.rounds}{reached}" if over else f"round {job.last_round}"
+
+
+def conditions_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Body]:
+    """Conditions whose status changed: each is worth an event."""
+    before = {c["type"]: c["status"] for c in old.get("conditions") or ()}
+    return [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
