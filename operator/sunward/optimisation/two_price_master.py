@@ -1,0 +1,82 @@
+"""The master problem of the coordinator: a small linear program over prices, built from the groups' answers.
+
+max  sum_g theta_g + prices . least   subject to   theta_g <= grams - prices . supply  for every answer of group g,
+0 <= prices <= ceiling. Its value bounds the optimum from above as long as no ceiling binds; the multipliers of the
+cuts say with what weights the answers mix to a plan that meets every coupling row. Knows no node.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.math_opt.python import mathopt
+
+from sunward.optimisation.columnar import Floats
+
+
+class MasterError(RuntimeError):
+    """The master program could not be solved; says what the solver reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Proposal:
+    """Prices that the cuts so far call best, and the cheapest mixture of answers (weights, emissions) they imply."""
+
+    prices: Floats
+    grams: float
+    weights: tuple[Floats, ...]
+    shortfall: float
+    """By how much the mixture misses the worst coupling row, scaled; 0 or less when it meets all."""
+
+
+class Master:
+    """Collects cuts and proposes prices. All amounts are scaled by the caller to be near 1."""
+
+    def __init__(self, *, groups: int, least: Floats, ceiling: Floats) -> None:
+        self._model = mathopt.Model(name="prices")
+        self._values = [self._model.add_variable(lb=-np.inf) for _ in range(groups)]
+        self._prices = [self._model.add_variable(lb=0.0, ub=float(limit)) for limit in ceiling]
+        self._cuts: list[list[mathopt.LinearConstraint]] = [[] for _ in range(groups)]
+        self._grams: list[list[float]] = [[] for _ in range(groups)]
+        self._supply: list[list[Floats]] = [[] for _ in range(groups)]
+        self._least = least
+        self._model.maximize(
+            mathopt.fast_sum(
+                [*self._values, *(float(need) * price for need, price in zip(least, self._prices, strict=True))]
+            )
+        )
+        self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
+
+    def add(self, group: int, grams: float, supply: Floats) -> None:
+        """Adds one answer of a group: its emissions and its net supply to each coupling row."""
+        self._grams[group].append(grams)
+        self._supply[group].append(supply)
+        sides = [
+            self._values[group],
+            *(float(amount) * price for amount, price in zip(supply, self._prices, strict=True)),
+        ]
+        self._cuts[group].append(self._model.add_linear_constraint(mathopt.fast_sum(sides) <= grams))
+
+    def raise_ceiling(self, factor: float) -> None:
+        """Lets prices grow; needed where capacity is so short that work is worth more than any energy."""
+        for price in self._prices:
+            price.upper_bound *= factor
+
+    def propose(self) -> Proposal:
+        """Solves the master; raises `MasterError` unless it is optimal. Every group needs at least one answer."""
+        result = self._solver.solve()
+        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
+            raise MasterError(f"master program: {result.termination.reason.name} {result.termination.detail}")
+        weights = tuple(_normalised(result.dual_values(cuts)) for cuts in self._cuts)
+        supply = sum((mine @ np.array(all_) for mine, all_ in zip(weights, self._supply, strict=True)), -self._least)
+        return Proposal(
+            prices=np.maximum(np.array(result.variable_values(self._prices)), 0.0),
+            grams=sum(float(mine @ np.array(all_)) for mine, all_ in zip(weights, self._grams, strict=True)),
+            weights=weights,
+            shortfall=float(np.max(-supply, initial=-np.inf)),
+        )
+
+
+def _normalised(duals: Sequence[float]) -> Floats:
+    weights = np.maximum(np.array(duals), 0.0)
+    return np.asarray(weights / weights.sum())
