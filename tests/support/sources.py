@@ -39,7 +39,7 @@ async def serving(handler: Handler) -> AsyncIterator[FakeServer]:
 
 
 @asynccontextmanager
-async def reading(limits: Limits | None = None, **headers: str) -> AsyncIterator[JsonReader]:
+async def reading(limits: Limits | None = None) -> AsyncIterator[JsonReader]:
     """A reader whose pauses take no time."""
 
     async def no_pause(_seconds: float) -> None:
@@ -50,6 +50,5 @@ async def reading(limits: Limits | None = None, **headers: str) -> AsyncIterator
             name="test-source",
             session=session,
             limits=limits or Limits(timeout_seconds=2.0),
-            headers=headers,
             sleep=no_pause,
         )

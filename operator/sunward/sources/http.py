@@ -46,19 +46,22 @@ class _Transient(Exception):
     why: str
 
 
+class NotFound(SourceUnavailable):
+    """The server answers, but knows nothing of what was asked (HTTP 404)."""
+
+
 @dataclass(slots=True, kw_only=True)
 class JsonReader:
-    """Reads JSON from one server. `name` is how errors call it; `headers` may hold a secret and are never shown."""
+    """Reads JSON from one server; `name` is how errors call it. Headers may hold a secret and are never shown."""
 
     name: str
     session: aiohttp.ClientSession
     limits: Limits = field(default_factory=Limits)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sleep: Sleep = asyncio.sleep
 
-    async def get(self, url: str, parameters: Mapping[str, str]) -> Answer:
+    async def get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
         """Ask with GET; raises SourceUnavailable after the last attempt, or at once where a retry cannot help."""
-        return await self._ask("GET", url, params=dict(parameters))
+        return await self._ask("GET", url, params=dict(parameters), headers=dict(headers or {}))
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
         """Ask with a form, for questions too long for a URL; otherwise as `get`."""
@@ -80,7 +83,7 @@ class JsonReader:
         timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
         try:
             async with self.session.request(
-                method, url, headers=self.headers, timeout=timeout, allow_redirects=False, **arguments
+                method, url, timeout=timeout, allow_redirects=False, **arguments
             ) as response:
                 self._refuse_bad_status(response)
                 body = await self._bounded_body(response)
@@ -96,6 +99,8 @@ class JsonReader:
             raise _Transient(f"HTTP {status}")
         if 300 <= status < 400:
             raise SourceUnavailable(self.name, f"HTTP {status}: redirects are not followed; set the final URL")
+        if status == 404:
+            raise NotFound(self.name, "HTTP 404: it knows no such path or zone")
         if status != 200:
             raise SourceUnavailable(self.name, _explain_status(status))
         if response.content_type != "application/json":
@@ -111,7 +116,7 @@ class JsonReader:
 
 
 def _explain_status(status: int) -> str:
-    hints = {401: "the token is missing or wrong", 403: "the token may not read this", 404: "no such path or zone"}
+    hints = {401: "the token is missing or wrong", 403: "the token may not read this"}
     return f"HTTP {status}" + (f": {hints[status]}" if status in hints else "")
 
 

@@ -1,0 +1,171 @@
+"""The ladder of grid intensity: what is said of a zone when its provider answers, and when it does not.
+
+Rungs, best first: the provider's datum; the last known good one (at most two hours old by the datum's own time); the
+provider's last forecast; the profile of the hour of the week; the annual mean; and then an explicit absence. Each rung
+marks its quality, so that a planner can refuse to sleep on it. No rung invents a zone. It must not know any provider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sunward.domain.errors import SourceUnavailable
+from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import ZoneIntensity
+from sunward.sources.providers import IntensityProvider
+
+LONGEST_GOOD_SECONDS = 7200.0
+"""A datum older than this is no longer called good, however recently it was fetched."""
+LONGEST_FORECAST_SECONDS = 86_400.0
+"""A forecast issued longer ago than this is not used."""
+LONGEST_RETRY_SECONDS = 30.0
+"""After a failure the provider is asked again this soon, or at the next refresh where that is sooner."""
+LARGEST_SKEW_SECONDS = 60.0
+"""A datum from further in the future has a clock that nobody should trust."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Memory:
+    """What is remembered of one zone."""
+
+    asked_at: datetime | None = None
+    good: Measurement | None = None
+    forecast: Series | None = None
+    failure: Absent | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class IntensityLadder:
+    """One provider with its fallbacks. Never raises for a provider's failure; `failures` counts those in a row."""
+
+    name: str
+    provider: IntensityProvider
+    refresh_seconds: float
+    profile: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    annual_mean: Mapping[str, float] = field(default_factory=dict)
+    failures: int = 0
+    _zones: dict[str, _Memory] = field(default_factory=dict)
+
+    async def read(self, zones: Sequence[str], at: datetime) -> dict[str, ZoneIntensity]:
+        """Intensity of each zone at `at` and its forecast, asking the provider at most once per refresh interval."""
+        found = await asyncio.gather(*(self._zone(zone, at) for zone in zones))
+        return dict(zip(zones, found, strict=True))
+
+    async def _zone(self, zone: str, at: datetime) -> ZoneIntensity:
+        memory = self._zones.setdefault(zone, _Memory())
+        pause = self.refresh_seconds if memory.failure is None else min(self.refresh_seconds, LONGEST_RETRY_SECONDS)
+        if memory.asked_at is None or abs((at - memory.asked_at).total_seconds()) >= pause:
+            memory.asked_at = at
+            await self._refresh(zone, memory, at)
+        return ZoneIntensity(
+            zone=zone,
+            now_grams_per_kilowatt_hour=self._best(zone, memory, at),
+            forecast_grams_per_kilowatt_hour=_usable(memory.forecast, at),
+            basis=str(self.provider.basis),
+        )
+
+    async def _refresh(self, zone: str, memory: _Memory, at: datetime) -> None:
+        """Ask the provider; on failure remember why and keep what is known. A missing forecast is no failure."""
+        found = await self._now(zone, at)
+        if isinstance(found, Absent):
+            memory.failure = found
+            return
+        memory.failure, memory.good = None, found
+        with suppress(SourceUnavailable):
+            memory.forecast = await self.provider.forecast(zone, at) or memory.forecast
+
+    async def _now(self, zone: str, at: datetime) -> Reading:
+        """The provider's answer, if it is one that may be believed."""
+        try:
+            found = await self.provider.now(zone, at)
+        except SourceUnavailable as error:
+            self.failures += 1
+            return Absent(reason=Reason.DATA_UNAVAILABLE, source=self.name, detail=error.why)
+        self.failures = 0
+        return found if isinstance(found, Absent) else _fault(found, at, self.name) or found
+
+    def _best(self, zone: str, memory: _Memory, at: datetime) -> Reading:
+        if memory.good is not None and memory.good.age(at).total_seconds() <= LONGEST_GOOD_SECONDS:
+            return memory.good if memory.failure is None else _requalified(memory.good, Quality.LAST_KNOWN_GOOD)
+        return (
+            _from_forecast(_usable(memory.forecast, at), at)
+            or self._from_profile(zone, at)
+            or self._from_annual_mean(zone, at)
+            or memory.failure
+            or Absent(reason=Reason.DATA_STALE, source=self.name, detail="its datum is more than two hours old")
+        )
+
+    def _from_profile(self, zone: str, at: datetime) -> Measurement | None:
+        values = self.profile.get(zone)
+        if values is None:
+            return None
+        moment = at.astimezone(UTC)
+        value = values[moment.weekday() * 24 + moment.hour]
+        return Measurement(value=value, time=at, quality=Quality.PROFILE, source=f"{self.name}/profile")
+
+    def _from_annual_mean(self, zone: str, at: datetime) -> Measurement | None:
+        value = self.annual_mean.get(zone)
+        if value is None:
+            return None
+        return Measurement(value=value, time=at, quality=Quality.PROFILE, source=f"{self.name}/annual-mean")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntensitySources:
+    """All sources that the admin defined, by name."""
+
+    ladders: Mapping[str, IntensityLadder]
+
+    async def read(self, source: str, zones: Sequence[str], now: datetime) -> Mapping[str, ZoneIntensity]:
+        """What the named source says of the zones. Never raises: an unknown source makes every zone absent."""
+        ladder = self.ladders.get(source)
+        if ladder is not None:
+            return await ladder.read(zones, now)
+        known = ", ".join(sorted(self.ladders)) or "none"
+        detail = f"no intensity source is named {source!r}; the settings define: {known}"
+        absent = Absent(reason=Reason.DATA_UNAVAILABLE, source=source or "unnamed", detail=detail)
+        return {
+            zone: ZoneIntensity(
+                zone=zone,
+                now_grams_per_kilowatt_hour=absent,
+                forecast_grams_per_kilowatt_hour=None,
+                basis="unknown",
+            )
+            for zone in zones
+        }
+
+
+def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
+    """Why a fresh answer is still not good, or None."""
+    age = found.age(at).total_seconds()
+    if age < -LARGEST_SKEW_SECONDS:
+        detail = f"its datum is {-age:.0f} s in the future"
+        return Absent(reason=Reason.CLOCK_SKEW, source=source, detail=detail)
+    if age > LONGEST_GOOD_SECONDS:
+        return Absent(reason=Reason.DATA_STALE, source=source, detail=f"its datum is {age / 3600.0:.1f} h old")
+    return None
+
+
+def _usable(series: Series | None, at: datetime) -> Series | None:
+    """The forecast while it covers `at` and was issued recently enough."""
+    if series is None or not series.start <= at < series.end:
+        return None
+    fresh = (at - series.issued_at).total_seconds() <= LONGEST_FORECAST_SECONDS
+    return series if fresh else None
+
+
+def _from_forecast(series: Series | None, at: datetime) -> Measurement | None:
+    if series is None:
+        return None
+    index = (at - series.start) // series.step
+    time = series.start + index * series.step
+    return Measurement(value=series.values[index], time=time, quality=Quality.FORECAST, source=series.source)
+
+
+def _requalified(good: Measurement, quality: Quality) -> Measurement:
+    return Measurement(value=good.value, time=good.time, quality=quality, source=good.source)

@@ -1,0 +1,135 @@
+"""Grid intensity without a network: numbers from the settings, or a file of times and zones.
+
+It must not know what happens when a zone is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sunward.accounting.values import Basis
+from sunward.domain.errors import SourceUnavailable
+from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
+from sunward.domain.reasons import Reason
+from sunward.sources.electricity_maps import parse_time
+from sunward.sources.providers import Datum, checked_intensity, regular_series, unknown_zone
+
+LARGEST_FILE_BYTES = 16 << 20
+_TIME_COLUMNS = ("time", "time_utc", "datetime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticIntensity:
+    """One number per zone that the admin vouches for. It holds at any time, as an expectation and not a measurement."""
+
+    name: str
+    grams_per_kilowatt_hour: Mapping[str, float]
+    basis: Basis
+
+    async def now(self, zone: str, at: datetime) -> Reading:
+        """The zone's number, of quality `Forecast`."""
+        value = self.grams_per_kilowatt_hour.get(zone)
+        if value is None:
+            return unknown_zone(zone, self.name)
+        return Measurement(value=value, time=at, quality=Quality.FORECAST, source=self.name)
+
+    async def forecast(self, zone: str, at: datetime) -> Series | None:  # noqa: ARG002  the same everywhere
+        """None: a constant needs no forecast, persistence says the same."""
+        return None
+
+
+@dataclass(slots=True, kw_only=True)
+class FileIntensity:
+    """A CSV file (a time column and one column per zone) or a JSON list of {time, zone, gramsPerKilowattHour}.
+
+    Rows hold from their time to the next; a file that has changed on disk is read again.
+    """
+
+    name: str
+    path: Path
+    basis: Basis
+    _stamp: tuple[int, int] | None = None
+    _zones: Mapping[str, tuple[Datum, ...]] | None = None
+
+    async def now(self, zone: str, at: datetime) -> Reading:
+        """The row that holds at `at`, with its own time, so that the end of the file grows old like any datum."""
+        data = (await self._read()).get(zone)
+        if data is None:
+            return unknown_zone(zone, self.name)
+        index = bisect_right(data, at, key=lambda datum: datum.time) - 1
+        if index < 0:
+            return Absent(reason=Reason.DATA_MISSING, source=self.name, detail=f"begins after {at.isoformat()}")
+        row = data[index]
+        return Measurement(value=row.grams_per_kilowatt_hour, time=row.time, quality=Quality.MEASURED, source=self.name)
+
+    async def forecast(self, zone: str, at: datetime) -> Series | None:
+        """The rows that follow, taken as what is expected."""
+        data = (await self._read()).get(zone, ())
+        first = max(0, bisect_right(data, at, key=lambda datum: datum.time) - 1)
+        return regular_series(data[first : first + 24 * 12 * 4], at, at, self.name)
+
+    async def _read(self) -> Mapping[str, tuple[Datum, ...]]:
+        try:
+            stat = await asyncio.to_thread(self.path.stat)
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if self._zones is None or stamp != self._stamp:
+                self._zones = await asyncio.to_thread(_load, self.path, stat.st_size)
+                self._stamp = stamp
+        except (OSError, ValueError) as error:
+            raise SourceUnavailable(self.name, f"{self.path.name}: {error}") from None
+        return self._zones
+
+
+def _load(path: Path, size: int) -> Mapping[str, tuple[Datum, ...]]:
+    """All zones of a file in order of time; raises ValueError that names the row."""
+    if size > LARGEST_FILE_BYTES:
+        raise ValueError(f"is larger than {LARGEST_FILE_BYTES} bytes")
+    text = path.read_text(encoding="utf-8")
+    rows = _json_rows(text) if path.suffix == ".json" else _csv_rows(text)
+    zones: defaultdict[str, list[Datum]] = defaultdict(list)
+    for where, time_text, zone, value in rows:
+        time, number = parse_time(time_text), checked_intensity(value)
+        if time is None:
+            raise ValueError(f"{where}: {time_text!r} is no time with a zone, such as 2026-06-01T12:00:00Z")
+        if number is None:
+            raise ValueError(f"{where}: {value!r} is no intensity between 0 and 1500 g/kWh")
+        zones[zone].append(Datum(time=time, grams_per_kilowatt_hour=number))
+    return {zone: tuple(sorted(data, key=lambda datum: datum.time)) for zone, data in zones.items()}
+
+
+def _csv_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
+    table = csv.DictReader(io.StringIO(text))
+    time_column = next((name for name in table.fieldnames or () if name in _TIME_COLUMNS), None)
+    if time_column is None:
+        raise ValueError(f"line 1: has no column named {', '.join(_TIME_COLUMNS)}")
+    for row in table:
+        for zone, cell in row.items():
+            if zone != time_column and cell:
+                yield f"line {table.line_num}", row[time_column], zone, _number(cell)
+
+
+def _number(cell: str) -> object:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def _json_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
+    rows: Any = json.loads(text)
+    if not isinstance(rows, list):
+        raise ValueError("is no JSON list")
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping) or not isinstance(row.get("zone"), str):
+            raise ValueError(f"[{number}]: is no object with time, zone and gramsPerKilowattHour")
+        yield f"[{number}]", row.get("time"), row["zone"], row.get("gramsPerKilowattHour")

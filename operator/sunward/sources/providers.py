@@ -1,0 +1,93 @@
+"""What a provider of grid intensity must offer, and how its numbers are checked before anybody sees them.
+
+A provider answers for one zone at a time: what holds now, what it expects. It never falls back to anything: what to do
+when it fails is decided in one place, by the ladder (`intensity`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Protocol
+
+from sunward.accounting.values import Basis
+from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
+from sunward.domain.reasons import Reason
+from sunward.sources.settings import HIGHEST_GRAMS_PER_KILOWATT_HOUR
+
+
+class IntensityProvider(Protocol):
+    """One source of intensities in g CO2e per kWh. Both questions raise SourceUnavailable when it does not answer."""
+
+    @property
+    def basis(self) -> Basis:
+        """What its numbers mean."""
+
+    async def now(self, zone: str, at: datetime) -> Reading:
+        """What holds at `at`, with the datum's own time; Absent with `UnknownZone` for a zone it does not have."""
+
+    async def forecast(self, zone: str, at: datetime) -> Series | None:
+        """What it expects from the period that holds `at` onwards; None when it has no forecast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datum:
+    """One intensity at the start of the time for which it holds."""
+
+    time: datetime
+    grams_per_kilowatt_hour: float
+
+
+def checked_intensity(value: object) -> float | None:
+    """The number if it can be an intensity in g/kWh, else None (no number, NaN, negative, another unit)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value) if 0.0 <= value <= HIGHEST_GRAMS_PER_KILOWATT_HOUR else None
+
+
+def reading(value: object, time: datetime, quality: Quality, source: str) -> Reading:
+    """A checked measurement, or the reason why the value is refused."""
+    checked = checked_intensity(value)
+    if checked is not None:
+        return Measurement(value=checked, time=time, quality=quality, source=source)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    reason = Reason.IMPLAUSIBLE_UNIT if is_number else Reason.NOT_A_NUMBER
+    detail = f"{value!r} is not between 0 and {HIGHEST_GRAMS_PER_KILOWATT_HOUR:g} g/kWh"
+    return Absent(reason=reason, source=source, detail=detail[:200])
+
+
+def unknown_zone(zone: str, source: str) -> Absent:
+    """The explicit answer for a zone that a source does not have; there is no default zone."""
+    return Absent(reason=Reason.UNKNOWN_ZONE, source=source, detail=f"has no grid zone {zone}")
+
+
+def regular_series(data: Sequence[Datum], at: datetime, issued_at: datetime, source: str) -> Series | None:
+    """A forecast on a regular grid from the period that holds `at`, cut at the first hole; None when nothing is left.
+
+    Every datum holds until the next one; the last as long as the one before it.
+    """
+    ordered = sorted(data, key=lambda datum: datum.time)
+    step = _smallest_step(ordered)
+    if step is None:
+        return None
+    rows = [datum for datum in ordered if datum.time + step > at]
+    if not rows or rows[0].time > at:
+        return None
+    whole = [row for k, row in enumerate(rows) if row.time == rows[0].time + k * step]
+    return Series(
+        start=rows[0].time,
+        step=step,
+        values=tuple(row.grams_per_kilowatt_hour for row in whole),
+        issued_at=issued_at,
+        quality=Quality.FORECAST,
+        source=source,
+    )
+
+
+def _smallest_step(ordered: Sequence[Datum]) -> timedelta | None:
+    steps = [late.time - early.time for early, late in pairwise(ordered)]
+    positive = [step for step in steps if step > timedelta(0)]
+    return min(positive, default=None)
