@@ -7,15 +7,17 @@ they refuse or drop fields that a newer server sends, and everything we write is
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 from urllib.parse import quote
 
+import aiohttp
 from kubernetes.aio import client, config
 
 Body = dict[str, Any]
-CONNECT_READ_SECONDS = (5, 30)
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 PAGE_SIZE = 500
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -108,11 +110,11 @@ class KubernetesApi:
             auth_settings=["BearerToken"],
         )
         try:
-            answer = await self._client.call_api(*serialised, _request_timeout=CONNECT_READ_SECONDS)
+            answer = await self._client.call_api(*serialised, _request_timeout=TIMEOUT)
             content = await answer.read()
         except client.ApiException as error:
             raise ApiError(error.status or 0, verb, path, _message_of(error)) from error
-        except (TimeoutError, OSError) as error:
+        except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise ApiError(0, verb, path, f"cannot be reached: {error}") from error
         status = int(answer.status)
         if status >= 400:
@@ -148,8 +150,6 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
 
 
 def _in_cluster() -> bool:
-    import os
-
     return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
 
 

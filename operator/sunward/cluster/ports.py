@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.measurement import Metered
 from sunward.domain.nodes import MeterFacts, NodeSpec
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
@@ -22,23 +23,12 @@ class Sensors(Protocol):
     async def read(self, nodes: Sequence[NodeSpec], now: datetime) -> Mapping[str, MeterFacts]:
         """Readings by EnergyNode name; a node without a series gets Absent. Raises SourceUnavailable."""
 
-    async def energy(
-        self, nodes: Sequence[NodeSpec], start: datetime, end: datetime
-    ) -> Mapping[str, MeteredEnergy | None]:
-        """Watt-hours in [start, end) by EnergyNode name; None where it was not metered. Raises SourceUnavailable."""
-
-
-class MeteredEnergy(Protocol):
-    """What the meters of one node counted in a period. Harvest is None on a node without a source."""
+    async def energy(self, nodes: Sequence[NodeSpec], start: datetime, end: datetime) -> Mapping[str, Metered]:
+        """Watt-hours in [start, end) by EnergyNode name. Raises SourceUnavailable."""
 
     @property
-    def load_watt_hours(self) -> float: ...
-    @property
-    def harvest_watt_hours(self) -> float | None: ...
-    @property
-    def battery_ratio_start(self) -> float | None: ...
-    @property
-    def battery_ratio_end(self) -> float | None: ...
+    def settle_delay_seconds(self) -> float:
+        """How long after a period its last samples have certainly been scraped."""
 
 
 class Intensities(Protocol):
@@ -69,6 +59,6 @@ class Reporter(Protocol):
 
     def planned(self, plan: Plan, snapshot: Snapshot, seconds: float) -> None: ...
     def stepped(self, step: Step) -> None: ...
-    def settled(self, ledger: PeriodLedger) -> None: ...
+    def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None: ...
     def observed(self, snapshot: Snapshot) -> None: ...
     def failed(self, where: str, error: Exception) -> None: ...

@@ -1,4 +1,4 @@
-"""Snapshot and plan -> conditions and status of EnergyNodes and TrainingJobs. Pure: it returns what should stand there."""
+"""Snapshot and plan -> status and conditions of EnergyNodes and TrainingJobs. Pure: returns what should stand there."""
 
 from __future__ import annotations
 
@@ -256,3 +256,27 @@ def conditions_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[B
     """Conditions whose status changed: each is worth an event."""
     before = {c["type"]: c["status"] for c in old.get("conditions") or ()}
     return [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
+
+
+def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether the difference is more than a newer figure of about the same size.
+
+    Readings change with every sample; they are written together with something that matters: a condition, another
+    plan, a round. So a quiet cluster is not written to.
+    """
+    return conditions.changed(_essence(old), _essence(new))
+
+
+def _essence(status: Mapping[str, Any]) -> Body:
+    conditions_ = [
+        {key: condition.get(key) for key in ("type", "status", "reason", "observedGeneration")}
+        for condition in status.get("conditions") or ()
+    ]
+    qualities = {what: (status.get(what) or {}).get("quality") for what in ("power", "harvest", "battery", "intensity")}
+    kept = ("observedGeneration", "currentPlan", "plan", "round", "workers", "selector", "completionTime")
+    return {
+        **{key: status[key] for key in kept if key in status},
+        "conditions": conditions_,
+        "qualities": qualities,
+        "assignments": status.get("assignments"),
+    }

@@ -96,3 +96,19 @@ class Series:
     def end(self) -> datetime:
         """First instant that the series does not cover."""
         return self.start + self.step * len(self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What one counter added in a period: watt-hours of the metered part, and the gaps it did not see."""
+
+    watt_hours: float
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metered:
+    """The counters of one node; None where a counter gave nothing at all."""
+
+    load: Window | None
+    harvest: Window | None

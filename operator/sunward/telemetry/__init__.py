@@ -1,0 +1,1 @@
+"""Metrics, the canonical log line and their names: what the operator says about itself."""

@@ -1,0 +1,67 @@
+"""Kopf handlers: a routing table that only marks the loop dirty. No handler decides, and none writes.
+
+`on.event` is used because it neither patches objects nor keeps state in them (reliability notes on Kopf).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import kopf
+
+GROUP = "sunward.dev"
+VERSION = "v1alpha1"
+
+
+def registry(mark_dirty: Callable[[], None], saw: Callable[[], None]) -> kopf.OperatorRegistry:
+    """Handlers for everything whose change may matter. `saw` notes that the watch is alive."""
+    handlers = kopf.OperatorRegistry()
+    wishes = _Wishes(mark_dirty, saw)
+    for plural in ("energynodes", "trainingjobs", "energypolicies"):
+        kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(wishes.spec_changed)
+    kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(wishes.node_changed)
+    kopf.on.startup(registry=handlers, id="configure")(configure)
+    return handlers
+
+
+async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+    """Quiet, bounded and alone: no peering, no posting, no scanning for namespaces or definitions."""
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = [1, 2, 4, 8, 15, 30]
+    settings.persistence.finalizer = "sunward.dev/finalizer"
+
+
+class _Wishes:
+    """Compares with what was seen last, so that our own status writes do not wake the loop."""
+
+    def __init__(self, mark_dirty: Callable[[], None], saw: Callable[[], None]) -> None:
+        self._mark_dirty = mark_dirty
+        self._saw = saw
+        self._last: dict[str, object] = {}
+
+    async def spec_changed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
+        """A person changed what they want."""
+        self._compare(event, body, int(body["metadata"].get("generation", 0)))
+
+    async def node_changed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
+        """A node came, went, lost or regained readiness, or was cordoned."""
+        ready = [c.get("status") for c in (body.get("status") or {}).get("conditions") or () if c["type"] == "Ready"]
+        self._compare(event, body, (tuple(ready), bool((body.get("spec") or {}).get("unschedulable"))))
+
+    def _compare(self, event: Mapping[str, Any], body: Mapping[str, Any], essence: object) -> None:
+        self._saw()
+        uid = str(body["metadata"].get("uid"))
+        gone = event.get("type") == "DELETED"
+        if gone or self._last.get(uid) != essence:
+            self._mark_dirty()
+        if gone:
+            self._last.pop(uid, None)
+        else:
+            self._last[uid] = essence

@@ -1,0 +1,278 @@
+"""The global loop: observe, plan, validate, apply, settle, report. Kopf only tells it that something changed.
+
+One pass is one `tick`. It is level-triggered: it may be stopped after any line and the next pass repairs the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+
+from sunward.cluster import acts, events, jobs, plan_objects, report
+from sunward.cluster.api import Api, ApiError, ours
+from sunward.cluster.drivers import Drivers
+from sunward.cluster.lease import Lease
+from sunward.cluster.observe import Identity, Observation, observe
+from sunward.cluster.placement import placement
+from sunward.cluster.ports import Forecaster, Intensities, Reporter, Sensors
+from sunward.cluster.settlement import Settler
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.plans import Plan
+from sunward.domain.policy import Mode
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import Act, PowerReading, Step
+from sunward.planning import decide, eligibility, transitions, validate
+from sunward.planning.ports import SolverPort
+
+Body = dict[str, Any]
+BUSY_TICK_SECONDS = 2.0
+IDLE_TICK_SECONDS = 10.0
+STANDBY_TICK_SECONDS = 5.0
+RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything the loop reaches the world through; wired in cli/run.py, faked in tests."""
+
+    api: Api
+    session: aiohttp.ClientSession
+    sensors: Sensors
+    intensities: Intensities
+    forecaster: Forecaster
+    solver: SolverPort
+    drivers: Drivers
+    reporter: Reporter
+    lease: Lease
+    identity: Identity
+    service_account: str = "sunward-trainer"
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+
+class Loop:
+    """Runs passes until stopped. What it remembers between passes is a cache: losing it loses nothing."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._dirty = asyncio.Event()
+        self._plan: Plan | None = None
+        self._plan_key: Hashable = None
+        self._plan_body: Body = {}
+        self._drain_failures: dict[str, str] = {}
+        self._settler = Settler(ports.api, ports.sensors, ports.solver, ports.reporter)
+        self.last_pass_at: float | None = None
+
+    def mark_dirty(self) -> None:
+        """Something that matters changed: look again soon."""
+        self._dirty.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Pass after pass until *stop*; a failed pass is reported and tried again, never fatal."""
+        while not stop.is_set():
+            try:
+                pause = await self.tick()
+                self.last_pass_at = time.monotonic()
+            except Exception as error:  # the shell around a pass: it becomes a metric and a log line
+                self._ports.reporter.failed("pass", error)
+                pause = RETRY_SECONDS
+            await self._wait(stop, pause)
+        await self._ports.lease.release(self._ports.clock())
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
+        waits = {asyncio.create_task(stop.wait()), asyncio.create_task(self._dirty.wait())}
+        _, pending = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if self._dirty.is_set() and not stop.is_set():
+            await asyncio.sleep(min(0.5, seconds))  # let a burst of events settle into one pass
+        self._dirty.clear()
+
+    async def tick(self) -> float:
+        """One pass; returns the seconds until the next. Raises ApiError when the API server does not answer."""
+        ports = self._ports
+        now = ports.clock()
+        leading = await ports.lease.renew(now)
+        seen = await observe(
+            ports.api, ports.session, ports.sensors, ports.intensities, ports.identity, now, is_leader=leading
+        )
+        ports.reporter.observed(seen.snapshot)
+        power = await self._read_power(seen.snapshot)
+        self._settler.remember(seen.snapshot, power)
+        if not leading:
+            return STANDBY_TICK_SECONDS
+        plan, seen = await self._planned(seen)
+        if seen.snapshot.policy.mode is Mode.ACTIVE:
+            await self._apply_jobs(plan, seen)
+            await self._step_nodes(plan, seen, power)
+        await self._report(plan, seen)
+        await self._settler.settle(seen.snapshot)
+        return self._pause(plan, seen.snapshot)
+
+    async def _read_power(self, snapshot: Snapshot) -> Mapping[str, PowerReading | None]:
+        async def read(node: NodeView) -> tuple[str, PowerReading | None]:
+            driver = self._ports.drivers.of(node)
+            return node.name, None if driver is None else await driver.read()
+
+        return dict(await asyncio.gather(*(read(node) for node in snapshot.nodes)))
+
+    async def _planned(self, seen: Observation) -> tuple[Plan, Observation]:
+        """The plan in force; a new one when a period began or something that matters changed."""
+        snapshot = seen.snapshot
+        key = _plan_key(snapshot)
+        if self._plan is not None and key == self._plan_key:
+            return self._plan, seen
+        begun = time.monotonic()
+        plan = await asyncio.to_thread(self._decide, snapshot)
+        fresh = await self._observe_again(seen)
+        valid, dropped = validate.still_valid(plan, fresh.snapshot)
+        self._ports.reporter.planned(valid, snapshot, time.monotonic() - begun)
+        await self._write_plan(valid, fresh.snapshot, Counter(drop.reason for drop in dropped))
+        self._plan, self._plan_key = valid, key
+        return valid, fresh
+
+    def _decide(self, snapshot: Snapshot) -> Plan:
+        forecasts = self._ports.forecaster(snapshot, period_start(snapshot))
+        return decide.plan(snapshot, forecasts, solver=self._ports.solver, previous=self._plan)
+
+    async def _observe_again(self, seen: Observation) -> Observation:
+        ports = self._ports
+        return await observe(
+            ports.api,
+            ports.session,
+            ports.sensors,
+            ports.intensities,
+            ports.identity,
+            ports.clock(),
+            is_leader=seen.snapshot.is_leader,
+        )
+
+    async def _write_plan(self, plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int]) -> None:
+        api, path = self._ports.api, ours("energyplans", plan.name)
+        try:
+            await api.create(ours("energyplans"), plan_objects.plan_object(plan, snapshot.policy))
+        except ApiError as error:
+            if error.status != 409:
+                raise
+        body = await api.get(path)
+        status = plan_objects.plan_status(plan, snapshot, dropped, body.get("status") or {}, self._ports.clock())
+        self._plan_body = await api.patch(f"{path}/status", {"status": status})
+
+    async def _apply_jobs(self, plan: Plan, seen: Observation) -> None:
+        directives = {directive.job: directive for directive in plan.jobs}
+        for job in seen.snapshot.jobs:
+            directive = directives.get(job.spec.key)
+            if directive is None or report.job_over(job) is not None or not _allowed(job.spec.namespace, seen):
+                continue
+            where = placement(job, directive, seen.snapshot)
+            if where is not None:
+                found = seen.objects[job.spec.namespace]
+                account = self._ports.service_account
+                await jobs.apply_job(self._ports.api, job.spec, directive, where, found, account, plan.name)
+
+    async def _step_nodes(self, plan: Plan, seen: Observation, power: Mapping[str, PowerReading | None]) -> None:
+        ports, snapshot = self._ports, seen.snapshot
+        steps = transitions.advance(
+            snapshot,
+            plan.awake,
+            power,
+            snapshot.taken_at,
+            fencing_token=ports.lease.token,
+            drain_failures=self._drain_failures,
+        )
+        for step in steps:
+            if step.changed or step.act is not Act.NONE:
+                await self._perform(step, seen)
+
+    async def _perform(self, step: Step, seen: Observation) -> None:
+        ports = self._ports
+        node = seen.snapshot.node(step.node)
+        if node is None:
+            return
+        now = ports.clock()
+        done = await acts.perform(ports.api, node, step, ports.drivers.of(node), now, may_act=ports.lease.holds)
+        ports.reporter.stepped(step)
+        self._drain_failures.pop(step.node, None)
+        if done.reason is Reason.DRAIN_BLOCKED and " 500 " in done.message:
+            self._drain_failures[step.node] = done.message
+        body = seen.state.energy_node_bodies[step.node]
+        if step.record.power_state is not node.record.power_state:
+            await events.emit(ports.api, body, step.reason, step.message, now)
+        if done.reason is not None:
+            await events.emit(ports.api, body, done.reason, done.message, now)
+            self.mark_dirty()
+
+    async def _report(self, plan: Plan, seen: Observation) -> None:
+        directives = {directive.job: directive for directive in plan.jobs}
+        snapshot, now = seen.snapshot, self._ports.clock()
+        for node in snapshot.nodes:
+            body = seen.state.energy_node_bodies[node.name]
+            old = body.get("status") or {}
+            obstacles = eligibility.sleep_obstacles(node, snapshot)
+            new = report.node_status(node, snapshot, obstacles, plan, old, now)
+            await self._write_status("energynodes", body, old, new, now)
+        for job in snapshot.jobs:
+            body = seen.state.job_bodies[job.spec.key]
+            old = body.get("status") or {}
+            new = report.job_status(job, directives.get(job.spec.key), plan, old, now)
+            await self._write_status("trainingjobs", body, old, new, now)
+
+    async def _write_status(self, kind: str, body: Body, old: Body, new: Body, now: datetime) -> None:
+        """Write when something worth telling changed; new figures alone wait for the next period."""
+        if not report.worth_writing(old, new):
+            return
+        metadata = body["metadata"]
+        path = ours(kind, metadata["name"], namespace=metadata.get("namespace", ""), sub="status")
+        await self._ports.api.patch(path, {"status": new})
+        for condition in report.conditions_changed(old, new):
+            await events.emit(self._ports.api, body, Reason(condition["reason"]), condition["message"], now)
+
+    def _pause(self, plan: Plan, snapshot: Snapshot) -> float:
+        busy = any(node.record.power_state.in_transition for node in snapshot.nodes) or any(
+            plan.awake.get(node.name, True) is (node.record.power_state is PowerState.ASLEEP) for node in snapshot.nodes
+        )
+        training = any(job.finished is None for job in snapshot.jobs)
+        until_next = (plan.end - self._ports.clock()).total_seconds()
+        limit = BUSY_TICK_SECONDS if busy or training else IDLE_TICK_SECONDS
+        return max(0.2, min(limit, until_next))
+
+
+def period_start(snapshot: Snapshot) -> datetime:
+    """Beginning of the period in which the snapshot was taken, on the grid of whole periods since the epoch."""
+    length = snapshot.policy.planning_period_seconds
+    seconds = snapshot.taken_at.timestamp() // length * length
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def period_length(snapshot: Snapshot) -> timedelta:
+    """Length of a planning period."""
+    return timedelta(seconds=snapshot.policy.planning_period_seconds)
+
+
+def _plan_key(snapshot: Snapshot) -> Hashable:
+    """What makes a new plan necessary when it changes: the period, the wishes of people, lost and found nodes."""
+    return (
+        period_start(snapshot),
+        snapshot.policy,
+        tuple((job.spec.key, job.generation, report.job_over(job)) for job in snapshot.jobs),
+        tuple((node.name, node.generation, _lost(node)) for node in snapshot.nodes),
+        snapshot.sensors_available,
+    )
+
+
+def _lost(node: NodeView) -> bool:
+    """Believed awake and yet not working."""
+    ready = node.facts is not None and node.facts.ready
+    return node.record.power_state is PowerState.AWAKE and not ready
+
+
+def _allowed(namespace: str, seen: Observation) -> bool:
+    allowed = seen.snapshot.policy.namespaces
+    return not allowed or namespace in allowed

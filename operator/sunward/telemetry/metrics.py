@@ -1,0 +1,130 @@
+"""The operator's metrics. Names live here and nowhere else; docs/metrics.md is generated from this module.
+
+Base units, `_total` counters, enumerated label values only. Job and pod names are never labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+from sunward import __version__
+from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.measurement import Measurement
+from sunward.domain.nodes import PowerState
+from sunward.domain.plans import Plan
+from sunward.domain.policy import Mode, PoolKind
+from sunward.domain.snapshot import Snapshot
+
+WATT_HOUR_JOULES = 3600.0
+
+
+class Metrics:
+    """All metric families of one operator process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._intensity = self._gauge(
+            "sunward_grid_intensity_grams_per_kilowatt_hour",
+            "Grid intensity now. The one deliberate exception to base units: every provider quotes it so.",
+            "zone",
+            "provider",
+            "basis",
+        )
+        self._intensity_forecast = self._gauge(
+            "sunward_grid_intensity_forecast_grams_per_kilowatt_hour",
+            "Mean of the provider's forecast over what it covers.",
+            "zone",
+            "provider",
+            "basis",
+        )
+        self._plan_seconds = Histogram(
+            "sunward_plan_duration_seconds",
+            "From a snapshot to a validated plan.",
+            ["solver"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self.registry,
+        )
+        self._plans = self._counter("sunward_plans_total", "Plans by how the solver ended.", "result")
+        self._decisions = self._counter("sunward_decisions_total", "Decisions taken.", "action", "reason")
+        self._plan_emissions = self._gauge(
+            "sunward_plan_emissions_grams", "Emissions over the horizon by mode, same forecast.", "mode"
+        )
+        self._transferred = self._counter(
+            "sunward_transferred_energy_joules_total", "Energy sent into pools, as settled.", "pool", "kind"
+        )
+        self._emissions = self._counter(
+            "sunward_emissions_co2e_grams_total", "Settled emissions: location, market.", "scope"
+        )
+        self._baseline = self._counter(
+            "sunward_baseline_emissions_co2e_grams_total",
+            "Emissions of the none baseline for the settled periods. Savings are the difference, and signed.",
+        )
+        self._power_state = self._gauge("sunward_node_power_state", "1 for the state a node is in.", "node", "state")
+        self._steps = self._counter("sunward_node_steps_total", "Acts of the sleep state machine.", "action", "reason")
+        self._failures = self._counter("sunward_pass_failures_total", "Passes of the loop that failed.", "where")
+        self._settled = self._counter("sunward_settled_periods_total", "Periods settled.", "result")
+        self._leader = self._gauge("sunward_leader", "1 while this process holds the Lease.")
+        Info("sunward_operator_build", "Version of the operator.", registry=self.registry).info(
+            {"version": __version__}
+        )
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def observed(self, snapshot: Snapshot) -> None:
+        """Export what was seen; a zone without a value loses its series instead of keeping an old one."""
+        self._leader.set(1 if snapshot.is_leader else 0)
+        self._intensity.clear()
+        self._intensity_forecast.clear()
+        for zone, value in snapshot.intensities.items():
+            now = value.now_grams_per_kilowatt_hour
+            if isinstance(now, Measurement):
+                self._intensity.labels(zone, now.source, value.basis).set(now.value)
+            series = value.forecast_grams_per_kilowatt_hour
+            if series is not None and series.values:
+                mean = sum(series.values) / len(series.values)
+                self._intensity_forecast.labels(zone, series.source, value.basis).set(mean)
+        self._power_state.clear()
+        for node in snapshot.nodes:
+            for state in PowerState:
+                self._power_state.labels(node.name, str(state)).set(1 if node.record.power_state is state else 0)
+
+    def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
+        """Count a plan and its decisions."""
+        self._plan_seconds.labels(plan.solver.solver.split(" ")[0].split(":")[0]).observe(seconds)
+        self._plans.labels("held" if plan.hold else plan.solver.status).inc()
+        for decision in plan.decisions:
+            self._decisions.labels(str(decision.kind), str(decision.reason)).inc()
+        for name, grams in self._by_mode(plan).items():
+            self._plan_emissions.labels(name).set(grams)
+        del mode
+
+    @staticmethod
+    def _by_mode(plan: Plan) -> Mapping[str, float]:
+        return {**plan.emissions_by_mode_grams, "bound": plan.solver.lower_bound_grams}
+
+    def stepped(self, action: str, reason: str) -> None:
+        """Count an act on a node."""
+        self._steps.labels(action, reason).inc()
+
+    def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None:
+        """Add a settled period to the counters."""
+        self._settled.labels("closed" if ledger.closes() else "open").inc()
+        for pool in ledger.pools:
+            kind = "physical" if pool.kind is PoolKind.PHYSICAL else "contractual"
+            self._transferred.labels(pool.pool, kind).inc(pool.sent_watt_hours * WATT_HOUR_JOULES)
+        totals = ledger.totals
+        for scope, grams in (("location", totals.location_grams), ("market", totals.market_grams)):
+            if grams is not None and grams > 0:
+                self._emissions.labels(scope).inc(grams)
+        if baseline_grams is not None and baseline_grams > 0:
+            self._baseline.inc(baseline_grams)
+
+    def failed(self, where: str) -> None:
+        """Count a failed pass."""
+        self._failures.labels(where).inc()

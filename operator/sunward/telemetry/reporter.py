@@ -1,0 +1,83 @@
+"""What the loop reports, as metrics and as one canonical log line per plan."""
+
+from __future__ import annotations
+
+from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.plans import Plan
+from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import Act, Step
+from sunward.telemetry.logs import LOGGER
+from sunward.telemetry.metrics import Metrics
+
+
+class TelemetryReporter:
+    """Implements the loop's Reporter port."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def planned(self, plan: Plan, snapshot: Snapshot, seconds: float) -> None:
+        """The canonical line: what was decided, how well, from how old data."""
+        self._metrics.planned(plan, snapshot.policy.mode, seconds)
+        asleep = sorted(name for name, awake in plan.awake.items() if not awake)
+        LOGGER.info(
+            "Planned period",
+            extra={
+                "fields": {
+                    "plan": plan.name,
+                    "mode": str(snapshot.policy.mode),
+                    "hold": str(plan.hold) if plan.hold else None,
+                    "solver": plan.solver.solver,
+                    "status": plan.solver.status,
+                    "relative_gap": plan.solver.relative_gap,
+                    "duration_seconds": round(seconds, 3),
+                    "emissions_grams": {mode: round(g, 6) for mode, g in plan.emissions_by_mode_grams.items()},
+                    "asleep": asleep,
+                    "running": [directive.job for directive in plan.jobs if directive.run],
+                    "transfers": len(plan.transfers),
+                }
+            },
+        )
+
+    def stepped(self, step: Step) -> None:
+        """One line per act or change of state of a node."""
+        self._metrics.stepped(str(step.act), str(step.reason))
+        LOGGER.info(
+            "Stepped node",
+            extra={
+                "fields": {
+                    "node": step.node,
+                    "state": str(step.record.power_state),
+                    "act": str(step.act),
+                    "reason": str(step.reason),
+                    "detail": step.message,
+                    "pods": [f"{pod.namespace}/{pod.name}" for pod in step.pods] if step.act is Act.EVICT else [],
+                }
+            },
+        )
+
+    def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None:
+        """One line per settled period."""
+        self._metrics.settled(ledger, baseline_grams)
+        LOGGER.info(
+            "Settled period",
+            extra={
+                "fields": {
+                    "start": ledger.period.start.isoformat(),
+                    "closing_error_ratio": ledger.closing_error_ratio,
+                    "location_grams": ledger.totals.location_grams,
+                    "market_grams": ledger.totals.market_grams,
+                    "baseline_grams": baseline_grams,
+                    "missing": [node.node for node in ledger.missing],
+                }
+            },
+        )
+
+    def observed(self, snapshot: Snapshot) -> None:
+        """Refresh the gauges."""
+        self._metrics.observed(snapshot)
+
+    def failed(self, where: str, error: Exception) -> None:
+        """A pass failed; it will be tried again."""
+        self._metrics.failed(where)
+        LOGGER.error("Failed %s", where, exc_info=error, extra={"fields": {"where": where}})
