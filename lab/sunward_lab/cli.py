@@ -1,0 +1,120 @@
+"""The commands of `sunward-lab`; each is one call of the package."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from sunward_lab import cluster, image_store, power, processes
+from sunward_lab.errors import LabError
+from sunward_lab.settings import RunFolder, Settings, default_run_folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 done, 1 it could not be done (one clear message), 2 wrong use."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options) or 0)
+    except LabError as error:
+        print(f"sunward-lab: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sunward-lab", description="A real Kubernetes cluster on one machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--run-dir", type=Path, default=default_run_folder(), metavar="DIR", help="the cluster's folder")
+    _add_up(commands.add_parser("up", parents=[where], help="start a cluster and wait until it is ready"))
+    for name, function, text in (
+        ("down", _down, "end everything that up started; safe to run twice"),
+        ("status", _status, "what runs; exit code 1 when something does not"),
+        ("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig"),
+    ):
+        commands.add_parser(name, parents=[where], help=text).set_defaults(command=function)
+    load = commands.add_parser("load-image", parents=[where], help="import an image into every running node")
+    load.add_argument("archive", type=Path, metavar="TAR", help="an OCI archive")
+    load.set_defaults(command=_load_image)
+    switch = commands.add_parser("power", parents=[where], help="boot a node or cut its power")
+    switch.add_argument("state", choices=("on", "off"))
+    switch.add_argument("node", metavar="NODE")
+    switch.set_defaults(command=_power)
+    return parser
+
+
+def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nodes", type=int, default=3, help="real workers; 0 is a control plane alone")
+    parser.add_argument("--kwok-nodes", type=int, default=0, help="nodes that KWOK plays")
+    parser.add_argument("--instance", type=int, default=0, help="number of a second cluster on the same machine")
+    parser.add_argument("--no-world", action="store_true", help="start no mocked sensors, relays and emissions API")
+    parser.add_argument("--scenario", help="scenario of the world")
+    parser.add_argument(
+        "--node-monitor-grace-seconds", type=int, default=50, help="silence after which a node is NotReady"
+    )
+    parser.set_defaults(command=_up)
+
+
+def _up(options: argparse.Namespace) -> None:
+    settings = Settings(
+        nodes=options.nodes,
+        kwok_nodes=options.kwok_nodes,
+        instance=options.instance,
+        world=not options.no_world,
+        scenario=options.scenario,
+        node_monitor_grace_seconds=options.node_monitor_grace_seconds,
+    )
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
+
+    cluster.up(settings, options.run_dir, say)
+    print(f"export KUBECONFIG={RunFolder(options.run_dir.absolute()).kubeconfig}")
+
+
+def _down(options: argparse.Namespace) -> None:
+    cluster.down(options.run_dir, print)
+
+
+def _status(options: argparse.Namespace) -> int:
+    run = RunFolder(options.run_dir.absolute())
+    run.read_settings()
+    bad = 0
+    for process in processes.recorded(run.processes):
+        alive = process.is_alive()
+        bad += not alive
+        print(f"{process.name:26} {'running' if alive else 'ENDED':8} pid {process.pid}")
+    ready = _conditions(run)
+    for found in cluster.nodes(run.path):
+        name = found.machine.name
+        print(f"{name:26} {'on' if found.is_on() else 'off':8} {ready.pop(name, 'Unknown')}")
+    for name, state in sorted(ready.items()):
+        print(f"{name:26} {'kwok':8} {state}")
+    return 1 if bad else 0
+
+
+def _conditions(run: RunFolder) -> dict[str, str]:
+    try:
+        return cluster.conditions(run)
+    except OSError:
+        return {}
+
+
+def _kubeconfig(options: argparse.Namespace) -> None:
+    run = RunFolder(options.run_dir.absolute())
+    run.read_settings()
+    print(run.kubeconfig)
+
+
+def _load_image(options: argparse.Namespace) -> None:
+    sockets = [found.folder.socket for found in cluster.nodes(options.run_dir) if found.is_on()]
+    name = image_store.load(options.archive, sockets)
+    print(f"{name} is on {len(sockets)} nodes")
+
+
+def _power(options: argparse.Namespace) -> None:
+    switch = power.power_on if options.state == "on" else power.power_off
+    switch(options.run_dir, options.node)

@@ -1,0 +1,57 @@
+"""The world process: told about the nodes through `world.json`, started last and stopped first."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import Final
+
+from sunward_lab import cgroups, processes
+from sunward_lab.settings import HUB, Machine, RunFolder, Settings
+from sunward_lab.spec import EMISSIONS_PORT, FILE_NAME, FIRST_RELAY_PORT, WorldNode, WorldSpec
+
+NAME: Final = "world"
+_READY_FILE: Final = "world-ready"
+_READY_SECONDS: Final = 30.0
+
+
+def write_spec(settings: Settings, run: RunFolder) -> None:
+    """Write `<run>/world.json`."""
+    nodes = tuple(_world_node(settings, run, machine) for machine in settings.machines())
+    spec = WorldSpec(run_folder=str(run.path), emissions_port=EMISSIONS_PORT, nodes=nodes)
+    (run.path / FILE_NAME).write_text(spec.to_json(), encoding="utf-8")
+
+
+def start(settings: Settings, run: RunFolder) -> None:
+    """Start the world process and wait until it says it is ready; without the package there is none."""
+    write_spec(settings, run)
+    if importlib.util.find_spec("sunward_lab.world.__main__") is None:
+        return
+    ready = run.path / _READY_FILE
+    ready.unlink(missing_ok=True)
+    scenario = ["--scenario", settings.scenario] if settings.scenario else []
+    bind = ["--bind", str(settings.host_address)]
+    argv = [sys.executable, "-m", "sunward_lab.world", "--run-dir", str(run.path), *bind, *scenario]
+    environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    processes.start(NAME, argv, records=run.processes, logs=run.logs, environment=environment)
+    log = run.logs / f"{NAME}.log"
+    processes.wait_for(ready.exists, _READY_SECONDS, f"the world is not ready; its output is in {log}")
+
+
+def _world_node(settings: Settings, run: RunFolder, machine: Machine) -> WorldNode:
+    has_relay = machine.name != HUB
+    switch = (sys.executable, "-m", "sunward_lab", "power")
+    where = ("--run-dir", str(run.path))
+    return WorldNode(
+        name=machine.name,
+        index=machine.index,
+        role=machine.role,
+        address=str(machine.address),
+        cgroup=str(cgroups.counted(settings, machine.name)),
+        sysfs=str(run.sysfs(machine.name)),
+        power_file=str(run.node(machine.name).power_file),
+        relay_name=f"relay-{machine.name}" if has_relay else None,
+        relay_port=FIRST_RELAY_PORT + machine.index if has_relay else None,
+        power_on=(*switch, "on", machine.name, *where),
+        power_off=(*switch, "off", machine.name, *where),
+    )

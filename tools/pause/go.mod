@@ -1,0 +1,3 @@
+module sunward.dev/tools/pause
+
+go 1.24.0
