@@ -1,0 +1,100 @@
+"""Which pods of a node go, stay, or forbid that the node is drained. Knows no eviction API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sunward.domain.nodes import PodFacts
+from sunward.domain.reasons import Reason
+
+JOB_LABEL = "sunward.dev/job"
+COMPONENT_LABEL = "sunward.dev/component"
+PART_OF_LABEL = "app.kubernetes.io/part-of"
+WORKER = "worker"
+COORDINATOR = "coordinator"
+SYSTEM_NAMESPACE = "kube-system"
+ENDED_PHASES = ("Succeeded", "Failed")
+
+
+class Fate(StrEnum):
+    """What a drain does with one pod."""
+
+    STAYS = "Stays"  # DaemonSet, mirror and ended pods: nothing to do, nothing lost
+    LEAVES = "Leaves"  # already terminating: wait for it
+    EVICT = "Evict"
+    BLOCKS = "Blocks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The fate of one pod; `reason` is set when it blocks."""
+
+    pod: PodFacts
+    fate: Fate
+    reason: Reason | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """All pods of a node by fate."""
+
+    evictable: tuple[PodFacts, ...]
+    leaving: tuple[PodFacts, ...]
+    blocking: tuple[Verdict, ...]
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is left that would be lost with the power."""
+        return not (self.evictable or self.leaving or self.blocking)
+
+
+def classify(pods: Iterable[PodFacts]) -> Drain:
+    """Sort the pods of a node by what a drain does with them; order of the input does not matter."""
+    verdicts = sorted((judge(pod) for pod in pods), key=lambda v: (v.pod.namespace, v.pod.name, v.pod.uid))
+    return Drain(
+        evictable=tuple(v.pod for v in verdicts if v.fate is Fate.EVICT),
+        leaving=tuple(v.pod for v in verdicts if v.fate is Fate.LEAVES),
+        blocking=tuple(v for v in verdicts if v.fate is Fate.BLOCKS),
+    )
+
+
+def judge(pod: PodFacts) -> Verdict:
+    """The fate of one pod. A pod that would be lost, or that asks to be left alone, blocks."""
+    if pod.is_daemon or pod.is_mirror or pod.phase in ENDED_PHASES:
+        return Verdict(pod=pod, fate=Fate.STAYS)
+    if pod.is_terminating:
+        return Verdict(pod=pod, fate=Fate.LEAVES)
+    blocker = _blocker(pod)
+    if blocker is None:
+        return Verdict(pod=pod, fate=Fate.EVICT)
+    reason, why = blocker
+    return Verdict(pod=pod, fate=Fate.BLOCKS, reason=reason, message=f"{pod.namespace}/{pod.name} {why}")
+
+
+def is_our_worker(pod: PodFacts) -> bool:
+    """A training worker: the operator makes a new one where the work goes, its files are a cache."""
+    return pod.label(COMPONENT_LABEL) == WORKER and pod.label(JOB_LABEL) is not None
+
+
+def is_coordinator(pod: PodFacts) -> bool:
+    """A training job's coordinator: its node never sleeps."""
+    return pod.label(COMPONENT_LABEL) == COORDINATOR
+
+
+def _blocker(pod: PodFacts) -> tuple[Reason, str] | None:
+    if is_coordinator(pod):
+        return Reason.HOSTS_COORDINATOR, "coordinates a training job"
+    if pod.do_not_disrupt:
+        return Reason.UNEVICTABLE_POD, "asks not to be disrupted"
+    if is_our_worker(pod):
+        return None
+    if pod.namespace == SYSTEM_NAMESPACE or pod.label(PART_OF_LABEL) == "sunward":
+        return Reason.HOSTS_SYSTEM_SINGLETON, "keeps the cluster running; move it to a node that is always on"
+    if pod.owner_kind is None:
+        return Reason.UNEVICTABLE_POD, "has no controller that would start it again"
+    if pod.uses_local_storage:
+        return Reason.UNEVICTABLE_POD, "keeps files on this node that would be lost"
+    return None

@@ -1,0 +1,15 @@
+"""What planning needs from elsewhere, declared where it is consumed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+
+
+class SolverPort(Protocol):
+    """Solves planning problems; its answers are verified, and a problem that passes its check never makes it raise."""
+
+    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+        """Best plan found within the limit; `infeasible` and `fallback` are answers."""
