@@ -16,7 +16,6 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from sunward.accounting.values import Basis
 from sunward.domain.errors import InvalidInput
 
 HOURS_PER_WEEK = 168
@@ -77,7 +76,7 @@ def _is_inside(host: str) -> bool:
 Url = Annotated[str, AfterValidator(checked_url)]
 GramsPerKilowattHour = Annotated[float, Field(ge=0.0, le=HIGHEST_GRAMS_PER_KILOWATT_HOUR, allow_inf_nan=False)]
 Zone = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-BasisName = Annotated[str, AfterValidator(lambda text: str(Basis.parse(text)))]
+BasisName = Literal["average-direct", "average-lifecycle", "marginal-direct", "marginal-lifecycle"]
 
 
 class PrometheusSettings(_Section):

@@ -1,0 +1,249 @@
+"""The ladder: every rung marks its quality, ages by the datum and not by the fetch, and no zone is invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from sunward.accounting.values import Basis
+from sunward.domain.errors import SourceUnavailable
+from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
+from sunward.domain.reasons import Reason
+from sunward.sources.build import build_intensities
+from sunward.sources.intensity import IntensityLadder, IntensitySources
+from sunward.sources.intensity_files import FileIntensity
+from sunward.sources.settings import parse_settings
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
+PROFILE = {"US-SCL": [float(hour) for hour in range(168)]}
+
+
+@dataclass(slots=True)
+class Scripted:
+    """A provider that does what its script says at each call; None means that it is down."""
+
+    answer: Callable[[datetime], Reading] | None = None
+    expected: Callable[[datetime], Series | None] | None = field(default=lambda _at: None)
+    calls: int = 0
+    basis: Basis = field(default_factory=Basis)
+
+    async def now(self, zone: str, at: datetime) -> Reading:
+        self.calls += 1
+        if self.answer is None:
+            raise SourceUnavailable("scripted", "is down")
+        return self.answer(at)
+
+    async def forecast(self, zone: str, at: datetime) -> Series | None:
+        if self.expected is None:
+            raise SourceUnavailable("scripted", "has no forecast today")
+        return self.expected(at)
+
+
+def datum(time: datetime, value: float = 100.0, quality: Quality = Quality.MEASURED) -> Measurement:
+    return Measurement(value=value, time=time, quality=quality, source="scripted")
+
+
+def series(start: datetime, *values: float, issued_at: datetime = NOON) -> Series:
+    return Series(
+        start=start,
+        step=timedelta(hours=1),
+        values=values,
+        issued_at=issued_at,
+        quality=Quality.FORECAST,
+        source="scripted",
+    )
+
+
+def ladder(provider: Scripted, refresh_seconds: float = 300.0, **given: object) -> IntensityLadder:
+    return IntensityLadder(name="grid", provider=provider, refresh_seconds=refresh_seconds, **given)  # type: ignore[arg-type]
+
+
+async def now(of: IntensityLadder, at: datetime) -> Reading:
+    return (await of.read(["US-SCL"], at))["US-SCL"].now_grams_per_kilowatt_hour
+
+
+def quality(found: Reading) -> Quality | Reason:
+    return found.quality if isinstance(found, Measurement) else found.reason
+
+
+async def test_the_providers_datum_comes_first() -> None:
+    assert await now(ladder(Scripted(datum)), NOON) == datum(NOON)
+
+
+async def test_after_an_outage_the_last_good_datum_says_that_it_is_old() -> None:
+    provider = Scripted(datum)
+    of = ladder(provider)
+    await now(of, NOON)
+    provider.answer = None
+
+    found = await now(of, NOON + timedelta(hours=1))
+
+    assert found == datum(NOON, quality=Quality.LAST_KNOWN_GOOD)
+
+
+async def test_a_datum_is_as_old_as_itself_however_often_it_is_fetched() -> None:
+    frozen = ladder(Scripted(lambda _at: datum(NOON)))
+
+    assert quality(await now(frozen, NOON + timedelta(minutes=119))) is Quality.MEASURED
+    assert quality(await now(frozen, NOON + timedelta(minutes=125))) is Reason.DATA_STALE
+
+
+async def test_then_the_forecast_holds_and_then_the_hour_of_the_week_and_then_the_year() -> None:
+    provider = Scripted(datum, lambda at: series(at, *(float(k) for k in range(5))))
+    of = ladder(provider, profile=PROFILE, annual_mean={"US-SCL": 55.0})
+    await now(of, NOON)
+    provider.answer = None
+
+    from_forecast = await now(of, NOON + timedelta(hours=3, minutes=30))
+    from_profile = await now(of, NOON + timedelta(hours=30))
+    from_mean = await now(ladder(Scripted(None), annual_mean={"US-SCL": 55.0}), NOON)
+
+    assert isinstance(from_forecast, Measurement)
+    assert (from_forecast.value, from_forecast.quality) == (3.0, Quality.FORECAST)
+    assert from_forecast.time == NOON + timedelta(hours=3)
+    assert isinstance(from_profile, Measurement)
+    assert (from_profile.value, from_profile.quality) == (24.0 + 18.0, Quality.PROFILE)
+    assert isinstance(from_mean, Measurement)
+    assert (from_mean.value, from_mean.quality) == (55.0, Quality.PROFILE)
+
+
+async def test_without_any_rung_the_absence_says_why() -> None:
+    found = await now(ladder(Scripted(None)), NOON)
+
+    assert isinstance(found, Absent)
+    assert (found.reason, found.detail) == (Reason.DATA_UNAVAILABLE, "is down")
+
+
+async def test_a_zone_that_nobody_knows_stays_unknown() -> None:
+    absent = Absent(reason=Reason.UNKNOWN_ZONE, source="scripted")
+
+    assert quality(await now(ladder(Scripted(lambda _at: absent)), NOON)) is Reason.UNKNOWN_ZONE
+
+
+async def test_a_datum_from_the_future_is_not_believed() -> None:
+    of = ladder(Scripted(lambda at: datum(at + timedelta(minutes=5))))
+
+    assert quality(await now(of, NOON)) is Reason.CLOCK_SKEW
+
+
+async def test_an_estimate_stays_marked() -> None:
+    of = ladder(Scripted(lambda at: datum(at, quality=Quality.ESTIMATED)))
+
+    assert quality(await now(of, NOON)) is Quality.ESTIMATED
+
+
+async def test_the_provider_is_asked_once_per_refresh_and_sooner_after_a_failure() -> None:
+    provider = Scripted(datum)
+    of = ladder(provider, refresh_seconds=300.0)
+    for second in range(0, 600, 10):
+        await now(of, NOON + timedelta(seconds=second))
+    assert provider.calls == 2
+
+    provider.answer = None
+    for second in range(600, 720, 10):
+        await now(of, NOON + timedelta(seconds=second))
+    assert provider.calls == 2 + 4
+    assert of.failures == 4
+
+
+async def test_a_missing_forecast_is_no_failure_and_an_old_one_is_dropped() -> None:
+    provider = Scripted(datum, lambda at: series(at, 1.0, 2.0))
+    of = ladder(provider, refresh_seconds=1.0)
+    await now(of, NOON)
+    provider.expected = None
+
+    kept = (await of.read(["US-SCL"], NOON + timedelta(hours=1)))["US-SCL"]
+    dropped = (await of.read(["US-SCL"], NOON + timedelta(hours=2)))["US-SCL"]
+
+    assert kept.forecast_grams_per_kilowatt_hour == series(NOON, 1.0, 2.0)
+    assert dropped.forecast_grams_per_kilowatt_hour is None
+    assert quality(dropped.now_grams_per_kilowatt_hour) is Quality.MEASURED
+    assert of.failures == 0
+
+
+async def test_a_source_that_nobody_defined_makes_zones_absent_and_names_the_defined_ones() -> None:
+    sources = IntensitySources(ladders={"grid": ladder(Scripted(datum))})
+
+    found = (await sources.read("gird", ["US-SCL"], NOON))["US-SCL"].now_grams_per_kilowatt_hour
+
+    assert isinstance(found, Absent)
+    assert "grid" in found.detail
+
+
+async def test_static_numbers_are_expectations_and_their_zones_are_all_there_is() -> None:
+    settings = parse_settings(
+        "prometheus: {url: 'http://localhost:9090'}\n"
+        "intensitySources: {desk: {provider: static, gramsPerKilowattHour: {US-SCL: 24.0}}}"
+    )
+    async with aiohttp.ClientSession() as session:
+        found = await build_intensities(settings, session).read("desk", ["US-SCL", "DE"], NOON)
+
+    known = found["US-SCL"].now_grams_per_kilowatt_hour
+    assert isinstance(known, Measurement)
+    assert (known.value, known.quality) == (24.0, Quality.FORECAST)
+    assert quality(found["DE"].now_grams_per_kilowatt_hour) is Reason.UNKNOWN_ZONE
+    assert found["US-SCL"].basis == "average-lifecycle"
+
+
+CSV = "time_utc,US-SCL,DE\n2026-06-01T11:00:00Z,24,410.5\n2026-06-01T12:00:00Z,25,400\n2026-06-01T13:00:00Z,26,\n"
+JSON = """[{"time": "2026-06-01T12:00:00Z", "zone": "US-SCL", "gramsPerKilowattHour": 25},
+           {"time": "2026-06-01T13:00:00Z", "zone": "US-SCL", "gramsPerKilowattHour": 26}]"""
+
+
+def from_file(path: Path, text: str) -> FileIntensity:
+    path.write_text(text)
+    return FileIntensity(name="file", path=path, basis=Basis())
+
+
+@pytest.mark.parametrize(("name", "text"), [("trace.csv", CSV), ("trace.json", JSON)])
+async def test_a_row_of_a_file_holds_until_the_next(tmp_path: Path, name: str, text: str) -> None:
+    provider = from_file(tmp_path / name, text)
+
+    found = await provider.now("US-SCL", NOON + timedelta(minutes=59))
+    expected = await provider.forecast("US-SCL", NOON + timedelta(minutes=59))
+
+    assert isinstance(found, Measurement)
+    assert (found.value, found.time) == (25.0, NOON)
+    assert expected is not None
+    assert expected.values == (25.0, 26.0)
+
+
+async def test_a_file_that_ended_grows_old_and_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    of = IntensityLadder(name="file", provider=from_file(path, CSV), refresh_seconds=1.0)
+
+    assert quality(await now(of, NOON + timedelta(hours=4))) is Reason.DATA_STALE
+    path.write_text(CSV + "2026-06-01T16:00:00Z,30,400\n")
+    found = await now(of, NOON + timedelta(hours=4, minutes=1))
+
+    assert isinstance(found, Measurement)
+    assert found.value == 30.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "when,US-SCL\n2026-06-01T11:00:00Z,24\n", "time_utc"),
+        ("a.csv", "time,US-SCL\nnoon,24\n", "line 2"),
+        ("a.csv", "time,US-SCL\n2026-06-01T11:00:00,24\n", "with a zone"),
+        ("a.csv", "time,US-SCL\n2026-06-01T11:00:00Z,nan\n", "line 2"),
+        ("a.csv", "time,US-SCL\n2026-06-01T11:00:00Z,2400\n", "1500"),
+        ("a.csv", "", "line 1"),
+        ("a.json", "{}", "JSON list"),
+        ("a.json", "[1]", r"\[0\]"),
+        ("a.json", "[", "a.json"),
+    ],
+)
+async def test_a_wrong_file_names_its_row(tmp_path: Path, name: str, text: str, words: str) -> None:
+    with pytest.raises(SourceUnavailable, match=words):
+        await from_file(tmp_path / name, text).now("US-SCL", NOON)
+
+
+async def test_a_file_that_is_not_there_is_an_unavailable_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable, match=r"trace\.csv"):
+        await FileIntensity(name="file", path=tmp_path / "trace.csv", basis=Basis()).now("US-SCL", NOON)
