@@ -1,0 +1,109 @@
+"""Entry point: `python -m sunward_trainer coordinator|worker ...`.
+
+Sets what has to be set before numpy and Flower are imported: one thread per process (six workers may share two
+cores), no telemetry, no look for updates.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from sunward_trainer.command_line import parse
+
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "FLWR_DISABLE_UPDATE_CHECK": "1",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one role to its end. Exit status 0 done, 1 failed, 2 wrong usage or input."""
+    options = parse(arguments)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for noisy in ("httpx", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.INFO if options.verbose else logging.WARNING)
+    try:
+        return _coordinate(options) if options.role == "coordinator" else _work(options)
+    except ValueError as error:
+        print(f"sunward-trainer {options.role}: {error}", file=sys.stderr)
+        return 2
+
+
+def _quieten_flower(options: argparse.Namespace) -> None:
+    """Flower sets its level to DEBUG when it is imported, and writes to a handler of its own besides."""
+    flower = logging.getLogger("flwr")
+    flower.handlers.clear()
+    flower.setLevel(logging.DEBUG if options.verbose else logging.ERROR)
+
+
+def _coordinate(options: argparse.Namespace) -> int:
+    from sunward_trainer.coordinator import Coordinator, CoordinatorSettings
+    from sunward_trainer.job import JobSettings
+    from sunward_trainer.training import Recipe
+
+    _quieten_flower(options)
+    settings = CoordinatorSettings(
+        job=JobSettings(
+            job=options.job,
+            rounds=options.rounds,
+            steps_per_round=options.steps_per_round,
+            target_accuracy_percent=options.target_accuracy,
+            minimum_workers=options.minimum_workers,
+            state_folder=options.state_dir,
+            join_seconds=options.join_seconds,
+            round_timeout_seconds=options.round_timeout_seconds,
+        ),
+        assignment=options.assignment,
+        model=options.model,
+        recipe=Recipe(
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            momentum=options.momentum,
+            seed=options.seed,
+        ),
+        listen=options.listen,
+        superlink=options.superlink,
+        data_folder=options.data_dir,
+        shared_folder=options.shared_data,
+        gone_after_seconds=options.gone_after_seconds,
+        linger_seconds=options.linger_seconds,
+    )
+    return asyncio.run(Coordinator(settings).run())
+
+
+def _work(options: argparse.Namespace) -> int:
+    from sunward_trainer.shards import parse_shard
+    from sunward_trainer.worker import Worker, WorkerSettings
+
+    _quieten_flower(options)
+    settings = WorkerSettings(
+        node=options.node,
+        coordinator=options.coordinator,
+        coordinator_port=options.coordinator_port,
+        superlink_port=options.superlink_port,
+        address=options.address,
+        shard_server_port=options.shard_server_port,
+        shards_folder=options.shards_dir,
+        cache_folder=options.cache_dir,
+        shards=tuple(parse_shard(text) for text in options.shard),
+        partition=options.partition,
+        seed=options.seed,
+        data_folder=options.data_dir,
+        shared_folder=options.shared_data,
+    )
+
+    async def run() -> int:
+        return await Worker(settings).run()
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

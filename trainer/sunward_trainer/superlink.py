@@ -1,0 +1,187 @@
+"""Flower's SuperLink and its ServerApp inside the coordinator's process.
+
+Stock Flower 1.41 starts processes for each ServerApp and polls every three seconds; on a small cluster that
+costs more than the training. Here the stock SuperLink application serves its Fleet API from a thread, and the
+ServerApp uses the Grid on the same LinkState directly. Only this module and `supernode` know Flower's inside,
+which is why the version is pinned exactly.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+
+import uvicorn
+from flwr.app import Context, Message, RecordDict
+from flwr.app.message import remove_content_from_message
+from flwr.common.constant import NOOP_FLWR_AID, SUPERLINK_NODE_ID
+from flwr.server.superlink.linkstate import LinkState, LinkStateFactory
+from flwr.serverapp import ServerApp
+from flwr.supercore.constant import NOOP_FEDERATION_ID, TaskType
+from flwr.supercore.inflatable.inflatable_object import (
+    get_all_nested_objects,
+    get_object_tree,
+    iterate_object_tree,
+    no_object_id_recompute,
+)
+from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
+from flwr.supercore.object_store import NoObjectInStoreError
+from flwr.supercore.task_identity import TaskIdentity
+from flwr.superlink.grid.inmemory_grid import InMemoryGrid
+from flwr.superlink.main import create_app
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_START_SECONDS: Final = 60.0
+_KEEP_ALIVE_SECONDS: Final = 15.0
+_SERVED: Final = ("/v1/fleet/", "/health")
+
+
+class SuperLinkError(RuntimeError):
+    """The SuperLink could not be started."""
+
+
+class FleetOnly:
+    """Serve what SuperNodes need and nothing else.
+
+    The stock application also has a Control API, where anybody who reaches the port could start or stop runs.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on Fleet calls and health checks; answer 404 to the rest."""
+        if scope["type"] == "http" and not scope["path"].startswith(_SERVED):
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self._app(scope, receive, send)
+
+
+class SuperLink:
+    """The SuperLink's HTTP server in a thread of its own, with one run."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = f"{host}:{port}"
+        app = create_app()
+        app.add_middleware(FleetOnly)
+        self._factory: LinkStateFactory = app.state.linkstate_factory
+        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="superlink", daemon=True)
+        self._stop = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_alive, name="superlink-run", daemon=True)
+        self._task = 0
+
+    def start(self) -> None:
+        """Listen, and open the run. Raises SuperLinkError when the address cannot be used."""
+        self._thread.start()
+        until = time.monotonic() + _START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > until:
+                raise SuperLinkError(f"the SuperLink cannot listen on {self._address}; is the port taken?")
+            time.sleep(0.02)
+        self._open_run(self._factory.state())
+        self._keeper.start()
+
+    def run(self, app: ServerApp) -> None:
+        """Run a ServerApp on this SuperLink's Grid in the calling thread."""
+        grid = ObjectGrid(self._factory)
+        run = self._factory.state().get_run_info(run_ids=[TaskIdentity.run_id])[0]
+        grid.set_run(run)
+        context = Context(
+            run_id=run.run_id, node_id=SUPERLINK_NODE_ID, node_config={}, state=RecordDict(), run_config={}
+        )
+        app(grid=grid, context=context)
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._stop.set()
+        self._server.should_exit = True
+        self._thread.join(timeout=3.0)
+
+    def _open_run(self, state: LinkState) -> None:
+        run_id = state.create_run(
+            fab_id=None,
+            fab_version=None,
+            fab_hash=None,
+            override_config={},
+            federation_id=NOOP_FEDERATION_ID,
+            federation_config=None,
+            flwr_aid=NOOP_FLWR_AID,
+            primary_task_type=TaskType.SERVER_APP,
+        )
+        task_id = state.get_run_info(run_ids=[run_id])[0].primary_task_id
+        if task_id is None or state.claim_task(task_id) is None or not state.activate_task(task_id):
+            raise SuperLinkError("the SuperLink refused to open a run")
+        self._task = task_id
+        TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = run_id, SUPERLINK_NODE_ID, task_id
+
+    def _keep_alive(self) -> None:
+        while not self._stop.wait(_KEEP_ALIVE_SECONDS):
+            self._factory.state().acknowledge_task_heartbeat(self._task)
+
+
+class ObjectGrid(InMemoryGrid):  # type: ignore[misc]  # Flower is not typed for strict checking
+    """Flower's in-memory Grid for SuperNodes that connect over the network.
+
+    Over the network a message travels as a tree of content-addressed objects, which the stock in-memory Grid
+    (made for simulation) leaves out.
+    """
+
+    def __init__(self, factory: LinkStateFactory) -> None:
+        super().__init__(factory)
+        self._arriving: list[Message] = []
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Store messages and their objects for the SuperNodes to pull. Returns the ids of those accepted."""
+        with no_object_id_recompute():
+            return [identity for message in messages if (identity := self._push(message))]
+
+    def _push(self, message: Message) -> str | None:
+        identity = message.object_id
+        message.metadata.__dict__["_message_id"] = identity
+        session = self.state.start_session(message.metadata.run_id)
+        objects, tree = get_all_nested_objects(message), get_object_tree(message)
+        bare = remove_content_from_message(message)
+        stored, wanted = self.state.store_message_and_object_tree(bare, tree, session)
+        for object_id in wanted:
+            self.state.store_object(message.metadata.run_id, session, object_id, objects[object_id].deflate())
+        return identity if stored else None
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """Replies whose objects have all arrived; the others are returned by a later call."""
+        on_the_way = {bare.metadata.reply_to_message_id for bare in self._arriving}
+        asked = set(message_ids) - on_the_way
+        if asked:
+            self._arriving += super().pull_messages(asked)
+        pending, self._arriving = self._arriving, []
+        return [whole for bare in pending if (whole := self._assemble(bare)) is not None]
+
+    def _assemble(self, bare: Message) -> Message | None:
+        store, identity = self.state.object_store, bare.metadata.message_id
+        try:
+            tree = store.get_object_tree(identity)
+        except NoObjectInStoreError:
+            return None
+        contents: dict[str, Any] = {item.object_id: store.get(item.object_id) for item in iterate_object_tree(tree)}
+        if not all(contents.values()):
+            self._arriving.append(bare)
+            return None
+        whole = inflate_object_from_contents(identity, contents)
+        store.delete(identity)
+        return whole if isinstance(whole, Message) else None
+
+    def withdraw(self, message_ids: Iterable[str]) -> None:
+        """Forget messages and whatever arrives for them."""
+        asked = set(message_ids)
+        self.state.delete_messages(asked)
+        for identity in asked:
+            self.state.object_store.delete(identity)
+        for bare in self._arriving:
+            self.state.object_store.delete(bare.metadata.message_id)
+        self._arriving.clear()
