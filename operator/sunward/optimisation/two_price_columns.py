@@ -6,23 +6,23 @@ sees nothing but sums. Knows columns and prices, not files and not objects.
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from sunward.optimisation.columnar import NO_POOL, Columns, Floats
+from sunward.optimisation.columnar import Columns, Floats
 from sunward.optimisation.solution import Obstacle, Shortfall, Status
-from sunward.optimisation.two_price_coordinator import Answer, Bounds, Coordinator, Scales
-from sunward.optimisation.two_price_recovery import ColumnPlan, Mixture, mix, repair
-from sunward.optimisation.two_price_reply import Detail, Offer, group_detail, group_sums
-from sunward.optimisation.two_price_rows import GRAMS_PER_KILOGRAM, Group, Overload, groups, overloads
+from sunward.optimisation.two_price_coordinator import Bounds
+from sunward.optimisation.two_price_integers import Planned, plan_from
+from sunward.optimisation.two_price_recovery import ColumnPlan
+from sunward.optimisation.two_price_rounds import Effort, Rounds
+from sunward.optimisation.two_price_rows import Group, Overload, groups, overloads
 
 OPTIMAL_GAP = 1e-6
 LARGE_FLEET = 65_536
 THREADS = 2
-ROUND_LIMIT = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,112 +47,6 @@ class ColumnSolution:
     build_seconds: float
     solve_seconds: float
     infeasible_because: tuple[Shortfall, ...]
-
-
-class Fleet:
-    """All nodes of a columnar problem behind the protocol: prices in, sums out, details kept for the recovery.
-
-    Coupling rows are the energy of each pool, the tasks and the sleepers; only those that can matter get a price.
-    """
-
-    def __init__(self, columns: Columns, parts: Sequence[Group], workers: Executor | None = None) -> None:
-        self._columns = columns
-        self.parts = tuple(parts)
-        self._workers = workers
-        self._harvest_price = columns.settings.harvest_intensity_grams_per_kilowatt_hour / GRAMS_PER_KILOGRAM
-        self._all_scales = _price_scales(columns, self.parts)
-        self._live = np.flatnonzero(self._all_scales > 0)
-        self._asked: list[tuple[Floats, bool]] = []
-
-    @property
-    def least(self) -> Floats:
-        """What the net supply to each live row must reach."""
-        limit = self._columns.settings.maximum_asleep_nodes
-        least = np.zeros(len(self._all_scales))
-        least[-1] = -float(len(self._columns) if limit is None else limit)
-        return least[self._live]
-
-    @property
-    def price_scales(self) -> Floats:
-        """A price of each live row that no node would pay, as long as capacity is not short."""
-        return self._all_scales[self._live]
-
-    def all_prices(self, prices: Floats) -> Floats:
-        """Prices of every row, live or not: energy by pool, task, asleep."""
-        whole = np.zeros(len(self._all_scales))
-        whole[self._live] = prices
-        return whole
-
-    def offer(self, group: Group, prices: Floats) -> Offer:
-        """The prices as one group sees them."""
-        whole = self.all_prices(prices)
-        energy = 0.0 if group.pool == NO_POOL else float(whole[group.pool])
-        return Offer(energy=energy, task=float(whole[-2]), asleep=float(whole[-1]))
-
-    def answer(self, prices: Floats) -> tuple[Answer, ...]:
-        """Every group's sums at the prices."""
-        self._asked.append((prices, True))
-        return tuple(self._answer(group, prices) for group in self.parts)
-
-    def stand_alone(self) -> tuple[Answer, ...]:
-        """Every group's sums if nobody trades more than it must; a possible plan, not a best reply."""
-        prices = np.zeros(len(self._live))
-        self._asked.append((prices, False))
-        return tuple(self._answer(_alone(group), prices) for group in self.parts)
-
-    def _answer(self, group: Group, prices: Floats) -> Answer:
-        offer = self.offer(group, prices)
-        sums = group_sums(group, offer, self._harvest_price, self._workers)
-        whole = np.zeros(len(self._all_scales))
-        if group.pool != NO_POOL:
-            whole[group.pool] = sums.energy
-        whole[-2:] = sums.tasks, -sums.asleep
-        supply = whole[self._live]
-        return Answer(grams=sums.grams + float(prices @ supply), supply=supply)
-
-    def mixtures(self, weights: Sequence[Floats]) -> list[Mixture]:
-        """Every group's replies, mixed with the coordinator's weights."""
-        return [self._mixture(group, mine) for group, mine in zip(self.parts, weights, strict=True)]
-
-    def _mixture(self, group: Group, weights: Floats) -> Mixture:
-        used = np.flatnonzero(weights > 1e-13).tolist()
-        details = [self._detail(group, *self._asked[index]) for index in used]
-        return mix(group, details, [float(weights[index] / weights[used].sum()) for index in used])
-
-    def _detail(self, group: Group, prices: Floats, trading: bool) -> Detail:
-        return group_detail(group if trading else _alone(group), self.offer(group, prices), self._harvest_price)
-
-
-def _alone(group: Group) -> Group:
-    """The group without trade: nothing sold, nothing received, only what must be sent is sent."""
-    rows, nothing = group.rows, np.zeros(len(group.rows))
-    closed = replace(
-        rows,
-        grid=np.where(np.isinf(rows.grid), 1e12, rows.grid),
-        kept=rows.harvest,
-        sellable=nothing,
-        receive_most=rows.receive_least,
-        send_most=np.minimum(rows.send_least, rows.send_most),
-    )
-    return replace(group, pool=NO_POOL, efficiency=1.0, rows=closed)
-
-
-def _price_scales(columns: Columns, parts: Sequence[Group]) -> Floats:
-    """The largest sensible price of each row; 0 for rows that nobody can supply."""
-    scales = np.zeros(len(columns.pool_efficiency) + 2)
-    dearest = float(columns.intensity_grams_per_kilowatt_hour.max(initial=0.0)) / GRAMS_PER_KILOGRAM
-    dearest = max(dearest, columns.settings.harvest_intensity_grams_per_kilowatt_hour / GRAMS_PER_KILOGRAM, 1e-9)
-    for group in parts:
-        rows = group.rows
-        if group.pool != NO_POOL and rows.sellable.max() > 0:
-            scales[group.pool] = dearest
-        if np.any(rows.send_most[~rows.impossible] > 0):
-            energy = dearest * max(float(rows.per_received.max()), float(rows.per_sent.max()))
-            grams = max(float(rows.grams_received.max()), float(rows.grams_sent.max()), 0.0)
-            scales[-2] = max(scales[-2], energy + grams, 1e-12)
-        if columns.settings.maximum_asleep_nodes is not None and np.any(rows.asleep > 0):
-            scales[-1] = max(scales[-1], dearest * float(rows.demand.max()) + float(rows.grams.max()), 1e-12)
-    return scales
 
 
 def unsupported(columns: Columns) -> str | None:
@@ -183,23 +77,21 @@ def solve_columns(
     if refusal is not None:
         raise ValueError(refusal)
     parts = groups(columns)
-    clock = _Clock(began=began, built=time.perf_counter(), deadline=began + time_limit_seconds)
-    stuck = [overload for group in parts for overload in overloads(group)]
+    clock = _Clock(began=began, built=time.perf_counter())
+    stuck = [_overload_row(columns, overload) for group in parts for overload in overloads(group)]
     if stuck:
-        return _infeasible(columns, [_overload_row(columns, overload) for overload in stuck], clock)
+        return _infeasible(columns, stuck, clock)
     with _workers(len(columns)) as workers:
-        run = _Run(columns, parts, workers, relative_gap, clock.deadline, caution)
-        run.go()
-        if run.coordinator.bounds.upper == np.inf:
-            return _infeasible(columns, run.shortfalls(), clock)
-        return _solution(columns, run, clock)
+        effort = Effort(
+            relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=caution, workers=workers
+        )
+        return _solved(columns, parts, effort, clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clock:
     began: float
     built: float
-    deadline: float
 
 
 def _workers(count: int) -> ThreadPoolExecutor | nullcontext[None]:
@@ -207,81 +99,36 @@ def _workers(count: int) -> ThreadPoolExecutor | nullcontext[None]:
     return ThreadPoolExecutor(THREADS) if count >= LARGE_FLEET else nullcontext(None)
 
 
-class _Run:
-    """One exchange of prices and sums until the bounds meet."""
-
-    def __init__(
-        self,
-        columns: Columns,
-        parts: Sequence[Group],
-        workers: Executor | None,
-        relative_gap: float,
-        deadline: float,
-        caution: float,
-    ) -> None:
-        self.columns = columns
-        self.fleet = Fleet(columns, parts, workers)
-        self._relative_gap = relative_gap
-        self._deadline = deadline
-        alone = self.fleet.stand_alone()
-        grams = abs(sum(answer.grams for answer in alone)) or 1.0
-        self.coordinator = Coordinator(
-            groups=len(parts),
-            least=self.fleet.least,
-            scales=Scales(grams=grams, prices=self.fleet.price_scales),
-            caution=caution,
-        )
-        self.coordinator.add(alone)
-
-    def go(self) -> None:
-        """Rounds until the gap is closed, the time is up, or prices repeat to the last digit."""
-        previous: Floats | None = None
-        for _ in range(ROUND_LIMIT):
-            prices = self.coordinator.prices()
-            bounds = self.coordinator.receive(prices, self.fleet.answer(prices))
-            repeated = previous is not None and np.array_equal(prices, previous)
-            if bounds.relative_gap <= self._relative_gap / 4 or time.perf_counter() > self._deadline:
-                return
-            if self.coordinator.out_of_reach or (repeated and np.isfinite(bounds.upper)):
-                return
-            previous = prices
-
-    def mixtures(self) -> list[Mixture]:
-        """The groups' plans, mixed with the weights of the last master."""
-        return self.fleet.mixtures(self.coordinator.weights())
-
-    def shortfalls(self) -> list[Shortfall]:
-        """What is missing although the prices are as high as they go."""
-        answers = self.fleet.answer(self.coordinator.ceiling_prices)
-        whole = self.fleet.all_prices(self.fleet.least - np.sum([answer.supply for answer in answers], axis=0))
-        found = []
-        if whole[-2] > 0:
-            found.append(Shortfall(constraint=Obstacle.DEADLINE, shortfall=float(whole[-2])))
-        if whole[-1] > 0:
-            found.append(Shortfall(constraint=Obstacle.SLEEP_LIMIT, shortfall=float(whole[-1])))
-        return found
+def _solved(columns: Columns, parts: Sequence[Group], effort: Effort, clock: _Clock) -> ColumnSolution:
+    first = Rounds(columns, parts, effort)
+    first.go()
+    if first.coordinator.out_of_reach:
+        return _infeasible(columns, first.shortfalls(), clock)
+    if not np.isfinite(first.coordinator.bounds.upper):
+        raise TimeoutError("two-price: no plan within the time limit")
+    planned = plan_from(columns, first, effort)
+    if planned is None:
+        raise ValueError("two-price: prices were found, but no plan with whole workers and whole modes")
+    return _solution(first, planned, clock)
 
 
-def _decided(run: _Run) -> list[tuple[Group, Detail]]:
-    return [(group, mixture.detail) for group, mixture in zip(run.fleet.parts, run.mixtures(), strict=True)]
-
-
-def _solution(columns: Columns, run: _Run, clock: _Clock) -> ColumnSolution:
-    plan = repair(columns, _decided(run))
-    lower = min(run.coordinator.bounds.lower, plan.objective_grams)
-    gap = Bounds(lower=lower, upper=plan.objective_grams).relative_gap
-    prices = run.fleet.all_prices(run.coordinator.best_prices)
+def _solution(first: Rounds, planned: Planned, clock: _Clock) -> ColumnSolution:
+    objective, bounds = planned.plan.objective_grams, first.coordinator.bounds
+    lower = min(bounds.lower, objective)
+    gap = Bounds(lower=lower, upper=objective).relative_gap
+    best = planned.rounds.coordinator.best_prices
+    prices = planned.rounds.fleet.all_prices(best)
     return ColumnSolution(
         status=Status.OPTIMAL if gap <= OPTIMAL_GAP else Status.FEASIBLE,
-        plan=plan,
+        plan=planned.plan,
         lower_bound_grams=lower,
         relative_gap=gap,
         energy_price=prices[:-2],
         task_price=float(prices[-2]),
         asleep_price=float(prices[-1]),
-        offload_cap_grams=0.0,
-        rounds=len(run.coordinator.history),
-        history=run.coordinator.history,
+        offload_cap_grams=planned.rounds.fleet.offload_cap_grams(best, [detail for _, detail in planned.parts]),
+        rounds=len(first.coordinator.history),
+        history=first.coordinator.history,
         build_seconds=clock.built - clock.began,
         solve_seconds=time.perf_counter() - clock.built,
         infeasible_because=(),

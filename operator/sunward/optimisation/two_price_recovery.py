@@ -7,6 +7,7 @@ is left. Each step keeps every node's own constraints and none raises emissions 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def repair(columns: Columns, parts: Sequence[tuple[Group, Detail]]) -> ColumnPla
         columns, rows, demand, _scatter(columns, parts, "sent"), _scatter(columns, parts, "drawn")
     )
     own, grid = _filled(columns, rows, demand, sent, drawn)
-    awake, embodied_hours = _awake(columns, parts, moved)
+    awake = _awake(columns, parts, moved)
     plan = ColumnPlan(
         received_batches=np.maximum(moved, 0.0),
         sent_batches=np.maximum(-moved, 0.0),
@@ -76,7 +77,7 @@ def repair(columns: Columns, parts: Sequence[tuple[Group, Detail]]) -> ColumnPla
         harvest_used_watt_hours=own + sent,
         awake_hours=awake,
         on=(1 - rows.asleep).astype(np.int32),
-        objective_grams=_emissions(columns, moved, grid, own + sent, embodied_hours),
+        objective_grams=_emissions(columns, moved, grid, own + sent, awake),
     )
     return plan
 
@@ -90,14 +91,16 @@ def _scatter(columns: Columns, parts: Sequence[tuple[Group, Detail]], name: str)
 
 def _scatter_rows(columns: Columns, parts: Sequence[tuple[Group, Detail]]) -> Rows:
     """The row of every node in its decided mode, in the order of the problem."""
-    whole = {name: np.zeros(len(columns), np.bool_ if name == "impossible" else np.float64) for name in Rows.__slots__}
+    whole: dict[str, Any] = {
+        name: np.zeros(len(columns), np.bool_ if name == "impossible" else np.float64) for name in Rows.__slots__
+    }
     for group, detail in parts:
         chosen = group.rows
         if len(group.modes) > 1:
             chosen = group.rows.take((detail.mode * len(group.nodes) + np.arange(len(group.nodes))).astype(np.int32))
         for name, column in whole.items():
             column[group.nodes] = getattr(chosen, name)
-    return Rows(**whole)  # type: ignore[arg-type]
+    return Rows(**whole)
 
 
 def _balanced_batches(rows: Rows, moved: Floats) -> Floats:
@@ -166,8 +169,8 @@ def _filled(columns: Columns, rows: Rows, demand: Floats, sent: Floats, drawn: F
     return own, need - own
 
 
-def _awake(columns: Columns, parts: Sequence[tuple[Group, Detail]], moved: Floats) -> tuple[Floats, Floats]:
-    """Hours awake, and the hours that embodied emissions are charged for (the same)."""
+def _awake(columns: Columns, parts: Sequence[tuple[Group, Detail]], moved: Floats) -> Floats:
+    """Hours awake of every node in its mode."""
     settings = columns.settings
     transfer = settings.seconds_per_gigabyte * settings.gigabytes_per_batch
     seconds = np.where(columns.can_work, columns.seconds_per_batch, 0.0) * (columns.batches + moved)
@@ -176,7 +179,7 @@ def _awake(columns: Columns, parts: Sequence[tuple[Group, Detail]], moved: Float
     for group, detail in parts:
         for index, (kind, _) in enumerate(group.modes):
             _override(awake, kind, group.nodes[detail.mode == index], settings.period_hours)
-    return awake, awake
+    return awake
 
 
 def _override(awake: Floats, kind: Awake, nodes: Integers, hours: float) -> None:

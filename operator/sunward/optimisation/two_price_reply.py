@@ -174,3 +174,20 @@ def _bought(uses: tuple[Floats, Floats, Floats], third: Floats, selling: float, 
     """Demand met from outside: beyond the harvest, and in place of harvest that is dearer than what is bought."""
     bought = uses[2] + np.where(third < max(selling, harvest_price), uses[1], 0.0)
     return bought + np.where(third < harvest_price, uses[0], 0.0) if harvest_price > 0 else bought
+
+
+def offload_saving(group: Group, offer: Offer, harvest_price: float, detail: Detail, ratio_limit: Floats) -> float:
+    """Grams saved per unit of a larger offload ratio: what each node held back by it would still save by sending.
+
+    `ratio_limit` is each node's batches times the ratio, `detail` the plan at hand. 0 where nobody is held back.
+    """
+    rows = group.rows.take((detail.mode * len(group.nodes) + np.arange(len(group.nodes))).astype(np.int32))
+    pooled = group.pool != NO_POOL
+    selling = offer.energy if pooled else 0.0
+    third = np.minimum(rows.grid, offer.energy / group.efficiency if pooled else np.inf)
+    second, first = np.minimum(third, max(selling, harvest_price)), np.minimum(third, harvest_price)
+    demand = rows.demand + rows.per_sent * detail.moved
+    slope = np.where(demand <= rows.kept, first, np.where(demand <= rows.harvest, second, third))
+    saving = np.maximum(rows.grams_sent + rows.per_sent * slope - offer.task, 0.0)
+    held_back = (detail.moved < 0) & (-detail.moved >= ratio_limit * (1 - 1e-9))
+    return float(saving[held_back] @ ratio_limit[held_back])
