@@ -1,0 +1,87 @@
+"""`sunward doctor`: what is missing for Sunward to work here, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
+from sunward.cli.output import Output, print_data, print_table
+
+if TYPE_CHECKING:
+    from sunward.cluster.api import KubernetesApi
+
+Finding = tuple[str, bool, str]
+CRDS = ("energynodes", "trainingjobs", "energypolicies", "energyplans")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    kubeconfig: Kubeconfig = "",
+    output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
+) -> None:
+    """Check the cluster and say what is missing; exit status 1 when something is."""
+    try:
+        findings = with_api(kubeconfig, examine)
+    except ClusterUnreachable as error:
+        findings = [("cluster", False, str(error))]
+    if output is Output.TABLE:
+        print_table("Checks", ("check", "ok", "what to do"), [(n, "yes" if ok else "NO", t) for n, ok, t in findings])
+    else:
+        print_data([{"check": n, "ok": ok, "advice": t} for n, ok, t in findings], output)
+    if not all(ok for _, ok, _ in findings):
+        raise typer.Exit(1)
+
+
+async def examine(api: KubernetesApi) -> list[Finding]:
+    """All checks, in the order in which a newcomer meets them."""
+    from sunward.cluster.api import ApiError, apis, core, ours
+
+    findings: list[Finding] = []
+    for plural in CRDS:
+        try:
+            await api.list(ours(plural))
+            findings.append((f"resource {plural}", True, ""))
+        except ApiError as error:
+            findings.append((f"resource {plural}", False, f"kubectl apply -f crds/ ({error.status})"))
+            return findings
+    nodes = {body["metadata"]["name"]: body for body in await api.list(core("nodes"))}
+    energy_nodes = await api.list(ours("energynodes"))
+    findings += _nodes(nodes, energy_nodes)
+    findings.append(_policy(await api.list(ours("energypolicies"))))
+    leases = await api.list(apis("coordination.k8s.io/v1", "leases"), fieldSelector="metadata.name=sunward-operator")
+    held = any((lease.get("spec") or {}).get("holderIdentity") for lease in leases)
+    findings.append(("operator", held, "" if held else "helm install sunward helm/sunward, then look at its pod"))
+    return findings
+
+
+def _nodes(nodes: dict[str, Any], energy_nodes: list[dict[str, Any]]) -> list[Finding]:
+    findings: list[Finding] = [
+        ("EnergyNodes", bool(energy_nodes), "" if energy_nodes else "create one EnergyNode per node: docs/resources.md")
+    ]
+    for body in energy_nodes:
+        name = body["metadata"]["name"]
+        node = nodes.get(body["spec"].get("nodeName") or name)
+        labels = (node or {}).get("metadata", {}).get("labels") or {}
+        if node is None:
+            findings.append((f"node {name}", False, "there is no such Kubernetes node: set spec.nodeName"))
+        elif body["spec"].get("role") != "AlwaysOn" and labels.get("sunward.dev/managed") != "true":
+            findings.append((f"node {name}", False, f"kubectl label node {name} sunward.dev/managed=true"))
+        conditions = {c["type"]: c for c in (body.get("status") or {}).get("conditions") or ()}
+        fresh = conditions.get("SensorsFresh")
+        if fresh and fresh["status"] == "False":
+            findings.append((f"sensors of {name}", False, f"{fresh['reason']}: {fresh['message']}"))
+    return findings
+
+
+def _policy(policies: list[dict[str, Any]]) -> Finding:
+    default = next((p for p in policies if p["metadata"]["name"] == "default"), None)
+    if default is None:
+        return ("EnergyPolicy default", False, "create it: without one the mode is DryRun and no zone has a source")
+    mode = default["spec"].get("mode", "DryRun")
+    return ("EnergyPolicy default", True, "" if mode == "Active" else "mode DryRun: it plans and never acts")

@@ -1,0 +1,84 @@
+"""`sunward explain NODE|JOB`: why it is as it is, from the plan in force and the object's own status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sunward.cli.clusterio import Kubeconfig, with_api
+from sunward.cli.output import Output, print_data
+from sunward.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from sunward.cluster.api import KubernetesApi
+
+Body = dict[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    subject: Annotated[str, typer.Argument(help="Name of an EnergyNode, or of a TrainingJob as [NAMESPACE/]NAME.")],
+    kubeconfig: Kubeconfig = "",
+    output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
+) -> None:
+    """Explain a node or a job: its state, what holds it back, and the decisions about it."""
+    data = with_api(kubeconfig, lambda api: read(api, subject))
+    if output is not Output.TABLE:
+        print_data(data, output)
+        return
+    for line in lines(data):
+        typer.echo(line)
+
+
+async def read(api: KubernetesApi, subject: str) -> Body:
+    """The object and the newest plan's decisions about it. Raises InvalidInput for an unknown name."""
+    from sunward.cluster.api import ours
+
+    nodes = {body["metadata"]["name"]: body for body in await api.list(ours("energynodes"))}
+    jobs = {
+        f"{body['metadata']['namespace']}/{body['metadata']['name']}": body
+        for body in await api.list(ours("trainingjobs"))
+    }
+    key = subject if subject in nodes or "/" in subject else f"default/{subject}"
+    body = nodes.get(key) or jobs.get(key)
+    if body is None:
+        known = ", ".join([*sorted(nodes), *sorted(jobs)]) or "none"
+        raise InvalidInput(subject, f"is neither an EnergyNode nor a TrainingJob; known: {known}")
+    plans = sorted(await api.list(ours("energyplans")), key=lambda plan: plan["metadata"]["name"])
+    plan = plans[-1] if plans else {}
+    status = plan.get("status") or {}
+    mentioned = [d for d in status.get("decisions") or () if key == d["subject"] or key in d.get("message", "")]
+    return {
+        "kind": body["kind"],
+        "name": key,
+        "state": (body.get("status") or {}).get("powerState"),
+        "conditions": (body.get("status") or {}).get("conditions") or [],
+        "operation": (body.get("status") or {}).get("operation"),
+        "lastTransition": (body.get("status") or {}).get("lastTransition"),
+        "plan": plan.get("metadata", {}).get("name"),
+        "decisions": mentioned,
+        "emissions": status.get("emissions") or {},
+    }
+
+
+def lines(data: Body) -> list[str]:
+    """The answer for people."""
+    text = [f"{data['kind']} {data['name']}" + (f" is {data['state']}" if data["state"] else "")]
+    transition = data.get("lastTransition") or {}
+    if transition:
+        text.append(f"  last change {transition.get('time')}: {transition.get('reason')}. {transition.get('message')}")
+    text += [
+        f"  {c['type']:16} {c['status']:8} {c['reason']}{': ' + c['message'] if c.get('message') else ''}"
+        for c in data["conditions"]
+    ]
+    text.append(f"plan {data['plan']}" if data["plan"] else "no plan yet")
+    text += [f"  {d['kind']}: {d.get('message') or d['reason']} ({d['reason']})" for d in data["decisions"]]
+    if data["emissions"]:
+        parts = ", ".join(f"{mode} {grams / 1000:.3f} mg" for mode, grams in data["emissions"].items())
+        text.append(f"  over the horizon: {parts}")
+    return text

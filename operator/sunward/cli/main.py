@@ -1,0 +1,62 @@
+"""`sunward` (also `kubectl sunward`): every command, its help, and how errors end: 1 negative answer, 2 bad input."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sunward import __version__
+from sunward.domain.errors import InvalidInput, SunwardError
+
+app = typer.Typer(
+    name="sunward",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Keep an edge cluster's work where and when its energy is clean.",
+    epilog="Exit status: 0 done, 1 the answer is no, 2 usage or bad input.",
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"sunward {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+    del version
+
+
+def _register() -> None:
+    """Commands live in modules of their own and import what they need only when they run."""
+    from sunward.cli import doctor, experiment, explain, plan, power, run, simulate, status, verify
+
+    for module in (plan, verify, explain, simulate, experiment, status, run, doctor, power):
+        module.register(app)
+
+
+def main() -> None:
+    """Entry point; an error that people can act on is one line on standard error."""
+    _register()
+    try:
+        app()
+    except InvalidInput as error:
+        typer.echo(f"sunward: {error}", err=True)
+        sys.exit(2)
+    except SunwardError as error:
+        typer.echo(f"sunward: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""`sunward wake` and `sunward sleep`: a person's word about one node, or all of them.
+
+With an operator running, the word goes into `spec.override` and the operator obeys within its safety rules. `wake
+--direct` works without any operator: it switches the relays itself and takes back every cordon of ours.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sunward.cli.clusterio import Kubeconfig, with_api
+from sunward.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from sunward.cluster.api import KubernetesApi
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("wake")(wake)
+    app.command("sleep")(sleep)
+
+
+def wake(
+    node: Annotated[str, typer.Argument(help="EnergyNode to wake.")] = "",
+    all_nodes: Annotated[bool, typer.Option("--all", help="Wake every node.")] = False,
+    minutes: Annotated[int, typer.Option(help="How long the override holds.", min=1)] = 60,
+    direct: Annotated[bool, typer.Option(help="Switch relays and uncordon here, without the operator.")] = False,
+    settings: Annotated[
+        Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file with the relays; for --direct.")
+    ] = Path("/etc/sunward/settings.yaml"),
+    reason: Annotated[str, typer.Option(help="Why; shown in the node's status.")] = "woken by hand",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Wake a node, or all, and keep it awake for a while."""
+    if bool(node) == all_nodes:
+        raise InvalidInput("NODE", "name one node, or give --all")
+
+    async def work(api: KubernetesApi) -> list[str]:
+        names = await _names(api, node)
+        if direct:
+            return [await _wake_directly(api, name, settings) for name in names]
+        for name in names:
+            await _override(api, name, "Awake", minutes, reason)
+        return [f"{name}: held awake for {minutes} min" for name in names]
+
+    for line in with_api(kubeconfig, work):
+        typer.echo(line)
+
+
+def sleep(
+    node: Annotated[str, typer.Argument(help="EnergyNode to put to sleep.")],
+    minutes: Annotated[int, typer.Option(help="How long the override holds.", min=1)] = 60,
+    reason: Annotated[str, typer.Option(help="Why; shown in the node's status.")] = "put to sleep by hand",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Ask the operator to put a node to sleep; every safety rule still holds."""
+
+    async def work(api: KubernetesApi) -> None:
+        await _override(api, node, "Asleep", minutes, reason)
+
+    with_api(kubeconfig, work)
+    typer.echo(f"{node}: asked to sleep for {minutes} min; `sunward explain {node}` tells what holds it back")
+
+
+async def _names(api: KubernetesApi, node: str) -> list[str]:
+    from sunward.cluster.api import ours
+
+    return [node] if node else [body["metadata"]["name"] for body in await api.list(ours("energynodes"))]
+
+
+async def _override(api: KubernetesApi, name: str, power: str, minutes: int, reason: str) -> None:
+    from sunward.cluster.api import ours
+    from sunward.cluster.schema import format_time
+
+    until = format_time(datetime.now(UTC) + timedelta(minutes=minutes))
+    await api.patch(
+        ours("energynodes", name), {"spec": {"override": {"power": power, "until": until, "reason": reason}}}
+    )
+
+
+async def _wake_directly(api: KubernetesApi, name: str, settings: Path) -> str:
+    """Power on through the relay of the settings, and take back our cordon."""
+    import aiohttp
+
+    from sunward.cluster import acts
+    from sunward.cluster.api import ours
+    from sunward.cluster.drivers import Drivers, Relay
+    from sunward.cluster.records import node_record
+    from sunward.cluster.schema import node_spec
+    from sunward.domain.measurement import Absent
+    from sunward.domain.nodes import MeterFacts, NodeView
+    from sunward.domain.reasons import Reason
+    from sunward.sources.settings import load_settings
+
+    body: dict[str, Any] = await api.get(ours("energynodes", name))
+    silent = Absent(reason=Reason.DATA_MISSING, source="none")
+    node = NodeView(
+        spec=node_spec(body),
+        record=node_record(body),
+        facts=None,
+        meters=MeterFacts(power_watts=silent, harvest_watts=silent, battery_ratio=silent),
+    )
+    relays = {
+        key: Relay(name=key, driver=relay.driver, url=str(relay.url or "").rstrip("/"), switch_id=relay.switch_id)
+        for key, relay in load_settings(settings).relays.items()
+    }
+    async with aiohttp.ClientSession() as session:
+        driver = Drivers(session, relays).of(node)
+        if driver is not None:
+            await driver.switch(True, "wake-by-hand", 0)
+    await acts.uncordon(api, node.spec.node_name)
+    return f"{name}: {'powered on and ' if driver else ''}uncordoned"

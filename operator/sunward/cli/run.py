@@ -1,0 +1,156 @@
+"""`sunward run`: the operator. Wires sources, solver, drivers and telemetry into the global loop and serves probes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sunward.cluster.loop import Loop
+    from sunward.sources.settings import Settings
+    from sunward.telemetry.metrics import Metrics
+
+PASS_AGE_LIMIT_SECONDS = 180.0
+WATCH_AGE_LIMIT_SECONDS = 600.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    settings: Annotated[
+        Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file of the administrator (YAML).")
+    ] = Path("/etc/sunward/settings.yaml"),
+    listen_port: Annotated[int, typer.Option(help="Port of /metrics, /healthz and /readyz.")] = 9810,
+    namespace: Annotated[
+        str, typer.Option(envvar="POD_NAMESPACE", help="Namespace of the operator's Lease.")
+    ] = "sunward-system",
+    identity: Annotated[str, typer.Option(envvar="POD_NAME", help="Name in the Lease.")] = "",
+    node_name: Annotated[str, typer.Option(envvar="NODE_NAME", help="Node the operator runs on; never slept.")] = "",
+    kubeconfig: Annotated[str, typer.Option(help="Kubeconfig file; inside a pod its service account.")] = "",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the operator: observe, plan, act, settle, until SIGTERM."""
+    from sunward.sources.settings import load_settings
+    from sunward.telemetry import logs
+
+    logs.configure(log_level)
+    identity = identity or f"{os.uname().nodename}-{os.getpid()}"
+    asyncio.run(_serve(load_settings(settings), listen_port, namespace, identity, node_name, kubeconfig or None))
+
+
+async def _serve(
+    settings: Settings, port: int, namespace: str, identity: str, node_name: str, kubeconfig: str | None
+) -> None:
+    """Everything that runs, in one task group; the first to fail ends the process, which is then restarted."""
+    import aiohttp
+    import kopf
+
+    from sunward.cluster import handlers
+    from sunward.cluster.api import connect
+    from sunward.cluster.drivers import Drivers, Relay
+    from sunward.cluster.lease import Lease
+    from sunward.cluster.loop import Loop, Ports
+    from sunward.cluster.observe import Identity
+    from sunward.forecasting.forecasts import forecasts_for
+    from sunward.optimisation.guarded import GuardedSolver
+    from sunward.sources.build import build_intensities, build_sensors
+    from sunward.telemetry.metrics import Metrics
+    from sunward.telemetry.reporter import TelemetryReporter
+
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    metrics = Metrics()
+    solver = GuardedSolver()
+    relays = {
+        name: Relay(name=name, driver=relay.driver, url=str(relay.url or "").rstrip("/"), switch_id=relay.switch_id)
+        for name, relay in settings.relays.items()
+    }
+    try:
+        async with aiohttp.ClientSession(trust_env=False) as session, connect(kubeconfig) as api:
+            loop = Loop(
+                Ports(
+                    api=api,
+                    session=session,
+                    sensors=build_sensors(settings, session),
+                    intensities=build_intensities(settings, session),
+                    forecaster=forecasts_for,
+                    solver=solver,
+                    drivers=Drivers(session, relays),
+                    reporter=TelemetryReporter(metrics),
+                    lease=Lease(api, namespace, identity),
+                    identity=Identity(started_at=datetime.now(UTC), node_name=node_name or None),
+                )
+            )
+            watch = _WatchAge()
+            server = await _probes(loop, watch, metrics, port)
+            kopf_stop = asyncio.Event()
+            watching = asyncio.create_task(
+                kopf.operator(
+                    registry=handlers.registry(loop.mark_dirty, watch.saw),
+                    standalone=True,
+                    clusterwide=True,
+                    stop_flag=kopf_stop,
+                )
+            )
+            looping = asyncio.create_task(loop.run(stop))
+            await asyncio.wait({watching, looping}, return_when=asyncio.FIRST_COMPLETED)
+            stop.set()
+            kopf_stop.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(watching, looping)
+            await server.cleanup()
+    finally:
+        solver.close()
+
+
+class _WatchAge:
+    """When the watch last delivered anything; bookmarks do not count, but our own plans and nodes' changes do."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def saw(self) -> None:
+        """An event arrived."""
+        self.last = time.monotonic()
+
+
+async def _probes(loop: Loop, watch: _WatchAge, metrics: Metrics, port: int) -> aiohttp.web.AppRunner:  # type: ignore[name-defined]  # noqa: F821  # imported lazily below
+    from aiohttp import web
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+    started = time.monotonic()
+
+    async def healthz(_: web.Request) -> web.Response:
+        """Alive: a pass ended lately (or the process is young)."""
+        last = loop.last_pass_at or started
+        age = time.monotonic() - last
+        return web.Response(status=200 if age < PASS_AGE_LIMIT_SECONDS else 500, text=f"last pass {age:.0f} s ago\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        """Ready: at least one pass succeeded."""
+        return web.Response(status=200 if loop.last_pass_at else 503, text="ready\n" if loop.last_pass_at else "no\n")
+
+    async def exposition(_: web.Request) -> web.Response:
+        content = generate_latest(metrics.registry)
+        return web.Response(body=content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    del watch
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposition)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # a pod's only address is unknown beforehand
+    return runner
