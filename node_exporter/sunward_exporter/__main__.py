@@ -1,0 +1,123 @@
+"""`python -m sunward_exporter`: flags, threads, signals."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from sunward_exporter.collector import SnapshotCollector
+from sunward_exporter.discovery import Choice
+from sunward_exporter.readings import Limits
+from sunward_exporter.sampler import Sampler, Settings
+from sunward_exporter.server import application, serve
+
+UNHEALTHY_SECONDS = 30.0
+"""A sampler without a step for so long hangs in a driver; the kubelet restarts the pod."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sample and serve until SIGTERM or SIGINT; 0 then, 2 for wrong flags."""
+    flags = _parser().parse_args(arguments)
+    try:
+        settings = _settings(flags)
+        host, port = _address(flags.listen)
+    except ValueError as error:
+        print(f"sunward-exporter: {error}", file=sys.stderr)
+        return 2
+    return _run(Sampler(settings), host, port)
+
+
+def _run(sampler: Sampler, host: str, port: int) -> int:
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(lambda: sampler.snapshot))
+    ProcessCollector(registry=registry)
+    try:
+        server = serve(host, port, application(registry, lambda: _alive(sampler)))
+    except OSError as error:
+        print(f"sunward-exporter: cannot listen on {host}:{port}: {error.strerror}", file=sys.stderr)
+        return 2
+    stop = threading.Event()
+    sampler.step()  # so that the first scrape already tells what is there
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with server:
+        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        print(f"sunward-exporter: serving metrics on {host}:{server.server_port}/metrics", file=sys.stderr, flush=True)
+        sampler.run(stop)
+        server.shutdown()
+    return 0
+
+
+def _alive(sampler: Sampler) -> bool:
+    return time.monotonic() - sampler.snapshot.monotonic < UNHEALTHY_SECONDS
+
+
+def _settings(flags: argparse.Namespace) -> Settings:
+    return Settings(
+        sysfs_root=flags.sysfs_root,
+        rate_hertz=flags.rate_hertz,
+        choice=Choice(node=tuple(flags.node_device), harvest=tuple(flags.harvest_device), battery=flags.battery_device),
+        node_limits=Limits(nameplate_watts=flags.nameplate_watts, ramp_watts_per_second=flags.ramp_watts_per_second),
+        harvest_limits=Limits(
+            nameplate_watts=flags.harvest_nameplate_watts,
+            ramp_watts_per_second=flags.harvest_ramp_watts_per_second,
+        ),
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, `:PORT` for every IPv4 address. Raises ValueError."""
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"--listen: {text!r} is not HOST:PORT or :PORT")
+    return host or "0.0.0.0", int(port)  # noqa: S104  # Prometheus scrapes from another node
+
+
+def _watts(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0.0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of watts")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sunward-exporter",
+        description="Measures what a node draws, harvests and stores, and shows it to Prometheus. It cannot act.",
+    )
+    add = parser.add_argument
+    add("--sysfs-root", type=Path, default=Path("/sys"), metavar="FOLDER", help="sysfs to read (default /sys)")
+    add("--rate-hertz", type=float, default=10.0, metavar="N", help="samples a second, 0.1 to 1000 (default 10)")
+    add("--listen", default=":9811", metavar="HOST:PORT", help="where to serve /metrics and /healthz (default :9811)")
+    device = "hwmon device, by its name or label; DEVICE/INDEX for another channel than the first; repeat to sum"
+    add("--node-device", action="append", default=[], metavar="DEVICE[/INDEX]", help=f"meter of the node: {device}")
+    add(
+        "--harvest-device",
+        action="append",
+        default=[],
+        metavar="DEVICE[/INDEX]",
+        help=f"meter of the harvest: {device}",
+    )
+    add("--battery-device", metavar="DEVICE", help="power_supply device of the battery (default the only one)")
+    add("--nameplate-watts", type=_watts, metavar="W", help="refuse readings of the node above this (plus 5 %%)")
+    add("--ramp-watts-per-second", type=_watts, metavar="W", help="refuse steeper changes of the node's power")
+    add(
+        "--harvest-nameplate-watts",
+        type=_watts,
+        metavar="W",
+        help="refuse readings of the harvest above this (plus 5 %%)",
+    )
+    add("--harvest-ramp-watts-per-second", type=_watts, metavar="W", help="refuse steeper changes of the harvest")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""Sampling over time: rates, holes, meters that come and go."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from sunward_exporter.channels import PowerChannel
+from sunward_exporter.readings import Limits, Refusal
+from sunward_exporter.sampler import Sampler, Settings
+from support.exporter import START_UNIX_SECONDS, Bench, bench
+
+
+def node(sampler: Sampler) -> PowerChannel:
+    """The node's channel, which must exist."""
+    assert sampler.snapshot.node is not None
+    return sampler.snapshot.node
+
+
+def pass_time(at: Bench, sampler: Sampler, seconds: float, step: float = 0.1) -> None:
+    """Sample for a while."""
+    for _ in range(round(seconds / step)):
+        at.clock.now += step
+        sampler.step()
+
+
+def test_a_waveform_in_files_is_integrated_to_a_thousandth(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(4.5)
+    sampler, omega, seconds = at.sampler(), 2.0 * math.pi * 0.2, 37.0
+    for tick in range(round(seconds * 10) + 1):
+        at.clock.now = tick / 10
+        at.sysfs.node(4.5 + 1.8 * math.sin(omega * at.clock.now))
+        sampler.step()
+    exact = 4.5 * seconds + 1.8 * (1.0 - math.cos(omega * seconds)) / omega
+    assert node(sampler).energy.joules == pytest.approx(exact, rel=1e-3)
+    assert node(sampler).sampled_at == START_UNIX_SECONDS + seconds
+
+
+@pytest.mark.parametrize("rate_hertz", [1.0, 10.0, 1000.0])
+def test_the_loop_keeps_the_rate_it_was_asked_for(tmp_path: Path, rate_hertz: float) -> None:
+    at = bench(tmp_path, rate_hertz=rate_hertz)
+    at.sysfs.node(3.0)
+    at.clock.alarm_at = 20.0 - 1e-6
+    sampler = at.sampler()
+    sampler.run(at.clock.alarm)
+    assert node(sampler).samples == pytest.approx(20.0 * rate_hertz, abs=1)
+
+
+def test_refused_readings_are_counted_and_leave_no_trace_in_the_energy(tmp_path: Path) -> None:
+    at = bench(tmp_path, node_limits=Limits(nameplate_watts=10.0))
+    at.sysfs.node(3.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 1.0)
+    for text in ("nan", "-5000000", "90000000"):
+        at.sysfs.write("hwmon/hwmon0/power1_input", text)
+        pass_time(at, sampler, 0.1)
+    at.sysfs.node(3.0)
+    pass_time(at, sampler, 1.0)
+    assert node(sampler).refusals == {
+        Refusal.NOT_A_NUMBER: 1,
+        Refusal.NEGATIVE_VALUE: 1,
+        Refusal.ABOVE_NAMEPLATE: 1,
+    }
+    assert node(sampler).energy.joules == pytest.approx(3.0 * 2.2)
+
+
+def test_a_meter_that_falls_silent_is_no_longer_shown_and_its_hole_is_not_filled(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(3.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 2.0)
+    at.sysfs.write("hwmon/hwmon0/power1_input", "nan")
+    pass_time(at, sampler, 8.0)
+    assert node(sampler).watts(at.clock.now) is None
+    assert node(sampler).sampled_at == pytest.approx(START_UNIX_SECONDS + 2.0)
+    at.sysfs.node(3.0)
+    pass_time(at, sampler, 1.0)
+    assert node(sampler).watts(at.clock.now) == pytest.approx(3.0)
+    assert node(sampler).energy.joules == pytest.approx(3.0 * 1.9 + 3.0 * 0.9)
+    assert node(sampler).refusals[Refusal.SAMPLES_LOST] == 1
+
+
+def test_a_meter_plugged_in_later_is_found(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    sampler = at.sampler()
+    pass_time(at, sampler, 1.0)
+    assert sampler.snapshot.node is None
+    at.sysfs.node(3.0)
+    at.sysfs.harvest(6.0)
+    at.sysfs.battery(stored_watt_hours=10.0, capacity_watt_hours=20.0)
+    pass_time(at, sampler, 11.0)
+    assert node(sampler).watts(at.clock.now) == pytest.approx(3.0)
+    assert sampler.snapshot.harvest is not None
+    assert sampler.snapshot.battery is not None
+    assert sampler.snapshot.battery.ratio == pytest.approx(0.5)
+
+
+def test_a_meter_that_is_renumbered_is_found_again_and_goes_on_counting(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(3.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 5.0)
+    hwmon = tmp_path / "class" / "hwmon"
+    (hwmon / "hwmon0").rename(hwmon / "hwmon7")
+    pass_time(at, sampler, 12.0)
+    assert node(sampler).watts(at.clock.now) == pytest.approx(3.0)
+    assert node(sampler).energy.joules > 14.0
+
+
+def test_two_meters_are_reported_as_ambiguous_and_give_no_power(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    for index, name in enumerate(("powerz", "ina226")):
+        at.sysfs.write(f"hwmon/hwmon{index}/name", name)
+        at.sysfs.write(f"hwmon/hwmon{index}/power1_input", 1_000_000)
+    sampler = at.sampler()
+    pass_time(at, sampler, 1.0)
+    assert node(sampler).refusals == {Refusal.AMBIGUOUS_METER: 1}
+    assert node(sampler).sampled_at is None
+
+
+def test_a_battery_is_read_once_a_second(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.battery(stored_watt_hours=10.0, capacity_watt_hours=20.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 0.5)
+    at.sysfs.battery(stored_watt_hours=12.0, capacity_watt_hours=20.0)
+    pass_time(at, sampler, 0.4)
+    assert sampler.snapshot.battery is not None
+    assert sampler.snapshot.battery.ratio == pytest.approx(0.5)
+    pass_time(at, sampler, 1.0)
+    assert sampler.snapshot.battery.ratio == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("rate_hertz", [0.0, 0.05, 1001.0, math.nan])
+def test_a_rate_out_of_range_is_refused_with_the_range(rate_hertz: float) -> None:
+    with pytest.raises(ValueError, match=r"between 0\.1 and 1000 Hz"):
+        Settings(rate_hertz=rate_hertz)
