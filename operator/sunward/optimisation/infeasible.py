@@ -1,0 +1,85 @@
+"""Why a problem has no plan, in the problem's own words: elastic models that miss one kind of constraint at a time."""
+
+import time
+
+import numpy as np
+
+from sunward.optimisation.build import build
+from sunward.optimisation.matrix import scaled
+from sunward.optimisation.model import PlanModel, Relaxed
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Obstacle, Shortfall
+from sunward.optimisation.solvers import Backend, Outcome, solve_model
+
+_ALONE = (
+    Relaxed.BATTERY,
+    Relaxed.SLEEP_LIMIT,
+    Relaxed.NO_WORKER,
+    Relaxed.WORKERS,
+    Relaxed.STORAGE,
+    Relaxed.OFFLOAD,
+    Relaxed.TIME,
+)
+_MEANING = {
+    Relaxed.UNSERVED: Obstacle.DEADLINE,
+    Relaxed.TIME: Obstacle.DEADLINE,
+    Relaxed.NO_WORKER: Obstacle.NO_WORKER,
+    Relaxed.OFFLOAD: Obstacle.OFFLOAD,
+    Relaxed.STORAGE: Obstacle.STORAGE,
+    Relaxed.WORKERS: Obstacle.WORKERS,
+    Relaxed.SLEEP_LIMIT: Obstacle.SLEEP_LIMIT,
+    Relaxed.BATTERY: Obstacle.BATTERY,
+}
+_LEAST = 1e-7
+"""Misses below this share of a constraint's range are a solver's rounding."""
+
+
+def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, ...]:
+    """What has to give: each constraint that would suffice alone, else the least that must give together.
+
+    Empty when nothing has to give, that is, when the problem is feasible after all or no elastic model was solved.
+    """
+    deadline = time.perf_counter() + seconds
+    if _missed(problem, frozenset(), deadline) is not None:
+        return ()
+    found: list[Shortfall] = []
+    for kind in _ALONE:
+        missed = _missed(problem, frozenset({kind}), deadline)
+        if missed and kind is Relaxed.TIME:
+            missed = _late(problem, deadline) or missed
+        found.extend(missed or ())
+    if found:
+        return tuple(found)
+    everything = frozenset(Relaxed) - {Relaxed.TIME}
+    return tuple(_missed(problem, everything, deadline) or ())
+
+
+def _late(problem: Problem, deadline: float) -> list[Shortfall] | None:
+    """The same shortage of time, told in batches that miss the deadline."""
+    return _missed(problem, frozenset({Relaxed.UNSERVED, Relaxed.WORKERS}), deadline)
+
+
+def _missed(problem: Problem, relaxed: frozenset[Relaxed], deadline: float) -> list[Shortfall] | None:
+    """The least that the relaxed constraints miss; None when there is no plan even so."""
+    plan = build(problem, relaxed)
+    model = plan.matrix.arrays()
+    backend = Backend.HIGHS if model.integer.any() else Backend.GLOP
+    answer = solve_model(scaled(model, 1.0), backend, seconds=deadline - time.perf_counter(), relative_gap=1e-6)
+    if answer.outcome not in (Outcome.OPTIMAL, Outcome.FEASIBLE) or answer.values is None:
+        return None
+    return _shortfalls(plan, answer.values)
+
+
+def _shortfalls(plan: PlanModel, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[Shortfall]:
+    names = [node.name for node in plan.problem.nodes]
+    jobs = [job.name for job in plan.problem.jobs]
+    return [
+        Shortfall(
+            constraint=_MEANING[kind],
+            job=jobs[j] if j >= 0 else None,
+            node=names[i] if i >= 0 else None,
+            shortfall=float(values[column]),
+        )
+        for (kind, j, i), column in sorted(plan.slacks.items())
+        if values[column] > _LEAST * plan.matrix.upper[column]
+    ]
