@@ -1,0 +1,1 @@
+"""What is expected of the next periods, from what was measured: pure, deterministic, honest about its spread."""
