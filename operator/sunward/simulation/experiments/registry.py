@@ -1,0 +1,82 @@
+"""Which experiments exist and how each is run, full or small.
+
+The small set is for continuous integration: fewer seeds and no searches, the same code and the same claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sunward.simulation.experiments.calibration import calibration
+from sunward.simulation.experiments.fig3 import fig3
+from sunward.simulation.experiments.fig5 import fig5
+from sunward.simulation.experiments.result import Result
+from sunward.simulation.experiments.sensitivity import sensitivity
+from sunward.simulation.experiments.session import Solver
+from sunward.simulation.experiments.table1 import table1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How much work an experiment may do, and the solver it asks."""
+
+    solve: Solver
+    seeds: int = 60
+    small: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A name, what it asks, and how to run it."""
+
+    name: str
+    question: str
+    run: Callable[[Setting], Result]
+
+
+_ALL: Final = (
+    Experiment(
+        name="table1",
+        question="Do Table I's energies and emissions follow from a line and ten real regions?",
+        run=lambda _: table1(),
+    ),
+    Experiment(
+        name="fig3",
+        question="Why do emissions grow faster than energy with the number of servers?",
+        run=lambda setting: fig3(range(setting.seeds)),
+    ),
+    Experiment(
+        name="fig5",
+        question="How much do DET, DAT and DETA save, and under which accounting?",
+        run=lambda setting: fig5(range(setting.seeds), setting.solve),
+    ),
+    Experiment(
+        name="sensitivity",
+        question="Which hidden assumption carries the headline?",
+        run=lambda setting: sensitivity(range(setting.seeds), setting.solve, slow=not setting.small),
+    ),
+    Experiment(
+        name="calibration",
+        question="Which harvest gives 74.9 %?",
+        run=lambda setting: calibration(range(setting.seeds), setting.solve, surplus=not setting.small),
+    ),
+)
+
+EXPERIMENTS: Final[Mapping[str, Experiment]] = {experiment.name: experiment for experiment in _ALL}
+"""By name, in the order in which a reader wants them."""
+
+
+def chosen(names: tuple[str, ...]) -> tuple[Experiment, ...]:
+    """The experiments of these names; `all` is every one.
+
+    Raises:
+        ValueError: a name is unknown; the message lists the known ones.
+    """
+    if "all" in names:
+        return tuple(EXPERIMENTS.values())
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise ValueError(f"no experiment {name!r}; known: all, {', '.join(EXPERIMENTS)}")
+    return tuple(EXPERIMENTS[name] for name in names)
