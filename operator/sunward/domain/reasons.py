@@ -74,6 +74,8 @@ class Reason(StrEnum):
     ESTIMATED_INTENSITY = "EstimatedIntensity"
     FORECAST_INCOMPLETE = "ForecastIncomplete"
     PIPELINE_SUSPECT = "PipelineSuspect"
+    COMMAND_EXPIRED = "CommandExpired"
+    AVAILABILITY_FIRST = "AvailabilityFirst"
 
     # Steps of sleeping and waking
     SLEEP_STARTED = "SleepStarted"
