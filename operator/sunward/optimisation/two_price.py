@@ -4,25 +4,34 @@ Chooses how the nodes reply (closed form by columns, or a small linear program p
 plan back into rows. The prices it reports are the coordinator's own.
 """
 
+import time
+from dataclasses import replace
+
 import numpy as np
 
 from sunward.optimisation.columnar import Floats
 from sunward.optimisation.columnar_convert import not_columnar, to_columns
+from sunward.optimisation.infeasible import explain_infeasible
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import (
     NO_PRICES,
     BatchRow,
     EnergyRow,
     NodeRow,
+    Obstacle,
     Prices,
     Shortfall,
     Solution,
+    Status,
 )
-from sunward.optimisation.two_price_columns import ColumnSolution, solve_columns, unsupported
+from sunward.optimisation.two_price_columns import ColumnSolution, NoWholePlanError, solve_columns, unsupported
 from sunward.optimisation.two_price_recovery import ColumnPlan
+from sunward.optimisation.two_price_rows import GRAMS_PER_KILOGRAM
 
-__all__ = ["ColumnSolution", "solve_columns", "solve_two_price", "supports"]
+__all__ = ["ColumnSolution", "NoWholePlanError", "solve_columns", "solve_two_price", "supports"]
 
+SOLVER = "two-price"
+EXPLAINED_NODES = 1000
 SMALLEST_SHARE = 1e-12
 """Rows below this share of the largest are rounding and are left out."""
 
@@ -36,43 +45,51 @@ def supports(problem: Problem) -> str | None:
 def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
     """Plans by prices, to a certified relative gap or as far as the time allows.
 
-    Raises `ValueError` with the reason when `supports` gives one. With integer choices at the nodes the status is
-    `feasible` unless the repaired plan happens to meet its bound.
+    Raises `ValueError` with the reason when `supports` gives one, and what `solve_columns` raises when no plan is
+    found. With integer choices at the nodes the status is `feasible` unless the repaired plan meets its bound.
     """
     refusal = supports(problem)
     if refusal is not None:
         raise ValueError(f"two-price: {refusal}")
-    found = solve_columns(to_columns(problem), time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
-    solver = f"two-price (closed-form replies, {found.rounds} rounds)"
-    seconds = found.build_seconds + found.solve_seconds
+    began = time.perf_counter()
+    try:
+        found = solve_columns(to_columns(problem), time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
+    except NoWholePlanError:
+        because = _explained(problem, time_limit_seconds)
+        if not because:
+            raise
+        return _infeasible(because, time.perf_counter() - began)
     if found.plan is None:
-        return _infeasible(problem, found, solver, seconds)
-    plan = found.plan
-    job = problem.jobs[0].name if problem.jobs else ""
+        because = _explained(problem, time_limit_seconds) or _named(problem, found.infeasible_because)
+        return _infeasible(because, time.perf_counter() - began)
+    return _solution(problem, found, found.plan, time.perf_counter() - began)
+
+
+def _solution(problem: Problem, found: ColumnSolution, plan: ColumnPlan, seconds: float) -> Solution:
     return Solution(
         status=found.status,
         objective_grams=plan.objective_grams,
         lower_bound_grams=found.lower_bound_grams,
         relative_gap=found.relative_gap,
-        solver=solver,
+        solver=f"{SOLVER} (closed-form replies, {found.rounds} rounds)",
         solve_seconds=seconds,
         rounded=False,
-        batches=_batch_rows(problem, plan, job),
+        batches=_batch_rows(problem, plan),
         sends=_energy_rows(problem, plan.sent_watt_hours),
         draws=_energy_rows(problem, plan.drawn_watt_hours),
         nodes=_node_rows(problem, plan),
-        prices=_prices(problem, found),
+        prices=_prices(problem, found, plan),
         infeasible_because=(),
     )
 
 
-def _infeasible(problem: Problem, found: ColumnSolution, solver: str, seconds: float) -> Solution:
+def _infeasible(because: tuple[Shortfall, ...], seconds: float) -> Solution:
     return Solution(
-        status=found.status,
+        status=Status.INFEASIBLE,
         objective_grams=None,
         lower_bound_grams=None,
         relative_gap=None,
-        solver=solver,
+        solver=SOLVER,
         solve_seconds=seconds,
         rounded=False,
         batches=(),
@@ -80,19 +97,25 @@ def _infeasible(problem: Problem, found: ColumnSolution, solver: str, seconds: f
         draws=(),
         nodes=(),
         prices=NO_PRICES,
-        infeasible_because=tuple(_named(problem, row) for row in found.infeasible_because),
+        infeasible_because=because,
     )
 
 
-def _named(problem: Problem, row: Shortfall) -> Shortfall:
-    job = problem.jobs[0].name if problem.jobs and row.constraint != "sleep-limit" else None
-    return Shortfall(constraint=row.constraint, job=job, node=row.node, shortfall=row.shortfall)
+def _explained(problem: Problem, seconds: float) -> tuple[Shortfall, ...]:
+    """What has to give by the elastic model, for fleets that it can hold; empty otherwise."""
+    return explain_infeasible(problem, seconds=seconds) if len(problem.nodes) <= EXPLAINED_NODES else ()
 
 
-def _batch_rows(problem: Problem, plan: ColumnPlan, job: str) -> tuple[BatchRow, ...]:
+def _named(problem: Problem, rows: tuple[Shortfall, ...]) -> tuple[Shortfall, ...]:
+    job = problem.jobs[0].name if problem.jobs else None
+    return tuple(row if row.constraint is Obstacle.SLEEP_LIMIT else replace(row, job=job) for row in rows)
+
+
+def _batch_rows(problem: Problem, plan: ColumnPlan) -> tuple[BatchRow, ...]:
     """Batches at home, and the moved ones paired in order: any pairing of senders with receivers is a plan."""
     if not problem.jobs:
         return ()
+    job = problem.jobs[0].name
     names = [node.name for node in problem.nodes]
     shards = [problem.jobs[0].batches.get(name, 0.0) for name in names]
     rows = [
@@ -145,8 +168,18 @@ def _node_rows(problem: Problem, plan: ColumnPlan) -> tuple[NodeRow, ...]:
     )
 
 
-def _prices(problem: Problem, found: ColumnSolution) -> Prices:
-    energy = {pool.name: (float(price),) for pool, price in zip(problem.energy_pools, found.energy_price, strict=True)}
+def _prices(problem: Problem, found: ColumnSolution, plan: ColumnPlan) -> Prices:
+    """The coordinator's prices; a pool that nobody can send into is priced by what its neediest member would save."""
+    energy: dict[str, tuple[float, ...]] = {}
+    if problem.policy.share_energy:
+        worth = {
+            node.name: problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0] if grid > 0 else 0.0
+            for node, grid in zip(problem.nodes, plan.grid_watt_hours.tolist(), strict=True)
+        }
+        supplied = {node.name for node in problem.nodes if node.harvest_watt_hours[0] * node.maximum_export_ratio > 0}
+        for pool, price in zip(problem.energy_pools, found.energy_price.tolist(), strict=True):
+            saved = max((worth[name] for name in pool.members), default=0.0) / GRAMS_PER_KILOGRAM
+            energy[pool.name] = (price if supplied & set(pool.members) else pool.efficiency * saved,)
     return Prices(
         energy_grams_per_watt_hour=energy,
         offload_cap_grams={job.name: found.offload_cap_grams for job in problem.jobs},

@@ -25,6 +25,10 @@ LARGE_FLEET = 65_536
 THREADS = 2
 
 
+class NoWholePlanError(RuntimeError):
+    """The bound is known, but rounding the integer choices led to no plan; another solver may find one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnSolution:
     """A plan by columns with its certificate. `plan` is None only when the problem is infeasible.
@@ -68,8 +72,9 @@ def solve_columns(
 ) -> ColumnSolution:
     """Plans the fleet to a certified relative gap, or as far as the time limit allows.
 
-    Raises `ProblemError` for columns outside the format and `ValueError` with the reason for a problem that has no
-    closed-form reply. An infeasible problem is an answer, not an exception.
+    Raises `ProblemError` for columns outside the format, `ValueError` with the reason for a problem that has no
+    closed-form reply, `TimeoutError` when the time ends before any plan and `NoWholePlanError` when integer choices
+    could not be rounded. An infeasible problem is an answer, not an exception.
     """
     began = time.perf_counter()
     columns.checked()
@@ -108,13 +113,13 @@ def _solved(columns: Columns, parts: Sequence[Group], effort: Effort, clock: _Cl
         raise TimeoutError("two-price: no plan within the time limit")
     planned = plan_from(columns, first, effort)
     if planned is None:
-        raise ValueError("two-price: prices were found, but no plan with whole workers and whole modes")
+        raise NoWholePlanError("two-price: prices were found, but no plan with whole workers and whole modes")
     return _solution(first, planned, clock)
 
 
 def _solution(first: Rounds, planned: Planned, clock: _Clock) -> ColumnSolution:
     objective, bounds = planned.plan.objective_grams, first.coordinator.bounds
-    lower = min(bounds.lower, objective)
+    lower = max(0.0, min(bounds.lower, objective))
     gap = Bounds(lower=lower, upper=objective).relative_gap
     best = planned.rounds.coordinator.best_prices
     prices = planned.rounds.fleet.all_prices(best)

@@ -109,11 +109,11 @@ def _with_workers(columns: Columns, found: Planned, effort: Effort) -> Planned |
         return found
     least, most = np.zeros(len(columns)), np.full(len(columns), np.inf)
     for _ in range(WORKER_ATTEMPTS):
-        changed = _worker_bounds(columns, found.plan, least, most)
-        if not changed:
+        missing = _tighten(columns, found.plan, least, most)
+        if missing is None:
             return found
         groups = [_limited(columns, group, least, most) for group in _single_mode_groups(found)]
-        if any(bool(group.rows.impossible.any()) for group in groups):
+        if missing > 0 or any(bool(group.rows.impossible.any()) for group in groups):
             return None
         again = _rerun(columns, groups, effort)
         if again is None:
@@ -126,10 +126,16 @@ def _single_mode_groups(found: Planned) -> list[Group]:
     return [held for group, detail in found.parts for held in fixed(group, detail.mode)]
 
 
-def _worker_bounds(columns: Columns, plan: ColumnPlan, least: Floats, most: Floats) -> bool:
-    """Tightens the batches each node may hold, in place; returns whether anything had to change."""
+def _tighten(columns: Columns, plan: ColumnPlan, least: Floats, most: Floats) -> int | None:
+    """Tightens the batches each node may hold, in place; returns how many workers are missing even so.
+
+    None when the plan is fine as it is. Without a smallest amount every node may be called a worker.
+    """
     settings = columns.settings
     smallest = settings.minimum_batches_per_worker
+    if smallest == 0:
+        missing = settings.minimum_workers - len(columns)
+        return missing if missing > 0 else None
     held = columns.batches + plan.received_batches - plan.sent_batches
     rounding = 1e-9 * max(1.0, smallest)
     partial = np.flatnonzero((held > rounding) & (held < smallest - rounding))
@@ -137,14 +143,12 @@ def _worker_bounds(columns: Columns, plan: ColumnPlan, least: Floats, most: Floa
     for node in partial.tolist():
         stays = held[node] >= smallest / 2 or keeps[node]
         least[node], most[node] = (smallest, np.inf) if stays else (0.0, 0.0)
-    works = columns.can_work & (held >= smallest - rounding) & (most > 0)
-    missing = settings.minimum_workers - int(works.sum()) - int((least[partial] > 0).sum())
-    spare = np.flatnonzero(columns.can_work & columns.can_receive & ~works & (least == 0))
-    if missing <= 0 or smallest == 0:
-        return len(partial) > 0
+    works = (held >= smallest - rounding) | (least > 0)
+    missing = max(0, settings.minimum_workers - int(works.sum()))
+    spare = np.flatnonzero(columns.can_receive & ~works)
     chosen = spare[np.argsort(columns.intensity_grams_per_kilowatt_hour[spare], kind="stable")[:missing]]
     least[chosen], most[chosen] = smallest, np.inf
-    return len(partial) > 0 or len(chosen) > 0
+    return None if len(partial) == 0 and missing == 0 else missing - len(chosen)
 
 
 def _limited(columns: Columns, group: Group, least: Floats, most: Floats) -> Group:

@@ -13,6 +13,9 @@ from ortools.math_opt.python import mathopt
 
 from sunward.optimisation.columnar import Floats
 
+DUST = 1e-13
+"""Scaled supplies below this are rounding of zero, which GLOP would take for a coefficient."""
+
 
 class MasterError(RuntimeError):
     """The master program could not be solved; says what the solver reported."""
@@ -49,6 +52,7 @@ class Master:
 
     def add(self, group: int, grams: float, supply: Floats) -> None:
         """Adds one answer of a group: its emissions and its net supply to each coupling row."""
+        supply = np.where(np.abs(supply) < DUST, 0.0, supply)
         self._grams[group].append(grams)
         self._supply[group].append(supply)
         sides = [
@@ -65,6 +69,8 @@ class Master:
     def propose(self) -> Proposal:
         """Solves the master; raises `MasterError` unless it is optimal. Every group needs at least one answer."""
         result = self._solver.solve()
+        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:  # a warm start can mislead; a cold one not
+            result = mathopt.solve(self._model, mathopt.SolverType.GLOP)
         if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
             raise MasterError(f"master program: {result.termination.reason.name} {result.termination.detail}")
         weights = tuple(_normalised(result.dual_values(cuts)) for cuts in self._cuts)
