@@ -25,15 +25,17 @@ from sunward.simulation.experiments.session import Mode, Session, Solver, Tradin
 from sunward.simulation.experiments.statistics import Estimate
 
 _WORKERS = tuple(range(2, 11))
+_FEW_WORKERS = (2, 5, 10)
 _MEAN_INTENSITY = sum(REGIONS.values()) / len(REGIONS)
 _HARVEST = 0.27
 _OPTIMISED = (Mode.DET, Mode.DAT, Mode.DETA)
 
 
-def fig5(seeds: Sequence[int], solve: Solver) -> Result:
+def fig5(seeds: Sequence[int], solve: Solver, *, small: bool = False) -> Result:
     """Modes against servers with sun on half of the workers, and the calibrated point at ten."""
+    sizes = _FEW_WORKERS if small else _WORKERS
     grown = {
-        rule: {n: run_modes(_grown(n, rule), seeds, solve) for n in _WORKERS}
+        rule: {n: run_modes(_grown(n, rule), seeds, solve) for n in sizes}
         for rule in (Trading.ANY_HARVEST, Trading.SURPLUS_ONLY, Trading.CO_LOCATED)
     }
     point = run_modes(ten_workers(Siting.FIVE, CALIBRATED_HARVEST), seeds, solve)
@@ -89,11 +91,11 @@ def _order_claims(grown: dict[Trading, dict[int, Runs]]) -> tuple[Claim, ...]:
 
 
 def _growth_claim(by_workers: dict[int, Runs]) -> Claim:
-    values = [by_workers[n].reduction(Mode.DETA).value for n in _WORKERS]
+    values = [runs.reduction(Mode.DETA).value for runs in by_workers.values()]
     return Claim(
         name="DETA's reduction grows with the number of servers",
         paper="increases with the number of servers",
-        ours=", ".join(f"{value:.1f}" for value in values) + f" % for {_WORKERS[0]} to {_WORKERS[-1]} workers",
+        ours=", ".join(f"{value:.1f}" for value in values) + f" % for {min(by_workers)} to {max(by_workers)} workers",
         level=Level.SHAPE,
         holds=values[-1] > values[0] and all(later > earlier - 2 for earlier, later in pairwise(values)),
         note="saturates after five to six workers; steps down of under two points are within the intervals",
@@ -157,9 +159,11 @@ def _rounded(estimate: Estimate) -> tuple[float, float, float]:
 
 
 def _figure(rule: Trading, by_workers: dict[int, Runs]) -> Figure:
-    x = tuple(map(float, _WORKERS))
-    market = [line(str(m), x, tuple(by_workers[n].reduction(m) for n in _WORKERS)) for m in _OPTIMISED]
-    location = line("DETA, location-based", x, tuple(by_workers[n].location_reduction(Mode.DETA) for n in _WORKERS))
+    x = tuple(map(float, by_workers))
+    market = [line(str(m), x, tuple(runs.reduction(m) for runs in by_workers.values())) for m in _OPTIMISED]
+    location = line(
+        "DETA, location-based", x, tuple(runs.location_reduction(Mode.DETA) for runs in by_workers.values())
+    )
     lines = market if rule is Trading.CO_LOCATED else [*market, location]
     return Figure(
         name=f"reduction-{str(rule).replace(' ', '-')}",

@@ -50,7 +50,7 @@ _ALL: Final = (
     Experiment(
         name="fig5",
         question="How much do DET, DAT and DETA save, and under which accounting?",
-        run=lambda setting: fig5(range(setting.seeds), setting.solve),
+        run=lambda setting: fig5(range(setting.seeds), setting.solve, small=setting.small),
     ),
     Experiment(
         name="sensitivity",
@@ -60,7 +60,7 @@ _ALL: Final = (
     Experiment(
         name="calibration",
         question="Which harvest gives 74.9 %?",
-        run=lambda setting: calibration(range(setting.seeds), setting.solve, surplus=not setting.small),
+        run=lambda setting: calibration(range(setting.seeds), setting.solve, small=setting.small),
     ),
 )
 

@@ -1,0 +1,96 @@
+"""`sunward experiment`: the paper's experiments with the product's own planner, and a report of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sunward.cli.output import Output, print_data, print_table
+from sunward.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from sunward.simulation.experiments.registry import Experiment, Setting
+    from sunward.simulation.experiments.result import Result
+
+_HOLDS = {True: "yes", False: "NO", None: ""}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("experiment")(experiment)
+
+
+def experiment(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Experiments to run, or `all`; without a name, list them.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Runs per setting; 60, or 30 with --small.")] = None,
+    small: Annotated[bool, typer.Option(help="The quick set: fewer seeds, no searches.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write JSON, CSV, figures and one page into this folder.")
+    ] = None,
+    output: Annotated[Output, typer.Option(help="How to print the claims.")] = Output.TABLE,
+) -> None:
+    """Check the paper's claims: what it says, what we get, and how strong the claim is."""
+    from sunward.simulation.experiments.registry import EXPERIMENTS, chosen
+
+    if not names:
+        rows = [(item.name, item.question) for item in EXPERIMENTS.values()]
+        print_table("Experiments", ("name", "question"), rows)
+        return
+    try:
+        wanted = chosen(tuple(names))
+    except ValueError as error:
+        raise InvalidInput("NAMES", str(error)) from error
+    results = _run_all(wanted, _setting(seeds, small))
+    if report is not None:
+        _write(results, report)
+    _show(results, output)
+    if any(claim.holds is False for result in results for claim in result.claims):
+        raise typer.Exit(1)
+
+
+def _setting(seeds: int | None, small: bool) -> Setting:
+    from sunward.optimisation.exact import solve_exact
+    from sunward.simulation.experiments.registry import Setting
+
+    default = 30 if small else 60
+    return Setting(solve=lambda problem: solve_exact(problem, relative_gap=1e-7), seeds=seeds or default, small=small)
+
+
+def _run_all(wanted: tuple[Experiment, ...], setting: Setting) -> list[Result]:
+    results = []
+    for number, item in enumerate(wanted, start=1):
+        print(f"{number}/{len(wanted)} {item.name}: {item.question}", file=sys.stderr, flush=True)
+        began = time.perf_counter()
+        results.append(item.run(setting))
+        print(f"    {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+    return results
+
+
+def _write(results: list[Result], folder: Path) -> None:
+    from sunward.simulation.report.files import write_result
+    from sunward.simulation.report.page import write_page
+
+    try:
+        for result in results:
+            write_result(result, folder)
+        write_page(results, folder / "index.html", title="Sunward: the paper's experiments")
+    except ImportError as error:
+        raise InvalidInput("--report", "figures need matplotlib: pip install 'sunward[experiments]'") from error
+    except OSError as error:
+        raise InvalidInput(f"--report {folder}", error.strerror or str(error)) from error
+    print(f"report: {folder / 'index.html'}", file=sys.stderr)
+
+
+def _show(results: list[Result], output: Output) -> None:
+    if output is not Output.TABLE:
+        print_data([result.to_data() for result in results], output)
+        return
+    for result in results:
+        rows = [(c.name, c.paper or "-", c.ours, str(c.level), _HOLDS[c.holds]) for c in result.claims]
+        print_table(result.title, ("claim", "paper", "we get", "level", "holds"), rows)
