@@ -1,0 +1,91 @@
+{{/* Names are fixed: there is one Sunward per cluster, and the operator's Lease and policies name its account. */}}
+{{- define "sunward.labels" -}}
+app.kubernetes.io/name: sunward
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: sunward
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
+{{- end }}
+
+{{- define "sunward.selector" -}}
+app.kubernetes.io/name: sunward
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* What the restricted Pod Security profile asks of a pod. */}}
+{{- define "sunward.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* What it asks of a container, and a read-only root besides. */}}
+{{- define "sunward.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "sunward.operatorUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:sunward-operator
+{{- end }}
+
+{{/* Where the operator finds Prometheus: yours, the fixed address of the bundled one, or its name. */}}
+{{- define "sunward.prometheusUrl" -}}
+{{- if .Values.prometheus.url -}}
+{{ .Values.prometheus.url }}
+{{- else if .Values.prometheus.service.clusterIP -}}
+http://{{ .Values.prometheus.service.clusterIP }}:9090
+{{- else -}}
+http://sunward-prometheus.{{ .Release.Namespace }}.svc:9090
+{{- end -}}
+{{- end }}
+
+{{/* A source or relay with its token's reference replaced by the file it is mounted as. */}}
+{{- define "sunward.withTokenFile" -}}
+{{- $entry := omit .entry "tokenSecretRef" -}}
+{{- if .entry.tokenSecretRef -}}
+{{- $entry = set $entry "tokenFile" (printf "/etc/sunward/secrets/%s/token" .mount) -}}
+{{- end -}}
+{{- toYaml $entry -}}
+{{- end }}
+
+{{- define "sunward.settings" -}}
+prometheus:
+  url: {{ include "sunward.prometheusUrl" . | quote }}
+  timeoutSeconds: {{ .Values.prometheus.timeoutSeconds }}
+  scrapeIntervalSeconds: {{ .Values.prometheus.scrapeIntervalSeconds }}
+  job: {{ .Values.prometheus.job | quote }}
+intensitySources:
+  {{- range $name, $source := .Values.intensitySources }}
+  {{ $name }}:
+    {{- include "sunward.withTokenFile" (dict "entry" $source "mount" (printf "intensity-%s" $name)) | nindent 4 }}
+  {{- else }} {}
+  {{- end }}
+relays:
+  {{- range $name, $relay := .Values.relays }}
+  {{ $name }}:
+    {{- include "sunward.withTokenFile" (dict "entry" $relay "mount" (printf "relay-%s" $name)) | nindent 4 }}
+  {{- else }} {}
+  {{- end }}
+{{- end }}
+
+{{/* The secrets with tokens, as a JSON list of mount, name and key. */}}
+{{- define "sunward.tokens" -}}
+{{- $tokens := list -}}
+{{- range $name, $source := .Values.intensitySources -}}
+{{- with $source.tokenSecretRef -}}
+{{- $tokens = append $tokens (dict "mount" (printf "intensity-%s" $name) "name" .name "key" .key) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $relay := .Values.relays -}}
+{{- with $relay.tokenSecretRef -}}
+{{- $tokens = append $tokens (dict "mount" (printf "relay-%s" $name) "name" .name "key" .key) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $tokens -}}
+{{- end }}
