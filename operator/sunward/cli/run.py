@@ -62,7 +62,7 @@ async def _serve(
     from sunward.cluster.lease import Lease
     from sunward.cluster.loop import Loop, Ports
     from sunward.cluster.observe import Identity
-    from sunward.forecasting.forecasts import forecasts_for
+    from sunward.forecasting.expect import RememberingForecaster
     from sunward.optimisation.guarded import GuardedSolver
     from sunward.sources.build import build_intensities, build_sensors
     from sunward.telemetry.metrics import Metrics
@@ -86,7 +86,7 @@ async def _serve(
                     session=session,
                     sensors=build_sensors(settings, session),
                     intensities=build_intensities(settings, session),
-                    forecaster=forecasts_for,
+                    forecaster=RememberingForecaster(),
                     solver=solver,
                     drivers=Drivers(session, relays),
                     reporter=TelemetryReporter(metrics),

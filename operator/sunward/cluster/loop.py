@@ -104,6 +104,7 @@ class Loop:
             ports.api, ports.session, ports.sensors, ports.intensities, ports.identity, now, is_leader=leading
         )
         ports.reporter.observed(seen.snapshot)
+        ports.forecaster.remember(seen.snapshot)
         power = await self._read_power(seen.snapshot)
         self._settler.remember(seen.snapshot, power)
         if not leading:

@@ -39,9 +39,10 @@ class Intensities(Protocol):
 
 
 class Forecaster(Protocol):
-    """Snapshot -> expectations on the planning grid."""
+    """Snapshot -> expectations on the planning grid; it remembers what it was shown."""
 
     def __call__(self, snapshot: Snapshot, start: datetime) -> Forecasts: ...
+    def remember(self, snapshot: Snapshot) -> None: ...
 
 
 class PowerDriver(Protocol):

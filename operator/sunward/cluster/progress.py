@@ -32,22 +32,34 @@ def parse_progress(body: Mapping[str, Any], now: datetime) -> JobProgress:
     """Read a progress answer. Raises ValueError, KeyError or TypeError when it is not one."""
     if body.get("schema") != SCHEMA:
         raise ValueError(f"expected schema {SCHEMA}, got {body.get('schema')!r}")
+    workers: list[Mapping[str, Any]] = list(body.get("workers") or ())
+    totals = body.get("batches_total") or {}
+    history = body.get("history") or ()
     return JobProgress(
         round=int(body["round"]),
         phase=str(body["phase"]),
         accuracy_percent=None if body.get("accuracy_percent") is None else float(body["accuracy_percent"]),
-        batches_by_node=_pairs(body.get("batches_by_node")),
-        offloaded_batches_by_shard=_pairs(body.get("offloaded_batches_by_shard")),
-        seconds_per_batch=_pairs(body.get("seconds_per_batch")),
+        batches_by_node=_pairs(totals.get("nodes")),
+        offloaded_batches_by_shard=_pairs(totals.get("offloaded")),
+        seconds_per_batch=_pairs({w["node"]: w["seconds_per_batch"] for w in workers if w.get("seconds_per_batch")}),
         cached_shards=tuple(
-            (str(node), tuple(sorted(map(str, shards))))
-            for node, shards in sorted((body.get("cached_shards") or {}).items())
+            (str(w["node"]), tuple(sorted({*w.get("cached_shards", ()), *w.get("home_shards", ())})))
+            for w in sorted(workers, key=lambda w: str(w["node"]))
+            if w.get("state") == "alive"
         ),
         plan=body.get("plan"),
         observed_at=now,
-        workers=tuple(sorted(map(str, body.get("workers") or ()))),
-        round_seconds=None if body.get("round_seconds") is None else float(body["round_seconds"]),
+        workers=_training(workers, str(body["phase"])),
+        round_seconds=float(history[-1]["seconds"]) if history else None,
     )
+
+
+def _training(workers: list[Mapping[str, Any]], phase: str) -> tuple[str, ...]:
+    """Nodes that train in the round that runs now; a worker that only waits or serves its shard is not one."""
+    if phase not in ("training", "aggregating"):
+        return ()
+    busy = (w for w in workers if w.get("state") == "alive" and (w.get("round_batches_assigned") or 0) > 0)
+    return tuple(sorted(str(w["node"]) for w in busy))
 
 
 def _pairs(numbers: Mapping[str, Any] | None) -> tuple[tuple[str, float], ...]:

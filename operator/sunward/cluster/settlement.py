@@ -6,30 +6,47 @@ its readings, taken in every pass, fill the gaps. What neither saw is missing, a
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from sunward.accounting import none_baseline
+from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.ledger import MissingNode, PeriodLedger
+from sunward.accounting.none_baseline import MeteredNode, Work
 from sunward.accounting.values import Basis, Period, ZoneFactor
 from sunward.cluster import plan_objects
 from sunward.cluster.api import Api, ours
 from sunward.cluster.ports import Reporter, Sensors
+from sunward.cluster.schema import format_time, parse_time
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Measurement, Metered, Window
-from sunward.domain.nodes import NodeView
+from sunward.domain.nodes import NodeSpec
 from sunward.domain.plans import Transfer
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
+from sunward.planning import settle
 from sunward.planning.ports import SolverPort
+from sunward.planning.settle import MeteredPeriod
 
 LOG_LENGTH = 4096
 RELAY_STEP_LIMIT_SECONDS = 30.0
 GIVE_UP_AFTER = timedelta(hours=2)
+BATTERY_REACH = timedelta(seconds=30)
 Log = deque[tuple[datetime, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Work that a job finished between two passes."""
+
+    time: datetime
+    job: str
+    work: tuple[Work, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +89,9 @@ def _held(near: Sequence[tuple[datetime, float]], start: datetime, end: datetime
     return (before + after) / 3600
 
 
-def filled(window: Window | None, log: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float | None:
+def filled(
+    window: Window | None, log: Sequence[tuple[datetime, float]], start: datetime, end: datetime
+) -> float | None:
     """A node's load in a period (Wh): its own meter, and the relay's where that has gaps. None when both were blind."""
     gaps = ((start, end),) if window is None else window.gaps
     total = 0.0 if window is None else window.watt_hours
@@ -108,6 +127,9 @@ class Settler:
         self._relays: dict[str, Log] = {}
         self._zones: dict[str, Log] = {}
         self._batteries: dict[str, Log] = {}
+        self._harvests: dict[str, Log] = {}
+        self._rounds: deque[Round] = deque(maxlen=LOG_LENGTH)
+        self._last_rounds: dict[str, int] = {}
         self._basis = Basis()
         self._done: set[str] = set()
 
@@ -125,12 +147,31 @@ class Settler:
             ratio = node.meters.battery_ratio
             if node.spec.battery is not None and isinstance(ratio, Measurement):
                 _append(self._batteries, node.name, ratio.time, ratio.value)
+            harvest = node.meters.harvest_watts
+            if isinstance(harvest, Measurement):
+                _append(self._harvests, node.name, harvest.time, harvest.value)
+        self._remember_rounds(snapshot)
+
+    def _remember_rounds(self, snapshot: Snapshot) -> None:
+        """Rounds that ended since the last pass, worked on as the assignments in force said."""
+        for job in snapshot.jobs:
+            before = self._last_rounds.get(job.spec.key, job.last_round)
+            self._last_rounds[job.spec.key] = job.last_round
+            ended = job.last_round - before
+            if ended > 0 and job.assignments:
+                work = tuple(
+                    Work(node=row.node, home=row.from_node, batches=row.batches * ended) for row in job.assignments
+                )
+                self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
 
     async def settle(self, snapshot: Snapshot) -> None:
         """Settle every plan whose period ended long enough ago for its last samples to be in."""
         for body in await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward"):
             name = body["metadata"]["name"]
-            if name in self._done or (body.get("status") or {}).get("settlement"):
+            if name in self._done:
+                continue
+            if (body.get("status") or {}).get("settlement"):
+                self._done.add(name)
                 continue
             start, length = plan_objects.period_of(body)
             age = snapshot.taken_at - (start + length)
@@ -139,27 +180,50 @@ class Settler:
             if age > GIVE_UP_AFTER:
                 self._done.add(name)
                 continue
-            await self._settle_one(name, body, Period(start=start, end=start + length), snapshot)
+            await self._settle_one(name, Period(start=start, end=start + length), snapshot)
 
-    async def _settle_one(self, name: str, body: dict[str, object], period: Period, snapshot: Snapshot) -> None:
+    async def _settle_one(self, name: str, period: Period, snapshot: Snapshot) -> None:
         try:
             metered = await self._sensors.energy([node.spec for node in snapshot.nodes], period.start, period.end)
         except SourceUnavailable as error:
             self._reporter.failed("settlement", error)
             return
-        settled = self._clear(period, snapshot, metered)
+        settled = await asyncio.to_thread(self._clear, period, snapshot, metered)
         status = plan_objects.settlement_status(
             settled.ledger,
             settled.transfers,
             settled.baseline_grams,
             settled.intensities,
-            METHOD,
+            none_baseline.METHOD,
             snapshot.taken_at,
         )
+        await self._account_jobs(period, snapshot, settled)
         await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
         self._done.add(name)
         baseline = sum(settled.baseline_grams.values()) if settled.baseline_grams else None
         self._reporter.settled(settled.ledger, baseline)
+
+    async def _account_jobs(self, period: Period, snapshot: Snapshot, settled: Settled) -> None:
+        """Add the period to the jobs that ran in it, once: `accountedUntil` survives a crash between two writes."""
+        running = [job for job in snapshot.jobs if job.finished is None or self._worked(job.spec.key, period)]
+        work = {job.spec.key: self._work(period, job.spec.key) for job in running}
+        homes = {job.spec.key: [shard.node for shard in job.spec.shards] for job in running}
+        shares = node_shares(work, homes)
+        for job in running:
+            path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
+            old = (await self._api.get(path)).get("status") or {}
+            until = parse_time(old.get("accountedUntil"))
+            if until is not None and period.end <= until:
+                continue
+            added = _job_figures(shares[job.spec.key], settled)
+            status: dict[str, int | str | None] = {key: int(old.get(key, 0)) + value for key, value in added.items()}
+            status["avoidedEmissionsMicrogramsCO2e"] = int(status["baselineEmissionsMicrogramsCO2e"] or 0) - int(
+                status["emissionsMicrogramsCO2e"] or 0
+            )
+            await self._api.patch(f"{path}/status", {"status": {**status, "accountedUntil": format_time(period.end)}})
+
+    def _worked(self, job: str, period: Period) -> bool:
+        return bool(self._work(period, job))
 
     def _factors(self, snapshot: Snapshot, period: Period) -> dict[str, ZoneFactor]:
         zones = {node.spec.grid_zone for node in snapshot.nodes}
@@ -169,3 +233,98 @@ class Settler:
             for zone, mean in means.items()
             if mean is not None
         }
+
+    def _clear(self, period: Period, snapshot: Snapshot, metered: Mapping[str, Metered]) -> Settled:
+        """Everything that is computed and not asked: loads, clearing, books and baseline."""
+        factors = self._factors(snapshot, period)
+        known: list[MeteredPeriod] = []
+        missing: list[MissingNode] = []
+        for node in snapshot.nodes:
+            row = self._metered(node.spec, metered.get(node.name), period)
+            if row is None:
+                missing.append(MissingNode(node=node.name, reason=Reason.DATA_MISSING, message="no meter saw it"))
+            else:
+                known.append(row)
+        ledger, transfers = settle.clear(period, known, factors, snapshot.policy, solver=self._solver, missing=missing)
+        intensities = {zone: factor.grams_per_kilowatt_hour for zone, factor in factors.items()}
+        rows = [self._baseline_row(row, metered[row.spec.name], period) for row in known]
+        grams = none_baseline.baseline_grams(rows, self._work(period), period.hours, intensities)
+        return Settled(ledger=ledger, transfers=transfers, baseline_grams=grams, intensities=intensities)
+
+    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> MeteredPeriod | None:
+        relay = self._relays.get(spec.name, ())
+        load = filled(found.load if found else None, relay, period.start, period.end)
+        if load is None:
+            return None
+        harvest = found.harvest if found else None
+        return MeteredPeriod(
+            spec=spec,
+            load_watt_hours=load,
+            harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
+            stored_change_watt_hours=self._stored_change(spec, period),
+            awake_hours=_covered_hours(found.load if found else None, period),
+        )
+
+    def _stored_change(self, spec: NodeSpec, period: Period) -> float:
+        """Change of stored energy (Wh) between the readings nearest to both ends; none without readings there."""
+        if spec.battery is None:
+            return 0.0
+        log = self._batteries.get(spec.name, ())
+        start, end = _nearest(log, period.start), _nearest(log, period.end)
+        return 0.0 if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
+
+    def _baseline_row(self, row: MeteredPeriod, found: Metered, period: Period) -> MeteredNode:
+        """A node as the baseline sees it: what its own meter ran for, and its harvest also while it was asleep."""
+        charge, discharge = row.flows
+        watts = mean_of(self._harvests.get(row.spec.name, ()), period.start, period.end)
+        unseen_hours = max(0.0, period.hours - row.awake_hours)
+        estimate = (watts or 0.0) * unseen_hours if row.spec.harvest_nameplate_watts is not None else 0.0
+        return MeteredNode(
+            node=row.spec.name,
+            grid_zone=row.spec.grid_zone,
+            idle_watts=row.spec.power.idle_watts,
+            busy_watts=row.spec.power.busy_watts,
+            awake_hours=row.awake_hours,
+            awake_watt_hours=found.load.watt_hours if found.load else 0.0,
+            harvest_watt_hours=row.harvest_watt_hours + estimate,
+            charge_watt_hours=charge,
+            discharge_watt_hours=discharge,
+        )
+
+    def _work(self, period: Period, job: str | None = None) -> list[Work]:
+        return [
+            item
+            for done in self._rounds
+            if period.start <= done.time < period.end and job in (None, done.job)
+            for item in done.work
+        ]
+
+
+def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int]:
+    """What a period adds to a job's figures, in micro-units."""
+    rows = settled.ledger.rows
+    load = {row.node: row.load_watt_hours for row in rows}
+    grams = {row.node: row.location_grams for row in rows if row.location_grams is not None}
+    return {
+        "energyMicrowattHours": plan_objects.micro(weighted(shares, load)),
+        "emissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, grams)),
+        "baselineEmissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, settled.baseline_grams)),
+    }
+
+
+def _append(logs: dict[str, Log], name: str, moment: datetime, value: float) -> None:
+    log = logs.setdefault(name, deque(maxlen=LOG_LENGTH))
+    if not log or moment > log[-1][0]:
+        log.append((moment, value))
+
+
+def _nearest(log: Sequence[tuple[datetime, float]], moment: datetime) -> float | None:
+    near = min(log, key=lambda entry: abs(entry[0] - moment), default=None)
+    return near[1] if near is not None and abs(near[0] - moment) <= BATTERY_REACH else None
+
+
+def _covered_hours(window: Window | None, period: Period) -> float:
+    if window is None:
+        return 0.0
+    gaps = sum((end - start).total_seconds() for start, end in window.gaps)
+    return max(0.0, period.hours - gaps / 3600)

@@ -131,8 +131,7 @@ def coordinator_pod(job: JobSpec, node_name: str, service_account: str) -> Body:
         "coordinator",
         "--job", job.key,
         "--assignment", "/etc/sunward/assignment.json",
-        "--state-dir", "/var/lib/sunward",
-        "--shards", json.dumps([{"name": s.name, "node": s.node, "samples": s.samples} for s in job.shards]),
+        "--state-dir", "/var/lib/sunward/state",
         "--rounds", str(job.rounds),
         "--steps-per-round", str(job.steps_per_round),
         "--batch-size", str(job.batch_size),
@@ -140,7 +139,8 @@ def coordinator_pod(job: JobSpec, node_name: str, service_account: str) -> Body:
         "--listen", f"0.0.0.0:{PROGRESS_PORT}",
         "--superlink", f"0.0.0.0:{SUPERLINK_PORT}",
         *(["--target-accuracy", str(job.target_accuracy_percent)] if job.target_accuracy_percent else []),
-        *_model_arguments(job),
+        "--model", job.app or DEFAULT_MODEL,
+        *_extra(job, worker=False),
     ]  # fmt: skip
     pod = _pod(job, coordinator_name(job), "coordinator", node_name, service_account, arguments)
     mount = {"name": "assignment", "mountPath": "/etc/sunward", "readOnly": True}
@@ -153,17 +153,17 @@ def coordinator_pod(job: JobSpec, node_name: str, service_account: str) -> Body:
 
 def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, service_account: str) -> Body:
     """The worker of a job on one node; it holds the shards whose home the node is and caches those it works on."""
-    own = [{"name": s.name, "samples": s.samples} for s in job.shards if s.node == node]
     arguments = [
         "worker",
-        "--job", job.key,
         "--node", node,
-        "--coordinator", f"{coordinator_ip}:{PROGRESS_PORT}",
-        "--superlink", f"{coordinator_ip}:{SUPERLINK_PORT}",
+        "--coordinator", coordinator_ip,
+        "--coordinator-port", str(PROGRESS_PORT),
+        "--superlink-port", str(SUPERLINK_PORT),
         "--shard-server-port", str(SHARD_PORT),
+        "--shards-dir", "/var/lib/sunward/shards",
         "--cache-dir", "/var/lib/sunward/cache",
-        "--shards", json.dumps(own),
-        *_model_arguments(job),
+        *(part for s in job.shards for part in ("--shard", f"{s.name}={s.node}:{s.samples}")),
+        *_extra(job, worker=True),
     ]  # fmt: skip
     pod = _pod(job, worker_name(job, node), "worker", node_name, service_account, arguments)
     pod["metadata"]["labels"][NODE_LABEL] = node
@@ -171,9 +171,18 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, ser
     return pod
 
 
-def _model_arguments(job: JobSpec) -> list[str]:
-    extra = [part for key, value in job.arguments for part in (f"--{key}", value)]
-    return ["--model", job.app or DEFAULT_MODEL, *extra]
+WORKER_ARGUMENTS = frozenset({"partition"})
+SHARED_ARGUMENTS = frozenset({"seed", "data-dir", "shared-data"})
+
+
+def _extra(job: JobSpec, *, worker: bool) -> list[str]:
+    """The user's own arguments, each given to the part that knows it."""
+    return [
+        part
+        for key, value in job.arguments
+        if key in SHARED_ARGUMENTS or (key in WORKER_ARGUMENTS) is worker
+        for part in (f"--{key}", value)
+    ]
 
 
 def _pod(job: JobSpec, name: str, component: str, node_name: str, account: str, arguments: list[str]) -> Body:
@@ -210,6 +219,7 @@ def _container(job: JobSpec, component: str, arguments: list[str]) -> Body:
         "env": [
             {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108  # an emptyDir of the pod
+            {"name": "FLWR_HOME", "value": "/tmp/flwr"},  # noqa: S108  # an emptyDir of the pod
         ],
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": {

@@ -1,0 +1,93 @@
+"""The none baseline of one metered period: the same work at home, every node awake, own harvest first, no sharing.
+
+Method "same-work-at-home": what a worker drew above idle is the work's energy; it is given back to the home nodes of
+the shards in proportion to their batches, scaled by the homes' own draw above idle. Everything else a node drew above
+idle stays where it was. Nodes idle for the whole period, as they do when nobody puts them to sleep.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sunward.accounting.values import require_amount
+
+METHOD = "same-work-at-home"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeteredNode:
+    """One node in one period. `awake_hours` is how long its own meter ran, `awake_watt_hours` what it counted then.
+
+    `harvest_watt_hours` is metered, plus an estimate for the time asleep: in the baseline the node had been awake
+    and had used it. Battery flows are taken as they were, in both accounts.
+    """
+
+    node: str
+    grid_zone: str
+    idle_watts: float
+    busy_watts: float
+    awake_hours: float
+    awake_watt_hours: float
+    harvest_watt_hours: float
+    charge_watt_hours: float = 0.0
+    discharge_watt_hours: float = 0.0
+
+    @property
+    def above_idle_watt_hours(self) -> float:
+        """What it drew above idle; never negative."""
+        return max(0.0, self.awake_watt_hours - self.idle_watts * self.awake_hours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Batches of shards that live on `home`, done on `node` in the period."""
+
+    node: str
+    home: str
+    batches: float
+
+    def __post_init__(self) -> None:
+        require_amount("batches", self.batches)
+
+
+def baseline_loads(nodes: Sequence[MeteredNode], work: Sequence[Work], hours: float) -> dict[str, float]:
+    """Watt-hours that each node had drawn in a period of *hours*, had everybody stayed awake and worked at home."""
+    by_name = {node.node: node for node in nodes}
+    loads = {node.node: node.idle_watts * hours for node in nodes}
+    done: dict[str, float] = defaultdict(float)
+    for item in work:
+        done[item.node] += item.batches
+    for node in nodes:
+        if done[node.node] <= 0.0:
+            loads[node.node] += node.above_idle_watt_hours
+    for item in work:
+        worker, home = by_name.get(item.node), by_name.get(item.home)
+        if worker is not None and home is not None and done[item.node] > 0.0:
+            share = item.batches / done[item.node]
+            loads[item.home] += share * worker.above_idle_watt_hours * _relative_draw(home, worker)
+    return loads
+
+
+def _relative_draw(home: MeteredNode, worker: MeteredNode) -> float:
+    """How much more the home draws for the same work; machines without a known span count as equal."""
+    span = worker.busy_watts - worker.idle_watts
+    return (home.busy_watts - home.idle_watts) / span if span > 0.0 else 1.0
+
+
+def baseline_grams(
+    nodes: Sequence[MeteredNode], work: Sequence[Work], hours: float, intensities: Mapping[str, float]
+) -> dict[str, float]:
+    """Grams CO2e per node in the baseline; a node whose zone has no intensity (g/kWh) is left out."""
+    loads = baseline_loads(nodes, work, hours)
+    return {
+        node.node: _grid_watt_hours(node, loads[node.node]) * intensities[node.grid_zone] / 1000.0
+        for node in nodes
+        if node.grid_zone in intensities
+    }
+
+
+def _grid_watt_hours(node: MeteredNode, load_watt_hours: float) -> float:
+    need = load_watt_hours + node.charge_watt_hours - node.discharge_watt_hours
+    return max(0.0, need - node.harvest_watt_hours)
