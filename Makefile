@@ -1,0 +1,73 @@
+# Every target installs what it needs. Caches live outside the repository: $SUNWARD_CACHE, default ~/.cache/sunward.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+NODES ?= 6
+WORKERS ?= 2
+export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
+
+.PHONY: help setup tools images lab lab-down demo demo-down test test-fast lint types imports verify bench bench-planner experiments faults package clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## make the virtual environment from the locked requirements
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@bash tools/setup.sh $(PYTHON) $(VENV)
+
+tools: setup ## build and install the binaries that the lab needs (root, Linux; minutes when cold)
+	@$(RUN) -m sunward_lab tools
+
+images: tools ## build the product's images
+	@$(RUN) -m sunward_lab images
+
+lab: images ## start a cluster of NODES workers on this machine and leave it running
+	@$(RUN) -m sunward_lab up --nodes $(NODES)
+
+lab-down: setup ## stop it and remove every trace
+	@$(RUN) -m sunward_lab down
+
+demo: setup ## set everything up and run the main job; NODES=10 is the paper's testbed, CLUSTER=kind uses Docker
+	@bash tools/demo.sh $(RUN) $(NODES)
+
+demo-down: setup ## clean up after a demo that was left running or died
+	@bash tools/demo.sh $(RUN) down
+
+lint: setup ## format, lint, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+types: setup ## types only
+	@$(BIN)/mypy
+
+test-fast: setup ## tests that need no cluster and no root
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus"
+
+test: setup ## every test, up to three real nodes
+	@bash tools/test.sh
+
+verify: setup ## generated files are as generated, the tree is clean
+	@bash tools/verify.sh
+
+bench: bench-planner ## all benchmarks
+
+bench-planner: setup ## two-price, hub and pairwise planners side by side
+	@$(RUN) tools/bench_planner.py
+
+experiments: setup ## the paper's experiments with figures, into report/
+	@$(RUN) -m sunward.cli.main experiment all --output-dir report
+
+faults: tools ## the long fault batteries
+	@bash tools/faults.sh
+
+package: setup ## build the wheel and try it in an empty environment
+	@bash tools/package.sh
+
+clean: ## remove what can be made again
+	@rm -rf $(VENV) build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Every test: the fast ones on both cores first, then those that need real binaries, one after the other.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+workers=${WORKERS:-2}
+rm -f .coverage .coverage.*
+
+.venv/bin/pytest -q -n "$workers" -m "not cluster and not e2e and not prometheus" "$@"
+
+if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
+  echo "sunward: the tests with a real API server, Prometheus and nodes need Linux and root: NOT RUN" >&2
+  exit 3
+fi
+"$python" -m sunward_lab tools
+"$python" -m sunward_lab images
+.venv/bin/pytest -q -m "cluster or prometheus" "$@"
+.venv/bin/pytest -q -m e2e "$@"
