@@ -1,7 +1,7 @@
 """Snapshot and history -> expectations on the planning grid.
 
 Pessimistic where data are bad: a harvest meter that is stale or silent promises nothing, an intensity that is not known
-is left out (a plan must not prefer such a zone, nor shun it). Pure; it must not know sources or clocks.
+is left out. Values that were judged suspect come here already lowered. Pure; it must not know sources or clocks.
 """
 
 from __future__ import annotations
@@ -85,8 +85,7 @@ def _share(snapshot: Snapshot, node: NodeView) -> float | None:
 
 def _is_good(snapshot: Snapshot, reading: Reading) -> bool:
     limits = snapshot.policy.staleness
-    fresh = is_fresh(reading, snapshot.taken_at, limits.sensors_seconds, limits.clock_skew_seconds)
-    return fresh and isinstance(reading, Measurement) and reading.quality is not Quality.SUSPECT
+    return is_fresh(reading, snapshot.taken_at, limits.sensors_seconds, limits.clock_skew_seconds)
 
 
 def intensity(
