@@ -39,5 +39,5 @@ def average(updates: Sequence[Update]) -> Weights:
     ordered = sorted(updates, key=lambda update: (update.shard, update.node))
     mean = np.zeros_like(ordered[0].weights, dtype=np.float64)
     for update in ordered:
-        mean += update.weights * (update.batches / total)
-    return mean.astype(np.float32)
+        mean += update.weights.astype(np.float64) * update.batches
+    return (mean / total).astype(np.float32)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from sunward_trainer.data import read_arrays
 from sunward_trainer.models import Weights
 from sunward_trainer.rounds import Debt
 
@@ -91,9 +92,9 @@ def load(path: Path, *, job: str, model: str, data_set: str, seed: int) -> Check
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = _restore(json.loads(str(archive["document"])), archive["weights"])
-    except (KeyError, OSError, TypeError, ValueError) as error:
+        document, weights = read_arrays(path, "document", "weights")
+        found = _restore(json.loads(str(document)), weights)
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: is damaged ({error}); remove it to start again") from error
     expected = {"job": job, "model": model, "data_set": data_set, "seed": seed}
     for name, value in expected.items():

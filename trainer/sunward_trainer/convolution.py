@@ -62,9 +62,9 @@ def _unpool(active: Layer, pooled: Layer, upstream: Layer) -> Layer:
     at_maximum = (active == wide) & (active > 0.0)
     samples, side, _, channels = active.shape
     blocks = at_maximum.reshape(samples, side // 2, 2, side // 2, 2, channels)
-    shares = blocks / np.maximum(blocks.sum(axis=(2, 4), keepdims=True), 1)
-    spread = upstream.reshape(samples, side // 2, 1, side // 2, 1, channels) * shares
-    return np.asarray(spread.reshape(active.shape), dtype=np.float32)
+    shares = (upstream / np.maximum(blocks.sum(axis=(2, 4)), 1)).astype(upstream.dtype)
+    spread = shares.reshape(samples, side // 2, 1, side // 2, 1, channels) * blocks
+    return np.asarray(spread.reshape(active.shape))
 
 
 def _stage_backward(filters: Layer, tape: list[Layer], upstream: Layer, *, down: bool) -> tuple[list[Layer], Layer]:
@@ -80,7 +80,7 @@ def _fold(columns: Layer) -> Layer:
     samples, out, _, width = columns.shape
     channels, side = width // (_KERNEL * _KERNEL), out + _KERNEL - 1
     windows = columns.reshape(samples, out, out, _KERNEL, _KERNEL, channels)
-    value = np.zeros((samples, side, side, channels), dtype=np.float32)
+    value = np.zeros((samples, side, side, channels), dtype=columns.dtype)
     for row in range(_KERNEL):
         for column in range(_KERNEL):
             value[:, row : row + out, column : column + out] += windows[:, :, :, row, column]

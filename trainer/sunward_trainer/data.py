@@ -7,11 +7,12 @@ read as one of another data set.
 
 import gzip
 import os
+import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,12 +96,17 @@ def _from_folder(folder: Path, *, name: str) -> DataSet:
 
 
 def _from_npz(path: Path, *, name: str) -> DataSet:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            parts = [archive[key] for key in ("x_train", "y_train", "x_test", "y_test")]
-    except (KeyError, OSError, ValueError, zlib.error) as error:
-        raise DataError(f"{path}: needs the arrays x_train, y_train, x_test and y_test ({error})") from error
+    parts = read_arrays(path, "x_train", "y_train", "x_test", "y_test")
     return _checked(name, path, *parts)
+
+
+def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
+    """The named arrays of an npz file. Raises DataError when it is damaged or lacks one of them."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return [archive[name] for name in names]
+    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read, or lacks one of {', '.join(names)} ({error})") from error
 
 
 def _checked(name: str, path: Path, *parts: NDArray[np.generic]) -> DataSet:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sunward_trainer.data import Classes, DataError, DataSet, Pixels
+from sunward_trainer.data import Classes, DataError, DataSet, Pixels, read_arrays
 
 Partition = Literal["iid", "by-label"]
 PARTITIONS: Final[tuple[Partition, ...]] = ("iid", "by-label")
@@ -115,11 +115,7 @@ def store_bytes(name: str, content: bytes, folder: Path, *, samples: int) -> Sha
 
 def load(name: str, path: Path) -> Shard:
     """Read a stored shard. Raises DataError naming the file."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"].astype(np.int64)
-    except (KeyError, OSError, ValueError) as error:
-        raise DataError(f"{path}: is not a shard of images and labels ({error})") from error
+    images, labels = read_arrays(path, "images", "labels")
     if images.dtype != np.uint8 or images.ndim != 2 or len(images) != len(labels) or not len(labels):
         raise DataError(f"{path}: images must be (samples, 784) unsigned bytes with one label each")
-    return Shard(name=name, images=images, labels=labels)
+    return Shard(name=name, images=images, labels=labels.astype(np.int64))

@@ -232,10 +232,11 @@ class Life:
     def _answer(self, node: SuperNode) -> None:
         last = time.monotonic()
         while not self._ended.is_set():
-            if self._bell.wait(_FLOWER_HEARTBEAT_SECONDS):
-                self._bell.clear()
-                while not self._ended.is_set() and node.answer_one():
-                    self._trainee.abandon.clear()
+            # Looked at after a silence too, so that a ring that was lost costs time and not the round.
+            self._bell.wait(_FLOWER_HEARTBEAT_SECONDS)
+            self._bell.clear()
+            if not self._ended.is_set() and node.answer_one():
+                self._trainee.abandon.clear()
             if time.monotonic() - last >= _FLOWER_HEARTBEAT_SECONDS:
                 last = time.monotonic()
                 if not node.heartbeat():
