@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,8 @@ from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
-from sunward.planning import decide, eligibility, transitions, validate
+from sunward.planning import data_quality, decide, eligibility, transitions, validate
+from sunward.planning.data_trail import Trail
 from sunward.planning.ports import SolverPort
 
 Body = dict[str, Any]
@@ -67,6 +68,7 @@ class Loop:
         self._plan_key: Hashable = None
         self._plan_body: Body = {}
         self._drain_failures: dict[str, str] = {}
+        self._trail = Trail()
         self._settler = Settler(ports.api, ports.sensors, ports.solver, ports.reporter)
         self.last_pass_at: float | None = None
 
@@ -103,6 +105,7 @@ class Loop:
         seen = await observe(
             ports.api, ports.session, ports.sensors, ports.intensities, ports.identity, now, is_leader=leading
         )
+        seen = self._judged(seen)
         ports.reporter.observed(seen.snapshot)
         ports.forecaster.remember(seen.snapshot)
         power = await self._read_power(seen.snapshot)
@@ -116,6 +119,15 @@ class Loop:
         await self._report(plan, seen)
         await self._settler.settle(seen.snapshot)
         return self._pause(plan, seen.snapshot)
+
+    def _judged(self, seen: Observation) -> Observation:
+        """The same view with doubtful data taken out or marked; the trail is only a memory of what came before."""
+        self._trail = self._trail.after(seen.snapshot)
+        verdict = data_quality.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
+        snapshot = data_quality.cleaned(seen.snapshot, verdict)
+        if verdict.hold is not None:
+            snapshot = replace(snapshot, data_hold=verdict.hold.reason, data_hold_message=verdict.hold.message)
+        return replace(seen, snapshot=snapshot)
 
     async def _read_power(self, snapshot: Snapshot) -> Mapping[str, PowerReading | None]:
         async def read(node: NodeView) -> tuple[str, PowerReading | None]:
@@ -145,14 +157,16 @@ class Loop:
 
     async def _observe_again(self, seen: Observation) -> Observation:
         ports = self._ports
-        return await observe(
-            ports.api,
-            ports.session,
-            ports.sensors,
-            ports.intensities,
-            ports.identity,
-            ports.clock(),
-            is_leader=seen.snapshot.is_leader,
+        return self._judged(
+            await observe(
+                ports.api,
+                ports.session,
+                ports.sensors,
+                ports.intensities,
+                ports.identity,
+                ports.clock(),
+                is_leader=seen.snapshot.is_leader,
+            )
         )
 
     async def _write_plan(self, plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int]) -> None:

@@ -55,6 +55,7 @@ class ClusterState:
     energy_node_bodies: Mapping[str, Body]
     job_bodies: Mapping[str, Body]
     volumes_attached: frozenset[str]
+    pending_pods: int
     invalid: tuple[InvalidObject, ...]
 
 
@@ -70,10 +71,13 @@ async def read_cluster(api: Api) -> ClusterState:
     )
     specs, invalid = _parse_nodes(energy_nodes)
     by_node: dict[str, list[PodFacts]] = defaultdict(list)
+    pending = 0
     for pod in pods:
         facts = pod_facts(pod)
         if facts.node_name:
             by_node[facts.node_name].append(facts)
+        elif facts.phase == "Pending":
+            pending += 1
     return ClusterState(
         policy=schema.policy_spec(policy) if policy else PolicySpec(),
         policy_body=policy,
@@ -87,6 +91,7 @@ async def read_cluster(api: Api) -> ClusterState:
         volumes_attached=frozenset(
             body["spec"]["nodeName"] for body in volumes if (body.get("status") or {}).get("attached")
         ),
+        pending_pods=pending,
         invalid=invalid,
     )
 

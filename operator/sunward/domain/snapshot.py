@@ -10,6 +10,7 @@ from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
 from sunward.domain.nodes import NodeView
 from sunward.domain.policy import PolicySpec
+from sunward.domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,10 @@ class ZoneIntensity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease."""
+    """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease.
+
+    `data_hold` is the data ladder's word that nothing may be decided on these data.
+    """
 
     taken_at: datetime
     policy: PolicySpec
@@ -37,6 +41,8 @@ class Snapshot:
     unmanaged_not_ready_nodes: int = 0
     total_nodes: int = 0
     sensors_available: bool = True
+    data_hold: Reason | None = None
+    data_hold_message: str = ""
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""
