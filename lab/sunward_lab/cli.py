@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sunward_lab import cluster, image_store, power, processes
+from sunward_lab import cluster, image_store, images, power, processes, tools
 from sunward_lab.errors import LabError
-from sunward_lab.settings import RunFolder, Settings, default_run_folder
+from sunward_lab.layout import Layout
+from sunward_lab.settings import RunFolder, Settings, cache_folder, default_run_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +36,14 @@ def _parser() -> argparse.ArgumentParser:
         ("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig"),
     ):
         commands.add_parser(name, parents=[where], help=text).set_defaults(command=function)
+    install = commands.add_parser("tools", help="build and install the programs that a cluster runs")
+    install.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(tools.names())}; default all")
+    install.set_defaults(command=_tools)
+    make = commands.add_parser("images", help="build the images that run on the nodes")
+    make.add_argument("names", nargs="*", metavar="IMAGE", help="default all")
+    make.set_defaults(command=_images)
     load = commands.add_parser("load-image", parents=[where], help="import an image into every running node")
-    load.add_argument("archive", type=Path, metavar="TAR", help="an OCI archive")
+    load.add_argument("image", metavar="TAR|IMAGE", help="an archive, or the name of an image of ours")
     load.set_defaults(command=_load_image)
     switch = commands.add_parser("power", parents=[where], help="boot a node or cut its power")
     switch.add_argument("state", choices=("on", "off"))
@@ -57,6 +64,14 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_up)
 
 
+def _tools(options: argparse.Namespace) -> None:
+    tools.install(cache_folder(), options.parts, _teller())
+
+
+def _images(options: argparse.Namespace) -> None:
+    images.build(cache_folder(), options.names, _teller())
+
+
 def _up(options: argparse.Namespace) -> None:
     settings = Settings(
         nodes=options.nodes,
@@ -66,13 +81,18 @@ def _up(options: argparse.Namespace) -> None:
         scenario=options.scenario,
         node_monitor_grace_seconds=options.node_monitor_grace_seconds,
     )
+    cluster.up(settings, options.run_dir, _teller())
+    print(f"export KUBECONFIG={RunFolder(options.run_dir.absolute()).kubeconfig}")
+
+
+def _teller() -> Callable[[str], None]:
+    """Says what happens, each line with the seconds since now."""
     started = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
 
-    cluster.up(settings, options.run_dir, say)
-    print(f"export KUBECONFIG={RunFolder(options.run_dir.absolute()).kubeconfig}")
+    return say
 
 
 def _down(options: argparse.Namespace) -> None:
@@ -111,7 +131,11 @@ def _kubeconfig(options: argparse.Namespace) -> None:
 
 def _load_image(options: argparse.Namespace) -> None:
     sockets = [found.folder.socket for found in cluster.nodes(options.run_dir) if found.is_on()]
-    name = image_store.load(options.archive, sockets)
+    if Path(options.image).is_file():
+        name = image_store.load(Path(options.image), sockets)
+    else:
+        name = images.reference(options.image)
+        image_store.send(Layout(cache_folder() / "images"), [name], sockets)
     print(f"{name} is on {len(sockets)} nodes")
 
 

@@ -6,24 +6,26 @@ databases are copied. A node's first boot thus costs no import, however many nod
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sunward_lab import processes
 from sunward_lab.errors import LabError
+from sunward_lab.layout import Layout
+from sunward_lab.locks import locked
 from sunward_lab.run import run
 from sunward_lab.settings import NodeFolder
 
 _KEPT_STORES: Final = 2
-_REFERENCE: Final = "org.opencontainers.image.ref.name"
+_IMPORTS_AT_ONCE: Final = 2
 _CONFIGURATION: Final = """\
 version = 2
 root = "{root}"
@@ -36,25 +38,121 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 
 
 def prepared(cache: Path) -> Path:
-    """A containerd root that holds every image of `<cache>/images`, made when the images have changed."""
-    archives = sorted((cache / "images").glob("*.tar"))
+    """A containerd root that holds every image we built; made again when they have changed."""
+    layout = Layout(cache / "images")
     stores = cache / "stores"
     stores.mkdir(parents=True, exist_ok=True)
-    store = stores / _key(archives)
-    with _locked(stores / "lock"):
+    with locked(stores / "lock"):
+        store = stores / _key(layout)
         if not store.is_dir():
-            _unpack(archives, store)
+            _make(layout, store, newest=next(iter(_by_age(stores)), None))
         os.utime(store)
-        _forget_old(stores)
+        for old in _by_age(stores)[_KEPT_STORES:]:
+            shutil.rmtree(old, ignore_errors=True)
     return store
 
 
 def link_into(store: Path, folder: NodeFolder) -> None:
     """Give a new node's disk all images; a disk that has a containerd root keeps it."""
     root = folder.disk / "containerd"
-    if root.exists():
+    if not root.exists():
+        _copy(store, root)
+
+
+def send(layout: Layout, names: Sequence[str], sockets: Iterable[Path]) -> None:
+    """Bring images of ours onto running nodes, each getting only what it lacks."""
+    with ThreadPoolExecutor(_IMPORTS_AT_ONCE) as pool:
+        list(pool.map(lambda socket: _send(layout, names, socket), sockets))
+
+
+def load(archive: Path, sockets: Iterable[Path]) -> str:
+    """Import anybody's archive, OCI or Docker, into running nodes; returns the image's name."""
+    name = image_name(archive)
+    with ThreadPoolExecutor(_IMPORTS_AT_ONCE) as pool:
+        list(pool.map(lambda socket: run([*_images(socket), "import", str(archive)]), sockets))
+    return name
+
+
+def image_name(archive: Path) -> str:
+    """The full name of the image in an archive, OCI or Docker; raises LabError when there is none."""
+    try:
+        with tarfile.open(archive) as tar:
+            name = _name_in(tar)
+    except (OSError, LookupError, TypeError, ValueError, tarfile.TarError) as error:
+        raise LabError(f"{archive} is not an archive of a named image: {error}") from error
+    if "/" not in name:
+        raise LabError(f"{archive}: image name {name!r} lacks its registry; save it as docker.io/library/NAME:TAG")
+    return name
+
+
+def _name_in(tar: tarfile.TarFile) -> str:
+    if "manifest.json" in (names := tar.getnames()):
+        return str(_json_in(tar, "manifest.json")[0]["RepoTags"][0])
+    if "index.json" not in names:
+        raise LookupError("neither index.json nor manifest.json in it")
+    annotations = _json_in(tar, "index.json")["manifests"][0]["annotations"]
+    return str(annotations["org.opencontainers.image.ref.name"])
+
+
+def _json_in(tar: tarfile.TarFile, name: str) -> Any:
+    member = tar.extractfile(name)
+    assert member is not None
+    return json.load(member)
+
+
+def _make(layout: Layout, store: Path, *, newest: Path | None) -> None:
+    """Unpack into a copy of the newest store, so that only what has changed is unpacked."""
+    work = store.with_suffix(".new")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    if newest is not None:
+        _copy(newest, work / "root")
+    records, socket = work / "processes", work / "s"
+    text = _CONFIGURATION.format(root=work / "root", state=work / "state", socket=socket)
+    (work / "config.toml").write_text(text, encoding="utf-8")
+    argv = ["unshare", "--mount", "containerd", "--config", str(work / "config.toml")]
+    daemon = processes.start("containerd", argv, records=records, logs=work / "logs")
+    try:
+        processes.wait_for(socket.exists, 20.0, f"containerd did not start; see {work}/logs")
+        _send(layout, layout.names(), socket)
+    finally:
+        processes.stop([daemon])
+    (work / "root").rename(store)
+    shutil.rmtree(work)
+
+
+def _send(layout: Layout, names: Sequence[str], socket: Path) -> None:
+    known = dict(line.split()[0:3:2] for line in run([*_images(socket), "list"]).splitlines()[1:])
+    stale = [name for name in names if known.get(name) != layout.digest(name)]
+    if not stale:
         return
-    new = folder.disk / "containerd.new"
+    present = set(run([*_ctr(socket), "content", "list", "--quiet"]).split())
+    process = subprocess.Popen(
+        [*_images(socket), "import", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdin is not None
+    with process:
+        try:
+            layout.write(stale, present, process.stdin)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # the importer has ended early and says why itself
+        words = process.stdout.read() if process.stdout is not None else b""
+    if process.returncode != 0:
+        raise LabError(f"import of {', '.join(stale)} failed: {words.decode(errors='replace').strip()[-400:]}")
+
+
+def _images(socket: Path) -> list[str]:
+    return [*_ctr(socket), "images"]
+
+
+def _ctr(socket: Path) -> list[str]:
+    return ["ctr", "--address", str(socket), "--namespace", "k8s.io"]
+
+
+def _copy(store: Path, target: Path) -> None:
+    """Copy a containerd root: layers as hard links where the file system is the same, databases for real."""
+    new = target.with_suffix(".copy")
     shutil.rmtree(new, ignore_errors=True)
     try:
         run(["cp", "--archive", "--link", str(store), str(new)])
@@ -63,52 +161,7 @@ def link_into(store: Path, folder: NodeFolder) -> None:
         run(["cp", "--archive", str(store), str(new)])
     for database in new.rglob("*.db"):
         _unshare(database)
-    new.rename(root)
-
-
-def load(archive: Path, sockets: Sequence[Path]) -> str:
-    """Import one archive into running nodes; returns the image's name."""
-    name = image_name(archive)
-    for socket in sockets:
-        _import(archive, socket)
-    return name
-
-
-def image_name(archive: Path) -> str:
-    """The name inside an OCI archive; raises LabError when it is not one or has no full name."""
-    try:
-        with tarfile.open(archive) as tar:
-            member = tar.extractfile("index.json")
-            index = json.load(member) if member is not None else {}
-        name = index["manifests"][0]["annotations"][_REFERENCE]
-    except (OSError, KeyError, IndexError, tarfile.TarError) as error:
-        raise LabError(f"{archive} is not an OCI archive with a named image: {error}") from error
-    if "/" not in name:
-        raise LabError(f"{archive}: image name {name!r} lacks its registry; save it as docker.io/library/NAME:TAG")
-    return str(name)
-
-
-def _unpack(archives: Sequence[Path], store: Path) -> None:
-    work = store.with_suffix(".new")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    records, socket = work / "processes", work / "s"
-    text = _CONFIGURATION.format(root=work / "root", state=work / "state", socket=socket)
-    (work / "config.toml").write_text(text, encoding="utf-8")
-    argv = ["unshare", "--mount", "containerd", "--config", str(work / "config.toml")]
-    daemon = processes.start("containerd", argv, records=records, logs=work / "logs")
-    try:
-        processes.wait_for(socket.exists, 20.0, f"containerd did not start; see {work}/logs")
-        for archive in archives:
-            _import(archive, socket)
-    finally:
-        processes.stop([daemon])
-    (work / "root").rename(store)
-    shutil.rmtree(work)
-
-
-def _import(archive: Path, socket: Path) -> None:
-    run(["ctr", "--address", str(socket), "--namespace", "k8s.io", "images", "import", str(archive)])
+    new.rename(target)
 
 
 def _unshare(path: Path) -> None:
@@ -117,21 +170,12 @@ def _unshare(path: Path) -> None:
     copy.replace(path)
 
 
-def _key(archives: Sequence[Path]) -> str:
-    """Changes when an archive is written again; reading gigabytes to hash them would cost more than it saves."""
-    parts = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in archives]
+def _key(layout: Layout) -> str:
+    parts = sorted(f"{name} {layout.digest(name)}" for name in layout.names())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def _forget_old(stores: Path) -> None:
-    """Keep the newest few; nodes that still use an older one hold its files by their own links."""
-    folders = sorted((path for path in stores.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    for folder in folders[:-_KEPT_STORES]:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _by_age(stores: Path) -> list[Path]:
+    """Whole stores, the newest first; nodes that still use an older one hold its files by their own links."""
+    whole = (path for path in stores.iterdir() if path.is_dir() and not path.suffix)
+    return sorted(whole, key=lambda path: path.stat().st_mtime, reverse=True)

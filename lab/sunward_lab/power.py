@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sunward_lab import cluster
+from sunward_lab.locks import locked
 from sunward_lab.machine import Node
 
 
@@ -38,6 +38,5 @@ def is_on(run_dir: Path, node: str) -> bool:
 def _locked(run_dir: Path, node: str) -> Iterator[Node]:
     """A relay and a person may switch the same node at once; the second waits for the first."""
     found = cluster.node(run_dir, node)
-    with (found.folder.path / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked(found.folder.path / "lock"):
         yield found
