@@ -57,13 +57,23 @@ def _check_rounds(problem: Problem, job: Job, ledger: Ledger, findings: Findings
     if total <= 0:
         return
     for t in range(1, problem.period_count + 1):
-        share = sum(ledger.shard_done[job.name, home, t] for home in job.batches) / total
-        for home, batches in job.batches.items():
-            done = ledger.shard_done[job.name, home, t]
-            if rounded and abs(done - share * batches) < WHOLE_BATCH + TOLERANCE:
-                continue
+        done = {home: ledger.shard_done[job.name, home, t] for home, batches in job.batches.items() if batches > 0}
+        if rounded:
+            _check_whole_round(job, done, t, findings)
+            continue
+        share = sum(done.values()) / total
+        for home, batches in done.items():
+            of_shard = job.batches[home]
             where = f"{job.name} data of {home} period {t}"
-            findings.equal("1", where, "not the round's share", (done, share * batches), terms=(batches,))
+            findings.equal("1", where, "not the round's share", (batches, share * of_shard), terms=(of_shard,))
+
+
+def _check_whole_round(job: Job, done: dict[str, float], t: int, findings: Findings) -> None:
+    """Some share of the round must be within less than one batch of every shard's work."""
+    least = max((done[home] - WHOLE_BATCH) / job.batches[home] for home in done)
+    most = min((done[home] + WHOLE_BATCH) / job.batches[home] for home in done)
+    if least > most + TOLERANCE:
+        findings.fault("1", f"{job.name} period {t}", "shards are a batch or more apart", least - most)
 
 
 def _check_workers(problem: Problem, job: Job, ledger: Ledger, findings: Findings) -> None:
