@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sunward.domain.errors import SunwardError
 from sunward.optimisation.build import build
 from sunward.optimisation.draft import Label, finish
 from sunward.optimisation.extract import draft_of, tidy_sleep
@@ -26,7 +27,7 @@ from sunward.optimisation.verify import OPTIMAL_GAP, verify
 from sunward.optimisation.violations import TOLERANCE
 
 
-class SolveError(RuntimeError):
+class SolveError(SunwardError):
     """No trustworthy answer: why, in one line."""
 
 

@@ -12,6 +12,9 @@ from enum import StrEnum
 from sunward.optimisation.matrix import MatrixModel
 from sunward.optimisation.problem import Job, Problem
 
+LOOSE = 2.0
+"""Bounds that other rows imply are doubled: they only give units, and must not take over those rows' duals."""
+
 
 class Relaxed(StrEnum):
     """What an elastic model may miss."""
@@ -57,8 +60,10 @@ class PlanModel:
     sends: dict[Triple, int] = field(default_factory=dict)  # p, i, t
     draws: dict[Triple, int] = field(default_factory=dict)
     exports: dict[Pair, int] = field(default_factory=dict)
+    charging: dict[Pair, int] = field(default_factory=dict)
     cap_rows: dict[Pair, int] = field(default_factory=dict)  # j, i
     pool_rows: dict[Pair, int] = field(default_factory=dict)  # p, t
+    ratio_rows: dict[Pair, int] = field(default_factory=dict)  # i, t
     energy_rows: dict[Pair, int] = field(default_factory=dict)  # i, t
     slacks: dict[tuple[Relaxed, int, int], int] = field(default_factory=dict)  # kind, job or -1, node or -1
     wh_upper: dict[Pair, float] = field(default_factory=dict)  # largest demand of i in t, charging aside

@@ -1,6 +1,6 @@
 """Energy of nodes, pools, exports and batteries: constraints 6 to 9 of the problem, and the objective."""
 
-from sunward.optimisation.model import PlanModel, Relaxed
+from sunward.optimisation.model import LOOSE, PlanModel, Relaxed
 from sunward.optimisation.problem import Battery, EnergyPool, Node
 
 Terms = list[tuple[int, float]]
@@ -58,8 +58,10 @@ def _add_battery(plan: PlanModel, i: int, node: Node, battery: Battery) -> None:
     for t in plan.periods:
         charge = battery.maximum_charge_watts * plan.hours
         if not battery.charge_from_grid:
-            charge = min(charge, node.harvest_watt_hours[t])
-        charge = min(charge, (battery.capacity_watt_hours - battery.minimum_watt_hours) / battery.charge_efficiency)
+            charge = min(charge, LOOSE * node.harvest_watt_hours[t])
+        charge = min(
+            charge, LOOSE * (battery.capacity_watt_hours - battery.minimum_watt_hours) / battery.charge_efficiency
+        )
         discharge = min(
             battery.maximum_discharge_watts * plan.hours,
             (stored_most - battery.minimum_watt_hours + battery.charge_efficiency * charge)
@@ -86,7 +88,7 @@ def _add_battery_rows(plan: PlanModel, i: int, battery: Battery, t: int) -> None
     plan.matrix.add_row(flow, lower=before, upper=before)
     most_in, most_out = (plan.matrix.upper[flows[i, t]] for flows in (plan.charge, plan.discharge))
     if battery.exportable and plan.problem.policy.share_energy and most_in > 0 and most_out > 0:
-        charging = plan.matrix.add_variable(1.0, integer=True)
+        charging = plan.charging[i, t] = plan.matrix.add_variable(1.0, integer=True)
         plan.matrix.add_row([(plan.charge[i, t], 1.0), (charging, -most_in)], upper=0.0)
         plan.matrix.add_row([(plan.discharge[i, t], 1.0), (charging, most_out)], upper=most_out)
 
@@ -114,10 +116,10 @@ def _add_pool(plan: PlanModel, p: int, pool: EnergyPool, members: list[int], t: 
     balance: Terms = []
     for i in members:
         if offered[i] > 0:
-            plan.sends[p, i, t] = plan.matrix.add_variable(offered[i])
+            plan.sends[p, i, t] = plan.matrix.add_variable(LOOSE * offered[i])
             balance.append((plan.sends[p, i, t], 1.0))
         drawn = min(sum(offered.values()), _grid_limit(plan, i, t) / pool.efficiency)
-        plan.draws[p, i, t] = plan.matrix.add_variable(drawn)
+        plan.draws[p, i, t] = plan.matrix.add_variable(LOOSE * drawn)
         balance.append((plan.draws[p, i, t], -1.0))
     plan.pool_rows[p, t] = plan.matrix.add_row(balance, lower=0.0, upper=0.0)
 
@@ -133,9 +135,11 @@ def _add_node_energy(plan: PlanModel, i: int, node: Node, t: int) -> None:
     sends = _sends(plan, i, t)
     outlets = plan.wh_upper[i, t] + sum(upper[column] for column, _ in sends)
     outlets += upper[plan.charge[i, t]] if (i, t) in plan.charge else 0.0
-    plan.grid[i, t] = plan.matrix.add_variable(_grid_limit(plan, i, t), cost=zone[t] / 1000.0)
+    most = LOOSE * _grid_limit(plan, i, t) or 1.0  # a node that needs nothing could still take more
+    plan.grid[i, t] = plan.matrix.add_variable(most, cost=zone[t] / 1000.0)
     plan.harvest[i, t] = plan.matrix.add_variable(
-        min(node.harvest_watt_hours[t], outlets), cost=problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
+        min(node.harvest_watt_hours[t], LOOSE * outlets),
+        cost=problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0,
     )
     if problem.policy.include_embodied:
         plan.matrix.cost[plan.awake[i, t]] = node.embodied_grams_per_hour
@@ -173,7 +177,8 @@ def _add_export(plan: PlanModel, i: int, node: Node, t: int) -> None:
     sends = _sends(plan, i, t)
     if not sends:
         return
-    plan.matrix.add_row([*sends, *released], upper=node.maximum_export_ratio * node.harvest_watt_hours[t])
+    ratio = node.maximum_export_ratio * node.harvest_watt_hours[t]
+    plan.ratio_rows[i, t] = plan.matrix.add_row([*sends, *released], upper=ratio)
     plan.matrix.add_row([*sends, *charged, *released, harvest], upper=0.0)
     if plan.problem.policy.export_rule == "surplus-only":
         _add_surplus_rule(plan, i, t, sends)
@@ -182,7 +187,7 @@ def _add_export(plan: PlanModel, i: int, node: Node, t: int) -> None:
 def _add_surplus_rule(plan: PlanModel, i: int, t: int, sends: Terms) -> None:
     flag = plan.matrix.add_variable(1.0, integer=True)
     plan.exports[i, t] = flag
-    grid = plan.matrix.upper[plan.grid[i, t]]
+    grid = _grid_limit(plan, i, t)
     sent = min(_export_limit(plan, i, t), sum(plan.matrix.upper[column] for column, _ in sends))
     plan.matrix.add_row([(plan.grid[i, t], 1.0), (flag, grid)], upper=grid)
     plan.matrix.add_row([*sends, (flag, -sent)], upper=0.0)

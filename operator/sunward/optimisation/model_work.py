@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sunward.optimisation.model import PlanModel, Relaxed
+from sunward.optimisation.model import LOOSE, PlanModel, Relaxed
 from sunward.optimisation.problem import Job
 
 SECONDS_PER_HOUR = 3600.0
@@ -72,10 +72,11 @@ def _add_flows(plan: PlanModel, j: int, job: Job) -> None:
                 plan.at_home[j, i, t] = plan.matrix.add_variable(_per_period(plan, job, i, batches))
         if i in move.leave:
             for t in plan.window(job) if job.synchronous else (-1,):
-                plan.leaving[j, i, t] = plan.matrix.add_variable(move.leave[i], cost=transit)
+                plan.leaving[j, i, t] = plan.matrix.add_variable(LOOSE * move.leave[i], cost=transit)
         if i in move.arrive:
             for t in plan.window(job):
-                plan.arriving[j, i, t] = plan.matrix.add_variable(_per_period(plan, job, i, move.arrive[i]))
+                most = _per_period(plan, job, i, LOOSE * move.arrive[i])
+                plan.arriving[j, i, t] = plan.matrix.add_variable(most)
 
 
 def _add_work_rows(plan: PlanModel, j: int, job: Job) -> None:

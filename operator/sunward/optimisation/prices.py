@@ -29,11 +29,3 @@ def _pool_price(plan: PlanModel, duals: Floats, p: int, t: int) -> float:
     pool = plan.problem.energy_pools[p]
     members = [i for i, node in enumerate(plan.problem.nodes) if node.name in pool.members]
     return pool.efficiency * max((float(duals[plan.energy_rows[i, t]]) for i in members), default=0.0)
-
-
-def harvest_values(plan: PlanModel, duals: Floats) -> dict[str, tuple[float, ...]]:
-    """Grams saved by one more watt-hour of energy at each node in each period."""
-    return {
-        node.name: tuple(float(duals[plan.energy_rows[i, t]]) for t in plan.periods)
-        for i, node in enumerate(plan.problem.nodes)
-    }

@@ -13,6 +13,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+from sunward.domain.errors import InvalidInput
+
 T = TypeVar("T")
 
 JSON_NAME = "json"
@@ -21,18 +23,17 @@ OPTIONAL = "optional"
 """Key of a dataclass field's metadata: the file may leave the field out, its default then holds."""
 
 
-class DocumentError(ValueError):
+class DocumentError(InvalidInput):
     """One thing wrong in a document: where (JSON path) and why (with the fix)."""
 
-    def __init__(self, path: str, why: str) -> None:
-        """Keep both parts readable by programs; `str()` is the one line for people."""
-        super().__init__(f"{path}: {why}")
-        self.path = path
-        self.why = why
+    @property
+    def path(self) -> str:
+        """JSON path of the fault."""
+        return self.where
 
     def __reduce__(self) -> tuple[type["DocumentError"], tuple[str, str]]:
         """Rebuild from both parts when the error crosses a process boundary."""
-        return type(self), (self.path, self.why)
+        return type(self), (self.where, self.why)
 
 
 def member(path: str, name: str) -> str:
