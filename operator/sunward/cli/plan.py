@@ -1,0 +1,172 @@
+"""`sunward plan FILE`: solve a planning problem from a file and print the plan."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sunward.cli.output import Output, print_data, print_table
+from sunward.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from sunward.optimisation.problem import Problem
+    from sunward.optimisation.solution import Solution
+
+LARGEST_FILE = 1 << 30
+"""Bytes; a larger file is not a planning problem."""
+
+File = Annotated[str, typer.Argument(metavar="PROBLEM.json", help="Planning problem; - reads standard input.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plan")(plan)
+
+
+def plan(
+    file: File,
+    mode: Annotated[
+        str,
+        typer.Option(help="none, det, dat or deta: what may be shared, moved and asleep. Default: the file's policy."),
+    ] = "",
+    solver: Annotated[str, typer.Option(help="auto, exact, two-price or greedy.")] = "auto",
+    whole_batches: Annotated[bool, typer.Option(help="Round to whole batches and report the loss.")] = False,
+    time_limit: Annotated[float, typer.Option(min=0.01, help="Seconds the solver may take.")] = 30.0,
+    output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
+) -> None:
+    """Solve a planning problem: where and when the work runs, who sleeps, who shares energy, at what emissions.
+
+    Exit status 1 when the problem is infeasible (the reasons are printed), 2 when the file is wrong.
+    """
+    problem = read_problem(file, mode)
+    _check_solver(problem, solver)
+    solution = _solve(problem, solver, time_limit, whole=whole_batches)
+    if output is Output.TABLE:
+        print_solution(problem, solution)
+    else:
+        print_data(json.loads(solution.to_json()), output)
+    if solution.status == "fallback":
+        typer.echo(f"sunward: fell back to the {solution.solver}", err=True)
+    if solution.status == "infeasible":
+        raise typer.Exit(1)
+
+
+def read_text(file: str) -> str:
+    """A file's text; raises InvalidInput that names the file when it cannot be read."""
+    if file == "-":
+        return sys.stdin.read()
+    path = Path(file)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InvalidInput(file, "is larger than any planning problem")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput(file, "is not UTF-8 text") from None
+    except OSError as error:
+        raise InvalidInput(file, f"cannot be read: {error.strerror}") from None
+
+
+def read_document(file: str, read: Callable[[str], Any]) -> Any:
+    """A file read by `read`; an error names the file before the field."""
+    try:
+        return read(read_text(file))
+    except InvalidInput as error:
+        raise error if error.where == file else InvalidInput(f"{file}: {error.where}", error.why) from None
+
+
+def read_problem(file: str, mode: str) -> Problem:
+    """A checked problem, under a mode's policy where one is named."""
+    from sunward.optimisation.modes import Mode, with_mode
+    from sunward.optimisation.problem import Problem
+
+    problem: Problem = read_document(file, Problem.from_json)
+    if not mode:
+        return problem
+    if mode not in list(Mode):
+        raise InvalidInput("--mode", f"must be one of {', '.join(Mode)}")
+    return with_mode(problem, mode)
+
+
+def _check_solver(problem: Problem, solver: str) -> None:
+    from sunward.optimisation.solve import Solver
+    from sunward.optimisation.two_price import supports
+
+    if solver not in list(Solver):
+        raise InvalidInput("--solver", f"must be one of {', '.join(Solver)}")
+    if solver == Solver.TWO_PRICE and (why := supports(problem)) is not None:
+        raise InvalidInput("--solver", f"two-price cannot plan this problem: {why}; use exact")
+
+
+def _solve(problem: Problem, solver: str, time_limit: float, *, whole: bool) -> Solution:
+    from sunward.optimisation.guarded import GuardedSolver
+    from sunward.optimisation.rounding import whole_batches
+
+    with GuardedSolver() as guarded:
+        solution = guarded.solve(problem, solver=solver, time_limit_seconds=time_limit)
+    return whole_batches(problem, solution) if whole else solution
+
+
+def print_solution(problem: Problem, solution: Solution) -> None:
+    """The plan for people."""
+    from sunward.optimisation.solution import Status
+
+    if solution.status is Status.INFEASIBLE:
+        rows = [
+            (row.constraint.value, row.job or row.node or "", f"{row.shortfall:.6g}")
+            for row in solution.infeasible_because
+        ]
+        print_table("infeasible; what has to give", ("constraint", "of", "short by"), rows)
+        return
+    typer.echo(_headline(solution))
+    print_table(
+        "nodes", ("node", "zone", "awake h", "grid Wh", "harvest Wh", "sent Wh", "drawn Wh"), _nodes(problem, solution)
+    )
+    print_table("work", ("job", "data of", "on", "period", "batches"), _work(solution))
+    prices = [
+        (pool, period, f"{1000 * price:.4g}")
+        for pool, values in solution.prices.energy_grams_per_watt_hour.items()
+        for period, price in enumerate(values, start=1)
+        if price > 0
+    ]
+    if prices:
+        print_table("price of shared energy", ("pool", "period", "g/kWh"), prices)
+
+
+def _headline(solution: Solution) -> str:
+    grams, bound, gap = solution.objective_grams, solution.lower_bound_grams, solution.relative_gap
+    text = f"{solution.status.value}: {grams:.6g} g CO2e"
+    if bound is not None and gap is not None:
+        text += f", proven to be within {100 * gap:.2g} % of the least possible ({bound:.6g} g)"
+    return f"{text}; {solution.solver}, {solution.solve_seconds:.2f} s"
+
+
+def _nodes(problem: Problem, solution: Solution) -> list[tuple[str, ...]]:
+    zones = {node.name: node.grid_zone for node in problem.nodes}
+    efficiency = {pool.name: pool.efficiency for pool in problem.energy_pools}
+    sent: dict[str, float] = {}
+    drawn: dict[str, float] = {}
+    for row in solution.sends:
+        sent[row.node] = sent.get(row.node, 0.0) + row.watt_hours
+    for row in solution.draws:
+        drawn[row.node] = drawn.get(row.node, 0.0) + row.watt_hours * efficiency[row.pool]
+    return [
+        (
+            node.name,
+            zones[node.name],
+            f"{sum(node.awake_hours):.2f}",
+            f"{sum(node.grid_watt_hours):.4g}",
+            f"{sum(node.harvest_used_watt_hours):.4g}",
+            f"{sent.get(node.name, 0.0):.4g}",
+            f"{drawn.get(node.name, 0.0):.4g}",
+        )
+        for node in solution.nodes
+    ]
+
+
+def _work(solution: Solution) -> list[tuple[str, ...]]:
+    return [(row.job, row.home, row.on, str(row.period), f"{row.batches:.6g}") for row in solution.batches]
