@@ -9,7 +9,7 @@ NODES ?= 6
 WORKERS ?= 2
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-fast lint types imports verify bench bench-planner experiments faults package clean
+.PHONY: help setup tools images lab lab-down demo demo-down test test-fast lint types imports verify bench bench-planner experiments faults lock package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ experiments: setup ## the paper's experiments with figures, into report/
 
 faults: tools ## the long fault batteries
 	@bash tools/faults.sh
+
+lock: setup ## write the locked requirement files again
+	@bash tools/lock.sh
 
 package: setup ## build the wheel and try it in an empty environment
 	@bash tools/package.sh
