@@ -31,6 +31,9 @@ from sunward.domain.nodes import (
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+from sunward.optimisation.solve import solve
 
 NOW = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=2)
@@ -230,3 +233,16 @@ def some_forecasts(
 def relay(is_on: bool, *, watts: float | None = None, at: datetime = NOW) -> PowerReading:
     """What a relay proves; by default its meter agrees with its output."""
     return PowerReading(is_on=is_on, watts=(2.7 if is_on else 0.0) if watts is None else watts, time=at)
+
+
+class InProcessSolver:
+    """The solvers of this package without a child process; remembers the problems it was given."""
+
+    def __init__(self, force: str | None = None) -> None:
+        self.problems: list[Problem] = []
+        self._force = force
+
+    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+        """Solve as asked, or with the solver that the test forces."""
+        self.problems.append(problem)
+        return solve(problem, solver=self._force or solver, time_limit_seconds=time_limit_seconds)

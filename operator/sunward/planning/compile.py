@@ -1,0 +1,249 @@
+"""Snapshot and forecasts -> planning problem, and the way back from its rows to the cluster.
+
+Choices that the format leaves to us:
+- A node that cannot be used (broken, missing, degraded, cordoned by others without a worker of ours) is left out, so
+  that no plan can count on it; shards that live there wait. It still counts against the number of sleeping nodes.
+- A node that must stay asleep or that a person holds asleep stays in, but can work on nothing.
+- A node with a doubtful meter works and draws as its profile says; it may not sleep and its harvest counts as none.
+- A zone without a forecast takes the worst intensity of the others: unknown is never attractive.
+- Batteries act by themselves, so they are let down to their reserve; one without a reading is left out.
+- The format knows one export rule for all: surplus-only as soon as one node of a pool asks for it.
+- Data of a job that must stay on their site are planned as one job per site.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sunward.domain.measurement import Measurement
+from sunward.domain.nodes import ExportRule as DomainExportRule
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.policy import PolicySpec, PoolSpec
+from sunward.domain.policy import PoolKind as DomainPoolKind
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Forecasts, Snapshot
+from sunward.optimisation.problem import Battery, EnergyPool, ExportRule, Network, Node, Policy, PoolKind, Problem
+from sunward.planning.budgets import asleep_room
+from sunward.planning.case import Case, Obstacle
+from sunward.planning.compile_jobs import Horizon, JobPart, Waiting, parts_of, problem_jobs, split
+from sunward.planning.drain import is_our_worker
+from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.guards import GUARDS, Guards
+from sunward.planning.rules_data import sensor_doubt
+from sunward.planning.rules_node import foreign_cordon, wants
+
+LONGEST_WAKE_SHARE = 0.5
+"""A wake that takes longer than half a period is planned as half a period: else no plan could ever wake the node."""
+
+NETWORK = Network(
+    send_watt_hours_per_gigabyte=0.5,
+    receive_watt_hours_per_gigabyte=0.5,
+    seconds_per_gigabyte=160.0,
+    transit_watt_hours_per_gigabyte=4.0,
+    transit_intensity_grams_per_kilowatt_hour=400.0,
+)
+"""Assumed cost of moving data at 50 Mbit/s between sites; the same figures as in the example of the file format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A problem with what is needed to read its solution.
+
+    `left_out` are nodes that no plan may use, with the reason; `obstacles` tell why a node may not sleep.
+    """
+
+    problem: Problem
+    horizon: Horizon
+    parts: tuple[JobPart, ...]
+    waiting: tuple[Waiting, ...]
+    left_out: Mapping[str, tuple[Reason, str]]
+    workers: Mapping[str, NodeView]
+    obstacles: Mapping[str, tuple[Obstacle, ...]]
+
+
+def compile_problem(
+    snapshot: Snapshot, forecasts: Forecasts, *, relaxed: bool = False, guards: Guards = GUARDS
+) -> Compiled:
+    """The planning problem of a snapshot. `relaxed` gives up minimum asleep times and deadlines that do not fit.
+
+    Raises ValueError when no zone has a forecast: then there is nothing to plan by, and the caller holds.
+    """
+    horizon = horizon_of(forecasts)
+    known = known_nodes(snapshot)
+    workers = working_nodes(known, snapshot, relaxed=relaxed)
+    obstacles = {node.name: sleep_obstacles(node, snapshot, guards=guards) for node in snapshot.nodes}
+    planned, waiting = split(snapshot.jobs, workers, known)
+    parts = parts_of(planned, known, horizon, may_wait=snapshot.policy.shift_in_time, fit_deadlines=relaxed)
+    intensity = _intensity(known, forecasts, horizon)
+    nodes = tuple(_node(node, snapshot, forecasts, horizon, bool(obstacles[name])) for name, node in known.items())
+    pools = tuple(pool for spec in snapshot.policy.pools if (pool := _pool(spec, known)) is not None)
+    problem = Problem(
+        period_seconds=horizon.period.total_seconds(),
+        intensity_grams_per_kilowatt_hour=intensity,
+        harvest_intensity_grams_per_kilowatt_hour=0.0,
+        nodes=nodes,
+        energy_pools=pools,
+        jobs=tuple(entry for part in parts for entry in problem_jobs(part, parts, workers, horizon)),
+        network=NETWORK,
+        policy=_policy(snapshot.policy, _export_rule(known, pools), asleep_room(snapshot)),
+    )
+    problem.check()
+    return Compiled(
+        problem=problem,
+        horizon=horizon,
+        parts=parts,
+        waiting=tuple(waiting),
+        left_out={node.name: why for node in snapshot.nodes if (why := unusable(node, snapshot))},
+        workers=workers,
+        obstacles=obstacles,
+    )
+
+
+def horizon_of(forecasts: Forecasts) -> Horizon:
+    """The grid that the intensity forecasts cover. Raises ValueError when there are none."""
+    lengths = {len(values) for values in forecasts.intensity_grams_per_kilowatt_hour.values()}
+    if not lengths or min(lengths) == 0:
+        raise ValueError("no grid zone has a forecast")
+    return Horizon(start=forecasts.start, period=forecasts.period, periods=min(lengths))
+
+
+def known_nodes(snapshot: Snapshot) -> dict[str, NodeView]:
+    """Nodes that a plan may count on, in name order."""
+    ordered = sorted(snapshot.nodes, key=lambda node: node.name)
+    return {node.name: node for node in ordered if unusable(node, snapshot) is None}
+
+
+def working_nodes(known: Mapping[str, NodeView], snapshot: Snapshot, *, relaxed: bool = False) -> dict[str, NodeView]:
+    """Those of them that may be given work in this period."""
+    return {name: node for name, node in known.items() if _may_work(node, snapshot, relaxed=relaxed)}
+
+
+def unusable(node: NodeView, snapshot: Snapshot) -> tuple[Reason, str] | None:
+    """Why no plan may count on a node at all."""
+    facts, state = node.facts, node.record.power_state
+    if facts is None or not facts.exists:
+        return Reason.NODE_MISSING, f"Kubernetes has no node {node.spec.node_name}"
+    if state is PowerState.DEGRADED:
+        return Reason.DEGRADED, "it did not wake"
+    if state in (PowerState.AWAKE, PowerState.CORDONED, PowerState.DRAINING) and not facts.ready:
+        return Reason.NODE_NOT_READY, "it is not Ready"
+    cordon = foreign_cordon(Case(node=node, snapshot=snapshot, now=snapshot.taken_at))
+    if cordon is not None and not any(is_our_worker(pod) and not pod.is_terminating for pod in node.pods):
+        return cordon.reason, cordon.message
+    return None
+
+
+def _may_work(node: NodeView, snapshot: Snapshot, *, relaxed: bool) -> bool:
+    """Whether a plan may give a node work in this period."""
+    if wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), "Asleep"):
+        return False
+    return relaxed or not must_stay_asleep(node, snapshot)
+
+
+def must_stay_asleep(node: NodeView, snapshot: Snapshot) -> bool:
+    """Within its minimum asleep time, which ends early only when there is no plan without the node."""
+    since = node.record.asleep_since
+    if node.record.power_state is not PowerState.ASLEEP or since is None:
+        return False
+    return (snapshot.taken_at - since).total_seconds() < node.spec.sleep.minimum_asleep_seconds
+
+
+def _intensity(
+    nodes: Mapping[str, NodeView], forecasts: Forecasts, horizon: Horizon
+) -> Mapping[str, tuple[float, ...]]:
+    given = forecasts.intensity_grams_per_kilowatt_hour
+    worst = tuple(max(values[t] for values in given.values()) for t in range(horizon.periods))
+    zones = sorted({node.spec.grid_zone for node in nodes.values()}) or sorted(given)
+    return {zone: tuple(given[zone][: horizon.periods]) if zone in given else worst for zone in zones}
+
+
+def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Horizon, must_be_awake: bool) -> Node:
+    spec, period = node.spec, horizon.period.total_seconds()
+    lifetime_hours = spec.embodied_lifetime_days * 24.0
+    return Node(
+        name=node.name,
+        grid_zone=spec.grid_zone,
+        idle_watts=spec.power.idle_watts,
+        asleep_watts=min(spec.power.asleep_watts, spec.power.idle_watts),
+        can_sleep=not must_be_awake,
+        initially_awake=node.record.power_state not in (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED),
+        wake_watt_hours=spec.power.wake_watt_hours,
+        wake_seconds=min(spec.power.wake_seconds, LONGEST_WAKE_SHARE * period),
+        minimum_awake_periods=max(1, math.ceil(spec.sleep.minimum_awake_seconds / period)),
+        minimum_asleep_periods=max(1, math.ceil(spec.sleep.minimum_asleep_seconds / period)),
+        harvest_watt_hours=_harvest(node, snapshot, forecasts, horizon),
+        maximum_export_ratio=spec.maximum_export_ratio,
+        storage_gigabytes=spec.storage_gigabytes,
+        embodied_grams_per_hour=spec.embodied_grams / lifetime_hours if lifetime_hours > 0 else 0.0,
+        battery=_battery(node, snapshot),
+    )
+
+
+def _harvest(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Horizon) -> tuple[float, ...]:
+    """The forecast; nothing where the node runs and its meter cannot be trusted, or where it has no source."""
+    nothing = (0.0,) * horizon.periods
+    values = tuple(forecasts.harvest_watt_hours.get(node.name, ())[: horizon.periods])
+    if node.spec.harvest_nameplate_watts is None or len(values) < horizon.periods:
+        return nothing
+    runs = node.record.power_state is PowerState.AWAKE
+    doubt = sensor_doubt(node.meters.harvest_watts, snapshot.taken_at, snapshot.policy.staleness, "harvest")
+    return nothing if runs and doubt is not None else values
+
+
+def _battery(node: NodeView, snapshot: Snapshot) -> Battery | None:
+    spec, reading = node.spec.battery, node.meters.battery_ratio
+    doubt = sensor_doubt(reading, snapshot.taken_at, snapshot.policy.staleness, "battery")
+    if spec is None or doubt is not None or not isinstance(reading, Measurement):
+        return None
+    stored = min(1.0, max(0.0, reading.value)) * spec.capacity_watt_hours
+    reserve = min(stored, spec.reserve_ratio * spec.capacity_watt_hours)
+    return Battery(
+        initial_watt_hours=stored,
+        capacity_watt_hours=spec.capacity_watt_hours,
+        minimum_watt_hours=reserve,
+        final_watt_hours=reserve,
+        charge_efficiency=spec.charge_efficiency,
+        discharge_efficiency=spec.discharge_efficiency,
+        maximum_charge_watts=spec.maximum_charge_watts,
+        maximum_discharge_watts=spec.maximum_discharge_watts,
+        wear_grams_per_watt_hour=0.0,
+        charge_from_grid=spec.charge_from_grid,
+        exportable=spec.exportable and not spec.charge_from_grid,
+    )
+
+
+def _pool(spec: PoolSpec, nodes: Mapping[str, NodeView]) -> EnergyPool | None:
+    """A pool of the nodes that are there; one of fewer than two shares nothing."""
+    members = pool_members(spec, nodes)
+    if len(members) < 2:
+        return None
+    kind = PoolKind.PHYSICAL if spec.kind is DomainPoolKind.PHYSICAL else PoolKind.CONTRACTUAL
+    return EnergyPool(name=spec.name, kind=kind, members=members, efficiency=spec.efficiency)
+
+
+def pool_members(spec: PoolSpec, nodes: Mapping[str, NodeView]) -> tuple[str, ...]:
+    """Names of a pool's nodes among *nodes*: those listed, else those of the site, else all."""
+    if spec.members:
+        return tuple(sorted(set(spec.members) & set(nodes)))
+    return tuple(sorted(name for name, node in nodes.items() if spec.site is None or node.spec.site == spec.site))
+
+
+def _export_rule(nodes: Mapping[str, NodeView], pools: tuple[EnergyPool, ...]) -> ExportRule:
+    members = {name for pool in pools for name in pool.members}
+    strict = any(nodes[name].spec.export_rule is DomainExportRule.SURPLUS_ONLY for name in members)
+    return ExportRule.SURPLUS_ONLY if strict else ExportRule.ANY_HARVEST
+
+
+def _policy(spec: PolicySpec, export_rule: ExportRule, asleep_limit: int) -> Policy:
+    return Policy(
+        share_energy=spec.share_energy,
+        offload_tasks=spec.offload_tasks,
+        sleep=spec.sleep,
+        shift_in_time=True,  # whether a job may wait is settled job by job: see compile_jobs.problem_jobs
+        partial_period_sleep=False,
+        export_rule=export_rule,
+        maximum_asleep_nodes=asleep_limit,
+        include_embodied=spec.include_embodied,
+    )

@@ -1,0 +1,220 @@
+"""Snapshot and forecasts -> plan. Pure: no clock, no network; the same input gives the same plan.
+
+hold?  ->  compile  ->  solve, and the alternatives  ->  keep what need not change  ->  whole batches  ->  decisions
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sunward.domain.plans import JobDirective, Plan, SolverReport
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Forecasts, Snapshot
+from sunward.optimisation.modes import Mode, with_mode
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution, Status
+from sunward.planning import hold, stability, wording
+from sunward.planning.assign import directive
+from sunward.planning.case import Case, Refusal
+from sunward.planning.compile import Compiled, compile_problem
+from sunward.planning.ports import SolverPort
+from sunward.planning.rules_node import wants
+from sunward.planning.stability import Pattern
+from sunward.planning.trade import transfers
+
+SOLVER = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A problem, the solution that counts, and those of the alternatives under the same forecast."""
+
+    compiled: Compiled
+    solution: Solution
+    by_mode: dict[str, Solution]
+
+
+def plan(snapshot: Snapshot, forecasts: Forecasts, *, solver: SolverPort, previous: Plan | None) -> Plan:
+    """The plan of the period that begins at the forecasts' start.
+
+    With data too bad to decide by, the plan is a hold. Without a feasible plan, work goes on at home and nobody newly
+    sleeps. `previous` is the plan in force, kept where a change gains less than the policy's minimum.
+    """
+    refusal = hold.hold_reason(snapshot, forecasts)
+    if refusal is not None:
+        return _held(snapshot, forecasts, refusal, hold_for=refusal.reason)
+    answer = _solve(snapshot, forecasts, solver)
+    if answer is None:
+        why = Refusal(reason=Reason.PLAN_INFEASIBLE, message="no plan meets every limit")
+        return _held(snapshot, forecasts, why, hold_for=None)
+    return _decided(snapshot, answer, solver, previous)
+
+
+def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort) -> Answer | None:
+    """First with every wish, then without minimum asleep times and with deadlines as late as they have to be."""
+    limit = snapshot.policy.solver_time_limit_seconds
+    for relaxed in (False, True):
+        compiled = compile_problem(snapshot, forecasts, relaxed=relaxed)
+        solution = solver.solve(compiled.problem, solver=SOLVER, time_limit_seconds=limit)
+        if solution.status is not Status.INFEASIBLE:
+            return Answer(
+                compiled=compiled, solution=solution, by_mode=_alternatives(compiled, solution, solver, limit)
+            )
+    return None
+
+
+def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, limit: float) -> dict[str, Solution]:
+    found: dict[str, Solution] = {}
+    for mode in Mode:
+        problem = with_mode(compiled.problem, mode)
+        known = solution if problem.policy == compiled.problem.policy else None
+        found[mode.value] = known or solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
+    return found
+
+
+def _decided(snapshot: Snapshot, answer: Answer, solver: SolverPort, previous: Plan | None) -> Plan:
+    compiled, free = answer.compiled, _free_pattern(snapshot, answer)
+    pattern, solution, problem = free, answer.solution, compiled.problem
+    kept = _keep(snapshot, answer, free, solver, previous)
+    if kept is not None:
+        pattern, solution, problem = kept
+    moved = transfers(problem, solution, period=1)
+    decisions = (
+        *wording.node_decisions(snapshot, compiled, solution, pattern),
+        *wording.job_decisions(pattern.jobs),
+        *wording.transfer_decisions(moved),
+    )
+    return Plan(
+        name=plan_name(compiled.horizon.start),
+        start=compiled.horizon.start,
+        period=compiled.horizon.period,
+        awake=pattern.awake,
+        jobs=pattern.jobs,
+        transfers=moved,
+        decisions=decisions,
+        solver=_report(solution, answer.solution),
+        emissions_by_mode_grams=wording.by_mode(answer.by_mode),
+        prices=_prices(answer.solution),
+        input_digest=digest(compiled.problem, snapshot),
+    )
+
+
+def _keep(
+    snapshot: Snapshot, answer: Answer, free: Pattern, solver: SolverPort, previous: Plan | None
+) -> tuple[Pattern, Solution, Problem] | None:
+    """The previous pattern with what it emits now, unless the free plan is the same or gains enough."""
+    problem = None if previous is None else stability.kept_problem(previous, answer.compiled)
+    if previous is None or problem is None:
+        return None
+    pattern = stability.kept_pattern(previous, answer.compiled, free)
+    if stability.same(pattern, free):
+        return None
+    limit = snapshot.policy.solver_time_limit_seconds
+    solution = solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
+    best, now = answer.solution.objective_grams, solution.objective_grams
+    if best is None or now is None or now - best >= snapshot.policy.minimum_gain_ratio * now > 0:
+        return None
+    return pattern, solution, problem
+
+
+def _free_pattern(snapshot: Snapshot, answer: Answer) -> Pattern:
+    """What the solution asks for, in whole batches and whole periods."""
+    compiled, rows = answer.compiled, answer.solution.batches
+    jobs = [
+        directive(
+            job,
+            [part for part in compiled.parts if part.job.spec.key == job.spec.key],
+            rows,
+            may_wait=snapshot.policy.shift_in_time,
+        )
+        for job in {part.job.spec.key: part.job for part in compiled.parts}.values()
+    ]
+    paused = [hold.paused(entry) for entry in compiled.waiting]
+    ordered = tuple(sorted((*jobs, *paused), key=lambda entry: entry.job))
+    return Pattern(awake=_awake(snapshot, answer, ordered), jobs=ordered)
+
+
+def _awake(snapshot: Snapshot, answer: Answer, jobs: Sequence[JobDirective]) -> dict[str, bool]:
+    """Who is awake in this period. Whoever works is; who is not counted on is left as it is."""
+    on = {row.name: row.on[0] for row in answer.solution.nodes}
+    working = {row.node for entry in jobs for row in entry.assignments}
+    awake: dict[str, bool] = {}
+    for node in snapshot.nodes:
+        if node.name in answer.compiled.left_out:
+            awake[node.name] = hold.stays_awake(node)
+        elif wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), "Asleep"):
+            awake[node.name] = bool(answer.compiled.obstacles[node.name])
+        else:
+            must = bool(answer.compiled.obstacles[node.name])
+            awake[node.name] = node.name in working or must or on.get(node.name, True)
+    return dict(sorted(awake.items()))
+
+
+def _held(snapshot: Snapshot, forecasts: Forecasts, why: Refusal, *, hold_for: Reason | None) -> Plan:
+    """Everything as it is, with the reason."""
+    pattern = hold.held_pattern(snapshot)
+    decisions = (
+        *wording.held_decisions(snapshot, pattern, why.reason, why.message),
+        *wording.job_decisions(pattern.jobs),
+    )
+    report = SolverReport(
+        solver=f"none: {why.message}",
+        status=Status.INFEASIBLE.value if hold_for is None else "hold",
+        objective_grams=0.0,
+        lower_bound_grams=0.0,
+        relative_gap=0.0,
+        solve_seconds=0.0,
+    )
+    return Plan(
+        name=plan_name(forecasts.start),
+        start=forecasts.start,
+        period=forecasts.period,
+        awake=pattern.awake,
+        jobs=pattern.jobs,
+        transfers=(),
+        decisions=decisions,
+        solver=report,
+        input_digest=_hashed(why.reason, sorted(pattern.awake.items()), pattern.jobs),
+        hold=hold_for,
+    )
+
+
+def plan_name(start: datetime) -> str:
+    """Name of the plan of the period that begins at *start*: one per period."""
+    return f"plan-{start:%Y%m%d-%H%M%S}"
+
+
+def digest(problem: Problem, snapshot: Snapshot) -> str:
+    """Hash of all that decides a plan: equal for equal inputs, in whatever order they came."""
+    jobs = sorted((job.spec.key, job.assignments, job.spec.disruption) for job in snapshot.jobs)
+    return _hashed(problem.to_json(), jobs, snapshot.policy.minimum_gain_ratio)
+
+
+def _hashed(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
+
+
+def _report(solution: Solution, best: Solution) -> SolverReport:
+    """How good the plan is: its own emissions against the bound of the free problem."""
+    objective = solution.objective_grams or 0.0
+    bound = min(best.lower_bound_grams or 0.0, objective)
+    return SolverReport(
+        solver=best.solver,
+        status=best.status.value if solution is best else Status.FEASIBLE.value,
+        objective_grams=objective,
+        lower_bound_grams=bound,
+        relative_gap=(objective - bound) / objective if objective > 0 else 0.0,
+        solve_seconds=best.solve_seconds,
+    )
+
+
+def _prices(solution: Solution) -> dict[str, float]:
+    """Shadow prices of the first period: grams per watt-hour in a pool, grams per unit of a job's offload ratio."""
+    energy = {
+        f"energy/{pool}": prices[0] for pool, prices in solution.prices.energy_grams_per_watt_hour.items() if prices
+    }
+    caps = {f"offload/{job}": price for job, price in solution.prices.offload_cap_grams.items()}
+    return dict(sorted((energy | caps).items()))

@@ -1,0 +1,79 @@
+"""When data are too bad to decide by: everything stays as it is, nobody newly sleeps, whoever is needed may wake."""
+
+from __future__ import annotations
+
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.plans import JobDirective
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Forecasts, Snapshot
+from sunward.planning.assign import at_home, running
+from sunward.planning.case import Refusal
+from sunward.planning.compile import known_nodes, working_nodes
+from sunward.planning.compile_jobs import Waiting, covers, split
+from sunward.planning.rules_data import SUSPECT_SHARE, doubt, suspect_share
+from sunward.planning.stability import Pattern
+
+DOWN = (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED)
+
+
+def hold_reason(snapshot: Snapshot, forecasts: Forecasts) -> Refusal | None:
+    """Why nothing may be decided now, or None."""
+    if not snapshot.sensors_available:
+        return Refusal(reason=Reason.DATA_UNAVAILABLE, message="the metrics store does not answer")
+    share = suspect_share(snapshot, snapshot.taken_at)
+    if share > SUSPECT_SHARE:
+        message = f"{share:.0%} of the running nodes have no trusted meter: the pipeline is suspected"
+        return Refusal(reason=Reason.PIPELINE_SUSPECT, message=message)
+    if not any(forecasts.intensity_grams_per_kilowatt_hour.values()):
+        return Refusal(reason=Reason.DATA_MISSING, message="no grid zone has an intensity")
+    return _no_fresh_zone(snapshot)
+
+
+def _no_fresh_zone(snapshot: Snapshot) -> Refusal | None:
+    limits = snapshot.policy.staleness
+    zones = {node.spec.grid_zone for node in snapshot.nodes}
+    doubts = [
+        doubt(zone.now_grams_per_kilowatt_hour, snapshot.taken_at, limits.intensity_seconds, limits, zone.zone)
+        for name, zone in sorted(snapshot.intensities.items())
+        if name in zones
+    ]
+    if not zones or None in doubts:
+        return None
+    first = next((refusal for refusal in doubts if refusal is not None), None)
+    return first or Refusal(reason=Reason.DATA_MISSING, message="no grid zone has an intensity")
+
+
+def held_pattern(snapshot: Snapshot) -> Pattern:
+    """Everything as it is. Jobs go on where they run; a job or shard that runs nowhere runs at home."""
+    jobs = standing_jobs(snapshot)
+    needed = {row.node for directive in jobs for row in directive.assignments}
+    awake = {node.name: node.name in needed or stays_awake(node) for node in snapshot.nodes}
+    return Pattern(awake=awake, jobs=jobs)
+
+
+def stays_awake(node: NodeView) -> bool:
+    """Whether a node that is left alone is awake: what has begun to sleep but still has power comes back."""
+    return node.record.power_state not in DOWN
+
+
+def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
+    """Directives without a plan: what runs goes on, the rest runs at home; nothing is moved for its emissions."""
+    known = known_nodes(snapshot)
+    workers = working_nodes(known, snapshot)
+    planned, waiting = split(snapshot.jobs, workers, known)
+    directives = []
+    for job, shards in planned:
+        able = [shard for shard in shards if shard.node in workers]
+        goes_on = bool(job.assignments) and covers(job.assignments, job, shards, workers)
+        rows = job.assignments if goes_on else at_home(job, able)
+        if rows:
+            directives.append(running(job, tuple(rows), at_risk=False))
+        else:
+            message = "no home of its shards may work now"
+            waiting.append(Waiting(job=job, reason=Reason.WAITING_FOR_NODE, message=message))
+    return (*directives, *(paused(entry) for entry in waiting))
+
+
+def paused(entry: Waiting) -> JobDirective:
+    """The directive of a job that waits."""
+    return JobDirective(job=entry.job.spec.key, run=False, reason=entry.reason, message=entry.message)

@@ -1,0 +1,85 @@
+"""Hysteresis: a plan changes who works and who sleeps only when that gains enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sunward.domain.plans import JobDirective, Plan
+from sunward.optimisation.problem import Problem
+from sunward.planning.compile import Compiled
+from sunward.planning.compile_jobs import LATER, covers, pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Who is awake and who works on what: the part of a plan that costs something to change."""
+
+    awake: Mapping[str, bool]
+    jobs: tuple[JobDirective, ...]
+
+
+def pattern_of(plan: Plan) -> Pattern:
+    """The pattern of a plan."""
+    return Pattern(awake=plan.awake, jobs=plan.jobs)
+
+
+def same(one: Pattern, other: Pattern) -> bool:
+    """Whether changing from one to the other would change nothing in the cluster."""
+    return dict(one.awake) == dict(other.awake) and _rows(one) == _rows(other)
+
+
+def kept_problem(previous: Plan, compiled: Compiled) -> Problem | None:
+    """The present problem with the previous plan's pattern fixed; None when that pattern is no longer possible.
+
+    Its optimum is what it would emit to go on as before.
+    """
+    if previous.hold is not None or not _still_possible(previous, compiled):
+        return None
+    directives = {directive.job: directive for directive in previous.jobs}
+    parts = {name: part for part in compiled.parts for name in (part.name, part.name + LATER)}
+    jobs = tuple(
+        pinned(entry, parts[entry.name], directives[parts[entry.name].job.spec.key].assignments)
+        for entry in compiled.problem.jobs
+    )
+    nodes = tuple(replace(node, can_sleep=not previous.awake[node.name]) for node in compiled.problem.nodes)
+    policy = replace(compiled.problem.policy, offload_tasks=False)
+    return replace(compiled.problem, nodes=nodes, jobs=jobs, policy=policy)
+
+
+def kept_pattern(previous: Plan, compiled: Compiled, free: Pattern) -> Pattern:
+    """The previous pattern, for the nodes and jobs that there are now."""
+    running = {part.job.spec.key for part in compiled.parts}
+    before = {directive.job: directive for directive in previous.jobs}
+    jobs = tuple(before[new.job] if new.job in running else new for new in free.jobs)
+    known = {node.name for node in compiled.problem.nodes}
+    awake = {name: previous.awake[name] if name in known else state for name, state in free.awake.items()}
+    return Pattern(awake=awake, jobs=jobs)
+
+
+def _still_possible(previous: Plan, compiled: Compiled) -> bool:
+    nodes = compiled.problem.nodes
+    if any(node.name not in previous.awake for node in nodes):
+        return False
+    if any(not previous.awake[node.name] and not node.can_sleep for node in nodes):
+        return False
+    directives = {directive.job: directive for directive in previous.jobs}
+    return all(_goes_on(part.job.spec.key, directives, compiled, previous) for part in compiled.parts)
+
+
+def _goes_on(key: str, directives: Mapping[str, JobDirective], compiled: Compiled, previous: Plan) -> bool:
+    before = directives.get(key)
+    if before is None or not before.run:
+        return False
+    parts = [part for part in compiled.parts if part.job.spec.key == key]
+    shards = [shard for part in parts for shard in part.shards]
+    awake = {name for name in compiled.workers if previous.awake[name]}
+    return covers(before.assignments, parts[0].job, shards, awake)
+
+
+def _rows(pattern: Pattern) -> set[object]:
+    rows: set[object] = set()
+    for directive in pattern.jobs:
+        rows.add((directive.job, directive.run))
+        rows.update(directive.assignments)
+    return rows

@@ -1,0 +1,180 @@
+"""Decisions with their reasons, and sentences that a person can check."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+from sunward.planning.case import Case
+from sunward.planning.compile import Compiled, must_stay_asleep
+from sunward.planning.rules_node import wants
+from sunward.planning.stability import Pattern
+
+
+def node_decisions(snapshot: Snapshot, compiled: Compiled, solution: Solution, pattern: Pattern) -> list[Decision]:
+    """One decision per node, in name order."""
+    texts = _Texts(snapshot, compiled, solution, pattern)
+    return [texts.decide(node) for node in sorted(snapshot.nodes, key=lambda node: node.name)]
+
+
+def job_decisions(jobs: Iterable[JobDirective]) -> list[Decision]:
+    """One decision per job."""
+    return [
+        Decision(
+            kind=DecisionKind.ASSIGN if directive.run else DecisionKind.PAUSE,
+            subject=directive.job,
+            reason=directive.reason,
+            message=directive.message,
+        )
+        for directive in sorted(jobs, key=lambda directive: directive.job)
+    ]
+
+
+def transfer_decisions(transfers: Sequence[Transfer]) -> list[Decision]:
+    """One decision per pool that carries something."""
+    pools: dict[str, list[Transfer]] = defaultdict(list)
+    for transfer in transfers:
+        pools[transfer.pool].append(transfer)
+    return [
+        Decision(
+            kind=DecisionKind.TRANSFER,
+            subject=pool,
+            reason=Reason.SURPLUS_SHARED,
+            message="; ".join(_sentence(transfer) for transfer in moved),
+        )
+        for pool, moved in sorted(pools.items())
+    ]
+
+
+def _sentence(transfer: Transfer) -> str:
+    how = "sends" if transfer.physical else "credits"
+    amounts = f"{transfer.sent_watt_hours:.3f} Wh, {transfer.received_watt_hours:.3f} Wh arrive"
+    return f"{transfer.from_node} {how} {transfer.to_node} {amounts}"
+
+
+def held_decisions(snapshot: Snapshot, pattern: Pattern, reason: Reason, message: str) -> list[Decision]:
+    """The hold itself, and what it means for each node."""
+    hold = Decision(kind=DecisionKind.HOLD, subject="cluster", reason=reason, message=f"everything stays: {message}")
+    nodes = [
+        Decision(
+            kind=kind_of(node, pattern.awake[node.name]),
+            subject=node.name,
+            reason=reason,
+            message=f"{node.name} stays as it is: {message}",
+        )
+        for node in sorted(snapshot.nodes, key=lambda node: node.name)
+    ]
+    return [hold, *nodes]
+
+
+def kind_of(node: NodeView, awake: bool) -> DecisionKind:
+    """What a wish means for a node in its present state."""
+    asleep = node.record.power_state is PowerState.ASLEEP
+    if awake:
+        return DecisionKind.WAKE if asleep else DecisionKind.KEEP_AWAKE
+    return DecisionKind.KEEP_ASLEEP if asleep else DecisionKind.SLEEP
+
+
+class _Texts:
+    """Figures that sentences quote, computed once per plan."""
+
+    def __init__(self, snapshot: Snapshot, compiled: Compiled, solution: Solution, pattern: Pattern) -> None:
+        self._snapshot = snapshot
+        self._compiled = compiled
+        self._pattern = pattern
+        self._problem: Problem = compiled.problem
+        self._nodes = {node.name: node for node in compiled.problem.nodes}
+        self._on = {row.name: row.on for row in solution.nodes}
+        self._work: dict[str, int] = defaultdict(int)
+        self._moved: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for directive in pattern.jobs:
+            for row in directive.assignments:
+                self._work[row.node] += row.batches
+                if row.node != row.from_node:
+                    self._moved[row.from_node][row.node] += row.batches
+
+    def decide(self, node: NodeView) -> Decision:
+        """The decision about one node."""
+        kind = kind_of(node, self._pattern.awake[node.name])
+        reason, message = self._why(node, kind)
+        return Decision(kind=kind, subject=node.name, reason=reason, message=f"{node.name} {message}")
+
+    def _why(self, node: NodeView, kind: DecisionKind) -> tuple[Reason, str]:
+        if node.name in self._compiled.left_out:
+            reason, why = self._compiled.left_out[node.name]
+            return reason, f"is not counted on: {why}"
+        match kind:
+            case DecisionKind.SLEEP:
+                return self._why_sleep(node)
+            case DecisionKind.KEEP_ASLEEP:
+                return self._why_keep_asleep(node)
+            case DecisionKind.WAKE:
+                return self._why_awake(node, "wakes")
+            case _:
+                return self._why_awake(node, "stays awake")
+
+    def _why_sleep(self, node: NodeView) -> tuple[Reason, str]:
+        if self._held(node, "Asleep"):
+            return Reason.OVERRIDDEN, "sleeps: a person asks for it"
+        saved = f"saves {self._idle_saving_grams(node.name):.3g} g over the horizon"
+        moved = self._moved.get(node.name)
+        where = f"{self._grams(node.name):.0f} g/kWh"
+        if not moved:
+            return Reason.NO_WORK_PLANNED, f"sleeps: {where} and nothing to do; {saved}"
+        ways = ", ".join(
+            f"{count} batches a round run on {to} ({self._grams(to):.0f} g/kWh)" for to, count in moved.items()
+        )
+        return Reason.LOWER_EMISSIONS, f"sleeps: {where}, its {ways}; {saved}"
+
+    def _why_keep_asleep(self, node: NodeView) -> tuple[Reason, str]:
+        if self._held(node, "Asleep"):
+            return Reason.OVERRIDDEN, "stays asleep: a person asks for it"
+        if must_stay_asleep(node, self._snapshot):
+            return Reason.MINIMUM_ASLEEP_TIME, "stays asleep: it has only just gone to sleep"
+        return Reason.NO_WORK_PLANNED, f"stays asleep: {self._grams(node.name):.0f} g/kWh and nothing to do"
+
+    def _why_awake(self, node: NodeView, verb: str) -> tuple[Reason, str]:
+        batches = self._work.get(node.name, 0)
+        obstacles = self._compiled.obstacles[node.name]
+        if batches:
+            return Reason.WORK_PLANNED, f"{verb}: {batches} batches a round at {self._grams(node.name):.0f} g/kWh"
+        if obstacles:
+            return obstacles[0].reason, f"{verb}: {obstacles[0].message}"
+        if self._is_limit_reached():
+            return Reason.SLEEP_LIMIT, f"{verb}: as many nodes sleep as may"
+        if any(not on for on in self._on.get(node.name, ())):
+            return Reason.KEPT_FOR_STABILITY, f"{verb}: it is needed again soon"
+        return Reason.LOWER_EMISSIONS, f"{verb}: sleeping now would save less than waking costs"
+
+    def _is_limit_reached(self) -> bool:
+        limit = self._problem.policy.maximum_asleep_nodes
+        asleep = sum(1 for name in self._nodes if not self._pattern.awake[name])
+        return limit is not None and asleep >= limit
+
+    def _held(self, node: NodeView, power: str) -> bool:
+        return wants(Case(node=node, snapshot=self._snapshot, now=self._snapshot.taken_at), power)
+
+    def _grams(self, name: str) -> float:
+        zone = self._nodes[name].grid_zone if name in self._nodes else ""
+        return self._problem.intensity_grams_per_kilowatt_hour.get(zone, (0.0,))[0]
+
+    def _idle_saving_grams(self, name: str) -> float:
+        """Grid emissions of idling through the periods that the node sleeps, its own harvest not counted."""
+        node = self._nodes[name]
+        grams = self._problem.intensity_grams_per_kilowatt_hour[node.grid_zone]
+        on = self._on.get(name, ())
+        per_period = (node.idle_watts - node.asleep_watts) * self._problem.period_hours / 1000.0
+        return sum(per_period * value for value, is_on in zip(grams, on, strict=False) if not is_on)
+
+
+def by_mode(solutions: Mapping[str, Solution]) -> dict[str, float]:
+    """Emissions of the modes that have a plan."""
+    return {
+        mode: solution.objective_grams for mode, solution in solutions.items() if solution.objective_grams is not None
+    }

@@ -1,0 +1,136 @@
+"""Whole plans from small snapshots whose best plan is plain to see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sunward.domain.nodes import PowerProfile
+from sunward.domain.plans import DecisionKind, Plan
+from sunward.domain.policy import PoolKind, PoolSpec
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.planning.decide import plan
+from support.planning import (
+    NOW,
+    InProcessSolver,
+    a_job,
+    a_node,
+    a_policy,
+    a_snapshot,
+    some_forecasts,
+    some_progress,
+)
+
+POWER = PowerProfile(idle_watts=2.7, busy_watts=6.4, asleep_watts=0.1, wake_seconds=20.0, wake_watt_hours=0.01)
+
+COPIED = some_progress(cached_shards=(("clean", ("shard-dirty",)), ("dirty", ("shard-clean",))))
+
+
+def planned(snapshot: Snapshot, previous: Plan | None = None, **forecast: object) -> Plan:
+    forecasts = some_forecasts(snapshot, **forecast)  # type: ignore[arg-type]  # builders' keywords
+    return plan(snapshot, forecasts, solver=InProcessSolver(), previous=previous)
+
+
+def a_dirty_and_a_clean_node(**job: Any) -> Snapshot:
+    return a_snapshot(
+        a_node("clean", grid_zone="CLEAN", power=POWER),
+        a_node("dirty", grid_zone="DIRTY", power=POWER),
+        jobs=[a_job(homes=("clean", "dirty"), **{"progress": COPIED} | job)],
+    )
+
+
+def test_work_moves_to_the_clean_node_and_the_dirty_one_sleeps() -> None:
+    result = planned(a_dirty_and_a_clean_node())
+    assert result.awake == {"clean": True, "dirty": False}
+    rows = {(row.shard, row.node): row.batches for row in result.jobs[0].assignments}
+    assert rows == {("shard-clean", "clean"): 50, ("shard-dirty", "clean"): 50}
+    assert result.jobs[0].reason is Reason.MOVED_TO_CLEANER_NODE
+    decision = next(d for d in result.decisions if d.subject == "dirty")
+    assert (decision.kind, decision.reason) == (DecisionKind.SLEEP, Reason.LOWER_EMISSIONS)
+    assert "610 g/kWh" in decision.message
+    assert "50 batches a round run on clean (24 g/kWh)" in decision.message
+
+
+def test_a_dirty_node_stays_awake_until_its_data_are_copied() -> None:
+    result = planned(a_dirty_and_a_clean_node(progress=some_progress()))
+    assert result.awake == {"clean": True, "dirty": True}
+    assert {row.node for row in result.jobs[0].assignments} == {"clean"}
+
+
+def test_the_alternatives_are_told_and_each_freedom_helps() -> None:
+    grams = planned(a_dirty_and_a_clean_node()).emissions_by_mode_grams
+    assert set(grams) == {"none", "det", "dat", "deta"}
+    assert grams["deta"] <= min(grams["det"], grams["dat"]) + 1e-9
+    assert max(grams["det"], grams["dat"]) <= grams["none"] + 1e-9
+
+
+def test_when_data_may_not_move_everybody_works_at_home() -> None:
+    from sunward.domain.jobs import DataMobility
+
+    result = planned(a_dirty_and_a_clean_node(data_mobility=DataMobility.NEVER))
+    assert {(row.from_node, row.node) for row in result.jobs[0].assignments} == {("clean", "clean"), ("dirty", "dirty")}
+    assert result.awake == {"clean": True, "dirty": True}
+
+
+def test_surplus_harvest_is_sent_through_the_pool() -> None:
+    pool = PoolSpec(name="roof", kind=PoolKind.PHYSICAL, efficiency=0.9)
+    snapshot = a_snapshot(
+        a_node("sun", harvest_nameplate_watts=20.0, maximum_export_ratio=1.0, power=POWER),
+        a_node("shade", grid_zone="DIRTY", power=POWER),
+        policy=a_policy(pools=(pool,), sleep=False),
+    )
+    result = planned(snapshot, harvest={"sun": (1.0,) * 12})
+    (transfer,) = result.transfers
+    assert (transfer.from_node, transfer.to_node, transfer.physical) == ("sun", "shade", True)
+    assert transfer.received_watt_hours == pytest.approx(2.7 * 300 / 3600)
+    assert transfer.sent_watt_hours == pytest.approx(transfer.received_watt_hours / 0.9)
+
+
+def test_silent_sensors_hold_everything_as_it_is() -> None:
+    from dataclasses import replace
+
+    snapshot = replace(a_dirty_and_a_clean_node(), sensors_available=False)
+    result = planned(snapshot)
+    assert result.hold is Reason.DATA_UNAVAILABLE
+    assert result.awake == {"clean": True, "dirty": True}
+    assert all(row.node == row.from_node for row in result.jobs[0].assignments)
+    assert result.decisions[0].kind is DecisionKind.HOLD
+
+
+def test_planning_again_with_nothing_changed_decides_the_same() -> None:
+    snapshot = a_dirty_and_a_clean_node()
+    first = planned(snapshot)
+    second = planned(snapshot, previous=first)
+    assert second == first or (second.awake, second.jobs, second.decisions) == (
+        first.awake,
+        first.jobs,
+        first.decisions,
+    )
+    assert second.input_digest == first.input_digest
+
+
+def test_a_small_gain_changes_nothing() -> None:
+    first = planned(a_dirty_and_a_clean_node())
+    swapped = planned(
+        a_dirty_and_a_clean_node(),
+        previous=first,
+        intensity={"CLEAN": (24.0,) * 12, "DIRTY": (23.9,) * 12},
+    )
+    assert swapped.awake == first.awake
+    assert swapped.jobs == first.jobs
+
+
+def test_a_large_gain_changes_the_plan() -> None:
+    first = planned(a_dirty_and_a_clean_node())
+    swapped = planned(
+        a_dirty_and_a_clean_node(),
+        previous=first,
+        intensity={"CLEAN": (700.0,) * 12, "DIRTY": (20.0,) * 12},
+    )
+    assert swapped.awake == {"clean": False, "dirty": True}
+
+
+def test_the_plan_is_named_after_its_period() -> None:
+    assert planned(a_dirty_and_a_clean_node()).name == f"plan-{NOW:%Y%m%d-%H%M%S}"
