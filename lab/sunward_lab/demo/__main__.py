@@ -14,6 +14,7 @@ from pathlib import Path
 from sunward_lab import cluster, images, tools
 from sunward_lab.demo import manifests, report
 from sunward_lab.demo.cluster import DemoCluster, Look
+from sunward_lab.demo.disturb import KINDS, Trouble
 from sunward_lab.demo.live import LiveView
 from sunward_lab.demo.record import Record, at
 from sunward_lab.demo.verdict import Finding, judge, sums
@@ -54,6 +55,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, default=Path("report/demo"), help="folder of the report")
     parser.add_argument("--rounds", type=int, default=manifests.Tempo().rounds, help="rounds of training")
     parser.add_argument("--limit-seconds", type=float, default=420, help="longest wait for the job")
+    parser.add_argument(
+        "--trouble", nargs="*", choices=KINDS, default=(), help="make trouble in the middle: " + ", ".join(KINDS)
+    )
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     return parser.parse_args()
 
@@ -70,8 +74,9 @@ def _demo(options: argparse.Namespace, begun: float) -> int:
     tempo = replace(manifests.Tempo(), rounds=options.rounds)
     running = _prepare(options, tempo, say)
     ready = time.monotonic() - begun
-    record = _watch(running, options, say)
-    findings = judge(record)
+    trouble = Trouble(running=running, run_dir=options.run_dir, say=say, kinds=tuple(options.trouble))
+    record = _watch(running, trouble, options, say)
+    findings = [*judge(record), *trouble.judge(record)]
     facts = {
         "workers": options.nodes,
         "scenario": options.scenario,
@@ -88,7 +93,7 @@ def _prepare(options: argparse.Namespace, tempo: manifests.Tempo, say: Callable[
     """Binaries, images, cluster, chart, resources and the job."""
     scenario = load_scenario(options.scenario)
     tools.install(cache_folder(), (), say)
-    images.build(cache_folder(), say)
+    images.build(cache_folder(), (), say)
     cluster.up(Settings(nodes=options.nodes, scenario=options.scenario), options.run_dir, say)
     run = RunFolder(options.run_dir.absolute())
     world = WorldSpec.read(run.path)
@@ -113,7 +118,7 @@ def _metered(seen: Look) -> int:
     return sum(at(node, "status", "power", "milliwatts") is not None for node in seen.energy_nodes)
 
 
-def _watch(running: DemoCluster, options: argparse.Namespace, say: Callable[[str], None]) -> Record:
+def _watch(running: DemoCluster, trouble: Trouble, options: argparse.Namespace, say: Callable[[str], None]) -> Record:
     """Look until the job is over and its periods are settled, or until the time is over."""
     record = Record()
     end = time.monotonic() + options.limit_seconds
@@ -128,6 +133,7 @@ def _watch(running: DemoCluster, options: argparse.Namespace, say: Callable[[str
                 continue
             record.add(seen)
             view.show(seen)
+            trouble.look(seen)
             if over_at is None and _over(seen):
                 over_at = time.monotonic()
             if over_at is not None and (
@@ -135,6 +141,7 @@ def _watch(running: DemoCluster, options: argparse.Namespace, say: Callable[[str
             ):
                 break
             time.sleep(LOOK_SECONDS)
+    trouble.finish()
     return record
 
 

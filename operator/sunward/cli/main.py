@@ -39,9 +39,20 @@ def root(
 
 def _register() -> None:
     """Commands live in modules of their own and import what they need only when they run."""
-    from sunward.cli import doctor, experiment, explain, plan, power, run, simulate, status, verify
+    from sunward.cli import (
+        doctor,
+        experiment,
+        explain,
+        explain_problem,
+        plan,
+        power,
+        run,
+        simulate,
+        status,
+        verify,
+    )
 
-    for module in (plan, verify, explain, simulate, experiment, status, run, doctor, power):
+    for module in (plan, verify, explain, explain_problem, simulate, experiment, status, run, doctor, power):
         module.register(app)
 
 
