@@ -18,19 +18,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sunward.domain.measurement import Measurement
-from sunward.domain.nodes import ExportRule as DomainExportRule
 from sunward.domain.nodes import NodeView, PowerState
-from sunward.domain.policy import PolicySpec, PoolSpec
-from sunward.domain.policy import PoolKind as DomainPoolKind
+from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
-from sunward.optimisation.problem import Battery, EnergyPool, ExportRule, Network, Node, Policy, PoolKind, Problem
+from sunward.optimisation.problem import Battery, ExportRule, Network, Node, Policy, Problem
 from sunward.planning.budgets import asleep_room
 from sunward.planning.case import Case, Obstacle
 from sunward.planning.compile_jobs import Horizon, JobPart, Waiting, parts_of, problem_jobs, split
 from sunward.planning.drain import is_our_worker
 from sunward.planning.eligibility import sleep_obstacles
 from sunward.planning.guards import GUARDS, Guards
+from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.rules_data import sensor_doubt
 from sunward.planning.rules_node import foreign_cordon, wants
 
@@ -78,7 +77,8 @@ def compile_problem(
     parts = parts_of(planned, known, horizon, may_wait=snapshot.policy.shift_in_time, fit_deadlines=relaxed)
     intensity = _intensity(known, forecasts, horizon)
     nodes = tuple(_node(node, snapshot, forecasts, horizon, bool(obstacles[name])) for name, node in known.items())
-    pools = tuple(pool for spec in snapshot.policy.pools if (pool := _pool(spec, known)) is not None)
+    specs = {name: node.spec for name, node in known.items()}
+    pools = energy_pools(snapshot.policy.pools, specs)
     problem = Problem(
         period_seconds=horizon.period.total_seconds(),
         intensity_grams_per_kilowatt_hour=intensity,
@@ -87,7 +87,7 @@ def compile_problem(
         energy_pools=pools,
         jobs=tuple(entry for part in parts for entry in problem_jobs(part, parts, workers, horizon)),
         network=NETWORK,
-        policy=_policy(snapshot.policy, _export_rule(known, pools), asleep_room(snapshot)),
+        policy=_policy(snapshot.policy, export_rule(specs, pools), asleep_room(snapshot)),
     )
     problem.check()
     return Compiled(
@@ -214,36 +214,14 @@ def _battery(node: NodeView, snapshot: Snapshot) -> Battery | None:
     )
 
 
-def _pool(spec: PoolSpec, nodes: Mapping[str, NodeView]) -> EnergyPool | None:
-    """A pool of the nodes that are there; one of fewer than two shares nothing."""
-    members = pool_members(spec, nodes)
-    if len(members) < 2:
-        return None
-    kind = PoolKind.PHYSICAL if spec.kind is DomainPoolKind.PHYSICAL else PoolKind.CONTRACTUAL
-    return EnergyPool(name=spec.name, kind=kind, members=members, efficiency=spec.efficiency)
-
-
-def pool_members(spec: PoolSpec, nodes: Mapping[str, NodeView]) -> tuple[str, ...]:
-    """Names of a pool's nodes among *nodes*: those listed, else those of the site, else all."""
-    if spec.members:
-        return tuple(sorted(set(spec.members) & set(nodes)))
-    return tuple(sorted(name for name, node in nodes.items() if spec.site is None or node.spec.site == spec.site))
-
-
-def _export_rule(nodes: Mapping[str, NodeView], pools: tuple[EnergyPool, ...]) -> ExportRule:
-    members = {name for pool in pools for name in pool.members}
-    strict = any(nodes[name].spec.export_rule is DomainExportRule.SURPLUS_ONLY for name in members)
-    return ExportRule.SURPLUS_ONLY if strict else ExportRule.ANY_HARVEST
-
-
-def _policy(spec: PolicySpec, export_rule: ExportRule, asleep_limit: int) -> Policy:
+def _policy(spec: PolicySpec, rule: ExportRule, asleep_limit: int) -> Policy:
     return Policy(
         share_energy=spec.share_energy,
         offload_tasks=spec.offload_tasks,
         sleep=spec.sleep,
         shift_in_time=True,  # whether a job may wait is settled job by job: see compile_jobs.problem_jobs
         partial_period_sleep=False,
-        export_rule=export_rule,
+        export_rule=rule,
         maximum_asleep_nodes=asleep_limit,
         include_embodied=spec.include_embodied,
     )

@@ -18,6 +18,8 @@ DOWN = (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED)
 
 def hold_reason(snapshot: Snapshot, forecasts: Forecasts) -> Refusal | None:
     """Why nothing may be decided now, or None."""
+    if snapshot.data_hold is not None:
+        return Refusal(reason=snapshot.data_hold, message=snapshot.data_hold_message)
     if not snapshot.sensors_available:
         return Refusal(reason=Reason.DATA_UNAVAILABLE, message="the metrics store does not answer")
     share = suspect_share(snapshot, snapshot.taken_at)

@@ -28,6 +28,13 @@ def snapshot_fresh(case: Case) -> Refusal | None:
     return Refusal(reason=Reason.DATA_STALE, message=f"the picture of the cluster is {age:.0f} s old")
 
 
+def data_hold(case: Case) -> Refusal | None:
+    """The data as a whole were judged unfit to act on."""
+    if case.snapshot.data_hold is None:
+        return None
+    return Refusal(reason=case.snapshot.data_hold, message=case.snapshot.data_hold_message)
+
+
 def sensors_available(case: Case) -> Refusal | None:
     """The metrics store does not answer."""
     if case.snapshot.sensors_available:

@@ -117,8 +117,7 @@ def _refusal(name: str, nodes: Mapping[str, NodeView], fresh: Snapshot) -> tuple
 
 def _known(sender: str, receiver: str, nodes: Mapping[str, NodeView], dropped: list[Dropped], pool: str) -> bool:
     missing = [name for name in (sender, receiver) if name not in nodes]
-    for name in missing:
-        dropped.append(Dropped(subject=pool, reason=Reason.NODE_MISSING, message=f"{name} is gone"))
+    dropped.extend(Dropped(subject=pool, reason=Reason.NODE_MISSING, message=f"{name} is gone") for name in missing)
     return not missing
 
 
