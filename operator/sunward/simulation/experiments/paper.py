@@ -117,3 +117,6 @@ selected to do so, so they are a plausible set and not the authors' list.
 
 REGIONS_2016: Final = (24.0, 24.0, 24.0, 24.0, 344.1, 387.9, 479.5, 608.6, 625.1, 753.8)
 """The same ten authorities in 2016, for the sensitivity of the result to the year."""
+
+STATES_2016: Final = (25.8, 84.8, 138.7, 205.3, 210.5, 285.5, 368.0, 476.1, 666.0, 765.5)
+"""VT, WA, OR, CA, NY, SC, IL, TX, CO and MO in eGRID 2016, as codecarbon ships them: another plausible set."""

@@ -1,0 +1,118 @@
+"""One node through one period: boot, work, wait, sleep; then its sun and its battery.
+
+The planner and the ledger net energy over a period, as meters read once per period do, so load is integrated
+first, segment by segment, and then balanced against the period's harvest in one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sunward.simulation.scenario import Node, Profile, Scenario
+from sunward.simulation.world import (
+    Battery,
+    Flows,
+    Inputs,
+    NodeModel,
+    NodeState,
+    Power,
+    step,
+    switch_off,
+    switch_on,
+)
+
+_SECONDS_PER_HOUR = 3600.0
+_WHOLE_PERIOD = 1.0 - 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doing:
+    """What a node does in a period: hours of work, at which busy ratio, and hours awake in all but the boot."""
+
+    work_hours: float
+    busy_ratio: float
+    awake_hours: float
+    extra_watt_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A node after a period: its state, what flowed, how long it was awake, whether it was woken."""
+
+    state: NodeState
+    flows: Flows
+    awake_hours: float
+    woken: bool
+
+
+def model_of(scenario: Scenario, name: str) -> NodeModel:
+    """The physics of one node."""
+    node = scenario.nodes[name]
+    return _model(scenario.profiles[node.profile], node)
+
+
+def first_state(scenario: Scenario, name: str) -> NodeState:
+    """A node at the start: awake, its battery as the scenario says."""
+    battery = scenario.nodes[name].battery
+    stored = 0.0 if battery is None else battery.initial_ratio * battery.capacity_watt_hours
+    return NodeState(stored_watt_hours=stored)
+
+
+def run_period(model: NodeModel, state: NodeState, doing: Doing, harvest_watt_hours: float, hours: float) -> Ran:
+    """Run one period and balance it; the state's own counters start again at zero.
+
+    A node asleep at the start that has anything to do boots first. Work beyond the period is cut off, so
+    callers place no more than fits.
+    """
+    start = replace(state, flows=Flows())
+    woken = start.power is Power.ASLEEP and doing.awake_hours > 0.0
+    loaded, awake = _load(model, start, doing, hours)
+    load = loaded.flows.load + doing.extra_watt_hours
+    balanced = _balance(model, start, load, harvest_watt_hours, hours)
+    power = Power.AWAKE if awake >= _WHOLE_PERIOD * hours else Power.ASLEEP
+    state = replace(balanced, power=power, boot_seconds_left=0.0)
+    return Ran(state=state, flows=balanced.flows, awake_hours=awake, woken=woken)
+
+
+def _load(model: NodeModel, state: NodeState, doing: Doing, hours: float) -> tuple[NodeState, float]:
+    """Integrate the draw over boot, work, idling and sleep; harvest and battery come later."""
+    bare = replace(model, battery=None)
+    if doing.awake_hours <= 0.0:
+        return step(bare, switch_off(state), Inputs(), hours * _SECONDS_PER_HOUR), 0.0
+    boot = bare.boot_seconds / _SECONDS_PER_HOUR if state.power is Power.ASLEEP else 0.0
+    state = switch_on(bare, state)
+    awake = min(hours, doing.awake_hours + boot)
+    state = step(bare, state, Inputs(), min(boot, hours) * _SECONDS_PER_HOUR)
+    work = min(doing.work_hours, max(0.0, awake - boot))
+    state = step(bare, state, Inputs(busy_ratio=doing.busy_ratio), work * _SECONDS_PER_HOUR)
+    state = step(bare, state, Inputs(), max(0.0, awake - boot - work) * _SECONDS_PER_HOUR)
+    return step(bare, switch_off(state), Inputs(), (hours - awake) * _SECONDS_PER_HOUR), awake
+
+
+def _balance(model: NodeModel, start: NodeState, load: float, harvest: float, hours: float) -> NodeState:
+    """The same physics at the period's mean draw: harvest first, then the battery, then the grid."""
+    watts = load / hours
+    mean = replace(model, idle_watts=watts, busy_watts=watts)
+    state = replace(start, power=Power.AWAKE, boot_seconds_left=0.0)
+    return step(mean, state, Inputs(harvest_watts=harvest / hours), hours * _SECONDS_PER_HOUR)
+
+
+def _model(profile: Profile, node: Node) -> NodeModel:
+    battery = node.battery
+    return NodeModel(
+        idle_watts=profile.idle_watts,
+        busy_watts=profile.busy_watts,
+        asleep_watts=profile.asleep_watts,
+        boot_watts=profile.boot_watts,
+        boot_seconds=profile.boot_seconds,
+        battery=None
+        if battery is None
+        else Battery(
+            capacity_watt_hours=battery.capacity_watt_hours,
+            reserve_watt_hours=battery.reserve_ratio * battery.capacity_watt_hours,
+            charge_efficiency=battery.charge_efficiency,
+            discharge_efficiency=battery.discharge_efficiency,
+            maximum_charge_watts=battery.maximum_charge_watts,
+            maximum_discharge_watts=battery.maximum_discharge_watts,
+        ),
+    )

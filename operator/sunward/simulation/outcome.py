@@ -1,0 +1,142 @@
+"""What a simulation found: energy, emissions and work, per period and in all, from the ledgers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import fsum
+
+from sunward.accounting.ledger import PeriodLedger
+from sunward.simulation.machine import Ran
+from sunward.simulation.scenario import Scenario
+from sunward.simulation.tasks import Task, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Totals of one run; grams include moving data, and unfinished batches are counted, never hidden.
+
+    `stretch` is the time a task took over the time its window allowed, averaged over tasks that were finished.
+    `fairness` is Jain's index of the work done per node (1 is equal). `closing_error_ratio` is the worst of
+    all periods.
+    """
+
+    policy: str
+    market_grams: float
+    location_grams: float
+    load_watt_hours: float
+    grid_watt_hours: float
+    harvest_watt_hours: float
+    curtailed_watt_hours: float
+    sent_watt_hours: float
+    sent_physical_watt_hours: float
+    lost_watt_hours: float
+    transit_grams: float
+    batches: float
+    moved_batches: float
+    unfinished_batches: float
+    tasks: int
+    tasks_on_time: int
+    stretch: float | None
+    awake_hours: float
+    wakes: int
+    fallbacks: int
+    fairness: float
+    closing_error_ratio: float
+    market_grams_by_period: tuple[float, ...]
+    location_grams_by_period: tuple[float, ...]
+    load_by_period: tuple[float, ...]
+    harvest_by_period: tuple[float, ...]
+
+    @property
+    def renewable_coverage(self) -> float:
+        """1 - grid energy over load, market view."""
+        return 1.0 - self.grid_watt_hours / self.load_watt_hours if self.load_watt_hours else 0.0
+
+    @property
+    def grams_per_thousand_batches(self) -> float | None:
+        """Location-based emissions per thousand batches done: the operational part of the SCI."""
+        return 1000.0 * self.location_grams / self.batches if self.batches else None
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects periods; `outcome` adds them up."""
+
+    scenario: Scenario
+    ledgers: list[PeriodLedger] = field(default_factory=list)
+    work_by_node: dict[str, float] = field(default_factory=dict)
+    batches: float = 0.0
+    moved_batches: float = 0.0
+    awake_hours: float = 0.0
+    wakes: int = 0
+    fallbacks: int = 0
+
+    def record(self, ledger: PeriodLedger, ran: Mapping[str, Ran], work: Sequence[Work], *, fallback: bool) -> None:
+        """Add one period."""
+        self.ledgers.append(ledger)
+        for item in work:
+            self.work_by_node[item.on] = self.work_by_node.get(item.on, 0.0) + item.batches
+            self.batches += item.batches
+            self.moved_batches += item.batches if item.on != item.home else 0.0
+        self.awake_hours += fsum(done.awake_hours for done in ran.values())
+        self.wakes += sum(done.woken for done in ran.values())
+        self.fallbacks += fallback
+
+    def outcome(self, policy: str, tasks: Sequence[Task]) -> Outcome:
+        """The totals; emissions are the ledgers' own."""
+        rows = [row for ledger in self.ledgers for row in ledger.rows]
+        market = tuple(_known(ledger.totals.market_grams) for ledger in self.ledgers)
+        location = tuple(_known(ledger.totals.location_grams) for ledger in self.ledgers)
+        finished = [task for task in tasks if task.finished is not None]
+        return Outcome(
+            policy=policy,
+            market_grams=fsum(market),
+            location_grams=fsum(location),
+            load_watt_hours=fsum(row.load_watt_hours for row in rows),
+            grid_watt_hours=fsum(row.grid_watt_hours for row in rows),
+            harvest_watt_hours=fsum(row.harvest_watt_hours for row in rows),
+            curtailed_watt_hours=fsum(row.harvest_curtailed_watt_hours for row in rows),
+            sent_watt_hours=fsum(r.sent_physical_watt_hours + r.sent_contractual_watt_hours for r in rows),
+            sent_physical_watt_hours=fsum(row.sent_physical_watt_hours for row in rows),
+            lost_watt_hours=fsum(row.lost_watt_hours for row in rows),
+            transit_grams=fsum(ledger.totals.transit_grams for ledger in self.ledgers),
+            batches=self.batches,
+            moved_batches=self.moved_batches,
+            unfinished_batches=fsum(task.left for task in tasks if task.finished is None),
+            tasks=len(tasks),
+            tasks_on_time=len(finished),
+            stretch=_stretch(finished),
+            awake_hours=self.awake_hours,
+            wakes=self.wakes,
+            fallbacks=self.fallbacks,
+            fairness=_jain([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),
+            closing_error_ratio=max((ledger.closing_error_ratio for ledger in self.ledgers), default=0.0),
+            market_grams_by_period=market,
+            location_grams_by_period=location,
+            load_by_period=tuple(ledger.totals.load_watt_hours for ledger in self.ledgers),
+            harvest_by_period=tuple(ledger.totals.harvest_watt_hours for ledger in self.ledgers),
+        )
+
+
+def _known(grams: float | None) -> float:
+    if grams is None:
+        raise ValueError("a simulated zone always has an intensity")
+    return grams
+
+
+def _stretch(finished: Sequence[Task]) -> float | None:
+    if not finished:
+        return None
+    return fsum(_share(task) for task in finished) / len(finished)
+
+
+def _share(task: Task) -> float:
+    taken = (task.finished if task.finished is not None else task.deadline) + 1 - task.release
+    return taken / (task.deadline - task.release)
+
+
+def _jain(values: Sequence[float]) -> float:
+    """Jain, Chiu and Hawe 1984: (sum x)^2 / (n sum x^2); 1 where nobody did anything."""
+    squares = fsum(value**2 for value in values)
+    return 1.0 if squares == 0.0 else fsum(values) ** 2 / (len(values) * squares)

@@ -1,0 +1,68 @@
+"""Policies that ask the planner: one model, and what each mode may not do.
+
+Modes none, DET, DAT and DETA are the paper's; the others are ablations of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution, Status
+from sunward.simulation.compile import task_name
+from sunward.simulation.policies.base import Orders, View
+from sunward.simulation.policies.ready import rush
+from sunward.simulation.tasks import Work
+
+Solve = Callable[[Problem], Solution]
+_LEAST_BATCHES = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The planner under a policy of its own; an answer that is no plan makes every shard run at home at once."""
+
+    name: str
+    source: str
+    solve: Solve
+    share_energy: bool
+    offload_tasks: bool
+    sleep: bool
+    shift_in_time: bool
+    oracle: bool = False
+    unbounded: bool = False
+
+    def decide(self, view: View) -> Orders:
+        """The first period of the plan over the horizon."""
+        if not view.problem.jobs and not self.sleep:
+            return Orders(share_energy=self.share_energy)
+        solution = self.solve(self._restricted(view.problem))
+        if solution.status is Status.INFEASIBLE:
+            return replace(rush(view, sleep=self.sleep), share_energy=self.share_energy, fallback=True)
+        return Orders(
+            work=_work(solution),
+            awake_hours={row.name: row.awake_hours[0] for row in solution.nodes} if self.sleep else {},
+            share_energy=self.share_energy,
+            fallback=solution.status is Status.FALLBACK,
+        )
+
+    def _restricted(self, problem: Problem) -> Problem:
+        policy = replace(
+            problem.policy,
+            share_energy=self.share_energy,
+            offload_tasks=self.offload_tasks,
+            sleep=self.sleep,
+            shift_in_time=self.shift_in_time,
+        )
+        return replace(problem, policy=policy)
+
+
+def _work(solution: Solution) -> tuple[Work, ...]:
+    """First-period rows; the two jobs of a task are added up again."""
+    total: dict[tuple[str, str, str], float] = {}
+    for row in solution.batches:
+        if row.period == 1 and row.batches > _LEAST_BATCHES:
+            key = (task_name(row.job), row.home, row.on)
+            total[key] = total.get(key, 0.0) + row.batches
+    return tuple(Work(task=task, home=home, on=on, batches=b) for (task, home, on), b in total.items())

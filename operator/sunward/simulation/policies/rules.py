@@ -1,0 +1,212 @@
+"""Published rules, each from its own description, none with our planner behind it.
+
+A rule that waits is held to the deadline: what could no longer be done at home in time runs regardless, so
+that all policies do equal work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from statistics import quantiles
+
+from sunward.simulation.policies.base import Orders, View
+from sunward.simulation.policies.ready import Hours, active, must_run, run_at_home, run_moved, rush
+from sunward.simulation.tasks import Task
+
+_GARDENER_GRAMS = 200.0
+_GARDENER_LIMIT_HOURS = 24.0
+_CURTAILMENT_GRAMS = 100.0
+_HYSTERESIS_HOURS = 10.0 / 60.0
+_SUSPEND_PERCENTILE = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A policy that is a function of the view."""
+
+    name: str
+    source: str
+    order: Callable[[View], Orders]
+    oracle: bool = False
+    unbounded: bool = False
+
+    def decide(self, view: View) -> Orders:
+        """Orders for the period that begins."""
+        return self.order(view)
+
+
+def spread(view: View) -> Orders:
+    """The default scheduler's LeastAllocated: movable work evenly over all nodes, all nodes stay on."""
+    hours = Hours(view)
+    names = list(view.scenario.nodes)
+    for task in active(view):
+        for home, batches in task.remaining.items():
+            free = min(task.movable[home], batches)
+            for host in names:
+                hours.place(task, home, host, free / len(names))
+            hours.place(task, home, home, batches - free)
+    return hours.orders(sleep=False)
+
+
+def packing(view: View) -> Orders:
+    """MostAllocated with load-driven sleep: fill nodes in a fixed order, switch off what is left empty."""
+
+    def hosts(_task: Task, _home: str) -> Iterable[str]:
+        return tuple(view.scenario.nodes)
+
+    return run_moved(view, hosts, sleep=True)
+
+
+def threshold_hold(view: View) -> Orders:
+    """Hold a job until its zone is below 200 g/kWh, at most 24 hours; nodes stay on."""
+
+    def may_run(task: Task, home: str) -> bool:
+        waited = (view.period - task.release) * view.hours
+        return waited >= _GARDENER_LIMIT_HOURS or view.intensity(home) < _GARDENER_GRAMS
+
+    return run_at_home(view, may_run, sleep=False)
+
+
+def suspend_resume(view: View) -> Orders:
+    """Run only while the zone is in the cleanest 30 % of the forecast up to the deadline, else suspend."""
+
+    def may_run(_task: Task, home: str) -> bool:
+        ahead = [view.intensity(home, k) for k in range(view.problem.period_count)]
+        if len(ahead) < 2:
+            return True
+        limit = quantiles(ahead, n=100, method="inclusive")[_SUSPEND_PERCENTILE - 1]
+        return view.intensity(home) <= limit
+
+    return run_at_home(view, may_run, sleep=True)
+
+
+def greedy_lowest(view: View) -> Orders:
+    """Move what may move to the cleanest node that has time now."""
+    cleanest = sorted(view.scenario.nodes, key=view.intensity)
+
+    def hosts(_task: Task, home: str) -> Iterable[str]:
+        return (name for name in cleanest if view.intensity(name) < view.intensity(home))
+
+    return run_moved(view, hosts, sleep=True)
+
+
+def centralise(view: View) -> Orders:
+    """Everything on the single cleanest node, one node after another only when time runs out."""
+    best = min(view.scenario.nodes, key=view.intensity)
+    hours = Hours(view)
+    for task in active(view):
+        for home, batches in task.remaining.items():
+            placed = hours.place(task, home, best, batches)
+            hours.place(task, home, home, min(batches - placed, must_run(view, task, home)))
+    return hours.orders(sleep=True)
+
+
+def self_consumption(view: View) -> Orders:
+    """Each node trains in the sunniest hours of its own panel; a node without one trains at once."""
+
+    def may_run(task: Task, home: str) -> bool:
+        ahead = view.harvest(home)
+        if max(ahead) <= 0.0:
+            return True
+        needed = _periods_needed(view, task, home)
+        return ahead[0] > 0.0 and ahead[0] >= sorted(ahead, reverse=True)[min(needed, len(ahead)) - 1]
+
+    return run_at_home(view, may_run, sleep=True)
+
+
+def fedzero(view: View) -> Orders:
+    """Clients train on excess harvest only, as much as it feeds; nothing moves and nothing is traded."""
+    hours = Hours(view)
+    for task in active(view):
+        for home, batches in task.remaining.items():
+            fed = _batches_fed_by(view, task, home)
+            hours.place(task, home, home, max(min(batches, fed), must_run(view, task, home)))
+    return hours.orders(sleep=True)
+
+
+def renewable_score(view: View) -> Orders:
+    """Move what may move to the nodes with the most renewable excess now; nodes without any get none."""
+    nodes = view.scenario.nodes
+    excess = {name: view.harvest(name)[0] - _busy_watt_hours(view, name) for name in nodes}
+    ranked = sorted((name for name in nodes if view.harvest(name)[0] > 0.0), key=lambda name: -excess[name])
+
+    def hosts(_task: Task, home: str) -> Iterable[str]:
+        return (name for name in ranked if excess[name] > excess[home])
+
+    return run_moved(view, hosts, sleep=False)
+
+
+def curtailment_threshold(view: View) -> Orders:
+    """Train only where the grid is below 100 g/kWh or the panel covers the node; 10 minutes of hysteresis.
+
+    The hysteresis asks that the condition also holds for the time after now; periods of ten minutes or more
+    contain it.
+    """
+
+    def clean(home: str, ahead: int) -> bool:
+        covered = view.harvest(home)[ahead] >= _busy_watt_hours(view, home)
+        return covered or view.intensity(home, ahead) < _CURTAILMENT_GRAMS
+
+    def may_run(_task: Task, home: str) -> bool:
+        looks = 1 if view.hours >= _HYSTERESIS_HOURS else min(2, view.problem.period_count)
+        return all(clean(home, k) for k in range(looks))
+
+    return run_at_home(view, may_run, sleep=True)
+
+
+def none(view: View) -> Orders:
+    """Every shard at home at once, all nodes on, harvest used where it falls."""
+    return rush(view, sleep=False)
+
+
+def trading_only(view: View) -> Orders:
+    """The paper's DET: as none, and energy is shared; the transfers are settled when the harvest is known."""
+    return replace(rush(view, sleep=False), share_energy=True)
+
+
+def none_and_sleep(view: View) -> Orders:
+    """Every shard at home at once, and sleep when done."""
+    return rush(view, sleep=True)
+
+
+BASELINE = "none"
+"""What savings are measured against."""
+
+RULES: tuple[Rule, ...] = (
+    Rule(name=BASELINE, source="the paper's baseline", order=none),
+    Rule(name="DET", source="the paper: energy trading", order=trading_only),
+    Rule(name="none + sleep", source="ablation", order=none_and_sleep),
+    Rule(name="self-consumption", source="own panel's forecast only", order=self_consumption),
+    Rule(name="spread", source="kube-scheduler, NodeResourcesFit LeastAllocated", order=spread),
+    Rule(name="packing + sleep", source="MostAllocated and load-driven power-off", order=packing),
+    Rule(name="threshold hold", source="compute-gardener-scheduler: 200 g/kWh, at most 24 h", order=threshold_hold),
+    Rule(name="suspend-resume", source="CarbonScaler's baseline, 30th percentile", order=suspend_resume),
+    Rule(name="greedy lowest", source="move to the lowest intensity", order=greedy_lowest),
+    Rule(name="centralise", source="Table I, one server", order=centralise, unbounded=True),
+    Rule(name="FedZero rule", source="arXiv 2305.15092: excess energy only, no transfers", order=fedzero),
+    Rule(name="curtailment threshold", source="curtail-llm: 100 g/kWh, 10 min hysteresis", order=curtailment_threshold),
+    Rule(name="renewable score", source="green-k8s scheduler and descheduler", order=renewable_score),
+)
+
+
+def with_oracle(rule: Rule) -> Rule:
+    """The same rule with perfect forecasts."""
+    return replace(rule, name=f"{rule.name}, oracle", oracle=True)
+
+
+def _periods_needed(view: View, task: Task, home: str) -> int:
+    hours = task.remaining[home] * task.job.seconds_per_batch / 3600.0
+    return max(1, round(hours / view.hours + 0.499))
+
+
+def _busy_watt_hours(view: View, name: str) -> float:
+    return view.scenario.profiles[view.scenario.nodes[name].profile].busy_watts * view.hours
+
+
+def _batches_fed_by(view: View, task: Task, home: str) -> float:
+    """Batches whose whole energy, idle included, this period's harvest covers."""
+    profile = view.scenario.profiles[view.scenario.nodes[home].profile]
+    watts = profile.idle_watts + (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio
+    hours = view.harvest(home)[0] / watts
+    return hours * 3600.0 * profile.speed / task.job.seconds_per_batch

@@ -1,0 +1,165 @@
+"""The cluster in virtual time: every period a policy orders, the physics run, the ledger closes.
+
+Deterministic by scenario, seed and policy. The planner, the physics and the accounts are the product's own;
+this module only moves time forward. It reads no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sunward.accounting.ledger import PeriodLedger
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+from sunward.simulation.compile import compile_problem, horizon, seconds_per_batch
+from sunward.simulation.future import Future, Outlook
+from sunward.simulation.machine import Doing, Ran, first_state, model_of, run_period
+from sunward.simulation.outcome import Outcome, Recorder
+from sunward.simulation.policies.base import Orders, Policy, View
+from sunward.simulation.scenario import Scenario
+from sunward.simulation.settlement import book, clear
+from sunward.simulation.tasks import Task, Work, tasks_of
+
+Solve = Callable[[Problem], Solution]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Work that really fits: what was ordered, cut where it was owed less or the node had no time left."""
+
+    work: tuple[Work, ...]
+    work_hours: Mapping[str, float]
+    busy_ratio: Mapping[str, float]
+    moving_hours: Mapping[str, float]
+    moving_watt_hours: Mapping[str, float]
+    moved_gigabytes: float
+
+
+def simulate(
+    scenario: Scenario,
+    policy: Policy,
+    solve: Solve,
+    *,
+    seed: int = 0,
+    first_period: int = 0,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Run a scenario under a policy from its first period to its last.
+
+    `first_period` shifts the weather, so that one scenario gives many windows of a long trace.
+    Raises InvalidInput for a trace that does not exist.
+    """
+    run = _Run(scenario, policy, solve, Future(scenario, seed, first_period=first_period))
+    for period in range(scenario.periods):
+        run.advance(period)
+        if progress is not None:
+            progress(period + 1, scenario.periods)
+    return run.recorder.outcome(policy.name, run.tasks)
+
+
+class _Run:
+    """The state of one simulation."""
+
+    def __init__(self, scenario: Scenario, policy: Policy, solve: Solve, future: Future) -> None:
+        self.scenario, self.policy, self.solve, self.future = scenario, policy, solve, future
+        self.models = {name: model_of(scenario, name) for name in scenario.nodes}
+        self.states = {name: first_state(scenario, name) for name in scenario.nodes}
+        self.tasks: tuple[Task, ...] = tasks_of(scenario)
+        self.recorder = Recorder(scenario)
+
+    def advance(self, period: int) -> None:
+        """One period: order, place, run, clear, book."""
+        orders = self._orders(period)
+        placed = _place(self.scenario, self.tasks, self.states_asleep(), orders, unbounded=self.policy.unbounded)
+        ran = {name: self._run_node(name, period, orders, placed) for name in self.scenario.nodes}
+        ledger = self._settle(period, ran, placed, share=orders.share_energy)
+        self.tasks = tuple(_worked(task, placed.work, period) for task in self.tasks)
+        self.states = {name: done.state for name, done in ran.items()}
+        self.recorder.record(ledger, ran, placed.work, fallback=orders.fallback)
+
+    def states_asleep(self) -> Mapping[str, float]:
+        """Hours that each node needs to boot before it can work."""
+        return {
+            name: self.models[name].boot_seconds / 3600.0 if state.power == "asleep" else 0.0
+            for name, state in self.states.items()
+        }
+
+    def _orders(self, period: int) -> Orders:
+        count = horizon(self.tasks, period, self.scenario.horizon_periods)
+        outlook = self.future.outlook(period, count, perfect=self.policy.oracle)
+        problem = compile_problem(self.scenario, self.tasks, self.states, outlook, period)
+        view = View(scenario=self.scenario, period=period, problem=problem, tasks=self.tasks)
+        return self.policy.decide(view)
+
+    def _run_node(self, name: str, period: int, orders: Orders, placed: Placed) -> Ran:
+        hours = self.scenario.period_hours
+        needed = placed.work_hours.get(name, 0.0) + placed.moving_hours.get(name, 0.0)
+        awake = max(needed, orders.awake_hours.get(name, hours))
+        doing = Doing(
+            work_hours=placed.work_hours.get(name, 0.0),
+            busy_ratio=placed.busy_ratio.get(name, 0.0),
+            awake_hours=awake if self.scenario.nodes[name].can_sleep else hours,
+            extra_watt_hours=placed.moving_watt_hours.get(name, 0.0),
+        )
+        harvest = self.future.harvest_watt_hours.get(name)
+        energy = 0.0 if harvest is None else float(harvest[period])
+        return run_period(self.models[name], self.states[name], doing, energy, hours)
+
+    def _settle(self, period: int, ran: Mapping[str, Ran], placed: Placed, *, share: bool) -> PeriodLedger:
+        truth = self.future.outlook(period, 1, perfect=True)
+        frame = compile_problem(self.scenario, (), self.states, truth, period)
+        cleared = clear(frame, ran, share=share, solve=self.solve)
+        transit = placed.moved_gigabytes * self.scenario.network.transit_watt_hours_per_gigabyte
+        return book(self.scenario, period, ran, cleared, _now(truth), transit)
+
+
+def _place(
+    scenario: Scenario, tasks: Sequence[Task], boot_hours: Mapping[str, float], orders: Orders, *, unbounded: bool
+) -> Placed:
+    """Cut orders to what is owed and to the time there is; the planner's rounding leaves little to cut."""
+    by_name = {task.name: task for task in tasks}
+    owed = {(t.name, home): batches for t in tasks for home, batches in t.remaining.items()}
+    free = {(t.name, home): batches for t in tasks for home, batches in t.movable.items()}
+    left = {name: scenario.period_hours - boot_hours[name] for name in scenario.nodes}
+    work_hours: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
+    busy_hours: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
+    gigabytes: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
+    work: list[Work] = []
+    for item in sorted(orders.work, key=lambda w: w.on != w.home):
+        task, key = by_name[item.task], (item.task, item.home)
+        hours = seconds_per_batch(scenario, task, item.on) / 3600.0
+        away = item.on != item.home
+        moving = task.job.gigabytes_per_batch * scenario.network.seconds_per_gigabyte / 3600.0 if away else 0.0
+        limit = min(item.batches, owed[key], max(0.0, left[item.on]) / (hours + moving))
+        batches = min(limit, free[key]) if away and not unbounded else limit
+        if batches <= 0.0:
+            continue
+        owed[key] -= batches
+        free[key] -= batches if away else 0.0
+        left[item.on] -= batches * (hours + moving)
+        work_hours[item.on] += batches * hours
+        busy_hours[item.on] += batches * hours * task.job.busy_ratio
+        for name in (item.home, item.on) if away else ():
+            gigabytes[name] += batches * task.job.gigabytes_per_batch
+        work.append(replace(item, batches=batches))
+    return Placed(
+        work=tuple(work),
+        work_hours=work_hours,
+        busy_ratio={n: min(1.0, busy_hours[n] / work_hours[n]) if work_hours[n] else 0.0 for n in work_hours},
+        moving_hours={n: g * scenario.network.seconds_per_gigabyte / 3600.0 for n, g in gigabytes.items()},
+        moving_watt_hours={n: g * scenario.network.endpoint_watt_hours_per_gigabyte for n, g in gigabytes.items()},
+        moved_gigabytes=sum(gigabytes.values()) / 2.0,
+    )
+
+
+def _worked(task: Task, work: Sequence[Work], period: int) -> Task:
+    own = [item for item in work if item.task == task.name]
+    return task.done(own, period) if own else task
+
+
+def _now(truth: Outlook) -> dict[str, float]:
+    return {zone: float(np.asarray(values)[0]) for zone, values in truth.intensity.items()}
