@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil
 
-from sunward.domain.errors import InvalidInput
+import yaml
+
+from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.reasons import Reason
@@ -109,6 +111,23 @@ class PrometheusSource:
     async def harvest(self, nodes: Collection[str], start: datetime, end: datetime) -> dict[str, WindowEnergy | Absent]:
         """Energy each node's harvest offered in [start, end); otherwise as `energy`."""
         return await self._windows(Metric.HARVEST_ENERGY, nodes, start, end)
+
+    async def configuration_faults(self) -> tuple[str, ...]:
+        """What in Prometheus' own configuration would make readings unsafe, one sentence each; empty when nothing.
+
+        With `honor_labels: true` any target may overwrite another node's series without leaving a trace, so that no
+        query can find out; only the configuration tells.
+        """
+        answer = await self.reader.get(f"{self.settings.url}/api/v1/status/config", {})
+        try:
+            jobs = yaml.safe_load(answer.body["data"]["yaml"])["scrape_configs"]
+            job = next((job for job in jobs if job["job_name"] == self.settings.job), None)
+        except (yaml.YAMLError, KeyError, TypeError) as error:
+            raise SourceUnavailable(self.reader.name, f"no readable configuration ({type(error).__name__})") from None
+        if job is None:
+            return (f"no scrape job is named {self.settings.job}",)
+        trusting = bool(job.get("honor_labels", False))
+        return (f"scrape job {self.settings.job} has honor_labels: true; set it to false",) if trusting else ()
 
     async def _query(self, query: str, at: datetime) -> list[SampleSeries]:
         form = {"query": query, "time": f"{at.timestamp():.3f}"}
