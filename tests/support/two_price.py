@@ -39,12 +39,11 @@ def fleet(
         period_seconds=float(draw.choice([900.0, 3600.0])),
         intensity_grams_per_kilowatt_hour=zones,
         harvest_intensity_grams_per_kilowatt_hour=float(draw.choice([0.0, 0.0, 45.0])),
-        nodes=tuple(
-            _node(draw, name, sorted(zones), periods, battery=batteries, asleep=choices) for name in names
-        ),
+        nodes=tuple(_node(draw, name, sorted(zones), periods, battery=batteries, asleep=choices) for name in names),
         energy_pools=_pools(draw, names, pools),
         jobs=tuple(
-            _job(draw, f"team/job-{index}", names, periods, workers=workers) for index in range(jobs)
+            _job(draw, f"team/job-{index}", names, periods, workers=workers, load=1.0 / (jobs * periods))
+            for index in range(jobs)
         ),
         network=Network(
             send_watt_hours_per_gigabyte=0.5 * network_scale,
@@ -63,9 +62,7 @@ def _pick(draw: np.random.Generator, values: Sequence[float], count: int) -> lis
     return [float(value) for value in draw.choice(values, count)]
 
 
-def _node(
-    draw: np.random.Generator, name: str, zones: list[str], periods: int, *, battery: bool, asleep: bool
-) -> Node:
+def _node(draw: np.random.Generator, name: str, zones: list[str], periods: int, *, battery: bool, asleep: bool) -> Node:
     sunny = draw.random() < 0.6
     harvest = np.round(draw.exponential(1.0, periods) * sunny, 3)
     idle = round(float(draw.uniform(1, 3)), 2)
@@ -118,10 +115,12 @@ def _pools(draw: np.random.Generator, names: tuple[str, ...], wanted: int | None
     )
 
 
-def _job(draw: np.random.Generator, name: str, names: tuple[str, ...], periods: int, *, workers: bool) -> Job:
+def _job(
+    draw: np.random.Generator, name: str, names: tuple[str, ...], periods: int, *, workers: bool, load: float
+) -> Job:
     batches = {node: float(draw.integers(10, 1000)) for node in names if draw.random() < 0.7}
     able = [node for node in names if draw.random() < 0.95]
-    busy = float(draw.uniform(0.1, 1.4)) * 900.0 * periods / max([*batches.values(), 1.0])
+    busy = load * float(draw.uniform(0.1, 1.4)) * 900.0 * periods / max([*batches.values(), 1.0])
     release = int(draw.integers(1, periods + 1))
     return Job(
         name=name,

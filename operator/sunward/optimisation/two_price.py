@@ -24,7 +24,9 @@ from sunward.optimisation.solution import (
     Solution,
     Status,
 )
-from sunward.optimisation.two_price_columns import ColumnSolution, NoWholePlanError, solve_columns, unsupported
+from sunward.optimisation.two_price_columns import ColumnSolution, solve_columns, unsupported
+from sunward.optimisation.two_price_errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.two_price_periods import solve_linear, unsupported_linear
 from sunward.optimisation.two_price_recovery import ColumnPlan
 from sunward.optimisation.two_price_rows import GRAMS_PER_KILOGRAM
 
@@ -38,23 +40,31 @@ SMALLEST_SHARE = 1e-12
 
 def supports(problem: Problem) -> str | None:
     """Why the two-price coordinator cannot plan this problem; None when it can."""
-    refusal = not_columnar(problem)
-    return refusal if refusal is not None else unsupported(to_columns(problem))
+    if _closed_form(problem):
+        return None
+    return unsupported_linear(problem)
+
+
+def _closed_form(problem: Problem) -> bool:
+    return not_columnar(problem) is None and unsupported(to_columns(problem)) is None
 
 
 def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
     """Plans by prices, to a certified relative gap or as far as the time allows.
 
-    Raises `ValueError` with the reason when `supports` gives one, and what `solve_columns` raises when no plan is
-    found. With integer choices at the nodes the status is `feasible` unless the repaired plan meets its bound.
+    Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan
+    and `NoWholePlanError` when integer choices could not be rounded. With integer choices at the nodes the status is
+    `feasible` unless the repaired plan meets its bound.
     """
     refusal = supports(problem)
     if refusal is not None:
         raise ValueError(f"two-price: {refusal}")
     began = time.perf_counter()
     try:
+        if not _closed_form(problem):
+            return solve_linear(problem, time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
         found = solve_columns(to_columns(problem), time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
-    except NoWholePlanError:
+    except (NoWholePlanError, InfeasibleBlockError):
         because = _explained(problem, time_limit_seconds)
         if not because:
             raise

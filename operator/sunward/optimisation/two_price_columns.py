@@ -15,6 +15,8 @@ import numpy as np
 from sunward.optimisation.columnar import Columns, Floats
 from sunward.optimisation.solution import Obstacle, Shortfall, Status
 from sunward.optimisation.two_price_coordinator import Bounds
+from sunward.optimisation.two_price_errors import NoWholePlanError
+from sunward.optimisation.two_price_fleet import ColumnFleet
 from sunward.optimisation.two_price_integers import Planned, plan_from
 from sunward.optimisation.two_price_recovery import ColumnPlan
 from sunward.optimisation.two_price_rounds import Effort, Rounds
@@ -23,10 +25,6 @@ from sunward.optimisation.two_price_rows import Group, Overload, groups, overloa
 OPTIMAL_GAP = 1e-6
 LARGE_FLEET = 65_536
 THREADS = 2
-
-
-class NoWholePlanError(RuntimeError):
-    """The bound is known, but rounding the integer choices led to no plan; another solver may find one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,10 +103,10 @@ def _workers(count: int) -> ThreadPoolExecutor | nullcontext[None]:
 
 
 def _solved(columns: Columns, parts: Sequence[Group], effort: Effort, clock: _Clock) -> ColumnSolution:
-    first = Rounds(columns, parts, effort)
+    first = Rounds(ColumnFleet(columns, parts, effort.workers), effort)
     first.go()
     if first.coordinator.out_of_reach:
-        return _infeasible(columns, first.shortfalls(), clock)
+        return _infeasible(columns, first.fleet.shortfalls(first.coordinator.ceiling_prices), clock)
     if not np.isfinite(first.coordinator.bounds.upper):
         raise TimeoutError("two-price: no plan within the time limit")
     planned = plan_from(columns, first, effort)
@@ -117,7 +115,7 @@ def _solved(columns: Columns, parts: Sequence[Group], effort: Effort, clock: _Cl
     return _solution(first, planned, clock)
 
 
-def _solution(first: Rounds, planned: Planned, clock: _Clock) -> ColumnSolution:
+def _solution(first: Rounds[ColumnFleet], planned: Planned, clock: _Clock) -> ColumnSolution:
     objective, bounds = planned.plan.objective_grams, first.coordinator.bounds
     lower = max(0.0, min(bounds.lower, objective))
     gap = Bounds(lower=lower, upper=objective).relative_gap

@@ -7,11 +7,12 @@ know: any single node's harvest, battery, shard or reply. The mathematics is in 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sunward.optimisation.columnar import Floats
+from sunward.optimisation.columnar import Flags, Floats
+from sunward.optimisation.two_price_errors import MasterError
 from sunward.optimisation.two_price_master import Master, Proposal
 
 CEILING_FACTOR = 16.0
@@ -22,10 +23,15 @@ ROUNDING = 1e-8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """The sum of a group's replies: emissions in grams, and net supply to every coupling row in its unit."""
+    """The sum of a group's replies: emissions in grams, and net supply to every coupling row in its unit.
+
+    `least_value` is a proven lower bound on the group's emissions less payments, where the replies come from a solver
+    that is exact to a tolerance only; None where they are exact.
+    """
 
     grams: float
     supply: Floats
+    least_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +54,13 @@ class Bounds:
 class Scales:
     """Sizes that bring the master near 1: grams of the whole problem, grams per unit of each coupling row.
 
-    A price never needs to exceed its scale unless capacity is short; the coordinator raises its ceiling then.
+    A price never needs to exceed its scale unless capacity is short; the coordinator raises its ceiling then. Rows
+    marked `exact` must be met with equality, so their prices may be negative; the others only need enough supply.
     """
 
     grams: float
     prices: Floats
+    exact: Flags | None = None
 
 
 class Coordinator:
@@ -72,11 +80,13 @@ class Coordinator:
         self._bounds = Bounds(lower=-np.inf, upper=np.inf)
         self._history: list[Bounds] = []
         self._ceiling = FIRST_CEILING
+        self._stalled = False
         self._open()
 
     def _open(self) -> None:
         ceiling = np.full(len(self._least), self._ceiling)
-        self._master = Master(groups=self._groups, least=self._least * self._unit, ceiling=ceiling)
+        exact = np.zeros(len(ceiling), np.bool_) if self._scales.exact is None else self._scales.exact
+        self._master = Master(groups=self._groups, least=self._least * self._unit, ceiling=ceiling, exact=exact)
         self._proposal: Proposal | None = None
         self._answers = 0
 
@@ -129,7 +139,12 @@ class Coordinator:
         self.add(answers)
         if complete:
             self._raise_lower(prices, answers)
-        self._proposal = self._master.propose()
+        try:
+            self._proposal = self._master.propose()
+        except MasterError:
+            if self._proposal is None:
+                raise
+            self._proposal = self._kept(self._proposal)
         if self._proposal.shortfall <= ROUNDING:
             upper = min(self._bounds.upper, self._proposal.grams * self._scales.grams)
             self._bounds = Bounds(lower=self._bounds.lower, upper=upper)
@@ -137,6 +152,11 @@ class Coordinator:
             self._lift()
         self._history.append(self._bounds)
         return self._bounds
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the master program has reached the end of its precision; bounds so far stay certified."""
+        return self._stalled
 
     def weights(self) -> tuple[Floats, ...]:
         """For every group the weights of its answers, in the order they came; each sums to 1."""
@@ -153,11 +173,15 @@ class Coordinator:
         self._open()
 
     def _raise_lower(self, prices: Floats, answers: Sequence[Answer]) -> None:
-        supply = np.sum([answer.supply for answer in answers], axis=0)
-        value = sum(answer.grams for answer in answers) + float(prices @ (self._least - supply))
+        value = sum(_value(answer, prices) for answer in answers) + float(prices @ self._least)
         if value > self._bounds.lower:
             self._bounds = Bounds(lower=value, upper=self._bounds.upper)
             self._best_prices = prices
+
+    def _kept(self, last: Proposal) -> Proposal:
+        """The last mixture still stands when the master fails: the newest answers just take no part in it."""
+        self._stalled = True
+        return replace(last, weights=tuple(np.append(mine, 0.0) for mine in last.weights))
 
     def _proposed(self) -> Floats:
         assert self._proposal is not None
@@ -168,3 +192,8 @@ class Coordinator:
         self._ceiling *= CEILING_FACTOR
         self._master.raise_ceiling(CEILING_FACTOR)
         self._proposal = self._master.propose()
+
+
+def _value(answer: Answer, prices: Floats) -> float:
+    """Emissions less payments: the group's part of the Lagrangian."""
+    return answer.least_value if answer.least_value is not None else answer.grams - float(prices @ answer.supply)

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from sunward.optimisation.columnar import NO_POOL, Columns, Floats
+from sunward.optimisation.solution import Obstacle, Shortfall
 from sunward.optimisation.two_price_coordinator import Answer
 from sunward.optimisation.two_price_recovery import Mixture, mix
 from sunward.optimisation.two_price_reply import Detail, Offer, group_detail, group_sums, offload_saving
 from sunward.optimisation.two_price_rows import GRAMS_PER_KILOGRAM, Group
 
 
-class Fleet:
+class ColumnFleet:
     """All nodes of a columnar problem behind the protocol: prices in, sums out, details kept for the recovery.
 
     Coupling rows are the energy of each pool, the tasks and the sleepers; only those that can matter get a price.
@@ -29,6 +30,11 @@ class Fleet:
         self._asked: list[tuple[Floats, bool]] = []
 
     @property
+    def group_count(self) -> int:
+        """Groups by pool and by modes."""
+        return len(self.parts)
+
+    @property
     def least(self) -> Floats:
         """What the net supply to each live row must reach."""
         limit = self._columns.settings.maximum_asleep_nodes
@@ -40,6 +46,11 @@ class Fleet:
     def price_scales(self) -> Floats:
         """A price of each live row that no node would pay, as long as capacity is not short."""
         return self._all_scales[self._live]
+
+    @property
+    def exact_rows(self) -> None:
+        """None: who supplies too much is scaled back by the repair."""
+        return None
 
     def all_prices(self, prices: Floats) -> Floats:
         """Prices of every row, live or not: energy by pool, task, asleep."""
@@ -58,7 +69,7 @@ class Fleet:
         self._asked.append((prices, True))
         return tuple(self._answer(group, prices) for group in self.parts)
 
-    def stand_alone(self) -> tuple[Answer, ...]:
+    def opening(self) -> tuple[Answer, ...]:
         """Every group's sums if nobody trades more than it must; a possible plan, not a best reply."""
         prices = np.zeros(len(self._live))
         self._asked.append((prices, False))
@@ -85,6 +96,12 @@ class Fleet:
 
     def _detail(self, group: Group, prices: Floats, trading: bool) -> Detail:
         return group_detail(group if trading else _alone(group), self.offer(group, prices), self._harvest_price)
+
+    def shortfalls(self, prices: Floats) -> list[Shortfall]:
+        """What is missing at prices that are as high as they go."""
+        missing = self.all_prices(self.least - np.sum([answer.supply for answer in self.answer(prices)], axis=0))
+        kinds = ((missing[-2], Obstacle.DEADLINE), (missing[-1], Obstacle.SLEEP_LIMIT))
+        return [Shortfall(constraint=kind, shortfall=float(amount)) for amount, kind in kinds if amount > 0]
 
     def offload_cap_grams(self, prices: Floats, details: Sequence[Detail]) -> float:
         """Change of emissions per unit of the job's offload ratio at the plan's prices; never above 0."""

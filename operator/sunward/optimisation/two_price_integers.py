@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sunward.optimisation.columnar import Columns, Floats, Integers
+from sunward.optimisation.two_price_fleet import ColumnFleet
 from sunward.optimisation.two_price_recovery import ColumnPlan, Mixture, repair
 from sunward.optimisation.two_price_reply import Detail
 from sunward.optimisation.two_price_rounds import Effort, Rounds
@@ -27,13 +28,13 @@ class Planned:
     """A plan, the rounds whose prices it follows, and each group's part of it before the repair."""
 
     plan: ColumnPlan
-    rounds: Rounds
+    rounds: Rounds[ColumnFleet]
     parts: tuple[tuple[Group, Detail], ...]
 
 
-def plan_from(columns: Columns, first: Rounds, effort: Effort) -> Planned | None:
+def plan_from(columns: Columns, first: Rounds[ColumnFleet], effort: Effort) -> Planned | None:
     """The best plan found for the problem that `first` has bounded; None if no whole plan was found."""
-    mixtures = first.mixtures()
+    mixtures = first.fleet.mixtures(first.coordinator.weights())
     if any(len(mixture.undecided) for mixture in mixtures):
         found = _searched(columns, first, mixtures, effort)
     else:
@@ -41,12 +42,14 @@ def plan_from(columns: Columns, first: Rounds, effort: Effort) -> Planned | None
     return found if found is None else _with_workers(columns, found, effort)
 
 
-def _planned(columns: Columns, rounds: Rounds, mixtures: Sequence[Mixture]) -> Planned:
+def _planned(columns: Columns, rounds: Rounds[ColumnFleet], mixtures: Sequence[Mixture]) -> Planned:
     parts = tuple((group, mixture.detail) for group, mixture in zip(rounds.fleet.parts, mixtures, strict=True))
     return Planned(plan=repair(columns, parts), rounds=rounds, parts=parts)
 
 
-def _searched(columns: Columns, first: Rounds, mixtures: Sequence[Mixture], effort: Effort) -> Planned | None:
+def _searched(
+    columns: Columns, first: Rounds[ColumnFleet], mixtures: Sequence[Mixture], effort: Effort
+) -> Planned | None:
     """The majority's modes, else the most capable ones; then each undecided node's other modes, while time lasts."""
     modes = [mixture.detail.mode for mixture in mixtures]
     best = _held(columns, first, modes, effort)
@@ -74,7 +77,9 @@ def _fallbacks(modes: Sequence[Integers], mixtures: Sequence[Mixture]) -> Iterat
     yield [np.zeros_like(mode) for mode in modes]
 
 
-def _neighbours(first: Rounds, modes: Sequence[Integers], mixtures: Sequence[Mixture]) -> Iterator[list[Integers]]:
+def _neighbours(
+    first: Rounds[ColumnFleet], modes: Sequence[Integers], mixtures: Sequence[Mixture]
+) -> Iterator[list[Integers]]:
     """One undecided node at a time in another of its modes."""
     for index, (group, mixture) in enumerate(zip(first.fleet.parts, mixtures, strict=True)):
         for node in mixture.undecided.tolist():
@@ -86,7 +91,7 @@ def _neighbours(first: Rounds, modes: Sequence[Integers], mixtures: Sequence[Mix
                     yield changed
 
 
-def _held(columns: Columns, first: Rounds, modes: Sequence[Integers], effort: Effort) -> Planned | None:
+def _held(columns: Columns, first: Rounds[ColumnFleet], modes: Sequence[Integers], effort: Effort) -> Planned | None:
     """The best plan with every node in the given mode; None if there is none."""
     groups = [held for group, mode in zip(first.fleet.parts, modes, strict=True) for held in fixed(group, mode)]
     if any(bool(held.rows.impossible.any()) for held in groups):
@@ -95,11 +100,11 @@ def _held(columns: Columns, first: Rounds, modes: Sequence[Integers], effort: Ef
 
 
 def _rerun(columns: Columns, groups: Sequence[Group], effort: Effort) -> Planned | None:
-    rounds = Rounds(columns, groups, effort)
+    rounds = Rounds(ColumnFleet(columns, groups, effort.workers), effort)
     rounds.go()
     if not np.isfinite(rounds.coordinator.bounds.upper):
         return None
-    return _planned(columns, rounds, rounds.mixtures())
+    return _planned(columns, rounds, rounds.fleet.mixtures(rounds.coordinator.weights()))
 
 
 def _with_workers(columns: Columns, found: Planned, effort: Effort) -> Planned | None:

@@ -1,8 +1,9 @@
 """The master problem of the coordinator: a small linear program over prices, built from the groups' answers.
 
 max  sum_g theta_g + prices . least   subject to   theta_g <= grams - prices . supply  for every answer of group g,
-0 <= prices <= ceiling. Its value bounds the optimum from above as long as no ceiling binds; the multipliers of the
-cuts say with what weights the answers mix to a plan that meets every coupling row. Knows no node.
+0 <= prices <= ceiling (|prices| <= ceiling for rows that must be met exactly). Its value bounds the optimum from
+above as long as no ceiling binds; the multipliers of the cuts say with what weights the answers mix to a plan that
+meets every coupling row. Knows no node.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.math_opt.python import mathopt
 
-from sunward.optimisation.columnar import Floats
+from sunward.optimisation.columnar import Flags, Floats
+from sunward.optimisation.two_price_errors import MasterError
 
 DUST = 1e-13
 """Scaled supplies below this are rounding of zero, which GLOP would take for a coefficient."""
-
-
-class MasterError(RuntimeError):
-    """The master program could not be solved; says what the solver reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,10 +33,14 @@ class Proposal:
 class Master:
     """Collects cuts and proposes prices. All amounts are scaled by the caller to be near 1."""
 
-    def __init__(self, *, groups: int, least: Floats, ceiling: Floats) -> None:
+    def __init__(self, *, groups: int, least: Floats, ceiling: Floats, exact: Flags) -> None:
         self._model = mathopt.Model(name="prices")
         self._values = [self._model.add_variable(lb=-np.inf) for _ in range(groups)]
-        self._prices = [self._model.add_variable(lb=0.0, ub=float(limit)) for limit in ceiling]
+        self._prices = [
+            self._model.add_variable(lb=-float(limit) if signed else 0.0, ub=float(limit))
+            for limit, signed in zip(ceiling.tolist(), exact.tolist(), strict=True)
+        ]
+        self._exact = exact
         self._cuts: list[list[mathopt.LinearConstraint]] = [[] for _ in range(groups)]
         self._grams: list[list[float]] = [[] for _ in range(groups)]
         self._supply: list[list[Floats]] = [[] for _ in range(groups)]
@@ -65,22 +67,34 @@ class Master:
         """Lets prices grow; needed where capacity is so short that work is worth more than any energy."""
         for price in self._prices:
             price.upper_bound *= factor
+            price.lower_bound *= factor
 
     def propose(self) -> Proposal:
         """Solves the master; raises `MasterError` unless it is optimal. Every group needs at least one answer."""
-        result = self._solver.solve()
-        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:  # a warm start can mislead; a cold one not
-            result = mathopt.solve(self._model, mathopt.SolverType.GLOP)
-        if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
-            raise MasterError(f"master program: {result.termination.reason.name} {result.termination.detail}")
+        result = self._solved()
         weights = tuple(_normalised(result.dual_values(cuts)) for cuts in self._cuts)
         supply = sum((mine @ np.array(all_) for mine, all_ in zip(weights, self._supply, strict=True)), -self._least)
+        prices = np.array(result.variable_values(self._prices))
         return Proposal(
-            prices=np.maximum(np.array(result.variable_values(self._prices)), 0.0),
+            prices=prices if self._exact.any() else np.maximum(prices, 0.0),
             grams=sum(float(mine @ np.array(all_)) for mine, all_ in zip(weights, self._grams, strict=True)),
             weights=weights,
-            shortfall=float(np.max(-supply, initial=-np.inf)),
+            shortfall=float(np.max(np.where(self._exact, np.abs(supply), -supply), initial=-np.inf)),
         )
+
+    def _solved(self) -> mathopt.SolveResult:
+        """Warm first, then cold: a warm start can mislead. Imprecise answers serve, the caller certifies its bounds."""
+        said = ""
+        for solve in (self._solver.solve, lambda: mathopt.solve(self._model, mathopt.SolverType.GLOP)):
+            try:
+                result = solve()
+            except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
+                said = f"{type(error).__name__}: {error}"
+                continue
+            if result.has_primal_feasible_solution() and result.has_dual_feasible_solution():
+                return result
+            said = f"{result.termination.reason.name} {result.termination.detail}"
+        raise MasterError(f"master program: {said}")
 
 
 def _normalised(duals: Sequence[float]) -> Floats:

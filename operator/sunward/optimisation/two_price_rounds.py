@@ -4,15 +4,12 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from sunward.optimisation.columnar import Columns, Floats
-from sunward.optimisation.solution import Obstacle, Shortfall
-from sunward.optimisation.two_price_coordinator import Coordinator, Scales
-from sunward.optimisation.two_price_fleet import Fleet
-from sunward.optimisation.two_price_recovery import Mixture
-from sunward.optimisation.two_price_rows import Group
+from sunward.optimisation.columnar import Flags, Floats
+from sunward.optimisation.two_price_coordinator import Answer, Coordinator, Scales
 
 ROUND_LIMIT = 400
 
@@ -30,21 +27,61 @@ class Effort:
     workers: Executor | None = None
 
 
-class Rounds:
+class PricedFleet(Protocol):
+    """Whoever answers prices: all sums of groups of nodes, in the same order every time."""
+
+    @property
+    def group_count(self) -> int:
+        """Groups whose sums are told apart."""
+        ...
+
+    @property
+    def least(self) -> Floats:
+        """What the net supply to each priced row must reach."""
+        ...
+
+    @property
+    def price_scales(self) -> Floats:
+        """A price of each row that no node would pay, as long as capacity is not short."""
+        ...
+
+    @property
+    def exact_rows(self) -> Flags | None:
+        """Rows that must be met with equality; None when none must."""
+        ...
+
+    def opening(self) -> Sequence[Answer]:
+        """A possible plan of every group to start from, not a best reply; empty where none is at hand."""
+        ...
+
+    def answer(self, prices: Floats) -> Sequence[Answer]:
+        """Every group's sums at the prices."""
+        ...
+
+
+AnyFleet = TypeVar("AnyFleet", bound=PricedFleet)
+
+
+class Rounds(Generic[AnyFleet]):
     """One exchange of prices and sums until the bounds meet."""
 
-    def __init__(self, columns: Columns, parts: Sequence[Group], effort: Effort) -> None:
-        self.fleet = Fleet(columns, parts, effort.workers)
+    def __init__(self, fleet: AnyFleet, effort: Effort, *, grams: float | None = None) -> None:
+        """`grams` is the size of the problem's emissions where the fleet has no opening plan."""
+        self.fleet = fleet
         self._effort = effort
-        alone = self.fleet.stand_alone()
-        grams = abs(sum(answer.grams for answer in alone)) or 1.0
+        opening = fleet.opening()
         self.coordinator = Coordinator(
-            groups=len(parts),
-            least=self.fleet.least,
-            scales=Scales(grams=grams, prices=self.fleet.price_scales),
+            groups=fleet.group_count,
+            least=fleet.least,
+            scales=Scales(
+                grams=grams or sum(answer.grams for answer in opening) or 1.0,
+                prices=fleet.price_scales,
+                exact=fleet.exact_rows,
+            ),
             caution=effort.caution,
         )
-        self.coordinator.add(alone)
+        if opening:
+            self.coordinator.add(opening)
 
     def go(self) -> None:
         """Rounds until the gap is closed, the time is up, or prices repeat to the last digit."""
@@ -55,21 +92,6 @@ class Rounds:
             repeated = previous is not None and np.array_equal(prices, previous)
             if bounds.relative_gap <= self._effort.relative_gap / 4 or time.perf_counter() > self._effort.deadline:
                 return
-            if self.coordinator.out_of_reach or (repeated and np.isfinite(bounds.upper)):
+            if self.coordinator.stalled or self.coordinator.out_of_reach or (repeated and np.isfinite(bounds.upper)):
                 return
             previous = prices
-
-    def mixtures(self) -> list[Mixture]:
-        """The groups' plans, mixed with the weights of the last master."""
-        return self.fleet.mixtures(self.coordinator.weights())
-
-    def shortfalls(self) -> list[Shortfall]:
-        """What is missing although the prices are as high as they go."""
-        answers = self.fleet.answer(self.coordinator.ceiling_prices)
-        whole = self.fleet.all_prices(self.fleet.least - np.sum([answer.supply for answer in answers], axis=0))
-        found = []
-        if whole[-2] > 0:
-            found.append(Shortfall(constraint=Obstacle.DEADLINE, shortfall=float(whole[-2])))
-        if whole[-1] > 0:
-            found.append(Shortfall(constraint=Obstacle.SLEEP_LIMIT, shortfall=float(whole[-1])))
-        return found

@@ -1,0 +1,244 @@
+"""Solves a problem of several periods, batteries, jobs or pools by prices, with a small linear program per block.
+
+Uses the same model as the exact solver, cut into blocks, and the same finish: flows are paired and energy balanced
+there. Worth its rounds where one model no longer fits or nodes keep their data; small problems are faster solved whole.
+"""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sunward.optimisation.build import build
+from sunward.optimisation.draft import Draft, Label, finish, loads, needs
+from sunward.optimisation.extract import draft_of, tidy_sleep
+from sunward.optimisation.greedy import solve_greedy
+from sunward.optimisation.matrix import Floats, scaled
+from sunward.optimisation.model import PlanModel
+from sunward.optimisation.model_nodes import may_sleep
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Prices, Solution, Status
+from sunward.optimisation.solvers import Backend, solve_model
+from sunward.optimisation.two_price_columns import OPTIMAL_GAP
+from sunward.optimisation.two_price_errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.two_price_linear import LinearFleet, choose
+from sunward.optimisation.two_price_rounds import Effort, Rounds
+from sunward.optimisation.two_price_split import Split, split
+from sunward.optimisation.verify import verify
+
+BLOCKS = 32
+"""Blocks at most: every block has its own cuts, so more of them mean fewer rounds and a larger master."""
+CAUTION = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Run:
+    problem: Problem
+    plan: PlanModel
+    scales: Floats
+    grams: float
+    effort: Effort
+
+
+def unsupported_linear(problem: Problem) -> str | None:
+    """Why the nodes of this problem cannot be split by prices; None when they can."""
+    if not problem.policy.shift_in_time and problem.period_count > 1:
+        return "the policy does not shift work in time, which ranks schedules before emissions"
+    for job in problem.jobs:
+        if job.synchronous and job.total_batches > 0 and job.release_period != job.deadline_period:
+            return f"job {job.name} is synchronous over several periods: every shard follows the same rounds"
+    return None
+
+
+def solve_linear(problem: Problem, *, time_limit_seconds: float, relative_gap: float) -> Solution:
+    """Plans by prices with linear programs as replies; `unsupported_linear` must be None.
+
+    Raises `TimeoutError`, `InfeasibleBlockError` and `NoWholePlanError` where there is no plan to return.
+    """
+    began = time.perf_counter()
+    effort = Effort(relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=CAUTION)
+    plan = build(problem)
+    parts = split(plan, nodes_per_block=max(1, -(-len(problem.nodes) // BLOCKS)))
+    run = _Run(problem=problem, plan=plan, scales=_scales(problem, parts), grams=_typical(problem), effort=effort)
+    rounds = _priced(run, parts)
+    lower = rounds.coordinator.bounds.lower
+    if plan.matrix.arrays().integer.any():
+        prices = rounds.coordinator.best_prices
+        chosen = choose(parts, prices, grams=run.grams, deadline=effort.deadline)
+        if chosen is None:
+            raise TimeoutError("two-price: no time left to choose integers")
+        lower = max(lower, chosen.lower)
+        try:
+            rounds = _priced(run, chosen.split)
+        except InfeasibleBlockError as error:
+            raise NoWholePlanError(f"two-price: {error} with the integers it chose") from None
+    return _finished(run, parts, rounds, lower, began)
+
+
+def _priced(run: _Run, parts: Split) -> Rounds[LinearFleet]:
+    rounds = Rounds(LinearFleet(parts, scales=run.scales, grams=run.grams), run.effort, grams=run.grams)
+    rounds.go()
+    if rounds.coordinator.out_of_reach:
+        raise NoWholePlanError("two-price: no prices bring enough supply")
+    if not np.isfinite(rounds.coordinator.bounds.upper):
+        raise TimeoutError("two-price: no plan within the time limit")
+    return rounds
+
+
+def _finished(run: _Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, began: float) -> Solution:
+    values = rounds.fleet.values(rounds.coordinator.weights(), len(run.plan.matrix.lower))
+    _settle(run.plan, values)
+    prices = _prices(run, parts, rounds.coordinator.best_prices)
+    label = _label(lower, prices, len(rounds.coordinator.history), began)
+    solution = _written(run, values, label, trim=True)
+    if verify(run.problem, solution):
+        solution = _written(run, _resettled(run, values), label, trim=False)
+    faults = verify(run.problem, solution)
+    if faults:
+        raise NoWholePlanError(f"two-price: {faults[0]}")
+    gap = solution.relative_gap
+    return replace(solution, status=Status.OPTIMAL) if gap is not None and gap <= OPTIMAL_GAP else solution
+
+
+def _written(run: _Run, values: Floats, label: Label, *, trim: bool) -> Solution:
+    draft = draft_of(run.plan, values)
+    if trim:
+        _trim(run.plan, draft)
+    tidy_sleep(run.plan, draft)
+    return finish(run.problem, draft, label)
+
+
+def _resettled(run: _Run, values: Floats) -> Floats:
+    """The same work with its energy settled anew: batches taken home may leave a battery with nothing to feed."""
+    model = run.plan.matrix.arrays()
+    held = model.integer.copy()
+    for flows in (run.plan.at_home, run.plan.leaving, run.plan.arriving):
+        held[list(flows.values())] = True
+    fixed = np.clip(np.where(model.integer, np.round(values), values), model.lower, model.upper)
+    settled = replace(
+        model,
+        lower=np.where(held, fixed, model.lower),
+        upper=np.where(held, fixed, model.upper),
+        integer=np.zeros_like(model.integer),
+    )
+    seconds = max(1.0, run.effort.deadline - time.perf_counter())
+    answer = solve_model(scaled(settled, run.grams), Backend.GLOP, seconds=seconds)
+    return values if answer.values is None else answer.values
+
+
+def _label(lower: float, prices: Prices, rounds: int, began: float) -> Label:
+    return Label(
+        status=Status.FEASIBLE,
+        solver=f"two-price (linear replies, {rounds} rounds)",
+        bound=lower,
+        seconds=time.perf_counter() - began,
+        prices=prices,
+    )
+
+
+def _settle(plan: PlanModel, values: Floats) -> None:
+    """Fills the columns that belong to no node and takes home what a node would both send and receive, in place."""
+    for column in plan.share.values():
+        values[column] = 1.0
+    for j in range(len(plan.problem.jobs)):
+        for i in range(len(plan.problem.nodes)):
+            _bring_home(plan, values, j, i)
+
+
+def _trim(plan: PlanModel, draft: Draft) -> None:
+    """Nobody stays awake, harvests or draws for batches that the mixture offered to take and nobody sent, in place."""
+    problem = plan.problem
+    for i, node in enumerate(problem.nodes):
+        if may_sleep(plan, node) and problem.policy.partial_period_sleep and node.idle_watts >= node.asleep_watts:
+            draft.awake[i] = 0.0
+    need = needs(problem, draft)
+    draft.awake = np.maximum(draft.awake, need.hours)
+    excess = draft.harvest + draft.discharge - draft.charge - loads(problem, draft, need)
+    for (_, i, t), sent in draft.sends.items():
+        excess[i, t] -= sent
+    for (p, i, t), drawn in draft.draws.items():
+        excess[i, t] += problem.energy_pools[p].efficiency * drawn
+    excess = np.maximum(excess, 0.0)
+    for (p, i, t), drawn in draft.draws.items():
+        efficiency = problem.energy_pools[p].efficiency
+        less = min(drawn, excess[i, t] / efficiency)
+        draft.draws[p, i, t] = drawn - less
+        excess[i, t] -= less * efficiency
+    draft.harvest = np.maximum(draft.harvest - excess, 0.0)
+    _level(draft)
+
+
+def _bring_home(plan: PlanModel, values: Floats, j: int, i: int) -> None:
+    """A batch that leaves and one that arrives at the same node cancel: the own one is done in the other's place."""
+    away = [column for (jj, ii, _), column in plan.leaving.items() if jj == j and ii == i]
+    back = {t: column for (jj, ii, t), column in plan.arriving.items() if jj == j and ii == i}
+    sent, taken = sum(values[column] for column in away), sum(values[column] for column in back.values())
+    both = min(sent, taken)
+    if both <= 0:
+        return
+    for column in away:
+        values[column] *= 1 - both / sent
+    for t, column in back.items():
+        values[plan.at_home[j, i, t]] += values[column] * both / taken
+        values[column] *= 1 - both / taken
+
+
+def _level(draft: Draft) -> None:
+    """No more is sent into a pool than is drawn; what is not sent is not harvested for sending either, in place."""
+    sent: defaultdict[tuple[int, int], float] = defaultdict(float)
+    drawn: defaultdict[tuple[int, int], float] = defaultdict(float)
+    for rows, sums in ((draft.sends, sent), (draft.draws, drawn)):
+        for (p, _, t), amount in rows.items():
+            sums[p, t] += amount
+    for (p, i, t), amount in draft.sends.items():
+        if sent[p, t] > drawn[p, t]:
+            unused = amount * (1 - drawn[p, t] / sent[p, t])
+            draft.sends[p, i, t] = amount - unused
+            draft.harvest[i, t] = max(0.0, draft.harvest[i, t] - unused)
+
+
+def _prices(run: _Run, parts: Split, prices: Floats) -> Prices:
+    """Energy prices by pool and period; 0 where nobody can send. Offload caps are priced by the exact solver only."""
+    if not run.problem.policy.share_energy:
+        return Prices(energy_grams_per_watt_hour={}, offload_cap_grams={})
+    by_pool = {place: float(prices[row]) for row, place in parts.pool_of.items()}
+    energy = {
+        pool.name: tuple(by_pool.get((p, t), 0.0) for t in run.plan.periods)
+        for p, pool in enumerate(run.problem.energy_pools)
+    }
+    return Prices(energy_grams_per_watt_hour=energy, offload_cap_grams={})
+
+
+def _typical(problem: Problem) -> float:
+    """The size of the problem's emissions: the greedy plan's, where there is one."""
+    return solve_greedy(problem).objective_grams or 1.0
+
+
+def _scales(problem: Problem, parts: Split) -> Floats:
+    """A price of every row that no node would pay while capacity lasts."""
+    zones = problem.intensity_grams_per_kilowatt_hour.values()
+    dearest = max(*map(max, zones), problem.harvest_intensity_grams_per_kilowatt_hour, 1e-6) / 1000.0
+    scales = np.full(len(parts.least), dearest * _largest_demand(problem))
+    for row in parts.pool_of:
+        scales[row] = dearest
+    for row, j in parts.job_of.items():
+        scales[row] = _batch_price(problem, j, dearest)
+    return scales
+
+
+def _largest_demand(problem: Problem) -> float:
+    return max(node.idle_watts + node.wake_watt_hours for node in problem.nodes) * problem.period_hours + 1e-6
+
+
+def _batch_price(problem: Problem, j: int, dearest: float) -> float:
+    """The most that doing one batch elsewhere could save or cost."""
+    job, network = problem.jobs[j], problem.network
+    data = job.gigabytes_per_batch
+    ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
+    idle = max(node.idle_watts for node in problem.nodes)
+    embodied = max(node.embodied_grams_per_hour for node in problem.nodes) if problem.policy.include_embodied else 0.0
+    hours = (max(job.seconds_per_batch.values(), default=0.0) + 2 * data * network.seconds_per_gigabyte) / 3600.0
+    energy = max(job.watt_hours_per_batch.values(), default=0.0) + data * ends + idle * hours
+    transit = data * network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour
+    return dearest * energy + embodied * hours + transit / 1000.0 + 1e-12

@@ -1,0 +1,200 @@
+"""Cuts the linear model of a problem into blocks of nodes that only prices connect.
+
+Every column belongs to one node except the total that a job moves (and the shares of a synchronous job, which are 1
+where its window is one period). Rows that touch several nodes become priced rows "net supply >= least"; the rows that
+forbid a node to send to itself are dropped, because taking such batches back home never raises emissions. Knows the
+model, not how blocks are solved.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sunward.optimisation.columnar import Flags
+from sunward.optimisation.matrix import Arrays, Floats, Integers
+from sunward.optimisation.model import PlanModel
+
+SHARED = -2
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """The part of the model that some nodes own: `columns` are indices of the whole model.
+
+    `supply` holds (priced row, own column, amount per unit), one entry per place.
+    """
+
+    model: Arrays
+    columns: Integers
+    supply_rows: Integers
+    supply_columns: Integers
+    supply_values: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """Blocks and what the sum of their net supplies must reach in every priced row.
+
+    `pool_of` names the rows of pools as (pool, period), `job_of` those of jobs by index; other rows are sleepers or
+    workers.
+    """
+
+    blocks: tuple[Block, ...]
+    least: Floats
+    pool_of: dict[int, tuple[int, int]]
+    job_of: dict[int, int]
+
+    @property
+    def exact(self) -> Flags:
+        """Rows that must be met with equality: pools and jobs."""
+        return np.array([row in self.pool_of or row in self.job_of for row in range(len(self.least))], dtype=np.bool_)
+
+
+def unsplittable(plan: PlanModel) -> str | None:
+    """Why the nodes of this model are tied by more than prices; None when they are not."""
+    for job in plan.problem.jobs:
+        if job.synchronous and job.total_batches > 0 and job.release_period != job.deadline_period:
+            return f"job {job.name} is synchronous over several periods: every shard follows the same rounds"
+    return None
+
+
+def split(plan: PlanModel, *, nodes_per_block: int) -> Split:
+    """The model in blocks of so many nodes; raises `ValueError` with the reason when it cannot be split."""
+    refusal = unsplittable(plan)
+    if refusal is not None:
+        raise ValueError(refusal)
+    model = _with_fixed_shares(plan, plan.matrix.arrays())
+    owner = _owners(plan, model)
+    rows = _row_owners(model, owner)
+    priced = [int(row) for row in np.flatnonzero(rows == SHARED) if not _touches_moved(model, owner, int(row))]
+    supply, least, pool_of, job_of = _priced_rows(plan, model, priced)
+    count = len(plan.problem.nodes)
+    chunks = [range(start, min(start + nodes_per_block, count)) for start in range(0, count, nodes_per_block)]
+    blocks = tuple(_block(model, owner, rows, chunk, supply) for chunk in chunks)
+    return Split(blocks=blocks, least=least, pool_of=pool_of, job_of=job_of)
+
+
+def _with_fixed_shares(plan: PlanModel, model: Arrays) -> Arrays:
+    """Shares of one-period synchronous jobs are 1: fixed, so that they tie no rows together."""
+    lower = model.lower.copy()
+    for column in plan.share.values():
+        lower[column] = 1.0
+    shift = model.times(np.where(np.isin(np.arange(len(lower)), list(plan.share.values())), 1.0, 0.0))
+    kept = ~np.isin(model.columns, list(plan.share.values()))
+    return Arrays(
+        lower=lower,
+        upper=model.upper,
+        cost=model.cost,
+        integer=model.integer,
+        row_lower=model.row_lower - shift,
+        row_upper=model.row_upper - shift,
+        rows=model.rows[kept],
+        columns=model.columns[kept],
+        values=model.values[kept],
+    )
+
+
+def _owners(plan: PlanModel, model: Arrays) -> Integers:
+    """The node of every column: by its meaning, else by the rows it stands in; totals of jobs are shared."""
+    owner = np.full(len(model.lower), UNKNOWN, dtype=np.int64)
+    for triples, place in _meanings(plan):
+        for key, column in triples.items():
+            owner[column] = key[place]
+    for column in plan.share.values():
+        owner[column] = SHARED
+    for column in np.flatnonzero(owner == UNKNOWN).tolist():
+        rows = np.unique(model.rows[model.columns == column])
+        known = owner[model.columns[np.isin(model.rows, rows)]]
+        known = np.unique(known[known >= 0])
+        owner[column] = known[0] if len(known) == 1 else SHARED
+    return owner
+
+
+def _meanings(plan: PlanModel) -> Iterator[tuple[dict[tuple[int, ...], int], int]]:
+    """Every mapping of columns with the place of the node in its keys."""
+    for triples in (plan.at_home, plan.leaving, plan.arriving, plan.sends, plan.draws, plan.works):
+        yield dict(triples.items()), 1
+    pairs = (plan.awake, plan.on, plan.start, plan.grid, plan.harvest, plan.charge, plan.discharge, plan.stored)
+    for mapping in (*pairs, plan.exports):
+        yield dict(mapping.items()), 0
+
+
+def _row_owners(model: Arrays, owner: Integers) -> Integers:
+    """The node of every row; SHARED where columns of several meet, UNKNOWN for rows without columns."""
+    rows = np.full(len(model.row_lower), UNKNOWN, dtype=np.int64)
+    low = np.full(len(rows), np.iinfo(np.int64).max)
+    high = np.full(len(rows), np.iinfo(np.int64).min)
+    np.minimum.at(low, model.rows, owner[model.columns])
+    np.maximum.at(high, model.rows, owner[model.columns])
+    used = low <= high
+    rows[used] = np.where(low[used] == high[used], low[used], SHARED)
+    return rows
+
+
+def _touches_moved(model: Arrays, owner: Integers, row: int) -> bool:
+    return bool(np.any(owner[model.columns[model.rows == row]] == SHARED))
+
+
+Supply = tuple[Integers, Integers, Floats]
+
+
+def _priced_rows(
+    plan: PlanModel, model: Arrays, rows: Sequence[int]
+) -> tuple[Supply, Floats, dict[int, tuple[int, int]], dict[int, int]]:
+    """Net supply of every column to every priced row, and what each row needs."""
+    index: list[int] = []
+    columns: list[int] = []
+    values: list[float] = []
+    least: list[float] = []
+    names = {row: key for key, row in plan.pool_rows.items()}
+    pool_of: dict[int, tuple[int, int]] = {}
+    for row in rows:
+        sign = 1.0 if np.isfinite(model.row_lower[row]) else -1.0
+        here = model.rows == row
+        columns += model.columns[here].tolist()
+        values += (sign * model.values[here]).tolist()
+        index += [len(least)] * int(here.sum())
+        if row in names:
+            pool_of[len(least)] = names[row]
+        least.append(float(model.row_lower[row] if sign > 0 else -model.row_upper[row]))
+    job_of: dict[int, int] = {}
+    for job in sorted({key[0] for key in plan.leaving}):
+        for sign, mapping in ((-1.0, plan.leaving), (1.0, plan.arriving)):
+            mine = [column for key, column in mapping.items() if key[0] == job]
+            columns += mine
+            values += [sign] * len(mine)
+            index += [len(least)] * len(mine)
+        job_of[len(least)] = job
+        least.append(0.0)
+    supply = (np.array(index, np.int64), np.array(columns, np.int64), np.array(values, np.float64))
+    return supply, np.array(least), pool_of, job_of
+
+
+def _block(model: Arrays, owner: Integers, rows: Integers, nodes: range, supply: Supply) -> Block:
+    columns = np.flatnonzero((owner >= nodes.start) & (owner < nodes.stop))
+    kept = np.flatnonzero((rows >= nodes.start) & (rows < nodes.stop))
+    column_at = np.full(len(owner), UNKNOWN, dtype=np.int64)
+    column_at[columns] = np.arange(len(columns))
+    row_at = np.full(len(rows), UNKNOWN, dtype=np.int64)
+    row_at[kept] = np.arange(len(kept))
+    inside = row_at[model.rows] >= 0
+    own = column_at[supply[1]] >= 0
+    return Block(
+        model=Arrays(
+            lower=model.lower[columns],
+            upper=model.upper[columns],
+            cost=model.cost[columns],
+            integer=model.integer[columns],
+            row_lower=model.row_lower[kept],
+            row_upper=model.row_upper[kept],
+            rows=row_at[model.rows[inside]],
+            columns=column_at[model.columns[inside]],
+            values=model.values[inside],
+        ),
+        columns=columns,
+        supply_rows=supply[0][own],
+        supply_columns=column_at[supply[1][own]],
+        supply_values=supply[2][own],
+    )
