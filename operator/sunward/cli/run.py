@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sunward.cluster.loop import Loop
     from sunward.sources.settings import Settings
-    from sunward.telemetry.metrics import Metrics
-
-PASS_AGE_LIMIT_SECONDS = 180.0
-WATCH_AGE_LIMIT_SECONDS = 600.0
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +50,7 @@ async def _serve(
     import aiohttp
     import kopf
 
+    from sunward.cli import serving
     from sunward.cluster import handlers
     from sunward.cluster.api import connect
     from sunward.cluster.drivers import Drivers, Relay
@@ -94,12 +89,11 @@ async def _serve(
                     identity=Identity(started_at=datetime.now(UTC), node_name=node_name or None),
                 )
             )
-            watch = _WatchAge()
-            server = await _probes(loop, watch, metrics, port)
+            server = await serving.serve(loop, api, namespace, metrics, port)
             kopf_stop = asyncio.Event()
             watching = asyncio.create_task(
                 kopf.operator(
-                    registry=handlers.registry(loop.mark_dirty, watch.saw),
+                    registry=handlers.registry(loop.mark_dirty),
                     standalone=True,
                     clusterwide=True,
                     stop_flag=kopf_stop,
@@ -114,43 +108,3 @@ async def _serve(
             await server.cleanup()
     finally:
         solver.close()
-
-
-class _WatchAge:
-    """When the watch last delivered anything; bookmarks do not count, but our own plans and nodes' changes do."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-
-    def saw(self) -> None:
-        """An event arrived."""
-        self.last = time.monotonic()
-
-
-async def _probes(loop: Loop, watch: _WatchAge, metrics: Metrics, port: int) -> aiohttp.web.AppRunner:  # type: ignore[name-defined]  # noqa: F821  # imported lazily below
-    from aiohttp import web
-    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-    started = time.monotonic()
-
-    async def healthz(_: web.Request) -> web.Response:
-        """Alive: a pass ended lately (or the process is young)."""
-        last = loop.last_pass_at or started
-        age = time.monotonic() - last
-        return web.Response(status=200 if age < PASS_AGE_LIMIT_SECONDS else 500, text=f"last pass {age:.0f} s ago\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        """Ready: at least one pass succeeded."""
-        return web.Response(status=200 if loop.last_pass_at else 503, text="ready\n" if loop.last_pass_at else "no\n")
-
-    async def exposition(_: web.Request) -> web.Response:
-        content = generate_latest(metrics.registry)
-        return web.Response(body=content, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    del watch
-    app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposition)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # a pod's only address is unknown beforehand
-    return runner

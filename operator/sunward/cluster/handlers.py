@@ -14,10 +14,10 @@ GROUP = "sunward.dev"
 VERSION = "v1alpha1"
 
 
-def registry(mark_dirty: Callable[[], None], saw: Callable[[], None]) -> kopf.OperatorRegistry:
-    """Handlers for everything whose change may matter. `saw` notes that the watch is alive."""
+def registry(mark_dirty: Callable[[], None]) -> kopf.OperatorRegistry:
+    """Handlers for everything whose change may matter."""
     handlers = kopf.OperatorRegistry()
-    wishes = _Wishes(mark_dirty, saw)
+    wishes = _Wishes(mark_dirty)
     for plural in ("energynodes", "trainingjobs", "energypolicies"):
         kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(wishes.spec_changed)
     kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(wishes.node_changed)
@@ -41,9 +41,8 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 class _Wishes:
     """Compares with what was seen last, so that our own status writes do not wake the loop."""
 
-    def __init__(self, mark_dirty: Callable[[], None], saw: Callable[[], None]) -> None:
+    def __init__(self, mark_dirty: Callable[[], None]) -> None:
         self._mark_dirty = mark_dirty
-        self._saw = saw
         self._last: dict[str, object] = {}
 
     async def spec_changed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
@@ -56,7 +55,6 @@ class _Wishes:
         self._compare(event, body, (tuple(ready), bool((body.get("spec") or {}).get("unschedulable"))))
 
     def _compare(self, event: Mapping[str, Any], body: Mapping[str, Any], essence: object) -> None:
-        self._saw()
         uid = str(body["metadata"].get("uid"))
         gone = event.get("type") == "DELETED"
         if gone or self._last.get(uid) != essence:

@@ -1,0 +1,65 @@
+"""The operator's only port: metrics, probes, and the list of exporters for Prometheus. It can change nothing."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from sunward.cluster.api import Api, ApiError
+from sunward.cluster.loop import Loop
+from sunward.cluster.targets import exporter_targets
+from sunward.telemetry.metrics import Metrics
+
+PASS_AGE_LIMIT_SECONDS = 180.0
+
+
+async def serve(loop: Loop, api: Api, namespace: str, metrics: Metrics, port: int) -> web.AppRunner:
+    """Start serving on every address of the pod; returns the runner, whose `cleanup` ends it."""
+    pages = _Pages(loop, api, namespace, metrics)
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/healthz", pages.healthz),
+            web.get("/readyz", pages.readyz),
+            web.get("/metrics", pages.metrics),
+            web.get("/targets", pages.targets),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # a pod's own address is not known beforehand
+    return runner
+
+
+class _Pages:
+    def __init__(self, loop: Loop, api: Api, namespace: str, metrics: Metrics) -> None:
+        self._loop = loop
+        self._api = api
+        self._namespace = namespace
+        self._metrics = metrics
+        self._started = time.monotonic()
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        """Alive: a pass ended lately, or the process is young."""
+        age = time.monotonic() - (self._loop.last_pass_at or self._started)
+        status = 200 if age < PASS_AGE_LIMIT_SECONDS else 500
+        return web.Response(status=status, text=f"last pass ended {age:.0f} s ago\n")
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        """Ready: at least one pass succeeded."""
+        ready = self._loop.last_pass_at is not None
+        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "no pass has ended yet\n")
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """The exposition."""
+        content = generate_latest(self._metrics.registry)
+        return web.Response(body=content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def targets(self, _: web.Request) -> web.Response:
+        """Prometheus keeps its last list when this fails."""
+        try:
+            return web.json_response(await exporter_targets(self._api, self._namespace))
+        except ApiError as error:
+            return web.Response(status=503, text=f"{error}\n")
