@@ -118,7 +118,7 @@ async def prometheus(folder: Path, configuration: str) -> AsyncIterator[Promethe
     binary = prometheus_binary()
     assert binary is not None
     (folder / "prometheus.yml").write_text(configuration)
-    port = _free_port()
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         str(binary),
         f"--config.file={folder / 'prometheus.yml'}",
@@ -149,7 +149,8 @@ async def _until_ready(session: ClientSession, url: str, process: asyncio.subpro
     raise RuntimeError("Prometheus ended before it was ready")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
