@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sunward_lab import cgroups
-from sunward_lab.settings import API_PORT, RunFolder, Settings
+from sunward_lab.settings import API_PORT, RunFolder, Settings, cache_folder
 from sunward_lab.spec import EMISSIONS_PORT, FIRST_RELAY_PORT
 
 CONTROL_PLANE_PROGRAMS: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
@@ -82,6 +82,8 @@ def _folder(settings: Settings, run: RunFolder) -> list[str]:
         lines.append(f"{run.path} is too long a name for sockets: give a shorter --run-dir")
     if any(run.path.is_relative_to(hidden) for hidden in _HIDDEN_ON_NODES):
         lines.append(f"{run.path} lies where nodes keep their own files: give another --run-dir")
+    if any(cache_folder().is_relative_to(hidden) for hidden in (*_HIDDEN_ON_NODES, Path("/run"))):
+        lines.append(f"{cache_folder()} lies where nodes keep their own files: set another SUNWARD_CACHE")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from sunward_lab.settings import RunFolder, Settings, cache_folder
 Say = Callable[[str], None]
 _READY_SECONDS: Final = 120.0
 _BOOTS_AT_ONCE: Final = 4
+_UNBORN: Final = "settings.json.new"
 
 
 def binaries() -> Path:
@@ -47,8 +49,7 @@ def up(settings: Settings, path: Path, say: Say) -> None:
     if missing := checks.missing(settings, run, binaries()):
         raise LabError("\n".join(["cannot start:", *(f"  {line}" for line in missing)]))
     _refuse_second(settings, run)
-    run.path.mkdir(parents=True, exist_ok=True, mode=0o755)
-    run.settings_file.write_text(settings.to_json(), encoding="utf-8")
+    _claim(settings, run)
     if settings.has_machines:
         sysctls.remember(run)
         say(f"network {settings.network} on bridge {settings.bridge}")
@@ -69,6 +70,7 @@ def down(path: Path, say: Say) -> None:
     """End everything the cluster in `path` started and remove all it made; fine when nothing is there."""
     run = RunFolder(path.absolute())
     if not run.settings_file.exists():
+        _forget_unborn(run)
         say(f"nothing to take down in {run.path}")
         return
     settings = run.read_settings()
@@ -122,6 +124,21 @@ def conditions(run: RunFolder) -> dict[str, str]:
     return {item["metadata"]["name"]: _readiness(item) for item in items}
 
 
+def _claim(settings: Settings, run: RunFolder) -> None:
+    """Write the settings first of all, whole or not at all: nothing is started in a folder without them."""
+    run.path.mkdir(parents=True, exist_ok=True, mode=0o755)
+    new = run.path / _UNBORN
+    new.write_text(settings.to_json(), encoding="utf-8")
+    new.rename(run.settings_file)
+
+
+def _forget_unborn(run: RunFolder) -> None:
+    """Remove a folder in which a start was ended before it had claimed it; anybody else's folder stays."""
+    (run.path / _UNBORN).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        run.path.rmdir()
+
+
 def _start_control_plane(settings: Settings, run: RunFolder, say: Say) -> None:
     users = [
         identities.ADMINISTRATOR,
@@ -143,6 +160,7 @@ def _kubelets(settings: Settings) -> list[Identity]:
 def _start_machines(settings: Settings, run: RunFolder, say: Say) -> None:
     api = Api.from_kubeconfig(Identities(run.identities).kubeconfig(identities.ADMINISTRATOR))
     store = image_store.prepared(cache_folder())
+    image_store.keep_for(store, run)
     say("images unpacked")
 
     def boot(one: Node) -> None:

@@ -1,7 +1,7 @@
-"""Images on the nodes: unpacked once, shared by all nodes as hard links.
+"""Images on the nodes: unpacked once into a store that all nodes share.
 
-Layers are never written to after they are unpacked, so that nodes can share them; only the daemon's own small
-databases are copied. A node's first boot thus costs no import, however many nodes there are.
+Layers are never written to after they are unpacked, so a new node's disk holds links to the store's layers and
+blobs, and copies of the daemon's two small databases only. Its first boot costs no import.
 """
 
 from __future__ import annotations
@@ -22,10 +22,19 @@ from sunward_lab.errors import LabError
 from sunward_lab.layout import Layout
 from sunward_lab.locks import locked
 from sunward_lab.run import run
-from sunward_lab.settings import NodeFolder
+from sunward_lab.settings import NodeFolder, RunFolder
 
 _KEPT_STORES: Final = 2
 _IMPORTS_AT_ONCE: Final = 2
+_USERS: Final = "users"
+_DATABASES: Final = (
+    "io.containerd.metadata.v1.bolt/meta.db",
+    "io.containerd.snapshotter.v1.overlayfs/metadata.db",
+)
+_SHARED: Final = (
+    "io.containerd.content.v1.content/blobs/sha256",
+    "io.containerd.snapshotter.v1.overlayfs/snapshots",
+)
 _CONFIGURATION: Final = """\
 version = 2
 root = "{root}"
@@ -48,15 +57,34 @@ def prepared(cache: Path) -> Path:
             _make(layout, store, newest=next(iter(_by_age(stores)), None))
         os.utime(store)
         for old in _by_age(stores)[_KEPT_STORES:]:
-            shutil.rmtree(old, ignore_errors=True)
+            if not _is_used(old):
+                shutil.rmtree(old, ignore_errors=True)
     return store
 
 
 def link_into(store: Path, folder: NodeFolder) -> None:
     """Give a new node's disk all images; a disk that has a containerd root keeps it."""
     root = folder.disk / "containerd"
-    if not root.exists():
-        _copy(store, root)
+    if root.exists():
+        return
+    new = root.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    for database in _DATABASES:
+        (new / database).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(store / database, new / database)
+    for shared in _SHARED:
+        (new / shared).mkdir(parents=True, exist_ok=True)
+        for path in (store / shared).iterdir():
+            (new / shared / path.name).symlink_to(path)
+    new.rename(root)
+
+
+def keep_for(store: Path, run_folder: RunFolder) -> None:
+    """Note that a cluster uses the store: it is not forgotten while that cluster's run folder is there."""
+    users = store / _USERS
+    users.mkdir(exist_ok=True)
+    name = hashlib.sha256(str(run_folder.path).encode()).hexdigest()[:12]
+    (users / name).write_text(str(run_folder.settings_file), encoding="utf-8")
 
 
 def send(layout: Layout, names: Sequence[str], sockets: Iterable[Path]) -> None:
@@ -151,23 +179,17 @@ def _ctr(socket: Path) -> list[str]:
 
 
 def _copy(store: Path, target: Path) -> None:
-    """Copy a containerd root: layers as hard links where the file system is the same, databases for real."""
-    new = target.with_suffix(".copy")
-    shutil.rmtree(new, ignore_errors=True)
-    try:
-        run(["cp", "--archive", "--link", str(store), str(new)])
-    except LabError:  # the cache is on another file system
-        shutil.rmtree(new, ignore_errors=True)
-        run(["cp", "--archive", str(store), str(new)])
-    for database in new.rglob("*.db"):
-        _unshare(database)
-    new.rename(target)
+    """Copy a store beside itself: layers as hard links, databases for real, its users not at all."""
+    run(["cp", "--archive", "--link", str(store), str(target)])
+    shutil.rmtree(target / _USERS, ignore_errors=True)
+    for database in _DATABASES:
+        (target / database).unlink()
+        shutil.copy2(store / database, target / database)
 
 
-def _unshare(path: Path) -> None:
-    copy = path.with_suffix(".copy")
-    shutil.copy2(path, copy)
-    copy.replace(path)
+def _is_used(store: Path) -> bool:
+    users = store / _USERS
+    return users.is_dir() and any(Path(path.read_text(encoding="utf-8")).exists() for path in users.iterdir())
 
 
 def _key(layout: Layout) -> str:

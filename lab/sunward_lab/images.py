@@ -48,6 +48,7 @@ class Image:
 
     name: str
     dockerfile: str
+    version: str = VERSION
     code: tuple[str, ...] = ()
     requirements: str | None = None
     program: str | None = None
@@ -55,7 +56,12 @@ class Image:
 
 IMAGES: Final = (
     Image(name="sunward-pause", dockerfile="tools/pause/Dockerfile", program="sunward-pause"),
-    Image(name="sunward-prometheus", dockerfile="tools/prometheus/Dockerfile", program="prometheus"),
+    Image(
+        name="sunward-prometheus",
+        dockerfile="tools/prometheus/Dockerfile",
+        version="2.42.0",
+        program="prometheus",
+    ),
     Image(
         name="sunward-exporter",
         dockerfile="node_exporter/Dockerfile",
@@ -83,9 +89,8 @@ def build(cache: Path, wanted: Sequence[str], say: Say) -> tuple[str, ...]:
     Returns their full names. Raises LabError that says what is missing or what failed.
     """
     chosen = [image for image in IMAGES if not wanted or image.name in wanted]
-    if unknown := set(wanted) - {image.name for image in IMAGES}:
-        names = ", ".join(image.name for image in IMAGES)
-        raise LabError(f"no image {', '.join(sorted(unknown))}; there is {names}")
+    for name in wanted:
+        reference(name)
     if os.geteuid() != 0:
         raise LabError("not root: images are built in namespaces of their own; run again with sudo")
     layout = Layout(cache / "images")
@@ -97,8 +102,11 @@ def build(cache: Path, wanted: Sequence[str], say: Say) -> tuple[str, ...]:
 
 
 def reference(name: str) -> str:
-    """An image's full name, as a kubelet completes the short one."""
-    return f"docker.io/library/{name}:{VERSION}"
+    """An image's full name, as a kubelet completes the short one; raises LabError when it is not ours."""
+    for image in IMAGES:
+        if image.name == name:
+            return f"docker.io/library/{name}:{image.version}"
+    raise LabError(f"no image {name}; there is {', '.join(image.name for image in IMAGES)}")
 
 
 def _build(cache: Path, layout: Layout, image: Image, say: Say) -> None:
