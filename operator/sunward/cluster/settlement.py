@@ -15,9 +15,9 @@ from itertools import pairwise
 
 from sunward.accounting import none_baseline
 from sunward.accounting.attribution import node_shares, weighted
-from sunward.accounting.ledger import MissingNode, PeriodLedger
+from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.none_baseline import MeteredNode, Work
-from sunward.accounting.values import Basis, Period, ZoneFactor
+from sunward.accounting.values import Basis, NodePeriod, Period, PoolFlow, ZoneFactor
 from sunward.cluster import plan_objects
 from sunward.cluster.api import Api, ours
 from sunward.cluster.ports import Reporter, Sensors
@@ -26,12 +26,12 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Measurement, Metered, Window
 from sunward.domain.nodes import NodeSpec
 from sunward.domain.plans import Transfer
+from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
 from sunward.planning import settle
 from sunward.planning.ports import SolverPort
-from sunward.planning.settle import MeteredPeriod
 
 LOG_LENGTH = 4096
 RELAY_STEP_LIMIT_SECONDS = 30.0
@@ -57,6 +57,15 @@ class Settled:
     transfers: tuple[Transfer, ...]
     baseline_grams: Mapping[str, float]
     intensities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A node's energy of a period; `own_*` is what its own meter saw, for how long."""
+
+    metered: settle.MeteredNode
+    own_watt_hours: float
+    own_hours: float
 
 
 def integral_watt_hours(log: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float | None:
@@ -237,32 +246,44 @@ class Settler:
     def _clear(self, period: Period, snapshot: Snapshot, metered: Mapping[str, Metered]) -> Settled:
         """Everything that is computed and not asked: loads, clearing, books and baseline."""
         factors = self._factors(snapshot, period)
-        known: list[MeteredPeriod] = []
-        missing: list[MissingNode] = []
-        for node in snapshot.nodes:
-            row = self._metered(node.spec, metered.get(node.name), period)
-            if row is None:
-                missing.append(MissingNode(node=node.name, reason=Reason.DATA_MISSING, message="no meter saw it"))
-            else:
-                known.append(row)
-        ledger, transfers = settle.clear(period, known, factors, snapshot.policy, solver=self._solver, missing=missing)
         intensities = {zone: factor.grams_per_kilowatt_hour for zone, factor in factors.items()}
-        rows = [self._baseline_row(row, metered[row.spec.name], period) for row in known]
+        loads = {node.name: self._metered(node.spec, metered.get(node.name), period) for node in snapshot.nodes}
+        known = [row for row in loads.values() if row is not None]
+        missing = [
+            MissingNode(node=name, reason=Reason.DATA_MISSING, message="no meter saw it")
+            for name, row in loads.items()
+            if row is None
+        ]
+        cleared = settle.clear(
+            [row.metered for row in known], period.end - period.start, intensities, snapshot.policy, self._solver
+        )
+        specs = {node.name: node.spec for node in snapshot.nodes}
+        ledger = close(
+            period,
+            [_ledger_node(row, specs[row.node], period) for row in cleared.nodes],
+            [_ledger_flow(flow) for flow in cleared.flows],
+            factors.values(),
+            missing=missing,
+        )
+        rows = [self._baseline_row(row, period) for row in known]
         grams = none_baseline.baseline_grams(rows, self._work(period), period.hours, intensities)
-        return Settled(ledger=ledger, transfers=transfers, baseline_grams=grams, intensities=intensities)
+        return Settled(ledger=ledger, transfers=cleared.transfers, baseline_grams=grams, intensities=intensities)
 
-    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> MeteredPeriod | None:
-        relay = self._relays.get(spec.name, ())
-        load = filled(found.load if found else None, relay, period.start, period.end)
+    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> Load | None:
+        own = found.load if found else None
+        load = filled(own, self._relays.get(spec.name, ()), period.start, period.end)
         if load is None:
             return None
         harvest = found.harvest if found else None
-        return MeteredPeriod(
-            spec=spec,
-            load_watt_hours=load,
-            harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
-            stored_change_watt_hours=self._stored_change(spec, period),
-            awake_hours=_covered_hours(found.load if found else None, period),
+        return Load(
+            metered=settle.MeteredNode(
+                spec=spec,
+                load_watt_hours=load,
+                harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
+                stored_change_watt_hours=self._stored_change(spec, period),
+            ),
+            own_watt_hours=own.watt_hours if own else 0.0,
+            own_hours=_covered_hours(own, period),
         )
 
     def _stored_change(self, spec: NodeSpec, period: Period) -> float:
@@ -273,22 +294,22 @@ class Settler:
         start, end = _nearest(log, period.start), _nearest(log, period.end)
         return 0.0 if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
 
-    def _baseline_row(self, row: MeteredPeriod, found: Metered, period: Period) -> MeteredNode:
+    def _baseline_row(self, load: Load, period: Period) -> MeteredNode:
         """A node as the baseline sees it: what its own meter ran for, and its harvest also while it was asleep."""
-        charge, discharge = row.flows
-        watts = mean_of(self._harvests.get(row.spec.name, ()), period.start, period.end)
-        unseen_hours = max(0.0, period.hours - row.awake_hours)
-        estimate = (watts or 0.0) * unseen_hours if row.spec.harvest_nameplate_watts is not None else 0.0
+        node = load.metered
+        watts = mean_of(self._harvests.get(node.spec.name, ()), period.start, period.end)
+        unseen_hours = max(0.0, period.hours - load.own_hours)
+        estimate = (watts or 0.0) * unseen_hours if node.spec.harvest_nameplate_watts is not None else 0.0
         return MeteredNode(
-            node=row.spec.name,
-            grid_zone=row.spec.grid_zone,
-            idle_watts=row.spec.power.idle_watts,
-            busy_watts=row.spec.power.busy_watts,
-            awake_hours=row.awake_hours,
-            awake_watt_hours=found.load.watt_hours if found.load else 0.0,
-            harvest_watt_hours=row.harvest_watt_hours + estimate,
-            charge_watt_hours=charge,
-            discharge_watt_hours=discharge,
+            node=node.spec.name,
+            grid_zone=node.spec.grid_zone,
+            idle_watts=node.spec.power.idle_watts,
+            busy_watts=node.spec.power.busy_watts,
+            awake_hours=load.own_hours,
+            awake_watt_hours=load.own_watt_hours,
+            harvest_watt_hours=node.harvest_watt_hours + estimate,
+            charge_watt_hours=node.charge_watt_hours,
+            discharge_watt_hours=node.discharge_watt_hours,
         )
 
     def _work(self, period: Period, job: str | None = None) -> list[Work]:
@@ -310,6 +331,37 @@ def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int
         "emissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, grams)),
         "baselineEmissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, settled.baseline_grams)),
     }
+
+
+def _ledger_node(row: settle.SettledNode, spec: NodeSpec, period: Period) -> NodePeriod:
+    battery = spec.battery
+    lifetime_hours = spec.embodied_lifetime_days * 24.0
+    return NodePeriod(
+        node=row.node,
+        grid_zone=spec.grid_zone,
+        load_watt_hours=row.load_watt_hours,
+        harvest_watt_hours=row.harvest_watt_hours,
+        harvest_drawn_watt_hours=row.harvest_drawn_watt_hours,
+        grid_watt_hours=row.grid_watt_hours,
+        charge_watt_hours=row.charge_watt_hours,
+        discharge_watt_hours=row.discharge_watt_hours,
+        stored_change_watt_hours=row.stored_change_watt_hours,
+        charge_efficiency=battery.charge_efficiency if battery else 1.0,
+        discharge_efficiency=battery.discharge_efficiency if battery else 1.0,
+        reserved_hours=period.hours,
+        embodied_grams_per_hour=spec.embodied_grams / lifetime_hours if lifetime_hours > 0 else 0.0,
+    )
+
+
+def _ledger_flow(flow: settle.SettledFlow) -> PoolFlow:
+    return PoolFlow(
+        pool=flow.pool,
+        kind=PoolKind.PHYSICAL if flow.physical else PoolKind.CONTRACTUAL,
+        node=flow.node,
+        sent_watt_hours=flow.sent_watt_hours,
+        drawn_watt_hours=flow.drawn_watt_hours,
+        efficiency=flow.efficiency,
+    )
 
 
 def _append(logs: dict[str, Log], name: str, moment: datetime, value: float) -> None:
