@@ -23,7 +23,7 @@ from sunward.optimisation.prices import prices_of
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import NO_PRICES, Prices, Shortfall, Solution, Status
 from sunward.optimisation.solvers import Answer, Backend, Outcome, solve_model
-from sunward.optimisation.verify import OPTIMAL_GAP, verify
+from sunward.optimisation.verify_plan import OPTIMAL_GAP, check_plan
 from sunward.optimisation.violations import TOLERANCE
 
 
@@ -156,7 +156,7 @@ def _offer(search: _Search, answer: Answer) -> None:
 
 
 def _keep(search: _Search, found: Solution) -> None:
-    if verify(search.problem, found):
+    if check_plan(search.problem, found):
         return
     objective, best = found.objective_grams, search.best.objective_grams if search.best else None
     if objective is not None and (best is None or objective <= best * (1 + 1e-9)):

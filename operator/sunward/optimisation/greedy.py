@@ -14,10 +14,11 @@ from sunward.optimisation.draft import Draft, Label, finish, needs
 from sunward.optimisation.greedy_energy import grid_grams, power
 from sunward.optimisation.greedy_moves import to_cleaner, with_room
 from sunward.optimisation.greedy_sleep import on_periods
+from sunward.optimisation.greedy_slots import slot_schedule
 from sunward.optimisation.greedy_work import Assignment, Schedule, at_home, schedule
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import NO_PRICES, Obstacle, Shortfall, Solution, Status
-from sunward.optimisation.verify import verify
+from sunward.optimisation.verify_plan import check_plan
 
 SHARES = (1.0, 0.5)
 """Shares of the movable work that are tried."""
@@ -36,7 +37,7 @@ def solve_greedy(problem: Problem) -> Solution:
             late = late or _shortfalls(problem, plan)
             continue
         for found in _plans(problem, plan):
-            if (best is None or _grams(found) < _grams(best)) and not verify(problem, found):
+            if (best is None or _grams(found) < _grams(best)) and not check_plan(problem, found):
                 best = found
     seconds = time.perf_counter() - began
     label = Label(status=Status.FEASIBLE, solver="greedy", seconds=seconds)
@@ -69,6 +70,7 @@ def _schedules(problem: Problem) -> Iterator[Schedule]:
 def _cheaper(problem: Problem, base: Assignment) -> Iterator[Schedule]:
     prices = grid_grams(problem).tolist()
     yield schedule(base, prices)
+    yield slot_schedule(problem)
     if problem.policy.offload_tasks:
         for share in SHARES:
             moved = to_cleaner(base, prices, share=share)
@@ -78,7 +80,7 @@ def _cheaper(problem: Problem, base: Assignment) -> Iterator[Schedule]:
 
 def _enough_workers(assignment: Assignment) -> bool:
     for j, job in enumerate(assignment.problem.jobs):
-        loads = assignment.loads(j)
+        loads = assignment.loads[j]
         least = job.minimum_batches_per_worker
         if loads and least > 0 and (min(loads.values()) < least or len(loads) < job.minimum_workers):
             return False

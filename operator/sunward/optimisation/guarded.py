@@ -117,21 +117,13 @@ class GuardedSolver:
 
 def refusal(problem: Problem, found: Solution, ready: Solution) -> str | None:
     """Why a solver's answer must not be used, None where it may; `ready` is the greedy answer to the same problem."""
-    violations = verify(problem, found)
+    violations = verify(problem, found, reference=ready)
     if violations:
-        return f"the verifier refused the solver's plan: {violations[0]}"
-    if ready.status is Status.INFEASIBLE or ready.objective_grams is None:
+        return f"the verifier refused the solver's answer: {violations[0]}"
+    if ready.objective_grams is None or found.objective_grams is None or not problem.policy.shift_in_time:
         return None
-    if found.status is Status.INFEASIBLE:
-        return "the solver calls a problem infeasible that has a plan"
-    if not problem.policy.shift_in_time:
-        return None  # the greedy plan may finish later than it should, so it refutes nothing
-    slack = TOLERANCE * ready.objective_grams + GRAMS
-    if found.lower_bound_grams is not None and found.lower_bound_grams > ready.objective_grams + slack:
-        return "the solver claims a bound that the greedy plan beats"
-    if found.objective_grams is not None and found.objective_grams > ready.objective_grams + slack:
-        return "the solver's plan is worse than the greedy one"
-    return None
+    worse = found.objective_grams > ready.objective_grams * (1 + TOLERANCE) + GRAMS
+    return "the solver's plan is worse than the greedy one" if worse else None
 
 
 def _fallback(ready: Solution, reason: str) -> Solution:

@@ -11,7 +11,7 @@ from sunward.optimisation.model_nodes import may_sleep
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
 from sunward.optimisation.solvers import Answer, Backend, solve_model
-from sunward.optimisation.verify import verify
+from sunward.optimisation.verify_plan import check_plan
 
 Flags = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
@@ -26,7 +26,7 @@ def settle(problem: Problem, flows: dict[Flow, float], on: Flags, label: Label, 
     answer = solve_model(scaled(model, largest), backend, seconds=seconds, relative_gap=1e-7)
     for tidy in (True, False):
         found = _written(plan, answer, flows, label, tidy=tidy)
-        if found is not None and not verify(problem, found):
+        if found is not None and not check_plan(problem, found):
             return found
     return None
 

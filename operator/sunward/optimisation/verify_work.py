@@ -93,7 +93,7 @@ def _check_workers(problem: Problem, job: Job, ledger: Ledger, findings: Finding
 
 
 def busy_hours(problem: Problem, ledger: Ledger, node: Node, period: int) -> float:
-    """Hours of work, waking and (in period 1) transfers on a node."""
+    """Hours of work and waking on a node."""
     hours = sum(
         ledger.done[job.name, node.name, period] * job.seconds_per_batch.get(node.name, 0.0)
         for job in problem.jobs
@@ -101,10 +101,13 @@ def busy_hours(problem: Problem, ledger: Ledger, node: Node, period: int) -> flo
     )
     if ledger.started[node.name, period]:
         hours += node.wake_seconds
-    if period == 1:
-        moved = ledger.volume_out[node.name] + ledger.volume_in[node.name]
-        hours += moved * problem.network.seconds_per_gigabyte
     return hours / 3600.0
+
+
+def transfer_hours(problem: Problem, ledger: Ledger, node: Node) -> float:
+    """Hours of awake time that moving data takes on a node in period 1."""
+    moved = ledger.volume_out[node.name] + ledger.volume_in[node.name]
+    return moved * problem.network.seconds_per_gigabyte / 3600.0
 
 
 def check_awake(problem: Problem, ledger: Ledger, findings: Findings) -> None:
@@ -117,8 +120,10 @@ def check_awake(problem: Problem, ledger: Ledger, findings: Findings) -> None:
             where = f"{node.name} period {t}"
             if awake < -FLOOR:
                 findings.fault("non-negative", where, "negative awake time", -awake)
+            moving = transfer_hours(problem, ledger, node) if t == 1 else 0.0
             busy = busy_hours(problem, ledger, node, t)
-            findings.at_most("4", where, "busier than awake", (busy, awake), terms=(hours,))
+            which = "3" if busy <= awake else "4"
+            findings.at_most(which, where, "busier than awake", (busy + moving, awake), terms=(hours,))
             findings.at_most("4", where, "awake while off", (awake, hours if on else 0.0), terms=(hours,))
             if not may_sleep or (on and not problem.policy.partial_period_sleep):
                 findings.equal("4", where, "must be awake all period", (awake, hours))
