@@ -1,6 +1,6 @@
 """Moving work by simple rules: because it must (no time, no worker at home) or because it pays. Knows no solver."""
 
-from sunward.optimisation.greedy_work import Assignment, Schedule, hours_per_batch, schedule
+from sunward.optimisation.greedy_work import ENOUGH, Assignment, Schedule, hours_per_batch, schedule
 from sunward.optimisation.problem import Problem
 
 ROUNDS = 12
@@ -21,47 +21,62 @@ def with_room(assignment: Assignment) -> Assignment:
 
 def _move_orphans(assignment: Assignment) -> None:
     problem = assignment.problem
+    spare = schedule(assignment).spare
     for j, job in enumerate(problem.jobs):
-        for (home, worker), amount in list(assignment.moves[j].items()):
-            if home == worker and amount > 0 and not job.can_work(problem.nodes[home].name):
-                _spread(assignment, (j, home), amount, schedule(assignment))
+        orphans = [i for i, _ in assignment.moves[j] if not job.can_work(problem.nodes[i].name)]
+        if orphans:
+            room = _Room(assignment, j, spare)
+            for home in orphans:
+                room.take(home, assignment.moves[j][home, home])
 
 
 def _relieve(assignment: Assignment, plan: Schedule) -> bool:
     """Move late work away; tells whether anything moved."""
     moved = 0.0
+    rooms: dict[int, _Room] = {}
     for (j, k), late in sorted(plan.late.items()):
-        job = assignment.problem.jobs[j]
-        if job.synchronous:
+        if assignment.problem.jobs[j].synchronous:
             moved += _level(assignment, j, plan)
         else:
-            moved += _spread(assignment, (j, k), late, plan)
+            rooms.setdefault(j, _Room(assignment, j, plan.spare))
+            moved += rooms[j].take(k, late)
     return moved > 0
 
 
-def _spread(assignment: Assignment, shard: tuple[int, int], amount: float, plan: Schedule) -> float:
-    """Move batches from a home to the nodes with most time left in the job's window."""
-    j, home = shard
-    job = assignment.problem.jobs[j]
-    window = range(job.release_period - 1, job.deadline_period)
-    spare = {k: sum(max(0.0, plan.spare[k][t]) for t in window) for k in range(len(assignment.problem.nodes))}
-    moved = 0.0
-    for k in sorted(spare, key=lambda k: (-spare[k], k)):
-        each = hours_per_batch(assignment.problem, job, k)
-        room = float("inf") if each <= 0 else (spare[k] / each if each < float("inf") else 0.0)
-        part = min(amount - moved, assignment.movable(j, home, k), room)
-        if part > 0:
-            assignment.move(j, home, k, part)
-            moved += part
-        if moved >= amount:
-            break
-    return moved
+class _Room:
+    """Nodes by the time they have left in a job's window; emptied from the largest."""
+
+    def __init__(self, assignment: Assignment, j: int, spare: list[list[float]]) -> None:
+        job = assignment.problem.jobs[j]
+        window = range(job.release_period - 1, job.deadline_period)
+        self._assignment, self._j, self._spare = assignment, j, spare
+        self._hours = {k: sum(max(0.0, spare[k][t]) for t in window) for k in range(len(spare))}
+        self._each = {k: hours_per_batch(assignment.problem, job, k) for k in self._hours}
+        useful = (k for k in self._hours if self._hours[k] > 0 and self._each[k] < float("inf"))
+        self._order = sorted(useful, key=lambda k: (self._hours[k], -k))
+
+    def take(self, home: int, amount: float) -> float:
+        """Move up to `amount` batches of a home's shard to the nodes with most time left; tells how many moved."""
+        moved = 0.0
+        for k in reversed(list(self._order)):
+            each = self._each[k]
+            room = self._hours[k] / each if each > 0 else float("inf")
+            part = min(amount - moved, self._assignment.movable(self._j, home, k), room)
+            if part > 0:
+                self._assignment.move(self._j, home, k, part)
+                self._hours[k] -= part * each
+                moved += part
+            if self._hours[k] <= 0 or self._assignment.may_store[k] <= 0:
+                self._order.remove(k)
+            if moved >= amount or self._assignment.may_leave[self._j, home] <= 0:
+                break
+        return moved
 
 
 def _level(assignment: Assignment, j: int, plan: Schedule) -> float:
     """Synchronous rounds go at the pace of the slowest node: move work from it to the fastest that may take some."""
     problem, job = assignment.problem, assignment.problem.jobs[j]
-    loads = assignment.loads(j)
+    loads = assignment.loads[j]
     window = range(job.release_period - 1, job.deadline_period)
     done = {k: sum(b for (jj, _, kk, _), b in plan.flows.items() if (jj, kk) == (j, k)) for k in loads}
     pace = {}
@@ -96,12 +111,12 @@ def _fill_workers(assignment: Assignment) -> None:
         least = job.minimum_batches_per_worker
         if least <= 0 or job.total_batches <= 0:
             continue
-        for k, load in sorted(assignment.loads(j).items(), key=lambda entry: -entry[1]):
+        for k, load in sorted(assignment.loads[j].items(), key=lambda entry: -entry[1]):
             if 0 < load < least and not _empty(assignment, j, k):
                 _gather(assignment, j, k, least)
         idle = [k for k, node in enumerate(problem.nodes) if job.may_move_to(node.name)]
         for k in idle:
-            working = [w for w, load in assignment.loads(j).items() if load >= least]
+            working = [w for w, load in assignment.loads[j].items() if load >= least]
             if len(working) >= job.minimum_workers:
                 break
             if k not in working:
@@ -111,8 +126,8 @@ def _fill_workers(assignment: Assignment) -> None:
 def _empty(assignment: Assignment, j: int, worker: int) -> bool:
     """Move all of a small worker's own shard to the others, if all of it may go."""
     least = assignment.problem.jobs[j].minimum_batches_per_worker
-    amount = assignment.load(j, worker)
-    for k, load in sorted(assignment.loads(j).items(), key=lambda entry: -entry[1]):
+    amount = assignment.loads[j].get(worker, 0.0)
+    for k, load in sorted(assignment.loads[j].items(), key=lambda entry: -entry[1]):
         if k != worker and load >= least and assignment.movable(j, worker, k) >= amount:
             assignment.move(j, worker, k, amount)
             assignment.moves[j].pop((worker, worker), None)
@@ -122,8 +137,8 @@ def _empty(assignment: Assignment, j: int, worker: int) -> bool:
 
 def _gather(assignment: Assignment, j: int, worker: int, least: float) -> None:
     """Move batches to a worker from nodes that keep enough for themselves."""
-    for home, load in sorted(assignment.loads(j).items(), key=lambda entry: -entry[1]):
-        missing = least - assignment.load(j, worker)
+    for home, load in sorted(assignment.loads[j].items(), key=lambda entry: -entry[1]):
+        missing = least - assignment.loads[j].get(worker, 0.0)
         if missing <= 0:
             return
         part = min(missing, load - least, assignment.movable(j, home, worker))
@@ -161,20 +176,22 @@ def _shed(
     transit *= network.transit_intensity_grams_per_kilowatt_hour / 1000.0
     budget = share * assignment.may_leave.get((j, home), 0.0)
     keep = job.minimum_batches_per_worker
-    for k in receivers:
+    for k in list(receivers):
         if cost[k] + transit >= cost[home] or budget <= 0:
             return
         each = hours_per_batch(assignment.problem, job, k)
         room = spare[k] / each if each > 0 else float("inf")
         part = min(budget, assignment.movable(j, home, k), room)
-        stays = assignment.load(j, home) - part
+        stays = assignment.loads[j].get(home, 0.0) - part
         if 0 < stays < keep:
             part -= keep - stays
-        if part <= 0 or assignment.load(j, k) + part < keep:
+        if part <= 0 or assignment.loads[j].get(k, 0.0) + part < keep:
             continue
         assignment.move(j, home, k, part)
         budget -= part
-        spare[k] -= part * each if each > 0 else 0.0
+        spare[k] -= part * each
+        if spare[k] <= ENOUGH * part * each or assignment.may_store[k] <= 0:
+            receivers.remove(k)
 
 
 def _grams_per_batch(problem: Problem, j: int, k: int, prices: list[list[float]]) -> float:

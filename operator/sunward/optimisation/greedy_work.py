@@ -21,20 +21,9 @@ class Assignment:
 
     problem: Problem
     moves: list[dict[Pair, float]]
+    loads: list[dict[int, float]]  # job: worker: batches
     may_leave: dict[Pair, float]  # job, home
     may_store: list[float]
-
-    def load(self, j: int, worker: int) -> float:
-        """Batches of the job on the worker."""
-        return sum(amount for (_, k), amount in self.moves[j].items() if k == worker)
-
-    def loads(self, j: int) -> dict[int, float]:
-        """Batches of the job on every worker that has any."""
-        found: dict[int, float] = defaultdict(float)
-        for (_, k), amount in self.moves[j].items():
-            if amount > 0:
-                found[k] += amount
-        return dict(found)
 
     def movable(self, j: int, home: int, receiver: int) -> float:
         """The most that may still move from a home (where it now stays) to a receiver."""
@@ -48,8 +37,13 @@ class Assignment:
 
     def move(self, j: int, home: int, receiver: int, amount: float) -> None:
         """Move batches from their home to a receiver."""
-        self.moves[j][home, home] -= amount
+        stays = self.moves[j][home, home] - amount
+        self.moves[j][home, home] = stays if stays > ENOUGH * amount else 0.0
         self.moves[j][home, receiver] = self.moves[j].get((home, receiver), 0.0) + amount
+        left = self.loads[j].pop(home) - amount
+        if left > ENOUGH * amount:
+            self.loads[j][home] = left
+        self.loads[j][receiver] = self.loads[j].get(receiver, 0.0) + amount
         self.may_leave[j, home] -= amount
         self.may_store[receiver] -= amount * self.problem.jobs[j].gigabytes_per_batch
 
@@ -58,6 +52,7 @@ class Assignment:
         return Assignment(
             problem=self.problem,
             moves=[dict(moves) for moves in self.moves],
+            loads=[dict(loads) for loads in self.loads],
             may_leave=dict(self.may_leave),
             may_store=list(self.may_store),
         )
@@ -69,6 +64,7 @@ class Schedule:
 
     flows: dict[Flow, float]
     spare: list[list[float]]
+    shards: dict[Pair, list[tuple[int, float]]]  # job, worker: home and share of the worker's load
     late: dict[Pair, float] = field(default_factory=dict)
 
 
@@ -80,8 +76,13 @@ def at_home(problem: Problem) -> Assignment:
         shards = {i: job.batches.get(node.name, 0.0) for i, node in enumerate(problem.nodes)}
         moves.append({(i, i): batches for i, batches in shards.items() if batches > 0})
         may_leave.update({(j, i): job.maximum_offload_ratio * batches for i, batches in shards.items()})
-    storage = [node.storage_gigabytes for node in problem.nodes]
-    return Assignment(problem=problem, moves=moves, may_leave=may_leave, may_store=storage)
+    return Assignment(
+        problem=problem,
+        moves=moves,
+        loads=[{i: batches for (i, _), batches in shards.items()} for shards in moves],
+        may_leave=may_leave,
+        may_store=[node.storage_gigabytes for node in problem.nodes],
+    )
 
 
 def hours_per_batch(problem: Problem, job: Job, node: int) -> float:
@@ -114,9 +115,9 @@ def schedule(assignment: Assignment, prices: list[list[float]] | None = None) ->
     `prices` are per node and period. Earliest deadline first finds room for everything on a node if there is any.
     """
     problem = assignment.problem
-    plan = Schedule(flows={}, spare=capacity(problem, assignment))
+    plan = Schedule(flows={}, spare=capacity(problem, assignment), shards=_shards(assignment))
     order = sorted(range(len(problem.jobs)), key=lambda j: problem.jobs[j].deadline_period)
-    todo = {j: assignment.loads(j) for j in order}
+    todo = {j: dict(assignment.loads[j]) for j in order}
     share = dict.fromkeys(order, 1.0)
     if prices is None:
         for t in range(problem.period_count):
@@ -129,9 +130,18 @@ def schedule(assignment: Assignment, prices: list[list[float]] | None = None) ->
     for j in order:
         for k, left in todo[j].items():
             left = left * share[j] if problem.jobs[j].synchronous else left
-            if left > 1e-9 * assignment.load(j, k):
+            if left > 1e-9 * assignment.loads[j][k]:
                 plan.late[j, k] = left
     return plan
+
+
+def _shards(assignment: Assignment) -> dict[Pair, list[tuple[int, float]]]:
+    shards: dict[Pair, list[tuple[int, float]]] = defaultdict(list)
+    for j, moves in enumerate(assignment.moves):
+        for (home, worker), amount in moves.items():
+            if amount > 0:
+                shards[j, worker].append((home, amount / assignment.loads[j][worker]))
+    return shards
 
 
 def _work_cheaply(
@@ -172,12 +182,12 @@ def _work(
     if not job.synchronous:
         for k, each in hours.items():
             done = _fit(todo[k], each, plan.spare[k][t])
-            _book(assignment, plan, (j, k, t), done, each)
+            _book(plan, (j, k, t), done, each)
             todo[k] -= done
         return
     part = min((_fit(share[j], todo[k] * each, plan.spare[k][t]) for k, each in hours.items()), default=share[j])
     for k, each in hours.items():
-        _book(assignment, plan, (j, k, t), part * todo[k], each)
+        _book(plan, (j, k, t), part * todo[k], each)
     share[j] -= part
 
 
@@ -189,13 +199,11 @@ def _fit(wanted: float, hours_each: float, spare: float) -> float:
     return min(wanted, spare / hours_each)
 
 
-def _book(assignment: Assignment, plan: Schedule, where: tuple[int, int, int], amount: float, hours: float) -> None:
+def _book(plan: Schedule, where: tuple[int, int, int], amount: float, hours: float) -> None:
     j, k, t = where
     if amount <= 0:
         return
     plan.spare[k][t] -= amount * hours
-    load = assignment.load(j, k)
-    for (home, worker), batches in assignment.moves[j].items():
-        if worker == k and batches > 0:
-            place = (j, home, k, t)
-            plan.flows[place] = plan.flows.get(place, 0.0) + amount * batches / load
+    for home, share in plan.shards[j, k]:
+        place = (j, home, k, t)
+        plan.flows[place] = plan.flows.get(place, 0.0) + amount * share
