@@ -24,16 +24,53 @@ def assign_part(part: JobPart, rows: Iterable[BatchRow]) -> tuple[Assignment, ..
     if not own:
         return at_home(part.job, part.shards)
     first = min(row.period for row in own)
-    shares: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in own:
-        if row.period == first:
-            shares[row.home][row.on] += row.batches
+    moves = fewest_moves(part, [row for row in own if row.period == first])
     limit = batches_to_move(part)
     assigned: list[Assignment] = []
     for shard in part.shards:
-        batches = split_round(shard.node, shares.get(shard.node, {}), part.job.spec.steps_per_round, limit)
+        batches = split_round(shard.node, moves.get(shard.node, {}), part.job.spec.steps_per_round, limit)
         assigned += [_row(part.job, shard, node, count) for node, count in batches.items()]
     return tuple(assigned)
+
+
+def fewest_moves(part: JobPart, rows: Sequence[BatchRow]) -> dict[str, dict[str, float]]:
+    """The same work on every node with as few batches away from home as possible, by home and node.
+
+    Where batches come from costs the model nothing once the data are copied, so a solution may swap them in circles.
+    Nobody's share away from home grows. What must move goes first where the solution sends it and the data are.
+    """
+    load: dict[str, float] = defaultdict(float)
+    supply: dict[str, float] = defaultdict(float)
+    given: dict[tuple[str, str], float] = {}
+    for row in rows:
+        load[row.on] += row.batches
+        supply[row.home] += row.batches
+        given[row.home, row.on] = row.batches
+    moves: dict[str, dict[str, float]] = defaultdict(dict)
+    for home in sorted(supply):
+        stays = min(supply[home], load[home])
+        moves[home][home] = stays
+        supply[home] -= stays
+        load[home] -= stays
+    holders = _holders(part)
+    pairs = [(home, node) for home in sorted(supply) for node in sorted(load) if home != node]
+    pairs.sort(key=lambda pair: (pair[1] not in holders.get(pair[0], ()), -given.get(pair, 0.0), pair))
+    for home, node in pairs:
+        moved = min(supply[home], load[node])
+        if moved > EPSILON:
+            moves[home][node] = moved
+            supply[home] -= moved
+            load[node] -= moved
+    return moves
+
+
+def _holders(part: JobPart) -> dict[str, set[str]]:
+    """By home: nodes that hold every shard of that home already."""
+    held = dict(part.job.progress.cached_shards) if part.job.progress else {}
+    homes: dict[str, set[str]] = defaultdict(set)
+    for shard in part.shards:
+        homes[shard.node].add(shard.name)
+    return {home: {node for node, shards in held.items() if names <= set(shards)} for home, names in homes.items()}
 
 
 def at_home(job: JobView, shards: Iterable[Shard]) -> tuple[Assignment, ...]:

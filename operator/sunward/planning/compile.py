@@ -33,6 +33,10 @@ from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.rules_data import sensor_doubt
 from sunward.planning.rules_node import foreign_cordon, wants
 
+LOOK_AHEAD_PERIODS = 2
+"""How far a plan looks when no job may wait: work is then fixed to its period, and what is left to foresee is whether
+a node is needed again right after it went to sleep. The whole horizon would cost seconds and change nothing now."""
+
 LONGEST_WAKE_SHARE = 0.5
 """A wake that takes longer than half a period is planned as half a period: else no plan could ever wake the node."""
 
@@ -69,7 +73,7 @@ def compile_problem(
 
     Raises ValueError when no zone has a forecast: then there is nothing to plan by, and the caller holds.
     """
-    horizon = horizon_of(forecasts)
+    horizon = horizon_of(forecasts, may_wait=snapshot.policy.shift_in_time)
     known = known_nodes(snapshot)
     workers = working_nodes(known, snapshot, relaxed=relaxed)
     obstacles = {node.name: sleep_obstacles(node, snapshot, guards=guards) for node in snapshot.nodes}
@@ -101,12 +105,16 @@ def compile_problem(
     )
 
 
-def horizon_of(forecasts: Forecasts) -> Horizon:
-    """The grid that the intensity forecasts cover. Raises ValueError when there are none."""
+def horizon_of(forecasts: Forecasts, *, may_wait: bool) -> Horizon:
+    """The grid to plan on: what the intensity forecasts cover, cut short when nothing may wait.
+
+    Raises ValueError when there is no forecast.
+    """
     lengths = {len(values) for values in forecasts.intensity_grams_per_kilowatt_hour.values()}
     if not lengths or min(lengths) == 0:
         raise ValueError("no grid zone has a forecast")
-    return Horizon(start=forecasts.start, period=forecasts.period, periods=min(lengths))
+    periods = min(lengths) if may_wait else min(LOOK_AHEAD_PERIODS, *lengths)
+    return Horizon(start=forecasts.start, period=forecasts.period, periods=periods)
 
 
 def known_nodes(snapshot: Snapshot) -> dict[str, NodeView]:

@@ -6,7 +6,8 @@ hold?  ->  compile  ->  solve, and the alternatives  ->  keep what need not chan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +27,8 @@ from sunward.planning.stability import Pattern
 from sunward.planning.trade import transfers
 
 SOLVER = "auto"
+SHARE_OF_MAIN_SOLVE = 0.4
+"""Share of the policy's time limit for the plan itself; the alternatives and the check for stability share the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Answer:
 
     compiled: Compiled
     solution: Solution
-    by_mode: dict[str, Solution]
+    by_mode: Mapping[Mode, Solution]
 
 
 def plan(snapshot: Snapshot, forecasts: Forecasts, *, solver: SolverPort, previous: Plan | None) -> Plan:
@@ -58,21 +61,48 @@ def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort) -> Answ
     limit = snapshot.policy.solver_time_limit_seconds
     for relaxed in (False, True):
         compiled = compile_problem(snapshot, forecasts, relaxed=relaxed)
-        solution = solver.solve(compiled.problem, solver=SOLVER, time_limit_seconds=limit)
+        solution = solver.solve(compiled.problem, solver=SOLVER, time_limit_seconds=SHARE_OF_MAIN_SOLVE * limit)
         if solution.status is not Status.INFEASIBLE:
-            return Answer(
-                compiled=compiled, solution=solution, by_mode=_alternatives(compiled, solution, solver, limit)
-            )
+            by_mode = _alternatives(compiled, solution, solver, _side_limit(snapshot))
+            return Answer(compiled=compiled, solution=_best(compiled, solution, by_mode), by_mode=by_mode)
     return None
 
 
-def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, limit: float) -> dict[str, Solution]:
-    found: dict[str, Solution] = {}
+def _side_limit(snapshot: Snapshot) -> float:
+    """Time for each of the solves beside the plan itself: up to four modes and the check for stability."""
+    return (1 - SHARE_OF_MAIN_SOLVE) * snapshot.policy.solver_time_limit_seconds / (len(Mode) + 1)
+
+
+def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, limit: float) -> dict[Mode, Solution]:
+    """A plan for every mode; one that may do more is never worse than one that may do less, time limit or not."""
+    found: dict[Mode, Solution] = {}
     for mode in Mode:
         problem = with_mode(compiled.problem, mode)
         known = solution if problem.policy == compiled.problem.policy else None
-        found[mode.value] = known or solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
+        found[mode] = known or solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
+        found[mode] = min((found[less] for less in found if _covers(mode, less)), key=_grams)
     return found
+
+
+def _best(compiled: Compiled, solution: Solution, by_mode: Mapping[Mode, Solution]) -> Solution:
+    """The plan, or that of a mode within the policy which turned out better when time was short."""
+    policy = compiled.problem.policy
+    allowed = [
+        by_mode[mode]
+        for mode in Mode
+        if (policy.share_energy or mode in (Mode.NONE, Mode.DAT))
+        and ((policy.offload_tasks and policy.sleep) or mode in (Mode.NONE, Mode.DET))
+    ]
+    return min((solution, *allowed), key=_grams)
+
+
+def _covers(mode: Mode, less: Mode) -> bool:
+    """Whether whatever *less* may do, *mode* may do too."""
+    return less in (Mode.NONE, mode) or mode is Mode.DETA
+
+
+def _grams(solution: Solution) -> float:
+    return math.inf if solution.objective_grams is None else solution.objective_grams
 
 
 def _decided(snapshot: Snapshot, answer: Answer, solver: SolverPort, previous: Plan | None) -> Plan:
@@ -112,8 +142,7 @@ def _keep(
     pattern = stability.kept_pattern(previous, answer.compiled, free)
     if stability.same(pattern, free):
         return None
-    limit = snapshot.policy.solver_time_limit_seconds
-    solution = solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
+    solution = solver.solve(problem, solver=SOLVER, time_limit_seconds=_side_limit(snapshot))
     best, now = answer.solution.objective_grams, solution.objective_grams
     if best is None or now is None or now - best >= snapshot.policy.minimum_gain_ratio * now > 0:
         return None

@@ -9,6 +9,7 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.optimisation.modes import Mode
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
 from sunward.planning.case import Case
@@ -46,16 +47,19 @@ def transfer_decisions(transfers: Sequence[Transfer]) -> list[Decision]:
             kind=DecisionKind.TRANSFER,
             subject=pool,
             reason=Reason.SURPLUS_SHARED,
-            message="; ".join(_sentence(transfer) for transfer in moved),
+            message=_sentence(moved),
         )
         for pool, moved in sorted(pools.items())
     ]
 
 
-def _sentence(transfer: Transfer) -> str:
-    how = "sends" if transfer.physical else "credits"
-    amounts = f"{transfer.sent_watt_hours:.3f} Wh, {transfer.received_watt_hours:.3f} Wh arrive"
-    return f"{transfer.from_node} {how} {transfer.to_node} {amounts}"
+def _sentence(moved: Sequence[Transfer]) -> str:
+    how = "send" if moved[0].physical else "credit"
+    sent, received = sum(t.sent_watt_hours for t in moved), sum(t.received_watt_hours for t in moved)
+    givers, takers = ({t.from_node for t in moved}, {t.to_node for t in moved})
+    most = max(moved, key=lambda t: (t.sent_watt_hours, t.from_node, t.to_node))
+    whole = f"{len(givers)} nodes {how} {sent:.3f} Wh to {len(takers)}, {received:.3f} Wh arrive"
+    return f"{whole}; most from {most.from_node} to {most.to_node}"
 
 
 def held_decisions(snapshot: Snapshot, pattern: Pattern, reason: Reason, message: str) -> list[Decision]:
@@ -124,7 +128,7 @@ class _Texts:
             return Reason.OVERRIDDEN, "sleeps: a person asks for it"
         saved = f"saves {self._idle_saving_grams(node.name):.3g} g over the horizon"
         moved = self._moved.get(node.name)
-        where = f"{self._grams(node.name):.0f} g/kWh"
+        where = self._supply(node.name)
         if not moved:
             return Reason.NO_WORK_PLANNED, f"sleeps: {where} and nothing to do; {saved}"
         ways = ", ".join(
@@ -137,13 +141,13 @@ class _Texts:
             return Reason.OVERRIDDEN, "stays asleep: a person asks for it"
         if must_stay_asleep(node, self._snapshot):
             return Reason.MINIMUM_ASLEEP_TIME, "stays asleep: it has only just gone to sleep"
-        return Reason.NO_WORK_PLANNED, f"stays asleep: {self._grams(node.name):.0f} g/kWh and nothing to do"
+        return Reason.NO_WORK_PLANNED, f"stays asleep: {self._supply(node.name)} and nothing to do"
 
     def _why_awake(self, node: NodeView, verb: str) -> tuple[Reason, str]:
         batches = self._work.get(node.name, 0)
         obstacles = self._compiled.obstacles[node.name]
         if batches:
-            return Reason.WORK_PLANNED, f"{verb}: {batches} batches a round at {self._grams(node.name):.0f} g/kWh"
+            return Reason.WORK_PLANNED, f"{verb}: {batches} batches a round at {self._supply(node.name)}"
         if obstacles:
             return obstacles[0].reason, f"{verb}: {obstacles[0].message}"
         if self._is_limit_reached():
@@ -160,9 +164,14 @@ class _Texts:
     def _held(self, node: NodeView, power: str) -> bool:
         return wants(Case(node=node, snapshot=self._snapshot, now=self._snapshot.taken_at), power)
 
-    def _grams(self, name: str) -> float:
-        zone = self._nodes[name].grid_zone if name in self._nodes else ""
-        return self._problem.intensity_grams_per_kilowatt_hour.get(zone, (0.0,))[0]
+    def _supply(self, name: str) -> str:
+        """Where a node's energy comes from in this period, as people say it."""
+        node = self._nodes.get(name)
+        if node is None:
+            return "not counted on"
+        grams = f"{self._problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0]:.0f} g/kWh"
+        harvest = node.harvest_watt_hours[0] / self._problem.period_hours
+        return f"{grams}, {harvest:.1f} W harvest" if harvest > 0 else grams
 
     def _idle_saving_grams(self, name: str) -> float:
         """Grid emissions of idling through the periods that the node sleeps, its own harvest not counted."""
@@ -173,8 +182,10 @@ class _Texts:
         return sum(per_period * value for value, is_on in zip(grams, on, strict=False) if not is_on)
 
 
-def by_mode(solutions: Mapping[str, Solution]) -> dict[str, float]:
+def by_mode(solutions: Mapping[Mode, Solution]) -> dict[str, float]:
     """Emissions of the modes that have a plan."""
     return {
-        mode: solution.objective_grams for mode, solution in solutions.items() if solution.objective_grams is not None
+        mode.value: solution.objective_grams
+        for mode, solution in solutions.items()
+        if solution.objective_grams is not None
     }
