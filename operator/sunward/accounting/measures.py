@@ -1,0 +1,171 @@
+"""Figures that people compare systems by, each from its definition, with what is left out of it named.
+
+Pure; every function takes plain numbers or ledgers and says what it returns when there is nothing to measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import fsum
+
+from sunward.accounting.ledger import LedgerRow, PeriodLedger
+from sunward.accounting.values import Basis, ZoneFactor, require_amount
+from sunward.domain.errors import InvalidInput
+
+HOURS_PER_DAY = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftwareIntensity:
+    """SCI = (O + M) / R of ISO/IEC 21031: operational and embodied grams per functional unit.
+
+    O is location-based by the standard's own rule: contracts do not lower it, wires do. One functional unit here is one
+    training run to its target, or one inference; the caller says which in `unit`.
+    """
+
+    operational_grams: float
+    embodied_grams: float
+    functional_units: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        require_amount("operational_grams", self.operational_grams)
+        require_amount("embodied_grams", self.embodied_grams)
+        require_amount("functional_units", self.functional_units)
+        if self.functional_units == 0.0:
+            raise InvalidInput("functional_units", "must be above zero")
+
+    @property
+    def grams_per_unit(self) -> float:
+        """The score; lower is better, zero only without energy and hardware."""
+        return (self.operational_grams + self.embodied_grams) / self.functional_units
+
+
+def software_intensity(ledgers: Sequence[PeriodLedger], *, runs: float, unit: str) -> SoftwareIntensity | None:
+    """The SCI of what the ledgers hold; None while some of its emissions are not known."""
+    grams = [ledger.totals.location_grams for ledger in ledgers]
+    if None in grams:
+        return None
+    return SoftwareIntensity(
+        operational_grams=fsum(value for value in grams if value is not None),
+        embodied_grams=fsum(ledger.totals.embodied_grams for ledger in ledgers),
+        functional_units=runs,
+        unit=unit,
+    )
+
+
+def embodied_grams_per_hour(embodied_grams: float, lifetime_days: float) -> float:
+    """The part of making a machine that one reserved hour bears: TE * TiR / EL of ISO/IEC 21031 with the whole machine.
+
+    Raises InvalidInput for negative grams or a lifetime that is not positive.
+    """
+    require_amount("embodied_grams", embodied_grams)
+    require_amount("lifetime_days", lifetime_days)
+    if lifetime_days == 0.0:
+        raise InvalidInput("lifetime_days", "must be above zero")
+    return embodied_grams / (lifetime_days * HOURS_PER_DAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """Load of one hour in one zone, the carbon-free energy matched to it, and the carbon-free share of the grid."""
+
+    load_watt_hours: float
+    matched_watt_hours: float
+    grid_share: float
+
+    def __post_init__(self) -> None:
+        require_amount("load_watt_hours", self.load_watt_hours)
+        require_amount("matched_watt_hours", self.matched_watt_hours)
+        if not 0.0 <= self.grid_share <= 1.0:
+            raise InvalidInput("grid_share", f"{self.grid_share} is outside [0, 1]")
+
+
+def carbon_free_energy_score(hours: Iterable[Hour]) -> float | None:
+    """24/7 score: sum of min(L, G) + max(0, L - G) * share of the grid, over sum of L; None without load.
+
+    Matched hour by hour and zone by zone: an hour's surplus helps no other hour.
+    """
+    known = tuple(hours)
+    load = fsum(hour.load_watt_hours for hour in known)
+    if load <= 0.0:
+        return None
+    matched = (
+        min(hour.load_watt_hours, hour.matched_watt_hours)
+        + max(0.0, hour.load_watt_hours - hour.matched_watt_hours) * hour.grid_share
+        for hour in known
+    )
+    return fsum(matched) / load
+
+
+def jain_fairness(values: Sequence[float]) -> float | None:
+    """(sum x)^2 / (n * sum x^2): 1 when all are equal, 1/n when one has all; None when there is nothing to share.
+
+    Jain, Chiu and Hawe, A quantitative measure of fairness, DEC TR-301, 1984. Raises InvalidInput for negative values.
+    """
+    for value in values:
+        require_amount("values", value)
+    highest = max(values, default=0.0)
+    if highest <= 0.0:
+        return None
+    scaled = [value / highest for value in values]  # squares of tiny numbers would vanish
+    return fsum(scaled) ** 2 / (len(scaled) * fsum(value**2 for value in scaled))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestUse:
+    """Where harvest went, as shares that add up to 1."""
+
+    used: float
+    stored: float
+    sent: float
+    curtailed: float
+
+    @property
+    def utilisation(self) -> float:
+        """Everything but what was curtailed."""
+        return self.used + self.stored + self.sent
+
+
+def harvest_use(rows: Iterable[LedgerRow]) -> HarvestUse | None:
+    """Shares of the harvest over all rows; None without harvest."""
+    known = tuple(rows)
+    whole = fsum(row.harvest_watt_hours for row in known)
+    if whole <= 0.0:
+        return None
+    return HarvestUse(
+        used=fsum(row.harvest_used_watt_hours for row in known) / whole,
+        stored=fsum(row.harvest_stored_watt_hours for row in known) / whole,
+        sent=fsum(row.harvest_sent_watt_hours for row in known) / whole,
+        curtailed=fsum(row.harvest_curtailed_watt_hours for row in known) / whole,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repriced:
+    """The same energy at intensities of another basis. Kept apart from the ledger's own grams, never added to them."""
+
+    basis: Basis
+    grams: float | None
+
+
+def repriced(ledger: PeriodLedger, factors: Iterable[ZoneFactor]) -> Repriced:
+    """Location-based grams of a ledger's grid energy under other factors (marginal ones, say).
+
+    Energy in transit is left out, because no zone is known for it. Grams are None when a node with grid energy has no
+    factor or was not measured. Raises InvalidInput when the factors are of different bases, or none is given.
+    """
+    by_zone: Mapping[str, ZoneFactor] = {factor.grid_zone: factor for factor in factors}
+    bases = {factor.basis for factor in by_zone.values()}
+    if len(bases) != 1:
+        raise InvalidInput("factors", f"have {len(bases)} bases, one expected")
+    needed = [row for row in ledger.rows if row.grid_import_watt_hours > 0.0]
+    unknown = bool(ledger.missing) or any(row.grid_zone not in by_zone for row in needed)
+    grams = (row.grid_import_watt_hours * by_zone[row.grid_zone].grams_per_kilowatt_hour / 1000.0 for row in needed)
+    return Repriced(basis=bases.pop(), grams=None if unknown else fsum(grams))
+
+
+def signs_differ(average_saving_grams: float, marginal_saving_grams: float) -> bool:
+    """Whether a measure saves under one signal and harms under the other: then neither may be quoted alone."""
+    return average_saving_grams * marginal_saving_grams < 0.0

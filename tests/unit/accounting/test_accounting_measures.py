@@ -1,0 +1,305 @@
+"""Figures from their definitions, with known values, and silence where nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sunward.accounting.baselines import BaselineBattery, BaselineNode, BaselinePeriod, none_ledgers
+from sunward.accounting.ledger import MissingNode, PeriodLedger, close
+from sunward.accounting.measures import (
+    Hour,
+    SoftwareIntensity,
+    carbon_free_energy_score,
+    embodied_grams_per_hour,
+    harvest_use,
+    jain_fairness,
+    repriced,
+    signs_differ,
+    software_intensity,
+)
+from sunward.accounting.savings import View, saving
+from sunward.accounting.stages import Stage, StageEntry, by_stage, inherited_grams
+from sunward.accounting.values import Basis, Period, Signal, ZoneFactor
+from sunward.domain.errors import InvalidInput
+from sunward.domain.policy import PoolKind
+from sunward.domain.reasons import Reason
+from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, START, flow, node_period
+
+MARGINAL = Basis(signal=Signal.MARGINAL)
+
+
+def ledger(load: float = 1.0, *, factor: ZoneFactor = DIRTY, **given: float) -> PeriodLedger:
+    return close(QUARTER_HOUR, [node_period(load=load, **given)], factors=[factor])  # type: ignore[arg-type]
+
+
+def unknown() -> PeriodLedger:
+    gap = MissingNode(node="pi-09", reason=Reason.DATA_MISSING)
+    return close(QUARTER_HOUR, [node_period()], factors=[DIRTY], missing=[gap])
+
+
+# savings
+
+
+def test_a_saving_is_signed_and_names_its_baseline() -> None:
+    found = saving([ledger(2.0)], [ledger(0.5)], method="same-work-at-home", view=View.LOCATION)
+
+    assert found is not None
+    assert found.grams == pytest.approx(1.5 * 0.56)
+    assert found.ratio == pytest.approx(0.75)
+    assert str(found) == "+0.840 g CO2e (+75.0%), location-based, against same-work-at-home"
+
+
+def test_harm_is_a_negative_saving() -> None:
+    found = saving([ledger(0.5)], [ledger(2.0)], method="none", view=View.LOCATION)
+
+    assert found is not None
+    assert found.grams < 0.0
+    assert str(found).startswith("-0.840 g CO2e (-300.0%)")
+
+
+def test_a_contract_saves_in_the_market_view_only() -> None:
+    nodes = [
+        node_period("pi-01", load=0.0, harvest=1.0, harvest_drawn_watt_hours=1.0, grid_watt_hours=0.0),
+        node_period("pi-02", load=1.0, grid_watt_hours=0.0),
+    ]
+    flows = [flow("pi-01", PoolKind.CONTRACTUAL, sent=1.0), flow("pi-02", PoolKind.CONTRACTUAL, drawn=1.0)]
+    alone = close(
+        QUARTER_HOUR, [node_period("pi-01", load=0.0, harvest=1.0), node_period("pi-02", load=1.0)], factors=[DIRTY]
+    )
+    traded = close(QUARTER_HOUR, nodes, flows, [DIRTY])
+
+    by_view = {view: saving([alone], [traded], method="none", view=view) for view in View}
+
+    assert [found.grams if found else None for found in by_view.values()] == pytest.approx([0.0, 0.56])
+
+
+def test_energy_borrowed_from_the_battery_is_told() -> None:
+    drained = ledger(
+        1.0, grid_watt_hours=0.0, discharge_watt_hours=1.0, stored_change_watt_hours=-1.25, discharge_efficiency=0.8
+    )
+    found = saving([ledger(1.0)], [drained], method="none", view=View.LOCATION)
+
+    assert found is not None
+    assert found.stored_watt_hours == -1.25
+
+
+def test_without_all_grams_there_is_no_saving() -> None:
+    assert saving([ledger()], [unknown()], method="none", view=View.MARKET) is None
+
+
+def test_from_nothing_no_share_can_be_saved() -> None:
+    found = saving([ledger(0.0)], [ledger(0.0)], method="none", view=View.LOCATION)
+
+    assert found is not None
+    assert found.ratio is None
+    assert "%" not in str(found)
+
+
+def test_different_weather_is_not_compared() -> None:
+    later = Period(start=START + timedelta(hours=1), end=START + timedelta(hours=2))
+    other = close(later, [node_period()], factors=[DIRTY])
+    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+
+    with pytest.raises(InvalidInput, match="other periods"):
+        saving([ledger()], [other], method="none", view=View.LOCATION)
+    with pytest.raises(InvalidInput, match="average-lifecycle, marginal-lifecycle"):
+        saving([ledger()], [ledger(factor=marginal)], method="none", view=View.LOCATION)
+
+
+# baselines
+
+
+def test_alone_a_node_stores_its_noon_for_its_evening() -> None:
+    battery = BaselineBattery(
+        capacity_watt_hours=10.0,
+        minimum_watt_hours=2.0,
+        stored_watt_hours=2.0,
+        charge_efficiency=0.9,
+        discharge_efficiency=0.8,
+        maximum_charge_watts=8.0,
+        maximum_discharge_watts=100.0,
+    )
+    hour = timedelta(hours=1)
+    suns = [11.0, 0.0]
+    periods = [
+        BaselinePeriod(
+            period=Period(start=START + k * hour, end=START + (k + 1) * hour),
+            nodes=[BaselineNode(node="pi-01", grid_zone="dirty", load_watt_hours=6.0, harvest_watt_hours=sun)],
+            factors=[DIRTY],
+        )
+        for k, sun in enumerate(suns)
+    ]
+
+    noon, evening = (found.rows[0] for found in none_ledgers(periods, {"pi-01": battery}))
+
+    assert (noon.harvest_used_watt_hours, noon.harvest_stored_watt_hours, noon.grid_watt_hours) == (6.0, 5.0, 0.0)
+    assert evening.discharge_watt_hours == pytest.approx(5.0 * 0.9 * 0.8)
+    assert evening.grid_watt_hours == pytest.approx(6.0 - 3.6)
+
+
+@pytest.mark.parametrize("stored", [-0.1, 10.1, float("nan")])
+def test_a_battery_cannot_begin_outside_itself(stored: float) -> None:
+    with pytest.raises(InvalidInput, match="stored_watt_hours"):
+        BaselineBattery(
+            capacity_watt_hours=10.0,
+            minimum_watt_hours=0.0,
+            stored_watt_hours=stored,
+            charge_efficiency=1.0,
+            discharge_efficiency=1.0,
+            maximum_charge_watts=1.0,
+            maximum_discharge_watts=1.0,
+        )
+
+
+# software carbon intensity, embodied
+
+
+def test_the_score_of_a_run_holds_operation_and_hardware() -> None:
+    books = close(
+        QUARTER_HOUR, [node_period(load=2.0, reserved_hours=0.25, embodied_grams_per_hour=0.8)], factors=[DIRTY]
+    )
+    found = software_intensity([books, books], runs=2.0, unit="training run to 97 %")
+
+    assert found is not None
+    assert found.grams_per_unit == pytest.approx((2 * 1.12 + 2 * 0.2) / 2.0)
+
+
+def test_a_score_of_what_is_not_known_is_not_given() -> None:
+    assert software_intensity([ledger(), unknown()], runs=1.0, unit="run") is None
+
+
+def test_a_score_needs_something_to_divide_by() -> None:
+    with pytest.raises(InvalidInput, match="functional_units"):
+        SoftwareIntensity(operational_grams=1.0, embodied_grams=0.0, functional_units=0.0, unit="run")
+
+
+def test_a_machine_bears_its_making_over_its_life() -> None:
+    assert embodied_grams_per_hour(30_000.0, 1460.0) == pytest.approx(0.8562, abs=1e-4)
+    with pytest.raises(InvalidInput, match="lifetime_days"):
+        embodied_grams_per_hour(30_000.0, 0.0)
+
+
+# around the clock
+
+
+def test_the_score_around_the_clock_counts_each_hour_for_itself() -> None:
+    night = Hour(load_watt_hours=10.0, matched_watt_hours=0.0, grid_share=0.5)
+    noon = Hour(load_watt_hours=10.0, matched_watt_hours=30.0, grid_share=0.5)
+
+    assert carbon_free_energy_score([night, noon]) == pytest.approx(0.75)
+    assert carbon_free_energy_score([]) is None
+
+
+@given(
+    st.lists(
+        st.builds(
+            Hour,
+            load_watt_hours=st.floats(0.1, 100.0),
+            matched_watt_hours=st.floats(0.0, 100.0),
+            grid_share=st.floats(0.0, 1.0),
+        ),
+        min_size=1,
+    )
+)
+def test_the_score_is_a_share_and_no_worse_than_the_worst_grid(hours: list[Hour]) -> None:
+    score = carbon_free_energy_score(hours)
+
+    assert score is not None
+    assert min(hour.grid_share for hour in hours) - 1e-9 <= score <= 1.0 + 1e-9
+
+
+# fairness
+
+
+def test_fairness_has_its_known_ends() -> None:
+    assert jain_fairness([3.0, 3.0, 3.0]) == pytest.approx(1.0)
+    assert jain_fairness([5.0, 0.0, 0.0, 0.0]) == pytest.approx(0.25)
+    assert jain_fairness([0.0, 0.0]) is None
+    assert jain_fairness([]) is None
+
+
+@given(values=st.lists(st.just(0.0) | st.floats(1e-6, 1e6), min_size=1, max_size=30), scale=st.floats(1e-3, 1e3))
+def test_fairness_knows_no_unit_and_stays_in_its_range(values: list[float], scale: float) -> None:
+    found = jain_fairness(values)
+
+    if found is not None:
+        assert 1.0 / len(values) - 1e-9 <= found <= 1.0 + 1e-9
+        assert jain_fairness([scale * value for value in values]) == pytest.approx(found)
+
+
+# harvest, other signals
+
+
+def test_shares_of_the_harvest_add_up() -> None:
+    books = ledger(1.0, harvest=4.0, harvest_drawn_watt_hours=2.0, charge_watt_hours=1.0, stored_change_watt_hours=1.0)
+    found = harvest_use(books.rows)
+
+    assert found is not None
+    assert (found.used, found.stored, found.sent, found.curtailed) == (0.25, 0.25, 0.0, 0.5)
+    assert found.utilisation == 0.5
+    assert harvest_use(ledger().rows) is None
+
+
+def test_the_same_energy_has_another_price_at_the_margin() -> None:
+    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+    found = repriced(ledger(2.0), [marginal])
+
+    assert found.grams == pytest.approx(1.4)
+    assert str(found.basis) == "marginal-lifecycle"
+
+
+@pytest.mark.parametrize("books", [unknown, lambda: ledger(factor=CLEAN)], ids=["a node is missing", "no such zone"])
+def test_what_cannot_be_repriced_whole_is_not_repriced(books: Callable[[], PeriodLedger]) -> None:
+    elsewhere = ZoneFactor(grid_zone="elsewhere", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+
+    assert repriced(books(), [elsewhere]).grams is None
+
+
+def test_repricing_needs_one_basis() -> None:
+    other = ZoneFactor(grid_zone="clean", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+
+    with pytest.raises(InvalidInput, match="2 bases"):
+        repriced(ledger(), [DIRTY, other])
+    with pytest.raises(InvalidInput, match="0 bases"):
+        repriced(ledger(), [])
+
+
+@pytest.mark.parametrize(("average", "marginal", "differ"), [(1.0, -0.1, True), (1.0, 2.0, False), (0.0, -1.0, False)])
+def test_a_change_of_sign_is_flagged(average: float, marginal: float, differ: bool) -> None:
+    assert signs_differ(average, marginal) is differ
+
+
+# stages
+
+
+def test_every_stage_is_there_and_shares_add_up() -> None:
+    entries = [
+        StageEntry(job="a", stage=Stage.PREPARATION, watt_hours=1.0, location_grams=1.0),
+        StageEntry(job="a", stage=Stage.DEVELOPMENT, watt_hours=5.0, location_grams=2.0),
+        StageEntry(job="a", stage=Stage.DEVELOPMENT, watt_hours=5.0, location_grams=1.0),
+        StageEntry(job="b", stage=Stage.DEVELOPMENT, watt_hours=9.0, location_grams=9.0),
+    ]
+
+    totals = by_stage("a", entries)
+
+    assert [(total.stage, total.watt_hours, total.share) for total in totals] == [
+        (Stage.PREPARATION, 1.0, 0.25),
+        (Stage.DEVELOPMENT, 10.0, 0.75),
+        (Stage.APPLICATION, 0.0, 0.0),
+        (Stage.RECYCLING, 0.0, 0.0),
+    ]
+
+
+def test_a_job_that_emitted_nothing_has_no_shares() -> None:
+    assert {total.share for total in by_stage("a", [])} == {None}
+
+
+def test_a_training_is_shared_among_its_uses() -> None:
+    assert 4 * inherited_grams(100.0, 4) == 100.0
+    with pytest.raises(InvalidInput, match="uses"):
+        inherited_grams(100.0, 0)
