@@ -73,7 +73,7 @@ class ColumnFleet:
         """Every group's sums if nobody trades more than it must; a possible plan, not a best reply."""
         prices = np.zeros(len(self._live))
         self._asked.append((prices, False))
-        return tuple(self._answer(_alone(group), prices) for group in self.parts)
+        return tuple(self._answer(stand_alone(group), prices) for group in self.parts)
 
     def _answer(self, group: Group, prices: Floats) -> Answer:
         offer = self.offer(group, prices)
@@ -95,7 +95,7 @@ class ColumnFleet:
         return mix(group, details, [float(weights[index] / weights[used].sum()) for index in used])
 
     def _detail(self, group: Group, prices: Floats, trading: bool) -> Detail:
-        return group_detail(group if trading else _alone(group), self.offer(group, prices), self._harvest_price)
+        return group_detail(group if trading else stand_alone(group), self.offer(group, prices), self._harvest_price)
 
     def shortfalls(self, prices: Floats) -> list[Shortfall]:
         """What is missing at prices that are as high as they go."""
@@ -115,7 +115,7 @@ class ColumnFleet:
         return -saved / settings.maximum_offload_ratio
 
 
-def _alone(group: Group) -> Group:
+def stand_alone(group: Group) -> Group:
     """The group without trade: nothing sold, nothing received, only what must be sent is sent."""
     rows, nothing = group.rows, np.zeros(len(group.rows))
     closed = replace(

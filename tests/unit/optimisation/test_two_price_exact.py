@@ -1,0 +1,88 @@
+"""The coordinator finds what the exact solver finds, its plans pass the verifier, its bounds hold."""
+
+from dataclasses import replace
+
+import pytest
+
+from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.two_price import solve_two_price, supports
+from sunward.optimisation.verify import verify
+from support.two_price import fleet
+
+KINDS = {
+    "one period": {},
+    "two jobs": {"jobs": 2},
+    "nodes that choose": {"choices": True},
+    "worker rules": {"workers": True, "nodes": 6},
+    "batteries over periods": {"periods": 4, "batteries": True},
+    "everything": {"periods": 3, "batteries": True, "choices": True, "jobs": 2},
+}
+
+
+def both(problem: Problem) -> tuple[Solution, Solution]:
+    reason = supports(problem)
+    if reason is not None:
+        pytest.skip(reason)
+    return solve_two_price(problem, time_limit_seconds=20), solve_exact(problem, time_limit_seconds=20)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("seed", range(8))
+def test_plan_is_correct_and_bounds_hold_the_exact_optimum(kind: str, seed: int) -> None:
+    problem = fleet(seed, **KINDS[kind])  # type: ignore[arg-type]
+    priced, exact = both(problem)
+    assert (priced.status is Status.INFEASIBLE) == (exact.status is Status.INFEASIBLE)
+    assert verify(problem, priced) == ()
+    if priced.status is Status.INFEASIBLE:
+        assert priced.infeasible_because
+        return
+    assert priced.objective_grams is not None
+    assert priced.lower_bound_grams is not None
+    assert exact.objective_grams is not None
+    assert exact.lower_bound_grams is not None
+    slack = 1e-6 * exact.objective_grams + 1e-7
+    assert priced.lower_bound_grams <= exact.objective_grams + slack
+    assert exact.lower_bound_grams <= priced.objective_grams + slack
+    if priced.status is Status.OPTIMAL:
+        assert priced.objective_grams <= exact.objective_grams + slack
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_without_integers_one_period_is_solved_to_the_asked_gap(seed: int) -> None:
+    problem = fleet(seed)
+    priced, exact = both(problem)
+    if priced.status is Status.INFEASIBLE:
+        return
+    assert priced.status is Status.OPTIMAL
+    assert priced.relative_gap is not None
+    assert priced.relative_gap <= 1e-7
+    assert priced.objective_grams == pytest.approx(exact.objective_grams, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", [5, 13, 15, 24, 53])
+def test_price_of_the_offload_cap_is_the_slope_of_the_optimum(seed: int) -> None:
+    problem = fleet(seed)
+    job = problem.jobs[0]
+
+    def optimum(ratio: float) -> float:
+        changed = replace(problem, jobs=(replace(job, maximum_offload_ratio=ratio),))
+        found = solve_two_price(changed, time_limit_seconds=10).objective_grams
+        assert found is not None
+        return found
+
+    step, ratio = 1e-4, job.maximum_offload_ratio
+    slopes = [(optimum(ratio) - optimum(ratio - step)) / step, (optimum(ratio + step) - optimum(ratio)) / step]
+    price = solve_two_price(problem, time_limit_seconds=10).prices.offload_cap_grams[job.name]
+    assert price < 0
+    assert min(slopes) - 1e-4 <= price <= max(slopes) + 1e-4
+
+
+def test_a_synchronous_job_over_several_periods_is_refused_with_the_reason() -> None:
+    problem = fleet(1, nodes=4, periods=3)
+    job = replace(problem.jobs[0], synchronous=True, release_period=1, deadline_period=3)
+    changed = replace(problem, jobs=(job,))
+    assert "synchronous over several periods" in str(supports(changed))
+    with pytest.raises(ValueError, match="synchronous over several periods"):
+        solve_two_price(changed, time_limit_seconds=5)
