@@ -394,10 +394,9 @@ def batches_to_move(part: JobPart) -> int:
 
 
 def _ratio_later(part: JobPart) -> float:
-    """What the first period, at full speed, leaves of the allowance, spent as it comes on the rounds planned next."""
+    """What the first period leaves of the allowance, spent as it comes on the rounds planned next."""
     steps = part.job.spec.steps_per_round
-    run_now = min(remaining_rounds(part.job), part.rounds_that_fit)
-    left = batches_left_to_move(part) - _ratio_now(part) * run_now * steps
+    left = batches_left_to_move(part) - _ratio_now(part) * part.rounds_now * steps
     return min(1.0, max(0.0, left / (part.rounds_later * steps)))
 
 

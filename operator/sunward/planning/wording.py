@@ -131,9 +131,7 @@ class _Texts:
         where = self._supply(node.name)
         if not moved:
             return Reason.NO_WORK_PLANNED, f"sleeps: {where} and nothing to do; {saved}"
-        ways = ", ".join(
-            f"{count} batches a round run on {to} ({self._grams(to):.0f} g/kWh)" for to, count in moved.items()
-        )
+        ways = ", ".join(f"{n} batches a round run on {to} ({self._supply(to)})" for to, n in sorted(moved.items()))
         return Reason.LOWER_EMISSIONS, f"sleeps: {where}, its {ways}; {saved}"
 
     def _why_keep_asleep(self, node: NodeView) -> tuple[Reason, str]:
