@@ -156,7 +156,7 @@ class Federation:
             return None
 
     def wait_for(
-        self, condition: Callable[[dict[str, Any]], bool], *, seconds: float = 60, poll_seconds: float = 0.02
+        self, condition: Callable[[dict[str, Any]], bool], *, seconds: float = 120, poll_seconds: float = 0.02
     ) -> dict[str, Any]:
         """The first progress that meets the condition. Fails with the logs when time is up."""
         until, last = time.monotonic() + seconds, None

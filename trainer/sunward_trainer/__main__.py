@@ -18,6 +18,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
+    "FLWR_LOG_LEVEL": "CRITICAL",  # of its own coloured console; its lines reach ours anyway
 }
 
 
@@ -26,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    for noisy in ("httpx", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.INFO if options.verbose else logging.WARNING)
+    _set_up_logging(verbose=options.verbose)
     try:
         return _coordinate(options) if options.role == "coordinator" else _work(options)
     except ValueError as error:
@@ -36,19 +35,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _quieten_flower(options: argparse.Namespace) -> None:
-    """Flower sets its level to DEBUG when it is imported, and writes to a handler of its own besides."""
-    flower = logging.getLogger("flwr")
-    flower.handlers.clear()
-    flower.setLevel(logging.DEBUG if options.verbose else logging.ERROR)
+def _set_up_logging(*, verbose: bool) -> None:
+    """Our lines at INFO; libraries only when something is wrong, or with --verbose everything."""
+    console = logging.StreamHandler(sys.stderr)
+    if not verbose:
+        # Flower sets its own level to DEBUG when it is imported, so that levels set here would not last.
+        console.addFilter(lambda record: record.levelno >= logging.ERROR or not record.name.startswith("flwr"))
+        for noisy in ("alembic", "httpx", "uvicorn"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[console], format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 
 def _coordinate(options: argparse.Namespace) -> int:
-    from sunward_trainer.coordinator import Coordinator, CoordinatorSettings
+    from sunward_trainer.coordinator import Coordinator
     from sunward_trainer.job import JobSettings
+    from sunward_trainer.settings import CoordinatorSettings
     from sunward_trainer.training import Recipe
 
-    _quieten_flower(options)
     settings = CoordinatorSettings(
         job=JobSettings(
             job=options.job,
@@ -82,7 +85,6 @@ def _work(options: argparse.Namespace) -> int:
     from sunward_trainer.shards import parse_shard
     from sunward_trainer.worker import Worker, WorkerSettings
 
-    _quieten_flower(options)
     settings = WorkerSettings(
         node=options.node,
         coordinator=options.coordinator,

@@ -5,44 +5,20 @@ import contextlib
 import logging
 import signal
 import threading
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 from aiohttp import web
-from flwr.app import Context
-from flwr.serverapp import Grid, ServerApp
 
-from sunward_trainer.assignment import AssignmentFile
 from sunward_trainer.checkpoint import Checkpoint, load
 from sunward_trainer.coordinator_http import build_app
 from sunward_trainer.data import DataSet, load_data
-from sunward_trainer.flower_transport import FlowerTransport
-from sunward_trainer.job import Job, JobSettings, Stopped
+from sunward_trainer.job import Stopped
 from sunward_trainer.members import Members
-from sunward_trainer.models import Weights, build_model
+from sunward_trainer.models import build_model
 from sunward_trainer.progress import Phase, Status, StatusBoard, timestamp
-from sunward_trainer.superlink import SuperLink
-from sunward_trainer.training import Recipe
+from sunward_trainer.settings import CoordinatorSettings
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoordinatorSettings:
-    """Everything the command line says; `listen` and `superlink` are (host, port)."""
-
-    job: JobSettings
-    assignment: Path
-    model: str
-    recipe: Recipe
-    listen: tuple[str, int]
-    superlink: tuple[str, int]
-    data_folder: Path | None
-    shared_folder: Path | None
-    gone_after_seconds: float
-    linger_seconds: float
 
 
 class Coordinator:
@@ -94,12 +70,17 @@ class Coordinator:
             data = load_data(self._settings.data_folder, self._settings.shared_folder)
             start = self._start(data)
             self._board.show(replace(self._board.status, reason="starting the SuperLink", checkpoint=start))
-            superlink = SuperLink(*self._settings.superlink)
-            superlink.start()
-            try:
-                superlink.run(self._server_app(data, start))
-            finally:
-                superlink.stop()
+            # Imported here, because it takes seconds during which /progress can already be answered.
+            from sunward_trainer.server_app import serve
+
+            serve(
+                self._settings,
+                data=data,
+                start=start,
+                members=self._members,
+                board=self._board,
+                stop=self._stop,
+            )
         except Stopped:
             _log.info("stopped; the checkpoint of round %d stands", self._round())
         except Exception as error:
@@ -126,37 +107,3 @@ class Coordinator:
             weights=build_model(self._settings.model, data.classes).initial(recipe.seed),
             written=timestamp(),
         )
-
-    def _server_app(self, data: DataSet, start: Checkpoint) -> ServerApp:
-        settings, app = self._settings, ServerApp()
-        model = build_model(settings.model, data.classes)
-        images = data.test_images.astype(np.float32) / np.float32(255.0)
-
-        def evaluate(weights: Weights) -> float:
-            return model.accuracy_percent(weights, images, data.test_labels)
-
-        def main(grid: Grid, context: Context) -> None:
-            del context  # one run, no configuration: everything is on the command line
-            transport = FlowerTransport(
-                grid,
-                job=settings.job.job,
-                model=settings.model,
-                classes=data.classes,
-                recipe=settings.recipe,
-                members=self._members,
-                lifetime_seconds=settings.job.round_timeout_seconds * 2,
-            )
-            Job(
-                settings.job,
-                start=start,
-                assignments=AssignmentFile(path=settings.assignment, job=settings.job.job),
-                members=self._members,
-                transport=transport,
-                board=self._board,
-                evaluate=evaluate,
-                stop=self._stop,
-                clock=time.monotonic,
-            ).run()
-
-        app.main()(main)
-        return app

@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,11 @@ from numpy.typing import NDArray
 from sunward_trainer.averaging import Update
 from sunward_trainer.models import Model, Weights
 from sunward_trainer.shards import Shard
+
+# Short numpy calls give the interpreter lock away for too short a time to be taken; without these pauses the
+# other threads, which tell the coordinator that this worker lives, starve on a busy machine.
+_BREATH_EVERY_SECONDS: Final = 0.05
+_BREATH_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,7 @@ def sample_order(recipe: Recipe, shard: Shard, round_number: int, pair: Pair) ->
     seed = (recipe.seed, zlib.crc32(shard.name.encode()), round_number)
     order = np.random.default_rng(seed).permutation(len(shard.labels))
     start = pair.first_batch * recipe.batch_size
-    return np.take(order, np.arange(start, start + pair.batches * recipe.batch_size), mode="wrap")
+    return order[np.arange(start, start + pair.batches * recipe.batch_size) % len(order)]
 
 
 def train(
@@ -74,7 +80,7 @@ def train(
         raise ValueError(f"shard {pair.shard!r}: {pair.batches} batches are nothing to train")
     order = sample_order(recipe, shard, round_number, pair).reshape(pair.batches, recipe.batch_size)
     current, velocity, losses = weights.copy(), np.zeros_like(weights), 0.0
-    started = time.perf_counter()
+    started = breathed = time.perf_counter()
     for done, rows in enumerate(order, start=1):
         if stop is not None and stop.is_set():
             raise Abandoned(f"shard {pair.shard!r} after {done - 1} of {pair.batches} batches")
@@ -83,6 +89,9 @@ def train(
         velocity = np.float32(recipe.momentum) * velocity - np.float32(recipe.learning_rate) * gradient
         current += velocity
         losses += loss
+        if time.perf_counter() - breathed > _BREATH_EVERY_SECONDS:
+            time.sleep(_BREATH_SECONDS)
+            breathed = time.perf_counter()
         if progress is not None:
             progress(done)
     return Update(

@@ -101,6 +101,7 @@ class Worker:
         self._stop.set()
 
     async def _work_until_finished(self, session: aiohttp.ClientSession, shards: ShardStore) -> None:
+        said = ""
         while not self._stop.is_set():
             life = Life(self._settings, self._trainee, shards, session, self._url)
             try:
@@ -108,7 +109,10 @@ class Worker:
             except Finished:
                 return
             except (Disconnected, aiohttp.ClientError, TimeoutError) as error:
-                _log.info("starting over with %s: %s", self._url, str(error) or type(error).__name__)
+                trouble = str(error) or type(error).__name__
+                if trouble != said:
+                    _log.info("starting over with %s: %s", self._url, trouble)
+                said = trouble
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _RETRY_SECONDS)
 

@@ -1,0 +1,319 @@
+"""The round loop: quorum, obedience to the file, workers that vanish, and what a restart continues."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sunward_trainer.assignment import AssignmentFile
+from sunward_trainer.checkpoint import Checkpoint, load
+from sunward_trainer.job import Job, JobSettings, Stopped
+from sunward_trainer.members import Member, Members
+from sunward_trainer.models import Weights
+from sunward_trainer.progress import Phase, Status, StatusBoard
+from sunward_trainer.rounds import Debt, MissingReason, WorkerOrder, WorkerReply
+from support.trainer import JOB, assignment_text, update
+
+Work = Mapping[str, Iterable[tuple[str, str, int]]]
+BOTH: Work = {"pi-01": [("a", "pi-01", 10)], "pi-02": [("b", "pi-02", 10)]}
+
+
+class World:
+    """The job's surroundings in memory: time that passes when the job waits, workers, and their behaviour.
+
+    It is the clock, the stop event and the transport at once. A worker in `mute` takes orders and never answers.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seconds = 0.0
+        self.members = Members(gone_after_seconds=10.0, clock=self.clock)
+        self.board = StatusBoard(Status(job=JOB, rounds=0, target_accuracy_percent=None))
+        self.mute: set[str] = set()
+        self.orders: list[tuple[int, str, str, int]] = []  # round, plan, node, batches
+        self.reasons: list[str] = []
+        self.events: list[tuple[float, Callable[[], object]]] = []
+        self.after_round: dict[int, Callable[[], object]] = {}
+        self._evaluated = 0
+        self._asked_to_stop = False
+        self._lost: set[str] = set()
+        self._open: dict[str, tuple[int, WorkerOrder]] = {}
+
+    def clock(self) -> float:
+        return self.seconds
+
+    def evaluate(self, weights: Weights) -> float:
+        """51 % after the first round, one more after each; and what is to happen after that round."""
+        self._evaluated += 1
+        self.after_round.pop(self._evaluated, lambda: None)()
+        return 50.0 + self._evaluated
+
+    def ask_to_stop(self) -> None:
+        self._asked_to_stop = True
+
+    def at(self, seconds: float, event: Callable[[], object]) -> None:
+        """Let something happen at a time."""
+        self.events.append((seconds, event))
+
+    def wait(self, seconds: float) -> bool:
+        """What the stop event's wait does: time passes, things happen, workers stay in touch."""
+        if self.seconds > 10_000:
+            raise AssertionError(f"the job never ends: {self.board.status}")
+        self.seconds += seconds
+        for moment, event in [entry for entry in self.events if entry[0] <= self.seconds]:
+            self.events.remove((moment, event))
+            event()
+        if self.board.status.reason and self.board.status.reason not in self.reasons:
+            self.reasons.append(self.board.status.reason)
+        return self._asked_to_stop
+
+    def stay_in_touch(self, node: str, *, until: float = float("inf")) -> None:
+        """Register a worker that then gives a sign of life every second."""
+        self.members.register(Member(node=node, address=f"{node}:9814", flower_node=hash(node), heard_seconds=0.0))
+
+        def beat() -> None:
+            if self.seconds < until:
+                self.members.heard(node, cached_shards=(), seconds_per_batch=None, batches_done={})
+                self.at(self.seconds + 1.0, beat)
+
+        beat()
+
+    def lose(self, node: str) -> None:
+        """The worker starts anew and has forgotten its order."""
+        self._lost.add(node)
+        self.mute.discard(node)
+
+    def assign(self, work: Work, *, plan: str = "plan-1") -> None:
+        (self.folder / "assignment.json").write_text(assignment_text(work, plan=plan))
+
+    def send(self, order: WorkerOrder, *, round_number: int, plan: str, weights: Weights) -> None:
+        self._lost.discard(order.node)
+        self.orders.append((round_number, plan, order.node, order.batches))
+        if order.node not in self.mute:
+            self._open[order.node] = (round_number, order)
+
+    def replies(self) -> Iterable[WorkerReply]:
+        found, self._open = self._open, {}
+        for node, (number, order) in found.items():
+            updates = tuple(update(p.shard, node, p.batches, [float(number)]) for p in order.pairs)
+            yield WorkerReply(node=node, round_number=number, updates=updates, missing=())
+
+    def lost(self, node: str) -> bool:
+        return node in self._lost
+
+    def close_round(self) -> None:
+        self._open.clear()
+
+    def job(
+        self, *, rounds: int = 3, minimum_workers: int = 2, target: float | None = None, start: Checkpoint | None = None
+    ) -> Job:
+        settings = JobSettings(
+            job=JOB,
+            rounds=rounds,
+            steps_per_round=10,
+            target_accuracy_percent=target,
+            minimum_workers=minimum_workers,
+            state_folder=self.folder,
+        )
+        stop = threading.Event()
+        stop.wait = self.wait  # type: ignore[method-assign, assignment]
+        return Job(
+            settings,
+            start=start or fresh(),
+            assignments=AssignmentFile(path=self.folder / "assignment.json", job=JOB),
+            members=self.members,
+            transport=self,
+            board=self.board,
+            evaluate=self.evaluate,
+            stop=stop,
+            clock=self.clock,
+        )
+
+
+def fresh() -> Checkpoint:
+    return Checkpoint(
+        job=JOB,
+        model="mnist-softmax",
+        data_set="toy",
+        seed=0,
+        round=0,
+        weights=np.zeros(1, dtype=np.float32),
+        written="2026-11-22T12:00:00.000Z",
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    found = World(tmp_path)
+    found.assign(BOTH)
+    return found
+
+
+def _together(world: World) -> World:
+    world.stay_in_touch("pi-01")
+    world.stay_in_touch("pi-02")
+    return world
+
+
+def test_a_job_runs_its_rounds_and_writes_its_result(world: World) -> None:
+    kept = _together(world).job(rounds=3).run()
+    assert kept.round == 3
+    assert kept.node_batches == {"pi-01": 30, "pi-02": 30}
+    assert kept.shard_batches == {"a": 30, "b": 30}
+    assert kept.weights.tolist() == [3.0]
+    assert world.board.status.phase is Phase.COMPLETE
+    result = json.loads((world.folder / "result.json").read_text())
+    assert (result["round"], result["accuracy_percent"], result["data_set"]) == (3, 53.0, "toy")
+    assert result["target_reached"] is None
+    assert [record["round"] for record in result["history"]] == [1, 2, 3]
+
+
+def test_it_stops_early_at_the_target(world: World) -> None:
+    assert _together(world).job(rounds=40, target=54.0).run().round == 4
+    assert json.loads((world.folder / "result.json").read_text())["target_reached"] is True
+
+
+def test_a_complete_job_that_is_started_again_only_says_so(world: World) -> None:
+    kept = _together(world).job(rounds=2).run()
+    orders = len(world.orders)
+    assert world.job(rounds=2, start=kept).run().round == 2
+    assert len(world.orders) == orders
+
+
+def test_a_restart_goes_on_with_the_round_after_the_checkpoint(world: World) -> None:
+    _together(world).job(rounds=2).run()
+    found = load(world.folder / "checkpoint.npz", job=JOB, model="mnist-softmax", data_set="toy", seed=0)
+    assert found is not None
+    assert world.job(rounds=4, start=found).run().round == 4
+    assert [number for number, _, node, _ in world.orders if node == "pi-01"] == [1, 2, 3, 4]
+
+
+def test_the_file_is_obeyed_from_the_next_round_on(world: World) -> None:
+    _together(world)
+    world.mute.add("pi-02")
+    world.at(5.0, lambda: world.assign({"pi-01": [("a", "pi-01", 10), ("b", "pi-02", 5)]}, plan="plan-2"))
+    world.at(6.0, lambda: world.lose("pi-02"))
+    world.job(rounds=2, minimum_workers=1).run()
+    assert [(number, plan) for number, plan, _, _ in world.orders] == [
+        (1, "plan-1"),
+        (1, "plan-1"),
+        (1, "plan-1"),
+        (2, "plan-2"),
+    ]
+    assert [record.plan for record in world.board.status.checkpoint.history] == [  # type: ignore[union-attr]
+        "plan-1",
+        "plan-2",
+    ]
+
+
+def test_below_the_quorum_a_round_waits_and_says_for_whom(world: World) -> None:
+    world.stay_in_touch("pi-01")
+    world.at(100.0, lambda: world.stay_in_touch("pi-02"))
+    assert world.job(rounds=1).run().round == 1
+    assert "1 of 2 needed workers are there; absent: pi-02" in world.reasons
+    assert world.seconds >= 100.0
+
+
+def test_a_plan_with_too_few_workers_waits_for_another_plan(world: World) -> None:
+    _together(world)
+    world.assign({"pi-01": [("a", "pi-01", 10)]}, plan="thin")
+    world.at(50.0, lambda: world.assign(BOTH, plan="better"))
+    assert world.job(rounds=1).run().history[0].plan == "better"
+    assert "plan thin gives batches to 1 workers, the quorum is 2" in world.reasons
+
+
+def test_without_a_usable_file_it_waits_with_the_reason(world: World) -> None:
+    _together(world)
+    (world.folder / "assignment.json").write_text("{")
+    world.at(20.0, lambda: world.assign(BOTH))
+    world.job(rounds=1).run()
+    assert any("is not JSON" in reason for reason in world.reasons)
+
+
+def test_a_worker_that_may_still_come_is_waited_for_only_a_while(world: World) -> None:
+    world.assign({**BOTH, "pi-03": [("c", "pi-03", 10)]})
+    kept = _together(world).job(rounds=2).run()
+    assert "waiting for pi-03 to join" in world.reasons
+    assert 10.0 <= world.seconds < 15.0
+    assert [record.missing_batches for record in kept.history] == [10, 20]  # the second round asks again
+    assert {entry.reason for entry in world.board.status.missing} == {MissingReason.WORKER_ABSENT}
+
+
+def test_a_worker_that_vanishes_in_a_round_does_not_hold_it_up_for_long(world: World) -> None:
+    world.stay_in_touch("pi-01")
+    world.stay_in_touch("pi-02", until=3.0)
+    world.mute.add("pi-02")
+    kept = world.job(rounds=1, minimum_workers=1).run()
+    assert world.seconds < 20.0
+    assert kept.shard_batches == {"a": 10}
+    assert kept.debt.owed == {"b": 10}
+    assert [(m.node, m.reason) for m in world.board.status.missing] == [("pi-02", MissingReason.WORKER_GONE)]
+
+
+def test_a_worker_that_says_goodbye_is_not_waited_for_at_all(world: World) -> None:
+    _together(world).mute.add("pi-02")
+    world.at(1.0, lambda: world.members.leave("pi-02"))
+    world.job(rounds=1, minimum_workers=1).run()
+    assert world.seconds < 2.0
+    assert [m.reason for m in world.board.status.missing] == [MissingReason.WORKER_LEFT]
+
+
+def test_a_worker_that_started_anew_is_given_its_order_again(world: World) -> None:
+    _together(world).mute.add("pi-02")
+    world.at(4.0, lambda: world.lose("pi-02"))
+    kept = world.job(rounds=1).run()
+    assert [node for _, _, node, _ in world.orders] == ["pi-01", "pi-02", "pi-02"]
+    assert kept.shard_batches == {"a": 10, "b": 10}
+
+
+def test_a_worker_that_is_alive_but_never_answers_is_timed_out(world: World) -> None:
+    _together(world).mute.add("pi-02")
+    world.job(rounds=1, minimum_workers=1).run()
+    assert 120.0 < world.seconds < 125.0
+    assert [m.reason for m in world.board.status.missing] == [MissingReason.TIMED_OUT]
+
+
+def test_below_the_quorum_nothing_is_aggregated_and_what_arrived_is_not_trained_twice(world: World) -> None:
+    world.stay_in_touch("pi-01")
+    world.stay_in_touch("pi-02", until=3.0)
+    world.mute.add("pi-02")
+    world.at(200.0, world.mute.clear)
+    world.at(200.0, lambda: world.stay_in_touch("pi-02"))
+    kept = world.job(rounds=1).run()
+    assert [(node, batches) for _, _, node, batches in world.orders] == [("pi-01", 10), ("pi-02", 10), ("pi-02", 10)]
+    assert kept.history[0].workers == ("pi-01", "pi-02")
+    assert kept.node_batches == {"pi-01": 10, "pi-02": 10}
+    assert kept.debt == Debt()
+
+
+def test_what_was_missing_is_trained_in_the_next_round(world: World) -> None:
+    world.stay_in_touch("pi-01")
+    world.stay_in_touch("pi-02")
+    world.mute.add("pi-02")
+    world.at(100.0, world.mute.clear)
+    kept = world.job(rounds=2, minimum_workers=1).run()
+    assert [(number, node, batches) for number, _, node, batches in world.orders] == [
+        (1, "pi-01", 10),
+        (1, "pi-02", 10),
+        (2, "pi-01", 10),
+        (2, "pi-02", 20),
+    ]
+    assert kept.shard_batches == {"a": 20, "b": 20}
+    assert kept.debt.owed == {}
+
+
+def test_asked_to_stop_it_leaves_the_last_checkpoint_standing(world: World) -> None:
+    def after_two_rounds() -> None:
+        world.mute.add("pi-02")
+        world.ask_to_stop()
+
+    _together(world).after_round[2] = after_two_rounds
+    with pytest.raises(Stopped):
+        world.job(rounds=9).run()
+    assert world.board.status.round_in_work == 3
+    found = load(world.folder / "checkpoint.npz", job=JOB, model="mnist-softmax", data_set="toy", seed=0)
+    assert found is not None
+    assert found.round == 2
