@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
 from sunward.simulation.world import Battery, Inputs, NodeModel, NodeState, Power
 
 
@@ -77,3 +79,21 @@ def inputs(draw: st.DrawFn) -> Inputs:
         received_watts=draw(watts()),
         battery_watts=draw(st.none() | st.floats(-50.0, 50.0, allow_subnormal=False)),
     )
+
+
+MINIMAL_SCENARIO = """
+schema: sunward.dev/scenario/v1alpha1
+name: tiny
+start: 2021-06-08T00:00:00Z
+period_seconds: 3600
+periods: 4
+zones: {Z: {mean_grams_per_kilowatt_hour: 300}}
+profiles: {p: {idle_watts: 1, busy_watts: 2, asleep_watts: 0, boot_watts: 1, boot_seconds: 0}}
+nodes: {a: {zone: Z, site: s, profile: p}}
+jobs: {j: {batches: {a: 10}, seconds_per_batch: 60, deadline_hours: 4}}
+"""
+
+
+def no_solver(problem: Problem) -> Solution:
+    """For runs that never plan and never trade."""
+    raise AssertionError(f"nothing was to be solved, but {len(problem.nodes)} nodes were")

@@ -3,6 +3,10 @@
 How much of a shard may still move depends on what has moved already, which one ratio per job cannot say. An
 asynchronous task therefore becomes two jobs: what may go anywhere and what must stay. A synchronous task stays
 one job whose ratio is the tightest of its shards.
+
+Periods here are long and boots short, so a boot is not an integer decision: every node plans as if it booted
+once in a full period of work (its batches take a little longer), and the physics charge each boot that really
+happens. The problem then stays linear, which is what makes a thousand days affordable.
 """
 
 from __future__ import annotations
@@ -91,7 +95,6 @@ def seconds_per_batch(scenario: Scenario, task: Task, node: str) -> float:
 def _node(scenario: Scenario, name: str, state: NodeState, outlook: Outlook, count: int) -> Node:
     place = scenario.nodes[name]
     profile = scenario.profiles[place.profile]
-    boot_hours = profile.boot_seconds / 3600.0
     harvest = outlook.harvest_watt_hours.get(name)
     return Node(
         name=name,
@@ -100,8 +103,8 @@ def _node(scenario: Scenario, name: str, state: NodeState, outlook: Outlook, cou
         asleep_watts=profile.asleep_watts,
         can_sleep=place.can_sleep,
         initially_awake=state.power is not Power.ASLEEP,
-        wake_watt_hours=max(0.0, profile.boot_watts - profile.idle_watts) * boot_hours,
-        wake_seconds=min(profile.boot_seconds, scenario.period_seconds / 2),
+        wake_watt_hours=0.0,
+        wake_seconds=0.0,
         minimum_awake_periods=1,
         minimum_asleep_periods=1,
         harvest_watt_hours=(0.0,) * count if harvest is None else tuple(float(value) for value in harvest),
@@ -150,10 +153,11 @@ def _jobs(scenario: Scenario, task: Task, period: int, count: int) -> tuple[Job,
 
 
 def _job(scenario: Scenario, task: Task, name: str, batches: Mapping[str, float], ratio: float, last: int) -> Job:
-    seconds = {node: seconds_per_batch(scenario, task, node) for node in scenario.nodes}
-    watt_hours = {}
-    for node, each in seconds.items():
+    seconds, watt_hours = {}, {}
+    for node in scenario.nodes:
         profile = scenario.profiles[scenario.nodes[node].profile]
+        each = seconds_per_batch(scenario, task, node)
+        seconds[node] = each / (1.0 - min(0.5, profile.boot_seconds / scenario.period_seconds))
         watt_hours[node] = (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio * each / 3600.0
     return Job(
         name=name,

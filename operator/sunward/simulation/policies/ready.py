@@ -21,7 +21,7 @@ class Hours:
         """Every node has the whole period, less its boot if it sleeps now."""
         self._view = view
         self._booting = {
-            node.name: 0.0 if node.initially_awake else node.wake_seconds / 3600.0 for node in view.problem.nodes
+            node.name: 0.0 if node.initially_awake else _boot_hours(view, node.name) for node in view.problem.nodes
         }
         self._left = {name: view.hours - boot for name, boot in self._booting.items()}
         self._placed: dict[tuple[str, str, str], float] = {}

@@ -1,0 +1,99 @@
+"""Whatever the cluster, the sun and the policy: energy closes, work is equal, no answer depends on luck."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+from sunward.simulation.outcome import Outcome
+from sunward.simulation.policies.registry import policies
+from sunward.simulation.scenario import Scenario
+from sunward.simulation.simulator import simulate
+
+
+def solve(problem: Problem) -> Solution:
+    problem.check()
+    return solve_exact(problem, relative_gap=1e-4, time_limit_seconds=10.0)
+
+
+POLICIES = policies(solve)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    """Two to four nodes on one or two sites, some with sun, some with a battery, half a day."""
+    count = draw(st.integers(2, 4))
+    nodes: dict[str, Any] = {}
+    for number in range(count):
+        node: dict[str, Any] = {
+            "zone": draw(st.sampled_from("ab")),
+            "site": draw(st.sampled_from("st")),
+            "profile": "p",
+        }
+        if draw(st.booleans()):
+            node["harvest"] = {"city": "berlin", "nameplate_watts": draw(st.floats(1.0, 30.0))}
+        if draw(st.booleans()):
+            node["battery"] = {"capacity_watt_hours": 10, "maximum_charge_watts": 5, "maximum_discharge_watts": 5}
+        nodes[f"n{number}"] = node
+    hours = draw(st.floats(0.5, 3.0))
+    raw = {
+        "schema": "sunward.dev/scenario/v1alpha1",
+        "name": "drawn",
+        "start": datetime(2021, 6, 8, tzinfo=UTC),
+        "trace_offset_hours": draw(st.sampled_from([4.0, 9.0, 20.0])),
+        "period_seconds": 3600,
+        "periods": 8,
+        "horizon_periods": 8,
+        "zones": {"a": {"trace": "us-ciso"}, "b": {"trace": "us-pjm", "mean_grams_per_kilowatt_hour": 600}},
+        "profiles": {
+            "p": {"idle_watts": 2.7, "busy_watts": 6.4, "asleep_watts": 0.1, "boot_watts": 4.5, "boot_seconds": 45}
+        },
+        "nodes": nodes,
+        "pools": {"all": {"kind": draw(st.sampled_from(["physical", "contractual"]))}},
+        "jobs": {
+            "j": {
+                "batches": dict.fromkeys(nodes, 100.0),
+                "seconds_per_batch": hours * 36.0,
+                "deadline_hours": 8,
+                "gigabytes_per_batch": draw(st.sampled_from([0.0, 0.0004])),
+                "synchronous": draw(st.booleans()),
+            }
+        },
+        "forecast_error": {"harvest_ratio": draw(st.sampled_from([0.0, 0.5])), "intensity_ratio": 0.1},
+    }
+    return Scenario.model_validate(raw)
+
+
+def ran(scenario: Scenario, name: str) -> Outcome:
+    return simulate(scenario, POLICIES[name], solve, seed=1)
+
+
+@pytest.mark.parametrize("name", list(POLICIES))
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenario=scenarios())
+def test_books_close_and_the_work_is_done(name: str, scenario: Scenario) -> None:
+    outcome = ran(scenario, name)
+    assert outcome.closing_error_ratio < 1e-6
+    assert outcome.unfinished_batches == pytest.approx(0.0, abs=1e-3)
+    assert outcome.batches == pytest.approx(100.0 * len(scenario.nodes), rel=1e-5)
+    assert outcome.load_watt_hours > 0.0
+    assert 0.0 <= outcome.curtailed_watt_hours <= outcome.harvest_watt_hours + 1e-9
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenario=scenarios())
+def test_trading_after_the_fact_never_emits_more_than_not_trading(scenario: Scenario) -> None:
+    assert ran(scenario, "DET").market_grams <= ran(scenario, "none").market_grams * (1 + 1e-6) + 1e-9
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenario=scenarios(), name=st.sampled_from(["none", "packing + sleep", "DETA"]))
+def test_the_same_seed_gives_the_same_run(scenario: Scenario, name: str) -> None:
+    assert ran(scenario, name) == ran(scenario, name)
