@@ -16,10 +16,16 @@ import pytest_asyncio
 
 from sunward.domain.measurement import Absent, Measurement, Reading, is_fresh
 from sunward.domain.nodes import MeterFacts
+from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
+from sunward.planning.data_quality import cleaned, judge
+from sunward.planning.data_trail import Trail
+from sunward.planning.data_verdict import Use
+from sunward.planning.eligibility import sleep_obstacles
 from sunward.sources.plausible import NodeLimits
 from sunward.sources.prometheus import PrometheusSource, WindowEnergy
 from sunward.sources.promql import Metric
+from support.planning import a_node, a_policy, a_snapshot, a_zone, measured
 from support.sources import backfill, exporting, prometheus, prometheus_binary, scrape_configuration, until
 
 pytestmark = [
@@ -67,6 +73,11 @@ async def settled(source: PrometheusSource, node: str, wanted: Reason | None) ->
     return power(facts, node)
 
 
+async def settled_somehow(source: PrometheusSource, node: str) -> None:
+    """Wait for the first scrape of the node."""
+    await until(partial(meters, source, node), lambda found: not is_missing(found, node))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PrometheusSource]:
     """One Prometheus over all kinds of targets; it takes seconds to find them, so that the tests share it."""
@@ -87,12 +98,12 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
         folder = tmp_path_factory.mktemp("prometheus")
         source = await stack.enter_async_context(prometheus(folder, scrape_configuration(targets)))
         for node, _ in pages:
-            await until(partial(meters, source, node), lambda found: not is_missing(found))
+            await settled_somehow(source, node)
         yield source
 
 
-def is_missing(facts: dict[str, MeterFacts]) -> bool:
-    return any(reason(found.power_watts) is Reason.DATA_MISSING for found in facts.values())
+def is_missing(facts: dict[str, MeterFacts], node: str) -> bool:
+    return reason(power(facts, node)) is Reason.DATA_MISSING
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -146,6 +157,28 @@ async def test_a_target_that_names_another_node_harms_only_itself(cluster: Prome
 
     assert reason(power(facts, "liar")) is Reason.AMBIGUOUS_METRIC
     assert value(power(facts, "healthy")) == 4.5
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "node", ["hung", "twice", "nan", "infinite", "negative", "milliwatts", "ahead", "liar", "nobody"]
+)
+async def test_no_bad_meter_lets_its_node_sleep(cluster: PrometheusSource, node: str) -> None:
+    facts = await until(partial(meters, cluster, "healthy", node), lambda found: not is_missing(found, "healthy"))
+    good, bad = (a_node(name, meters=facts[name]) for name in ("healthy", node))
+    peers = [a_node(f"peer-{number}", meters=facts["healthy"]) for number in range(4)]
+    now = datetime.now(UTC)
+    zones = {"CLEAN": a_zone("CLEAN", measured(24.0, at=now))}
+    policy = a_policy(staleness=Staleness(sensors_seconds=30.0))
+    snapshot = a_snapshot(good, bad, *peers, taken_at=now, intensities=zones, policy=policy)
+
+    verdict = judge(snapshot, Trail().after(snapshot))
+    usable = cleaned(snapshot, verdict)
+
+    assert verdict.hold is None
+    assert sleep_obstacles(usable.nodes[0], usable) == ()
+    assert sleep_obstacles(usable.nodes[1], usable)
+    assert verdict.nodes[node].findings[0].use is Use.HOLD
 
 
 @pytest.mark.asyncio(loop_scope="module")

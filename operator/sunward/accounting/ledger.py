@@ -7,6 +7,7 @@ view sees what the wires carried, so a contract never changes it. The ledger mus
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -190,8 +191,12 @@ def close(
     by_zone = {zone.grid_zone: zone for zone in factors}
     basis = _one_basis(by_zone.values())
     _require_known_nodes(nodes, flows)
+    by_node: defaultdict[str, list[PoolFlow]] = defaultdict(list)
+    for flow in flows:
+        by_node[flow.node].append(flow)
     rows = tuple(
-        _row(n, _Flows.of(n.node, flows), by_zone.get(n.grid_zone), harvest_grams_per_kilowatt_hour) for n in nodes
+        _row(n, _Flows.sum_of(by_node[n.node]), by_zone.get(n.grid_zone), harvest_grams_per_kilowatt_hour)
+        for n in nodes
     )
     return PeriodLedger(
         period=period,
@@ -212,8 +217,7 @@ class _Flows:
     lost: float
 
     @classmethod
-    def of(cls, node: str, flows: Sequence[PoolFlow]) -> _Flows:
-        own = [flow for flow in flows if flow.node == node]
+    def sum_of(cls, own: Sequence[PoolFlow]) -> _Flows:
         return cls(
             sent={kind: fsum(f.sent_watt_hours for f in own if f.kind is kind) for kind in PoolKind},
             received={kind: fsum(f.received_watt_hours for f in own if f.kind is kind) for kind in PoolKind},
@@ -364,11 +368,11 @@ def _one_basis(zones: Iterable[ZoneFactor]) -> Basis:
 
 
 def _require_known_nodes(nodes: Sequence[NodePeriod], flows: Sequence[PoolFlow]) -> None:
-    names = [node.node for node in nodes]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    names = Counter(node.node for node in nodes)
+    twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
         raise InvalidInput("nodes", f"{', '.join(twice)} named more than once")
-    strangers = sorted({flow.node for flow in flows} - set(names))
+    strangers = sorted({flow.node for flow in flows} - names.keys())
     if strangers:
         raise InvalidInput("flows", f"{', '.join(strangers)} trade but are not in the books of this period")
 

@@ -60,10 +60,10 @@ class ElectricityMaps:
     async def _ask(self, question: str, zone: str) -> Mapping[str, Any]:
         parameters = {"zone": zone, "emissionFactorType": self.basis.scope.value}
         url = f"{self.url}/carbon-intensity/{question}"
-        answer = await self.reader.get(url, parameters, self._headers())
-        if not isinstance(answer.body, Mapping) or answer.body.get("zone") != zone:
+        body = await self.reader.get(url, parameters, self._headers())
+        if not isinstance(body, Mapping) or body.get("zone") != zone:
             raise SourceUnavailable(self.reader.name, f"answered for another zone than {zone}")
-        return answer.body
+        return body
 
     def _headers(self) -> dict[str, str]:
         if self.token_file is None:

@@ -10,8 +10,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -29,14 +27,6 @@ class Limits:
     attempts: int = 3
     first_pause_seconds: float = 0.25
     maximum_bytes: int = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A parsed body, and the server's own clock where it told it."""
-
-    body: Any
-    server_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +49,15 @@ class JsonReader:
     limits: Limits = field(default_factory=Limits)
     sleep: Sleep = asyncio.sleep
 
-    async def get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
-        """Ask with GET; raises SourceUnavailable after the last attempt, or at once where a retry cannot help."""
+    async def get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:
+        """The parsed body of a GET; raises SourceUnavailable after the last attempt, or at once for a lasting fault."""
         return await self._ask("GET", url, params=dict(parameters), headers=dict(headers or {}))
 
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
-        """Ask with a form, for questions too long for a URL; otherwise as `get`."""
+    async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
+        """The parsed body of a POST, for questions too long for a URL; otherwise as `get`."""
         return await self._ask("POST", url, data=dict(form))
 
-    async def _ask(self, method: str, url: str, **arguments: Any) -> Answer:
+    async def _ask(self, method: str, url: str, **arguments: Any) -> Any:
         pause = self.limits.first_pause_seconds
         for attempt in range(1, self.limits.attempts + 1):
             try:
@@ -79,7 +69,7 @@ class JsonReader:
             pause *= 2.0
         raise SourceUnavailable(self.name, "no attempts are allowed by its limits")
 
-    async def _once(self, method: str, url: str, **arguments: Any) -> Answer:
+    async def _once(self, method: str, url: str, **arguments: Any) -> Any:
         timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
         try:
             async with self.session.request(
@@ -91,7 +81,7 @@ class JsonReader:
             raise _Transient(f"no answer within {self.limits.timeout_seconds:g} s") from None
         except aiohttp.ClientError as error:
             raise _Transient(type(error).__name__) from error
-        return Answer(body=_parse(self.name, body), server_time=_server_time(response.headers.get("Date")))
+        return _parse(self.name, body)
 
     def _refuse_bad_status(self, response: aiohttp.ClientResponse) -> None:
         status = response.status
@@ -130,13 +120,3 @@ def _parse(name: str, body: bytes) -> Any:
         return json.loads(body, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise SourceUnavailable(name, f"answered no valid JSON: {error}") from None
-
-
-def _server_time(header: str | None) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(header) if header else None
-    except ValueError:
-        return None
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

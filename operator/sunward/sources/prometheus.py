@@ -118,9 +118,9 @@ class PrometheusSource:
         With `honor_labels: true` any target may overwrite another node's series without leaving a trace, so that no
         query can find out; only the configuration tells.
         """
-        answer = await self.reader.get(f"{self.settings.url}/api/v1/status/config", {})
+        body = await self.reader.get(f"{self.settings.url}/api/v1/status/config", {})
         try:
-            jobs = yaml.safe_load(answer.body["data"]["yaml"])["scrape_configs"]
+            jobs = yaml.safe_load(body["data"]["yaml"])["scrape_configs"]
             job = next((job for job in jobs if job["job_name"] == self.settings.job), None)
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise SourceUnavailable(self.reader.name, f"no readable configuration ({type(error).__name__})") from None
@@ -132,8 +132,8 @@ class PrometheusSource:
     async def _query(self, query: str, at: datetime) -> list[SampleSeries]:
         form = {"query": query, "time": f"{at.timestamp():.3f}"}
         form["timeout"] = f"{self.settings.timeout_seconds:g}s"
-        answer = await self.reader.post_form(f"{self.settings.url}/api/v1/query", form)
-        return parse_series(self.reader.name, answer.body)
+        body = await self.reader.post_form(f"{self.settings.url}/api/v1/query", form)
+        return parse_series(self.reader.name, body)
 
     async def _instant(self, metric: Metric, at: datetime) -> _Instant:
         values, scraped = await asyncio.gather(
