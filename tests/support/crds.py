@@ -11,9 +11,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -48,6 +49,12 @@ def nodes_of_schema(schema: Manifest, path: str = "") -> Iterator[tuple[str, Man
         yield from nodes_of_schema(schema["additionalProperties"], f"{path}.*")
 
 
+def sample(name: str) -> Manifest:
+    """A valid sample by its file name without the ending."""
+    manifest: Manifest = yaml.safe_load((VALID / f"{name}.yaml").read_text(encoding="utf-8"))
+    return manifest
+
+
 def expected_message(path: Path) -> str:
     """What the server must say about an invalid sample: its first line, `# expect: ...`."""
     first = path.read_text(encoding="utf-8").splitlines()[0]
@@ -75,6 +82,15 @@ class Api:
 
     url: str
     token: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def acting_as(self, user: str, **extra: str) -> Api:
+        """The same server as somebody else, for whom an administrator may speak; extra are facts about the token."""
+        headers = {"Impersonate-User": user}
+        if user.startswith("system:serviceaccount:"):
+            headers["Impersonate-Group"] = "system:serviceaccounts"
+        facts = {f"Impersonate-Extra-{quote(name, safe='')}": value for name, value in extra.items()}
+        return Api(url=self.url, token=self.token, headers=headers | facts)
 
     def request(
         self,
@@ -90,7 +106,7 @@ class Api:
         request = urllib.request.Request(self.url + path, data=data, method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", content_type)
-        for name, value in (headers or {}).items():
+        for name, value in {**self.headers, **(headers or {})}.items():
             request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=30, context=_unchecked()) as reply:
@@ -120,6 +136,13 @@ class Api:
     def delete(self, path: str) -> Answer:
         """Delete what stands at a path."""
         return self.request("DELETE", path)
+
+
+def administrator(kubeconfig: Path) -> Api:
+    """The user of a kubeconfig with one cluster and one token."""
+    config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    (cluster,), (user,) = config["clusters"], config["users"]
+    return Api(url=cluster["cluster"]["server"], token=user["user"]["token"])
 
 
 def path_of(manifest: Manifest) -> str:
@@ -179,5 +202,6 @@ _CLUSTER_SCOPED = frozenset(
         "Node",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
+        "PriorityClass",
     }
 )

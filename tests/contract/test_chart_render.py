@@ -1,0 +1,349 @@
+"""What the chart installs: valid objects, hardened pods, rights as agreed, and clear words about wrong values."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from yamllint import linter  # type: ignore[import-untyped]
+from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
+
+from sunward.sources.settings import parse_settings
+from support import chart
+
+KUBERNETES = "1.34"
+FULL: dict[str, Any] = {
+    "jobNamespaces": ["default", "team-a"],
+    "imagePullSecrets": [{"name": "registry"}],
+    "networkPolicy": {"enabled": True, "scrapers": {"app": "prometheus"}},
+    "files": {"intensity.csv": "time,DE\n2026-01-01T00:00:00Z,380\n"},
+    "intensitySources": {
+        "default": {
+            "provider": "electricity-maps",
+            "url": "https://api.electricitymaps.com",
+            "tokenSecretRef": {"name": "electricity-maps", "key": "token"},
+            "refreshSeconds": 300,
+        },
+        "flat": {"provider": "static", "gramsPerKilowattHour": {"DE": 380, "US-MIDW-MISO": 540.5}},
+        "recorded": {"provider": "file", "path": "/etc/sunward/files/intensity.csv"},
+    },
+    "relays": {
+        "relay-pi-07": {"driver": "Shelly", "url": "http://192.168.1.57", "switchId": 0},
+        "relay-pi-08": {
+            "driver": "Webhook",
+            "url": "https://plugs.example.com/pi-08",
+            "tokenSecretRef": {"name": "plugs", "key": "pi-08"},
+        },
+    },
+    "exporter": {
+        "rateHertz": 1000,
+        "sysfs": {"hostPath": "/run/sunward-lab/sys", "perNode": True},
+        "nodeDevices": ["ina3221/1", "ina3221/2"],
+        "harvestDevices": ["solar"],
+        "batteryDevice": "bat0",
+        "nameplateWatts": 15,
+        "harvestNameplateWatts": 10.5,
+        "group": 994,
+    },
+    "policy": {"spec": {"mode": "Active", "planningPeriodSeconds": 60}},
+}
+VARIANTS: dict[str, tuple[object, tuple[str, ...]]] = {
+    "defaults": (None, ()),
+    "full": (FULL, ()),
+    "lab": (None, ("values-lab.yaml",)),
+    "kind": (None, ("values-kind.yaml",)),
+    "k3s": (None, ("values-k3s.yaml",)),
+    "own-prometheus": ({"prometheus": {"enabled": False, "url": "http://prometheus.monitoring.svc:9090"}}, ()),
+}
+OURS = ("EnergyPolicy",)
+
+
+@pytest.fixture(scope="module", params=sorted(VARIANTS))
+def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[chart.Manifest]:
+    """The chart with each of several sets of values."""
+    values, files = VARIANTS[request.param]
+    folder = tmp_path_factory.mktemp("variant")
+    return chart.render(folder, values=values, files=[chart.CHART / name for name in files])
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> list[chart.Manifest]:
+    """The chart with everything in use."""
+    return chart.render(tmp_path_factory.mktemp("full"), values=FULL)
+
+
+@pytest.fixture(scope="module")
+def defaults(tmp_path_factory: pytest.TempPathFactory) -> list[chart.Manifest]:
+    """The chart as it comes."""
+    return chart.render(tmp_path_factory.mktemp("defaults"))
+
+
+def test_every_object_is_valid_for_kubernetes_strictly(manifests: list[chart.Manifest]) -> None:
+    for manifest in manifests:
+        if manifest["kind"] not in OURS:
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_every_object_carries_the_common_labels_and_stands_in_a_known_namespace(
+    manifests: list[chart.Manifest],
+) -> None:
+    for manifest in manifests:
+        assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "sunward"
+        assert manifest["metadata"].get("namespace", chart.NAMESPACE) in {chart.NAMESPACE, "default", "team-a"}
+
+
+def pods(manifests: list[chart.Manifest]) -> list[tuple[str, chart.Manifest]]:
+    """All pods of the chart."""
+    workloads = chart.of_kind(manifests, "Deployment", "DaemonSet", "Job", "Pod")
+    return [(workload["metadata"]["name"], chart.pod_spec(workload)) for workload in workloads]
+
+
+def test_every_pod_meets_the_restricted_profile_with_a_read_only_root(manifests: list[chart.Manifest]) -> None:
+    for name, pod in pods(manifests):
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["readOnlyRootFilesystem"] is True, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert {"requests", "limits"} <= container["resources"].keys(), name
+
+
+def test_no_pod_uses_the_hosts_namespaces_and_only_the_exporter_reads_a_folder(
+    manifests: list[chart.Manifest],
+) -> None:
+    for name, pod in pods(manifests):
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+        folders = [volume["hostPath"] for volume in pod.get("volumes", ()) if "hostPath" in volume]
+        assert bool(folders) == (name == "sunward-exporter")
+        mounts = [m for c in pod["containers"] for m in c.get("volumeMounts", ()) if m["name"] == "sysfs"]
+        assert all(mount["readOnly"] is True for mount in mounts)
+
+
+def test_only_those_who_speak_to_the_api_carry_a_token(manifests: list[chart.Manifest]) -> None:
+    with_token = {name for name, pod in pods(manifests) if pod["automountServiceAccountToken"]}
+    assert with_token <= {"sunward-prometheus", "sunward-uninstall"}
+    sources = [
+        (name, source)
+        for name, pod in pods(manifests)
+        for volume in pod.get("volumes", ())
+        for source in volume.get("projected", {}).get("sources", ())
+        if "serviceAccountToken" in source
+    ]
+    assert sources == [
+        ("sunward-operator", {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}}),
+    ]
+
+
+def test_the_operators_settings_are_read_by_the_operator_itself(manifests: list[chart.Manifest]) -> None:
+    text = chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"]
+    assert parse_settings(text).prometheus.job == "sunward-exporter"
+
+
+def test_tokens_reach_the_operator_as_files_and_never_as_values(full: list[chart.Manifest]) -> None:
+    settings = parse_settings(chart.one(full, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    pod = chart.pod_spec(chart.one(full, "Deployment", "sunward-operator"))
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    secrets = {volume["name"]: volume["secret"] for volume in pod["volumes"] if "secret" in volume}
+    files = {settings.intensity_sources["default"].token_file, settings.relays["relay-pi-08"].token_file}
+    assert {Path(mounts[name]) / secret["items"][0]["path"] for name, secret in secrets.items()} == files
+    assert {(secret["secretName"], secret["items"][0]["key"]) for secret in secrets.values()} == {
+        ("electricity-maps", "token"),
+        ("plugs", "pi-08"),
+    }
+
+
+def test_other_settings_start_another_operator(tmp_path: Path, defaults: list[chart.Manifest]) -> None:
+    def digest(manifests: list[chart.Manifest]) -> str:
+        metadata = chart.one(manifests, "Deployment", "sunward-operator")["spec"]["template"]["metadata"]
+        return str(metadata["annotations"]["sunward.dev/settings-digest"])
+
+    relay = {"relays": {"relay-1": {"driver": "Shelly", "url": "http://10.0.0.2"}}}
+    assert digest(defaults) != digest(chart.render(tmp_path, values=relay))
+
+
+def test_the_operator_is_told_who_and_where_it_is(defaults: list[chart.Manifest]) -> None:
+    (container,) = chart.pod_spec(chart.one(defaults, "Deployment", "sunward-operator"))["containers"]
+    environment = {entry["name"]: entry for entry in container["env"]}
+    assert environment["SUNWARD_SETTINGS"]["value"] == "/etc/sunward/settings.yaml"
+    fields = {
+        name: environment[name]["valueFrom"]["fieldRef"]["fieldPath"]
+        for name in environment
+        if "valueFrom" in environment[name]
+    }
+    assert fields == {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace", "NODE_NAME": "spec.nodeName"}
+    assert container["args"][0] == "run"
+
+
+def test_the_exporter_runs_everywhere_and_gets_its_flags(full: list[chart.Manifest]) -> None:
+    pod = chart.pod_spec(chart.one(full, "DaemonSet", "sunward-exporter"))
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    assert pod["containers"][0]["args"] == [
+        "--sysfs-root=/host/sys",
+        "--rate-hertz=1000",
+        "--listen=:9811",
+        "--node-device=ina3221/1",
+        "--node-device=ina3221/2",
+        "--harvest-device=solar",
+        "--battery-device=bat0",
+        "--nameplate-watts=15",
+        "--harvest-nameplate-watts=10.5",
+    ]
+    assert pod["containers"][0]["volumeMounts"][0]["subPathExpr"] == "$(NODE_NAME)"
+    assert pod["securityContext"]["supplementalGroups"] == [994]
+
+
+def test_the_bundled_prometheus_names_the_node_itself_and_believes_no_exporter(
+    defaults: list[chart.Manifest],
+) -> None:
+    config = yaml.safe_load(chart.one(defaults, "ConfigMap", "sunward-prometheus")["data"]["prometheus.yml"])
+    (job,) = config["scrape_configs"]
+    assert job["job_name"] == "sunward-exporter"
+    assert job["honor_labels"] is False
+    assert {"source_labels": ["__meta_kubernetes_pod_node_name"], "target_label": "node"} in job["relabel_configs"]
+
+
+def test_a_prometheus_of_ones_own_replaces_the_bundled_one(tmp_path: Path) -> None:
+    url = "http://prometheus.monitoring.svc:9090"
+    manifests = chart.render(tmp_path, values={"prometheus": {"enabled": False, "url": url}})
+    assert [m for m in manifests if m["metadata"]["name"] == "sunward-prometheus"] == []
+    settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    assert settings.prometheus.url == url
+
+
+def test_the_policy_starts_dry_and_names_the_job_namespaces(tmp_path: Path, defaults: list[chart.Manifest]) -> None:
+    assert chart.one(defaults, "EnergyPolicy", "default")["spec"] == {"namespaces": ["default"]}
+    own = chart.render(tmp_path, values={"jobNamespaces": ["a"], "policy": {"spec": {"mode": "Active"}}})
+    assert chart.one(own, "EnergyPolicy", "default")["spec"] == {"mode": "Active", "namespaces": ["a"]}
+
+
+def test_rights_are_exactly_those_agreed_on(full: list[chart.Manifest]) -> None:
+    agreed = yaml.safe_load((chart.ROOT / "tests" / "golden" / "rbac.yaml").read_text(encoding="utf-8"))
+    assert rights(full) == agreed
+
+
+def rights(manifests: list[chart.Manifest]) -> dict[str, Any]:
+    """Who may do what, without labels."""
+    found: dict[str, Any] = {}
+    for manifest in chart.of_kind(manifests, *chart.RIGHTS):
+        metadata = manifest["metadata"]
+        key = "/".join(filter(None, (manifest["kind"], metadata.get("namespace"), metadata["name"])))
+        found[key] = {name: manifest[name] for name in ("rules", "roleRef", "subjects") if name in manifest}
+    return found
+
+
+def test_a_job_namespace_gets_its_rights_only_when_it_is_listed(full: list[chart.Manifest]) -> None:
+    roles = {(m["metadata"]["namespace"], m["metadata"]["name"]) for m in chart.of_kind(full, "Role")}
+    assert {space for space, name in roles if name == "sunward-operator-jobs"} == {"default", "team-a"}
+
+
+def test_the_charts_definitions_are_the_repositorys(tmp_path: Path) -> None:
+    ours = {path.name: path.read_bytes() for path in (chart.ROOT / "crds").glob("*.yaml")}
+    assert {path.name: path.read_bytes() for path in (chart.CHART / "crds").glob("*.yaml")} == ours
+
+
+def test_policy_8_knows_every_field_of_a_nodes_spec_but_the_override(defaults: list[chart.Manifest]) -> None:
+    policy = chart.one(defaults, "ValidatingAdmissionPolicy", "sunward-8-node-specs")
+    compared = set(re.findall(r"object\.spec\.\??(\w+) ==", policy["spec"]["variables"][0]["expression"]))
+    definition = yaml.safe_load((chart.ROOT / "crds" / "sunward.dev_energynodes.yaml").read_text(encoding="utf-8"))
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert compared == set(schema["properties"]["spec"]["properties"]) - {"override"}
+
+
+@pytest.mark.parametrize("policies", [True, False])
+def test_admission_policies_can_be_left_out(tmp_path: Path, policies: bool) -> None:
+    manifests = chart.render(tmp_path, values={"admissionPolicies": {"enabled": policies}})
+    assert len(chart.of_kind(manifests, "ValidatingAdmissionPolicy")) == (9 if policies else 0)
+    assert len(chart.of_kind(manifests, "ValidatingAdmissionPolicyBinding")) == (9 if policies else 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({"exporter": {"rateHertz": 5000}}, "/exporter/rateHertz"),
+        ({"exporter": {"rateHerz": 10}}, "rateHerz"),
+        ({"exporter": {"sysfs": {"hostPath": "sys"}}}, "/exporter/sysfs/hostPath"),
+        ({"operator": {"replicas": 3}}, "/operator/replicas"),
+        ({"operator": {"logLevel": "loud"}}, "/operator/logLevel"),
+        ({"prometheus": {"enabled": False}}, "/prometheus/url"),
+        ({"prometheus": {"url": "http://mine:9090"}}, "/prometheus/url"),
+        ({"prometheus": {"scrapeIntervalSeconds": 0}}, "/prometheus/scrapeIntervalSeconds"),
+        ({"jobNamespaces": []}, "/jobNamespaces"),
+        ({"jobNamespaces": ["Team A"]}, "/jobNamespaces/0"),
+        ({"intensitySources": {"a": {"provider": "guess"}}}, "/intensitySources/a/provider"),
+        ({"intensitySources": {"a": {"provider": "static"}}}, "gramsPerKilowattHour"),
+        ({"intensitySources": {"a": {"provider": "electricity-maps"}}}, "url"),
+        ({"intensitySources": {"a": {"provider": "file", "path": "/etc/shadow"}}}, "/intensitySources/a/path"),
+        (
+            {"intensitySources": {"a": {"provider": "static", "gramsPerKilowattHour": {"DE": 380_000}}}},
+            "/gramsPerKilowattHour/DE",
+        ),
+        (
+            {"intensitySources": {"a": {"provider": "electricity-maps", "url": "https://me:secret@example.com"}}},
+            "/intensitySources/a/url",
+        ),
+        ({"relays": {"a": {"driver": "Hammer", "url": "http://10.0.0.2"}}}, "/relays/a/driver"),
+        ({"relays": {"a": {"driver": "Shelly"}}}, "url"),
+        ({"relays": {"a": {"driver": "Shelly", "url": "http://10.0.0.2", "token": "abc"}}}, "token"),
+        ({"relays": {"Relay 1": {"driver": "Shelly", "url": "http://10.0.0.2"}}}, "Relay 1"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_wrong_values_are_refused_with_the_place(tmp_path: Path, values: object, where: str) -> None:
+    done = chart.template(tmp_path, values=values)
+    assert done.returncode != 0
+    assert where in done.stderr
+
+
+def test_every_value_is_checked_by_the_schema() -> None:
+    schema = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
+    values = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert set(values) <= set(schema["properties"])
+    for name, section in values.items():
+        if isinstance(section, dict) and "properties" in schema["properties"][name]:
+            assert set(section) == set(schema["properties"][name]["properties"]), name
+
+
+def test_the_chart_passes_helms_own_lint(tmp_path: Path) -> None:
+    done = chart.run_helm(["lint", "--strict", str(chart.CHART)], tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["crds", "helm/sunward", "kind-config.yaml"])
+def test_plain_yaml_files_are_tidy(name: str) -> None:
+    rules = "line-length: {max: 120}, document-start: disable, comments: {min-spaces-from-content: 1}"
+    config = YamlLintConfig(f"{{extends: default, rules: {{{rules}}}}}")
+    place = chart.ROOT / name
+    paths = [place] if place.is_file() else sorted(place.rglob("*.yaml"))
+    problems = [
+        f"{path.relative_to(chart.ROOT)}:{problem}"
+        for path in paths
+        if "templates" not in path.parts
+        for problem in linter.run(path.read_text(encoding="utf-8"), config)
+    ]
+    assert problems == []
+
+
+def test_what_is_rendered_is_tidy_too(tmp_path: Path) -> None:
+    rendered = chart.template(tmp_path, values=FULL).stdout
+    config = YamlLintConfig(
+        "{extends: relaxed, rules: {line-length: disable, indentation: {indent-sequences: whatever}}}"
+    )
+    problems = [problem for problem in linter.run(rendered, config) if problem.rule != "empty-lines"]
+    assert problems == []
+
+
+def test_kind_gets_a_control_plane_and_three_managed_workers_with_sensors() -> None:
+    config = yaml.safe_load((chart.ROOT / "kind-config.yaml").read_text(encoding="utf-8"))
+    values = yaml.safe_load((chart.CHART / "values-kind.yaml").read_text(encoding="utf-8"))
+    roles = [node["role"] for node in config["nodes"]]
+    assert roles == ["control-plane", "worker", "worker", "worker"]
+    assert all(node["labels"] == {"sunward.dev/managed": "true"} for node in config["nodes"][1:])
+    for node in config["nodes"]:
+        assert node["extraMounts"][0]["containerPath"] == values["exporter"]["sysfs"]["hostPath"]
