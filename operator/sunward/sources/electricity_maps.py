@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sunward.accounting.values import Basis
 from sunward.domain.errors import SourceUnavailable
@@ -24,7 +25,10 @@ _LONGEST_TOKEN = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElectricityMaps:
-    """One account at one address. The token file is read at every question, so that it may be rotated."""
+    """One account at one address: the folder that holds `carbon-intensity`, or the server alone, and then its /v3.
+
+    The token file is read at every question, so that it may be rotated.
+    """
 
     reader: JsonReader
     url: str
@@ -59,7 +63,8 @@ class ElectricityMaps:
 
     async def _ask(self, question: str, zone: str) -> Mapping[str, Any]:
         parameters = {"zone": zone, "emissionFactorType": self.basis.scope.value}
-        url = f"{self.url}/carbon-intensity/{question}"
+        folder = self.url if urlsplit(self.url).path else f"{self.url}/v3"
+        url = f"{folder}/carbon-intensity/{question}"
         body = await self.reader.get(url, parameters, self._headers())
         if not isinstance(body, Mapping) or body.get("zone") != zone:
             raise SourceUnavailable(self.reader.name, f"answered for another zone than {zone}")

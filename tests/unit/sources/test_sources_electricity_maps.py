@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ async def test_the_zone_and_the_factors_are_always_named(tmp_path: Path) -> None
     assert request.path == "/v3/carbon-intensity/latest"
     assert dict(request.query) == {"zone": "US-SCL", "emissionFactorType": "lifecycle"}
     assert request.headers["auth-token"] == "s3cret"
+
+
+@pytest.mark.parametrize(("path", "asked"), [("", "/v3"), ("/v3", "/v3"), ("/free-tier", "/free-tier")])
+async def test_a_server_without_a_path_means_its_third_version(path: str, asked: str) -> None:
+    async with maps(LATEST) as (provider, server):
+        await replace(provider, url=f"{server.url}{path}").now("US-SCL", NOON)
+
+    assert server.asked[0].path == f"{asked}/carbon-intensity/latest"
 
 
 async def test_a_datum_keeps_its_own_time() -> None:
