@@ -21,6 +21,9 @@ from sunward.optimisation.solution import (
     Status,
 )
 
+NANOGRAM = 1e-9
+"""Grams; nobody can tell less apart."""
+
 Flow = tuple[int, int, int, int]
 """job, node that holds the data, node that works, period (all from 0)."""
 
@@ -124,8 +127,8 @@ def finish(problem: Problem, draft: Draft, label: Label) -> Solution:
 
 
 def relative_gap(objective: float, bound: float) -> float:
-    """(objective - bound) / objective; 0 where both are 0."""
-    return 0.0 if objective <= bound else (objective - bound) / objective
+    """(objective - bound) / objective; 0 where they are less than a nanogram apart."""
+    return 0.0 if objective - bound <= NANOGRAM else (objective - bound) / objective
 
 
 def net_battery(battery: Battery, charge: float, discharge: float) -> tuple[float, float]:
@@ -181,7 +184,8 @@ def _balance(problem: Problem, draft: Draft, load: Floats) -> Floats:
     shift = np.maximum(np.minimum(dust, available - draft.harvest), np.minimum(grid, 0.0))
     shift = np.maximum(shift, -draft.harvest)
     draft.harvest = draft.harvest + shift
-    return np.maximum(grid - shift, 0.0)
+    grid = np.maximum(grid - shift, 0.0)
+    return np.where(grid <= 1e-12 * (load + draft.charge), 0.0, grid)
 
 
 def _objective(problem: Problem, draft: Draft, grid: Floats) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from sunward.domain.errors import SunwardError
 from sunward.optimisation.build import build
 from sunward.optimisation.draft import Label, finish
+from sunward.optimisation.draft import relative_gap as gap_between
 from sunward.optimisation.extract import draft_of, tidy_sleep
 from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.infeasible import explain_infeasible
@@ -173,7 +174,7 @@ def _name(search: _Search) -> str:
 
 def _done(search: _Search) -> bool:
     objective = search.best.objective_grams if search.best else None
-    return objective is not None and objective - search.bound <= min(search.gap, OPTIMAL_GAP) * objective
+    return objective is not None and gap_between(objective, search.bound) <= min(search.gap, OPTIMAL_GAP)
 
 
 def _accept_reference(search: _Search) -> None:
@@ -247,7 +248,7 @@ def _stamped(search: _Search, seconds: float) -> Solution:
         raise SolveError(f"no plan within the time limit ({_name(search)})")
     objective = best.objective_grams
     bound = max(0.0, min(search.bound, objective))
-    gap = 0.0 if objective <= bound else (objective - bound) / objective
+    gap = gap_between(objective, bound)
     return replace(
         best,
         status=Status.OPTIMAL if gap <= OPTIMAL_GAP else Status.FEASIBLE,
