@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sunward_lab.spec import WorldNode, WorldSpec
@@ -24,8 +23,9 @@ class Tempo:
     horizon_periods: int = 9
     scrape_interval_seconds: int = 2
     rounds: int = 40
-    steps_per_round: int = 50
-    deadline_seconds: int = 180
+    steps_per_round: int = 100
+    milliseconds_per_batch: int = 25
+    milliwatt_hours_per_thousand_batches: int = 6
 
 
 def energy_nodes(scenario: Scenario, world: WorldSpec) -> list[Body]:
@@ -81,7 +81,6 @@ def policy(tempo: Tempo, sites: Sequence[str]) -> Body:
         "shareEnergy": True,
         "offloadTasks": True,
         "sleep": True,
-        "shiftInTime": True,
         "minimumGainPercent": 3,
         "intensitySource": SOURCE,
         "pools": [{"name": site, "kind": "Physical", "site": site, "efficiencyPercent": 95} for site in sites],
@@ -102,9 +101,8 @@ def policy(tempo: Tempo, sites: Sequence[str]) -> Body:
     return _resource("EnergyPolicy", "default", spec)
 
 
-def training_job(tempo: Tempo, homes: Sequence[str], now: datetime | None = None) -> Body:
+def training_job(tempo: Tempo, homes: Sequence[str]) -> Body:
     """The job: one shard per worker, half of each shard's batches may be worked on elsewhere."""
-    deadline = (now or datetime.now(UTC)) + timedelta(seconds=tempo.deadline_seconds)
     spec: Body = {
         "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
         "rounds": tempo.rounds,
@@ -117,8 +115,11 @@ def training_job(tempo: Tempo, homes: Sequence[str], now: datetime | None = None
         "dataMobility": "Anywhere",
         "maximumOffloadPercent": 50,
         "minimumWorkers": 1,
-        "deadline": deadline.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "disruption": "AtRoundBoundary",
+        "cost": {
+            "milliwattHoursPerThousandBatches": tempo.milliwatt_hours_per_thousand_batches,
+            "millisecondsPerBatch": tempo.milliseconds_per_batch,
+        },
     }
     body = _resource("TrainingJob", "mnist", spec)
     body["metadata"]["namespace"] = "default"
@@ -136,7 +137,7 @@ def chart_values(world: WorldSpec, host: str, tempo: Tempo) -> Body:
         "intensitySources": {
             SOURCE: {
                 "provider": "electricity-maps",
-                "url": f"http://{host}:{INTENSITY_PORT}",
+                "url": f"http://{host}:{INTENSITY_PORT}/v3",
                 "basis": "average-lifecycle",
                 "refreshSeconds": 5,
             }

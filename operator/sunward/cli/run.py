@@ -39,6 +39,8 @@ def run(
     from sunward.telemetry import logs
 
     logs.configure(log_level)
+    if kubeconfig:
+        os.environ["KUBECONFIG"] = kubeconfig  # Kopf looks there, and so does our own client
     identity = identity or f"{os.uname().nodename}-{os.getpid()}"
     asyncio.run(_serve(load_settings(settings), listen_port, namespace, identity, node_name, kubeconfig or None))
 
@@ -96,6 +98,7 @@ async def _serve(
                     registry=handlers.registry(loop.mark_dirty),
                     standalone=True,
                     clusterwide=True,
+                    identity=identity,  # type: ignore[arg-type]  # a NewType of str that Kopf does not export
                     stop_flag=kopf_stop,
                 )
             )

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import kopf
 
 GROUP = "sunward.dev"
 VERSION = "v1alpha1"
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def registry(mark_dirty: Callable[[], None]) -> kopf.OperatorRegistry:
@@ -21,8 +24,28 @@ def registry(mark_dirty: Callable[[], None]) -> kopf.OperatorRegistry:
     for plural in ("energynodes", "trainingjobs", "energypolicies"):
         kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(wishes.spec_changed)
     kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(wishes.node_changed)
+    kopf.on.login(registry=handlers, id="login", retries=3)(login)
     kopf.on.startup(registry=handlers, id="configure")(configure)
     return handlers
+
+
+async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """The pod's service account, else the kubeconfig; read here, so that no further client is imported."""
+    return _service_account() or kopf.login_with_kubeconfig(**kwargs)
+
+
+def _service_account() -> kopf.ConnectionInfo | None:
+    """By the address in the environment: the cluster's name for the API server needs a DNS that may not be there."""
+    host, token = os.environ.get("KUBERNETES_SERVICE_HOST"), ACCOUNT / "token"
+    if not host or "KUBECONFIG" in os.environ or not token.exists():
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return kopf.ConnectionInfo(
+        server=f"https://{shown}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}",
+        ca_path=str(ACCOUNT / "ca.crt"),
+        token=token.read_text(encoding="utf-8").strip(),
+        default_namespace=(ACCOUNT / "namespace").read_text(encoding="utf-8").strip(),
+    )
 
 
 async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
