@@ -209,6 +209,18 @@ def test_the_bundled_prometheus_names_the_node_itself_and_believes_no_exporter(
     assert {"source_labels": ["__meta_kubernetes_pod_node_name"], "target_label": "node"} in job["relabel_configs"]
 
 
+def test_a_prometheus_that_asks_the_operator_for_targets_needs_no_rights_and_no_token(tmp_path: Path) -> None:
+    manifests = chart.render(tmp_path, values={"prometheus": {"discovery": "operator"}})
+    assert [m for m in chart.of_kind(manifests, *chart.RIGHTS) if m["metadata"]["name"] == "sunward-prometheus"] == []
+    pod = chart.pod_spec(chart.one(manifests, "Deployment", "sunward-prometheus"))
+    assert pod["automountServiceAccountToken"] is False
+    (job,) = yaml.safe_load(chart.one(manifests, "ConfigMap", "sunward-prometheus")["data"]["prometheus.yml"])[
+        "scrape_configs"
+    ]
+    assert job["http_sd_configs"][0]["url"] == "http://sunward-operator.sunward-system.svc:9810/targets"
+    assert job["honor_labels"] is False
+
+
 def test_a_prometheus_of_ones_own_replaces_the_bundled_one(tmp_path: Path) -> None:
     url = "http://prometheus.monitoring.svc:9090"
     manifests = chart.render(tmp_path, values={"prometheus": {"enabled": False, "url": url}})
