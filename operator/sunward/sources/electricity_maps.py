@@ -53,7 +53,7 @@ class ElectricityMaps:
         issued = parse_time(body.get("updatedAt")) or at
         return regular_series(data, at, issued, self.reader.name)
 
-    async def history(self, zone: str) -> tuple[Datum, ...]:
+    async def history(self, zone: str, at: datetime) -> Sequence[Datum]:  # noqa: ARG002  the API's own last day
         """The last day, oldest first; values that cannot be are left out. Empty for a zone that it does not have."""
         try:
             body = await self._ask("history", zone)

@@ -1,8 +1,9 @@
 """The ladder of grid intensity: what is said of a zone when its provider answers, and when it does not.
 
 Rungs, best first: the provider's datum; the last known good one (at most two hours old by the datum's own time); the
-provider's last forecast; the profile of the hour of the week; the annual mean; and then an explicit absence. Each rung
-marks its quality, so that a planner can refuse to sleep on it. No rung invents a zone. It must not know any provider.
+provider's last forecast, or what held yesterday; the profile of the hour of the week; the annual mean; and then an
+explicit absence. Each rung marks its quality, so that a planner can refuse to sleep on it. No rung invents a zone.
+It must not know any provider.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import ZoneIntensity
-from sunward.sources.providers import IntensityProvider
+from sunward.sources.providers import IntensityProvider, yesterday
 
 LONGEST_GOOD_SECONDS = 7200.0
 """A datum older than this is no longer called good, however recently it was fetched."""
@@ -25,6 +26,8 @@ LONGEST_FORECAST_SECONDS = 86_400.0
 """A forecast issued longer ago than this is not used."""
 LONGEST_RETRY_SECONDS = 30.0
 """After a failure the provider is asked again this soon, or at the next refresh where that is sooner."""
+FORECAST_RETRY_REFRESHES = 10.0
+"""So many refresh intervals pass before a forecast that was refused is asked for again."""
 LARGEST_SKEW_SECONDS = 60.0
 """A datum from further in the future has a clock that nobody should trust."""
 
@@ -36,6 +39,7 @@ class _Memory:
     asked_at: datetime | None = None
     good: Measurement | None = None
     forecast: Series | None = None
+    forecast_due: datetime | None = None
     failure: Absent | None = None
 
 
@@ -76,8 +80,20 @@ class IntensityLadder:
             memory.failure = found
             return
         memory.failure, memory.good = None, found
+        if memory.forecast_due is None or at >= memory.forecast_due:
+            await self._refresh_forecast(zone, memory, at)
+
+    async def _refresh_forecast(self, zone: str, memory: _Memory, at: datetime) -> None:
+        """The provider's forecast; where it gives none, as on a free account, yesterday stands in, asked for rarely."""
         with suppress(SourceUnavailable):
-            memory.forecast = await self.provider.forecast(zone, at) or memory.forecast
+            found = await self.provider.forecast(zone, at)
+            if found is not None:
+                memory.forecast, memory.forecast_due = found, None
+                return
+        memory.forecast_due = at + timedelta(seconds=FORECAST_RETRY_REFRESHES * self.refresh_seconds)
+        if _usable(memory.forecast, at) is None:
+            with suppress(SourceUnavailable):
+                memory.forecast = yesterday(await self.provider.history(zone, at), at, self.name)
 
     async def _now(self, zone: str, at: datetime) -> Reading:
         """The provider's answer, if it is one that may be believed."""
@@ -164,7 +180,7 @@ def _from_forecast(series: Series | None, at: datetime) -> Measurement | None:
         return None
     index = (at - series.start) // series.step
     time = series.start + index * series.step
-    return Measurement(value=series.values[index], time=time, quality=Quality.FORECAST, source=series.source)
+    return Measurement(value=series.values[index], time=time, quality=series.quality, source=series.source)
 
 
 def _requalified(good: Measurement, quality: Quality) -> Measurement:

@@ -11,9 +11,9 @@ import io
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class StaticIntensity:
         """None: a constant needs no forecast, persistence says the same."""
         return None
 
+    async def history(self, zone: str, at: datetime) -> Sequence[Datum]:  # noqa: ARG002  the same everywhere
+        """Nothing: a constant has no past."""
+        return ()
+
 
 @dataclass(slots=True, kw_only=True)
 class FileIntensity:
@@ -77,6 +81,12 @@ class FileIntensity:
         data = (await self._read()).get(zone, ())
         first = max(0, bisect_right(data, at, key=lambda datum: datum.time) - 1)
         return regular_series(data[first : first + 24 * 12 * 4], at, at, self.name)
+
+    async def history(self, zone: str, at: datetime) -> Sequence[Datum]:
+        """The rows of the day before `at`."""
+        data = (await self._read()).get(zone, ())
+        first, last = (bisect_right(data, edge, key=lambda datum: datum.time) for edge in (at - timedelta(days=1), at))
+        return data[max(0, first - 1) : last]
 
     async def _read(self) -> Mapping[str, tuple[Datum, ...]]:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
@@ -17,6 +17,14 @@ from sunward.accounting.values import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.settings import HIGHEST_GRAMS_PER_KILOWATT_HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datum:
+    """One intensity at the start of the time for which it holds."""
+
+    time: datetime
+    grams_per_kilowatt_hour: float
 
 
 class IntensityProvider(Protocol):
@@ -32,13 +40,8 @@ class IntensityProvider(Protocol):
     async def forecast(self, zone: str, at: datetime) -> Series | None:
         """What it expects from the period that holds `at` onwards; None when it has no forecast."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Datum:
-    """One intensity at the start of the time for which it holds."""
-
-    time: datetime
-    grams_per_kilowatt_hour: float
+    async def history(self, zone: str, at: datetime) -> Sequence[Datum]:
+        """What held in the day before `at`, oldest first; empty when it does not know."""
 
 
 def checked_intensity(value: object) -> float | None:
@@ -62,6 +65,14 @@ def reading(value: object, time: datetime, quality: Quality, source: str) -> Rea
 def unknown_zone(zone: str, source: str) -> Absent:
     """The explicit answer for a zone that a source does not have; there is no default zone."""
     return Absent(reason=Reason.UNKNOWN_ZONE, source=source, detail=f"has no grid zone {zone}")
+
+
+def yesterday(history: Sequence[Datum], at: datetime, source: str) -> Series | None:
+    """What held yesterday as an estimate of today, from the period that holds `at`; None when yesterday had a hole."""
+    day = timedelta(days=1)
+    shifted = [Datum(time=one.time + day, grams_per_kilowatt_hour=one.grams_per_kilowatt_hour) for one in history]
+    series = regular_series(shifted, at, at, f"{source}/yesterday")
+    return None if series is None else replace(series, quality=Quality.ESTIMATED)
 
 
 def regular_series(data: Sequence[Datum], at: datetime, issued_at: datetime, source: str) -> Series | None:

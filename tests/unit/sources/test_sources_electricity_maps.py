@@ -170,7 +170,7 @@ async def test_one_value_in_another_unit_refuses_the_whole_forecast() -> None:
 async def test_history_is_in_order() -> None:
     body = {"zone": "US-SCL", "history": list(reversed(rows(20, 21, 22)))}
     async with maps(body) as (provider, _):
-        found = await provider.history("US-SCL")
+        found = await provider.history("US-SCL", NOON)
 
     assert [datum.grams_per_kilowatt_hour for datum in found] == [20.0, 21.0, 22.0]
 

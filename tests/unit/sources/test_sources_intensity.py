@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities
 from sunward.sources.intensity import IntensityLadder, IntensitySources
 from sunward.sources.intensity_files import FileIntensity
+from sunward.sources.providers import Datum
 from sunward.sources.settings import parse_settings
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
@@ -29,7 +30,9 @@ class Scripted:
 
     answer: Callable[[datetime], Reading] | None = None
     expected: Callable[[datetime], Series | None] | None = field(default=lambda _at: None)
+    past: Sequence[Datum] = ()
     calls: int = 0
+    forecasts: int = 0
     basis: Basis = field(default_factory=Basis)
 
     async def now(self, zone: str, at: datetime) -> Reading:
@@ -39,9 +42,13 @@ class Scripted:
         return self.answer(at)
 
     async def forecast(self, zone: str, at: datetime) -> Series | None:
+        self.forecasts += 1
         if self.expected is None:
             raise SourceUnavailable("scripted", "has no forecast today")
         return self.expected(at)
+
+    async def history(self, zone: str, at: datetime) -> Sequence[Datum]:
+        return self.past
 
 
 def datum(time: datetime, value: float = 100.0, quality: Quality = Quality.MEASURED) -> Measurement:
@@ -166,6 +173,35 @@ async def test_a_missing_forecast_is_no_failure_and_an_old_one_is_dropped() -> N
     assert of.failures == 0
 
 
+def a_day_of_hours() -> list[Datum]:
+    """Yesterday until now: the hour of the day is the value."""
+    times = [NOON - timedelta(hours=back) for back in range(24, -1, -1)]
+    return [Datum(time=time, grams_per_kilowatt_hour=float(time.hour)) for time in times]
+
+
+async def test_where_there_is_no_forecast_yesterday_stands_in_as_an_estimate() -> None:
+    provider = Scripted(datum, expected=None, past=a_day_of_hours())
+    of = ladder(provider)
+
+    found = (await of.read(["US-SCL"], NOON))["US-SCL"].forecast_grams_per_kilowatt_hour
+    provider.answer = None
+    later = await now(of, NOON + timedelta(hours=5))
+
+    assert found is not None
+    assert (found.start, found.values[:3], found.quality) == (NOON, (12.0, 13.0, 14.0), Quality.ESTIMATED)
+    assert isinstance(later, Measurement)
+    assert (later.value, later.quality) == (17.0, Quality.ESTIMATED)
+
+
+async def test_a_forecast_that_is_refused_is_asked_for_rarely() -> None:
+    provider = Scripted(datum, expected=None)
+    of = ladder(provider, refresh_seconds=60.0)
+    for minute in range(21):
+        await now(of, NOON + timedelta(minutes=minute))
+
+    assert (provider.calls, provider.forecasts) == (21, 3)
+
+
 async def test_a_source_that_nobody_defined_makes_zones_absent_and_names_the_defined_ones() -> None:
     sources = IntensitySources(ladders={"grid": ladder(Scripted(datum))})
 
@@ -211,6 +247,8 @@ async def test_a_row_of_a_file_holds_until_the_next(tmp_path: Path, name: str, t
     assert (found.value, found.time) == (25.0, NOON)
     assert expected is not None
     assert expected.values == (25.0, 26.0)
+    past = await provider.history("US-SCL", NOON + timedelta(minutes=59))
+    assert past[-1].grams_per_kilowatt_hour == 25.0
 
 
 async def test_a_file_that_ended_grows_old_and_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
