@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sunward.cli.output import Output, print_data, print_table
+from sunward.cli.quiet import standard_output_kept
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def experiment(
     report: Annotated[
         Path | None, typer.Option(help="Also write JSON, CSV, figures and one page into this folder.")
     ] = None,
-    output: Annotated[Output, typer.Option(help="How to print the claims.")] = Output.TABLE,
+    output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
     """Check the paper's claims: what it says, what we get, and how strong the claim is."""
     from sunward.simulation.experiments.registry import EXPERIMENTS, chosen
@@ -67,7 +68,8 @@ def _run_all(wanted: tuple[Experiment, ...], setting: Setting) -> list[Result]:
     for number, item in enumerate(wanted, start=1):
         print(f"{number}/{len(wanted)} {item.name}: {item.question}", file=sys.stderr, flush=True)
         began = time.perf_counter()
-        results.append(item.run(setting))
+        with standard_output_kept():
+            results.append(item.run(setting))
         print(f"    {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
     return results
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import fsum
 
 from sunward.accounting.ledger import PeriodLedger
+from sunward.accounting.measures import jain_fairness
 from sunward.simulation.machine import Ran
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Task, Work
@@ -41,7 +42,7 @@ class Outcome:
     awake_hours: float
     wakes: int
     fallbacks: int
-    fairness: float
+    fairness: float | None
     closing_error_ratio: float
     market_grams_by_period: tuple[float, ...]
     location_grams_by_period: tuple[float, ...]
@@ -110,7 +111,7 @@ class Recorder:
             awake_hours=self.awake_hours,
             wakes=self.wakes,
             fallbacks=self.fallbacks,
-            fairness=_jain([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),
+            fairness=jain_fairness([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),
             closing_error_ratio=max((ledger.closing_error_ratio for ledger in self.ledgers), default=0.0),
             market_grams_by_period=market,
             location_grams_by_period=location,
@@ -134,9 +135,3 @@ def _stretch(finished: Sequence[Task]) -> float | None:
 def _share(task: Task) -> float:
     taken = (task.finished if task.finished is not None else task.deadline) + 1 - task.release
     return taken / (task.deadline - task.release)
-
-
-def _jain(values: Sequence[float]) -> float:
-    """Jain, Chiu and Hawe 1984: (sum x)^2 / (n sum x^2); 1 where nobody did anything."""
-    squares = fsum(value**2 for value in values)
-    return 1.0 if squares == 0.0 else fsum(values) ** 2 / (len(values) * squares)

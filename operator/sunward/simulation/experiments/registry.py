@@ -12,10 +12,12 @@ from typing import Final
 from sunward.simulation.experiments.calibration import calibration
 from sunward.simulation.experiments.fig3 import fig3
 from sunward.simulation.experiments.fig5 import fig5
+from sunward.simulation.experiments.policies import compare_policies
 from sunward.simulation.experiments.result import Result
 from sunward.simulation.experiments.sensitivity import sensitivity
 from sunward.simulation.experiments.session import Solver
 from sunward.simulation.experiments.table1 import table1
+from sunward.simulation.experiments.week import week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Setting:
     solve: Solver
     seeds: int = 60
     small: bool = False
+    processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class Experiment:
     question: str
     run: Callable[[Setting], Result]
 
+
+MOST_DAYS: Final = 30
+FEW_DAYS: Final = 6
 
 _ALL: Final = (
     Experiment(
@@ -61,6 +67,20 @@ _ALL: Final = (
         name="calibration",
         question="Which harvest gives 74.9 %?",
         run=lambda setting: calibration(range(setting.seeds), setting.solve, small=setting.small),
+    ),
+    Experiment(
+        name="week",
+        question="What does DETA save on recorded traces, and what do forecast errors cost?",
+        run=lambda setting: week(small=setting.small, processes=setting.processes),
+    ),
+    Experiment(
+        name="policies",
+        question="Is DETA better than simpler rules at equal work?",
+        run=lambda setting: compare_policies(
+            range(min(setting.seeds, MOST_DAYS) if not setting.small else FEW_DAYS),
+            small=setting.small,
+            processes=setting.processes,
+        ),
     ),
 )
 

@@ -1,0 +1,144 @@
+"""`sunward simulate`: a scenario in virtual time under one or more policies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sunward.cli.output import Output, print_data, print_table
+from sunward.cli.quiet import standard_output_kept
+from sunward.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from sunward.simulation.outcome import Outcome
+    from sunward.simulation.scenario import Scenario
+
+_DEFAULT = ("none", "none + sleep", "DET", "DAT", "DETA")
+_COLUMNS = (
+    "policy",
+    "market g",
+    "less %",
+    "location g",
+    "less % ",
+    "load Wh",
+    "grid Wh",
+    "moved %",
+    "wakes",
+    "in time",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    scenario: Annotated[
+        str | None, typer.Argument(help="A scenario file, or a ready one; without it, list the ready ones.")
+    ] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="Policy to run, more than once for more; `all`, or five by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Stream of the forecast errors.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write JSON, CSV, figures and one page into this folder.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
+) -> None:
+    """Simulate a cluster with the planner, the physics and the accounts of the product."""
+    from sunward.simulation.scenario import bundled_scenarios, load_scenario
+
+    if scenario is None:
+        print_table(
+            "Ready scenarios", ("name", "what it is"), [(n, load_scenario(n).description) for n in bundled_scenarios()]
+        )
+        return
+    checked = load_scenario(scenario)
+    outcomes = _run(checked, _names(policy), seed)
+    if report is not None:
+        _write(checked, outcomes, seed, report)
+    if output is Output.TABLE:
+        print_table(f"{checked.name}: {checked.description}", _COLUMNS, [_row(o, outcomes[0]) for o in outcomes])
+    else:
+        print_data([_data(outcome) for outcome in outcomes], output)
+    if any(outcome.tasks_on_time < outcome.tasks for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _names(chosen: Sequence[str] | None) -> list[str]:
+    """The policies to run, the baseline always first so that savings can be told."""
+    from sunward.simulation.parallel import planner
+    from sunward.simulation.policies.registry import BASELINE, policies
+
+    known = list(policies(planner))
+    wanted = known if chosen and "all" in chosen else list(chosen or _DEFAULT)
+    for name in wanted:
+        if name not in known:
+            raise InvalidInput("--policy", f"{name!r} is unknown; known: all, {', '.join(known)}")
+    return [BASELINE, *(name for name in wanted if name != BASELINE)]
+
+
+def _run(scenario: Scenario, names: Sequence[str], seed: int) -> list[Outcome]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from sunward.simulation.parallel import planner
+    from sunward.simulation.policies.registry import policies
+    from sunward.simulation.simulator import simulate as run
+
+    console = Console(stderr=True)
+    outcomes = []
+    with standard_output_kept(), Progress(console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("simulating", total=len(names) * scenario.periods)
+        for name in names:
+            progress.update(bar, description=name)
+            step = lambda _done, _total: progress.advance(bar)  # noqa: E731 - a name would say no more
+            outcomes.append(run(scenario, policies(planner)[name], planner, seed=seed, progress=step))
+            if not console.is_terminal:
+                print(f"{name}: {outcomes[-1].market_grams:.2f} g", file=sys.stderr, flush=True)
+    return outcomes
+
+
+def _row(outcome: Outcome, baseline: Outcome) -> tuple[Any, ...]:
+    return (
+        outcome.policy,
+        f"{outcome.market_grams:.2f}",
+        _less(outcome.market_grams, baseline.market_grams),
+        f"{outcome.location_grams:.2f}",
+        _less(outcome.location_grams, baseline.location_grams),
+        f"{outcome.load_watt_hours:.1f}",
+        f"{outcome.grid_watt_hours:.1f}",
+        f"{100 * outcome.moved_batches / outcome.batches:.0f}" if outcome.batches else "-",
+        outcome.wakes,
+        f"{outcome.tasks_on_time}/{outcome.tasks}",
+    )
+
+
+def _less(actual: float, baseline: float) -> str:
+    return f"{100 * (1 - actual / baseline):.1f}" if baseline > 0 else "-"
+
+
+def _data(outcome: Outcome) -> dict[str, Any]:
+    return asdict(outcome) | {"renewable_coverage": outcome.renewable_coverage}
+
+
+def _write(scenario: Scenario, outcomes: Sequence[Outcome], seed: int, folder: Path) -> None:
+    from sunward.simulation.report.files import write_result
+    from sunward.simulation.report.page import write_page
+    from sunward.simulation.report.simulation import result_of
+
+    result = result_of(scenario, outcomes, seed)
+    try:
+        write_result(result, folder)
+        write_page([result], folder / "index.html", title=f"Sunward simulation: {scenario.name}")
+    except ImportError as error:
+        raise InvalidInput("--report", "figures need matplotlib: pip install 'sunward[experiments]'") from error
+    except OSError as error:
+        raise InvalidInput(f"--report {folder}", error.strerror or str(error)) from error
+    print(f"report: {folder / 'index.html'}", file=sys.stderr)

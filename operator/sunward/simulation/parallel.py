@@ -1,0 +1,54 @@
+"""Independent runs on all cores: what is sent to another process is named at module level and pickles.
+
+The planner is made in the process that uses it; results come back in the order asked for, so that the
+number of processes never changes an answer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+from sunward.simulation.outcome import Outcome
+from sunward.simulation.policies.registry import policies
+from sunward.simulation.scenario import Scenario
+from sunward.simulation.simulator import simulate
+
+_PLANNING_GAP = 1e-4
+_PLANNING_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One simulation to do."""
+
+    scenario: Scenario
+    policy: str
+    seed: int
+    first_period: int = 0
+
+
+def planner(problem: Problem) -> Solution:
+    """The exact solver as simulations use it: a plan within 1e-4 of the optimum is good enough to carry out."""
+    return solve_exact(problem, relative_gap=_PLANNING_GAP, time_limit_seconds=_PLANNING_SECONDS)
+
+
+def run_all(runs: Sequence[Run], *, processes: int | None = None) -> list[Outcome]:
+    """All runs, by as many processes as there are cores (or `processes`; 1 stays in this one)."""
+    workers = min(len(runs), processes or os.cpu_count() or 1)
+    if workers <= 1:
+        return [run_one(run) for run in runs]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(run_one, runs, chunksize=max(1, len(runs) // (8 * workers))))
+
+
+def run_one(run: Run) -> Outcome:
+    """One simulation with a planner of its own."""
+    policy = policies(planner)[run.policy]
+    return simulate(run.scenario, policy, planner, seed=run.seed, first_period=run.first_period)
