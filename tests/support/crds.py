@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,8 +27,9 @@ INVALID = CRDS / "samples" / "invalid"
 Manifest = dict[str, Any]
 
 
+@cache
 def definitions() -> list[Manifest]:
-    """All custom resource definitions, in the order of their file names."""
+    """All custom resource definitions, in the order of their file names. Shared: copy before changing."""
     return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(CRDS.glob("*.yaml"))]
 
 

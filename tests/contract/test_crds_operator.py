@@ -1,0 +1,211 @@
+"""Everything the operator writes is declared in the definitions: the API server would silently drop what is not."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+
+from sunward.accounting.ledger import MissingNode, close
+from sunward.cluster import plan_objects, records, report, schema
+from sunward.domain.measurement import Absent
+from sunward.domain.nodes import BatterySpec, NodeRecord, Operation, PowerState
+from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, SolverReport, Transfer
+from sunward.domain.policy import Mode, PolicySpec
+from sunward.domain.reasons import Reason
+from sunward.planning.case import Obstacle
+from support import crds
+from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
+from support.planning import (
+    NOW,
+    a_job,
+    a_node,
+    a_snapshot,
+    a_zone,
+    an_assignment,
+    some_meters,
+    some_progress,
+)
+
+BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maximum_discharge_watts=10.0)
+SILENT = Absent(reason=Reason.DATA_STALE, source="sunward_node", detail="the last sample is old")
+
+
+def part(kind: str, *path: str) -> crds.Manifest:
+    """The schema below some properties of a kind, closed against anything undeclared."""
+    definition = next(d for d in crds.definitions() if d["spec"]["names"]["kind"] == kind)
+    declared = copy.deepcopy(crds.schema_of(definition))
+    for name in path:
+        declared = declared["properties"][name]
+    for _, child in crds.nodes_of_schema(declared):
+        if "properties" in child:
+            child["additionalProperties"] = False
+    return declared
+
+
+def without_removals(value: Any) -> Any:
+    """A merge patch without its nulls, which remove fields."""
+    if isinstance(value, dict):
+        return {name: without_removals(child) for name, child in value.items() if child is not None}
+    return [without_removals(child) for child in value] if isinstance(value, list) else value
+
+
+def assert_declared(kind: str, value: Any, *path: str) -> None:
+    """The value fits the closed schema."""
+    jsonschema.validate(without_removals(value), part(kind, *path))
+
+
+def a_plan(**changes: Any) -> Plan:
+    """A plan with one of everything."""
+    row = an_assignment("default/mnist", "a", "pi-01", "pi-02")
+    plan = Plan(
+        name=plan_objects.plan_name(NOW),
+        start=NOW,
+        period=timedelta(seconds=20),
+        awake={"pi-01": True, "pi-02": False},
+        jobs=(
+            JobDirective(
+                job="default/mnist", run=True, reason=Reason.MOVED_TO_CLEANER_NODE, message="", assignments=(row,)
+            ),
+        ),
+        transfers=(
+            Transfer(
+                pool="roof",
+                from_node="pi-01",
+                to_node="pi-02",
+                sent_watt_hours=0.01,
+                received_watt_hours=0.0095,
+                physical=True,
+            ),
+        ),
+        decisions=(
+            Decision(kind=DecisionKind.SLEEP, subject="pi-02", reason=Reason.NO_WORK_PLANNED, message="m" * 2000),
+        ),
+        solver=SolverReport(
+            solver="exact",
+            status="optimal",
+            objective_grams=1.25,
+            lower_bound_grams=1.2,
+            relative_gap=0.04,
+            solve_seconds=0.2,
+        ),
+        emissions_by_mode_grams={"none": 3.0, "det": 2.5, "dat": 2.0, "deta": 1.25},
+        prices={"roof": 0.001},
+        input_digest="sha256:" + "0" * 64,
+    )
+    return replace(plan, **changes)
+
+
+@pytest.mark.parametrize("state", list(PowerState))
+def test_the_record_of_the_state_machine(state: PowerState) -> None:
+    operation = Operation(
+        id="6f2a5a52",
+        intent="Sleep",
+        reason=Reason.NO_WORK_PLANNED,
+        started_at=NOW,
+        deadline=NOW + timedelta(seconds=300),
+        attempt=2,
+        fencing_token=7,
+    )
+    record = NodeRecord(
+        power_state=state,
+        operation=operation,
+        cordoned_by_us=True,
+        awake_since=NOW,
+        asleep_since=NOW,
+        next_attempt_at=NOW,
+        sleep_times=(NOW,) * 60,
+    )
+    assert_declared("EnergyNode", records.record_patch(record), "status")
+
+
+@pytest.mark.parametrize("meters", [some_meters(), some_meters(power=SILENT, harvest=SILENT, battery=SILENT)])
+@pytest.mark.parametrize("zone", [24.0, SILENT])
+def test_the_status_of_an_energy_node(meters: Any, zone: Any) -> None:
+    node = a_node(meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0)
+    snapshot = a_snapshot(node, intensities={"CLEAN": a_zone("CLEAN", zone)})
+    obstacles = (Obstacle(guard="dwell", reason=Reason.DWELL_TIME, message="12 s of 600 s"),)
+    status = report.node_status(node, snapshot, obstacles, a_plan(), {}, NOW)
+    assert_declared("EnergyNode", status, "status")
+
+
+@pytest.mark.parametrize("phase", ["training", "waiting", "complete", "failed"])
+@pytest.mark.parametrize("old", [{}, {"startTime": "2026-06-21T11:00:00Z"}])
+def test_the_status_of_a_training_job(phase: str, old: dict[str, Any]) -> None:
+    progress = some_progress(phase=phase, round=3, accuracy_percent=93.71, workers=("pi-01", "pi-02"))
+    job = a_job(progress=progress, deadline=NOW - timedelta(seconds=1), emissions_budget_grams=1.0, last_round=3)
+    plan = a_plan()
+    status = report.job_status(job, plan.jobs[0], plan, old, NOW)
+    assert_declared("TrainingJob", status, "status")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("hold", [None, Reason.DATA_UNAVAILABLE])
+def test_a_plan_and_its_status(mode: Mode, hold: Reason | None) -> None:
+    nodes = (a_node("pi-01"), a_node("pi-02", meters=some_meters(power=SILENT)))
+    snapshot = a_snapshot(*nodes, jobs=[a_job()])
+    snapshot = replace(snapshot, policy=replace(snapshot.policy, mode=mode))
+    plan = a_plan(hold=hold)
+    body = plan_objects.plan_object(plan, snapshot.policy)
+    assert_declared("EnergyPlan", body["spec"], "spec")
+    status = plan_objects.plan_status(plan, snapshot, {Reason.NO_LONGER_HOLDS: 2}, {}, NOW)
+    assert_declared("EnergyPlan", status, "status")
+
+
+@pytest.mark.parametrize("status", ["optimal", "feasible", "infeasible", "fallback"])
+def test_every_way_a_solver_can_end(status: str) -> None:
+    plan = a_plan()
+    plan = replace(plan, solver=replace(plan.solver, status=status, relative_gap=-1e-9))
+    written = plan_objects.plan_status(plan, a_snapshot(), {}, {}, NOW)
+    assert_declared("EnergyPlan", written["solution"], "status", "solution")
+
+
+@pytest.mark.parametrize("factors", [(CLEAN, DIRTY), ()])
+def test_a_settlement(factors: tuple[Any, ...]) -> None:
+    nodes = [node_period("pi-01", load=1.0, harvest=2.0), node_period("pi-02", load=1.0)]
+    flows = [flow("pi-01", sent=0.0), flow("pi-02", drawn=0.0)]
+    missing = [MissingNode(node="pi-03", reason=Reason.DATA_MISSING)]
+    ledger = close(QUARTER_HOUR, nodes, flows, factors, missing=missing)
+    plan = a_plan()
+    written = plan_objects.settlement_status(
+        ledger, plan.transfers, {"pi-01": 0.5}, {"dirty": 560.0}, "none mode with metered loads", NOW
+    )
+    assert_declared("EnergyPlan", written, "status", "settlement")
+
+
+def test_a_job_that_is_accounted_for() -> None:
+    figures = {
+        "energyMicrowattHours": 17_000,
+        "emissionsMicrogramsCO2e": 9_000,
+        "baselineEmissionsMicrogramsCO2e": 8_000,
+        "avoidedEmissionsMicrogramsCO2e": -1_000,
+        "accountedUntil": "2026-06-21T12:00:00.000000Z",
+    }
+    assert_declared("TrainingJob", figures, "status")
+
+
+def test_the_defaults_of_the_schema_are_those_of_the_operator() -> None:
+    declared = {"metadata": {"name": "default"}, "spec": defaulted(part("EnergyPolicy", "spec"), {})}
+    assert replace(schema.policy_spec(declared), intensity_source="") == PolicySpec()
+    bare = {"gridZone": "DE", "power": {"idleMilliwatts": 2700, "busyMilliwatts": 6400}}
+    full = defaulted(part("EnergyNode", "spec"), bare)
+    by_schema, by_code = (schema.node_spec({"metadata": {"name": "pi-01"}, "spec": spec}) for spec in (full, bare))
+    assert by_schema.power.name == "custom"
+    assert replace(by_schema, power=replace(by_schema.power, name="")) == by_code
+
+
+def defaulted(declared: crds.Manifest, value: Any) -> Any:
+    """The value as the API server completes it: a default where nothing was given, then the same within."""
+    if not isinstance(value, dict):
+        return value
+    filled = {**value}
+    for name, child in declared.get("properties", {}).items():
+        if name not in filled and "default" in child:
+            filled[name] = copy.deepcopy(child["default"])
+        if name in filled:
+            filled[name] = defaulted(child, filled[name])
+    return filled
