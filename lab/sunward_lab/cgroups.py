@@ -28,8 +28,12 @@ def counted(settings: Settings, node: str) -> Path:
 
 
 def create(settings: Settings, node: str) -> None:
-    """Make the node's cgroup where CPU time is counted; the runtime makes the others when it needs them."""
-    counted(settings, node).mkdir(parents=True, exist_ok=True)
+    """Make the node's cgroup in every hierarchy; its pods' cgroups go below it."""
+    for hierarchy in hierarchies():
+        cluster = hierarchy / group(settings)
+        for folder in (cluster, cluster / node):
+            folder.mkdir(exist_ok=True)
+            _allow_what_the_parent_may(folder)
 
 
 def processes(settings: Settings, node: str) -> tuple[int, ...]:
@@ -46,15 +50,23 @@ def remove(settings: Settings, node: str | None = None) -> None:
 
 
 def hierarchies() -> tuple[Path, ...]:
-    """The mounted hierarchies of the first version."""
+    """All mounted hierarchies: one per controller, and those that only keep processes together."""
     if not ROOT.is_dir():
         return ()
-    return tuple(sorted({path.resolve() for path in ROOT.iterdir() if path.is_dir()}))
+    return tuple(sorted({path.resolve() for path in ROOT.iterdir() if (path / "cgroup.procs").exists()}))
 
 
 def is_left(settings: Settings) -> bool:
     """Whether a cgroup of this cluster exists anywhere."""
     return any((hierarchy / group(settings)).exists() for hierarchy in hierarchies())
+
+
+def _allow_what_the_parent_may(folder: Path) -> None:
+    """A new group of the cpuset hierarchy may use no processor until it is told which."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        target = folder / name
+        if target.exists() and not target.read_text(encoding="ascii").strip():
+            target.write_text((folder.parent / name).read_text(encoding="ascii"), encoding="ascii")
 
 
 def _members(top: Path) -> Iterator[Path]:

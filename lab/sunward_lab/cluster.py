@@ -27,7 +27,7 @@ from sunward_lab.api import Api
 from sunward_lab.errors import LabError
 from sunward_lab.identities import Identities, Identity
 from sunward_lab.machine import Node
-from sunward_lab.settings import RunFolder, Settings, cache_folder
+from sunward_lab.settings import DNS_ADDRESS, RunFolder, Settings, cache_folder
 
 Say = Callable[[str], None]
 _READY_SECONDS: Final = 120.0
@@ -106,11 +106,13 @@ def nodes(path: Path) -> tuple[Node, ...]:
 
 
 def await_ready(run: RunFolder, names: Sequence[str], say: Say) -> None:
-    """Wait until these nodes are Ready; raises LabError that names those that are not."""
+    """Wait until these nodes are Ready; raises LabError that names those that are not, or what has ended."""
     api = Api.from_kubeconfig(run.kubeconfig)
     started = time.monotonic()
     waiting = set(names)
     while waiting := waiting - _ready_nodes(api):
+        if ended := [line for found in nodes(run.path) if found.machine.name in waiting for line in found.ended()]:
+            raise LabError("\n  ".join(["a node's program has ended; see", *ended]))
         if time.monotonic() - started > _READY_SECONDS:
             raise LabError(f"{', '.join(sorted(waiting))}: not Ready in {_READY_SECONDS:.0f} s; logs in {run.logs}")
         time.sleep(0.2)
@@ -162,6 +164,7 @@ def _start_machines(settings: Settings, run: RunFolder, say: Say) -> None:
     store = image_store.prepared(cache_folder())
     image_store.keep_for(store, run)
     say("images unpacked")
+    api.post("/api/v1/namespaces/kube-system/services", _name_service())
 
     def boot(one: Node) -> None:
         api.post("/api/v1/nodes", kubelet.node_object(one.machine))
@@ -173,6 +176,13 @@ def _start_machines(settings: Settings, run: RunFolder, say: Say) -> None:
     with ThreadPoolExecutor(_BOOTS_AT_ONCE) as pool:
         list(pool.map(boot, _nodes(settings, run)))
     say(f"{len(settings.machines())} machines on")
+
+
+def _name_service() -> dict[str, object]:
+    """A name service that nobody serves: kube-proxy refuses at once what would else time out after 20 s."""
+    ports = [{"name": name, "port": 53, "protocol": name.upper()} for name in ("udp", "tcp")]
+    spec = {"clusterIP": str(DNS_ADDRESS), "ports": ports}
+    return {"metadata": {"name": "kube-dns"}, "spec": spec}
 
 
 def _nodes(settings: Settings, run: RunFolder) -> tuple[Node, ...]:

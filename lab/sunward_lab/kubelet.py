@@ -36,7 +36,7 @@ def configuration(settings: Settings, machine: Machine, *, socket: Path, authori
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{cgroups.group(settings)}/{machine.name}",
-        "cgroupsPerQOS": False,
+        "cgroupsPerQOS": True,
         "clusterDNS": [str(DNS_ADDRESS)],
         "clusterDomain": "cluster.local",
         "containerRuntimeEndpoint": f"unix://{socket}",

@@ -113,6 +113,12 @@ class Node:
             return powered and first is not None and first.is_alive()
         return False
 
+    def ended(self) -> list[str]:
+        """Logs of the node's programs that have ended although it has power."""
+        programs = processes.recorded(self.records) if self.is_on() else ()
+        logs = self.run.logs / self.machine.name
+        return [str(logs / f"{program.name}.log") for program in programs if not program.is_alive()]
+
     def _cut(self) -> None:
         """Kill all that the node's cgroup holds, until nothing is left, then remove it."""
         limit = time.monotonic() + 20.0

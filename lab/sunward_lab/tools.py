@@ -57,7 +57,6 @@ GO_PROGRAMS: Final = (
         packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
         variables=("sigs.k8s.io/kwok/pkg/consts.Version=v0.7.0",),
     ),
-    GoProgram(name="coredns", packages={"coredns": "."}),
     GoProgram(name="pause", packages={"sunward-pause": "."}),
 )
 SYSTEM_PACKAGES: Final = {
