@@ -25,7 +25,7 @@ UNHEALTHY_SECONDS = 30.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sample and serve until SIGTERM or SIGINT; 0 then, 2 for wrong flags."""
-    flags = _parser().parse_args(arguments)
+    flags = parser().parse_args(arguments)
     try:
         settings = _settings(flags)
         host, port = _address(flags.listen)
@@ -88,12 +88,13 @@ def _watts(text: str) -> float:
     return value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The flags, also for the documentation."""
+    flags = argparse.ArgumentParser(
         prog="sunward-exporter",
         description="Measures what a node draws, harvests and stores, and shows it to Prometheus. It cannot act.",
     )
-    add = parser.add_argument
+    add = flags.add_argument
     add("--sysfs-root", type=Path, default=Path("/sys"), metavar="FOLDER", help="sysfs to read (default /sys)")
     add("--rate-hertz", type=float, default=10.0, metavar="N", help="samples a second, 0.1 to 1000 (default 10)")
     add("--listen", default=":9811", metavar="HOST:PORT", help="where to serve /metrics and /healthz (default :9811)")
@@ -116,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         help="refuse readings of the harvest above this (plus 5 %%)",
     )
     add("--harvest-ramp-watts-per-second", type=_watts, metavar="W", help="refuse steeper changes of the harvest")
-    return parser
+    return flags
 
 
 if __name__ == "__main__":

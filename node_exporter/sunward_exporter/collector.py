@@ -1,4 +1,4 @@
-"""The metrics contract, made from one snapshot at a time.
+"""The metrics contract, and a collector that fills it from one snapshot at a time.
 
 No `node` label: it comes from the scrape target, so that no exporter can speak for another node.
 What is unknown is absent; no series is ever filled with zero or with an old value.
@@ -7,13 +7,85 @@ What is unknown is absent; no series is ever filled with zero or with an old val
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sunward_exporter.channels import BatteryChannel, PowerChannel, Snapshot
 from sunward_exporter.readings import Refusal
+
+Value = tuple[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One metric of the contract. A counter's name is given without its `_total`."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+    def filled(self, values: Iterable[Value]) -> Metric:
+        """The family with its values."""
+        kind = GaugeMetricFamily if self.kind == "gauge" else CounterMetricFamily
+        family = kind(self.name, self.help, labels=self.labels)
+        for labels, value in values:
+            family.add_metric(labels, value)
+        return family
+
+
+POWER = Family(
+    name="sunward_node_power_watts",
+    kind="gauge",
+    help="Power that the node draws, as last sampled.",
+    labels=("source",),
+)
+ENERGY = Family(
+    name="sunward_node_energy_joules",
+    kind="counter",
+    help="Energy that the node has drawn since the exporter started.",
+    labels=("source",),
+)
+HARVEST_POWER = Family(
+    name="sunward_node_harvest_power_watts", kind="gauge", help="Power harvested at the node, as last sampled."
+)
+HARVEST_ENERGY = Family(
+    name="sunward_node_harvest_energy_joules", kind="counter", help="Energy harvested since the exporter started."
+)
+BATTERY = Family(
+    name="sunward_node_battery_state_of_charge_ratio",
+    kind="gauge",
+    help="Stored energy over capacity, 0 to 1, as last sampled.",
+)
+LAST_SAMPLE = Family(
+    name="sunward_node_last_sample_timestamp_seconds",
+    kind="gauge",
+    help="Unix time of the last sample that was accepted.",
+    labels=("source",),
+)
+ERRORS = Family(
+    name="sunward_node_sensor_errors",
+    kind="counter",
+    help="Readings that were refused, by reason.",
+    labels=("source", "reason"),
+)
+SAMPLES = Family(
+    name="sunward_exporter_samples",
+    kind="counter",
+    help="Power samples that were accepted; its rate is the true sampling rate.",
+    labels=("source",),
+)
+BUILD_INFO = Family(
+    name="sunward_exporter_build_info",
+    kind="gauge",
+    help="Always 1; tells the version of the exporter.",
+    labels=("version",),
+)
+CONTRACT = (POWER, ENERGY, HARVEST_POWER, HARVEST_ENERGY, BATTERY, LAST_SAMPLE, ERRORS, SAMPLES, BUILD_INFO)
 
 
 class SnapshotCollector(Collector):
@@ -23,119 +95,76 @@ class SnapshotCollector(Collector):
         self._snapshot = snapshot
 
     def collect(self) -> Iterable[Metric]:
-        """All families, in the order of docs/exporter-metrics.md."""
+        """All families of the contract."""
         snapshot = self._snapshot()
-        yield from _node_power(snapshot)
-        yield from _harvest_power(snapshot)
-        yield _battery(snapshot.battery)
-        yield _last_samples(snapshot)
-        yield _errors(snapshot)
-        yield _samples(snapshot)
-        yield _build_info()
+        return [family.filled(values(snapshot)) for family, values in _VALUES.items()]
 
     def describe(self) -> Iterable[Metric]:
-        """The families without samples, for registries and documentation."""
-        return list(_without_samples(self.collect()))
+        """The families without values, so that registering reads no meter."""
+        return [family.filled(()) for family in CONTRACT]
 
 
-def _node_power(snapshot: Snapshot) -> Iterator[Metric]:
-    power = GaugeMetricFamily(
-        "sunward_node_power_watts", "Power that the node draws, as last sampled.", labels=["source"]
-    )
-    energy = CounterMetricFamily(
-        "sunward_node_energy_joules",
-        "Energy that the node has drawn since the exporter started; power integrated by the trapezoid rule.",
-        labels=["source"],
-    )
+def _power(snapshot: Snapshot) -> Iterator[Value]:
     if snapshot.node is not None:
-        _fill(power, energy, [snapshot.node.source], snapshot.node, snapshot.monotonic)
-    yield power
-    yield energy
+        yield from _watts(snapshot.node, snapshot.monotonic, (snapshot.node.source,))
 
 
-def _harvest_power(snapshot: Snapshot) -> Iterator[Metric]:
-    power = GaugeMetricFamily("sunward_node_harvest_power_watts", "Power harvested at the node, as last sampled.")
-    energy = CounterMetricFamily(
-        "sunward_node_harvest_energy_joules",
-        "Energy harvested since the exporter started; power integrated by the trapezoid rule.",
-    )
+def _energy(snapshot: Snapshot) -> Iterator[Value]:
+    if snapshot.node is not None:
+        yield from _joules(snapshot.node, (snapshot.node.source,))
+
+
+def _harvest_power(snapshot: Snapshot) -> Iterator[Value]:
     if snapshot.harvest is not None:
-        _fill(power, energy, [], snapshot.harvest, snapshot.monotonic)
-    yield power
-    yield energy
+        yield from _watts(snapshot.harvest, snapshot.monotonic, ())
 
 
-def _fill(
-    power: GaugeMetricFamily,
-    energy: CounterMetricFamily,
-    labels: list[str],
-    channel: PowerChannel,
-    monotonic: float,
-) -> None:
+def _harvest_energy(snapshot: Snapshot) -> Iterator[Value]:
+    if snapshot.harvest is not None:
+        yield from _joules(snapshot.harvest, ())
+
+
+def _watts(channel: PowerChannel, monotonic: float, labels: tuple[str, ...]) -> Iterator[Value]:
     watts = channel.watts(monotonic)
     if watts is not None:
-        power.add_metric(labels, watts)
+        yield labels, watts
+
+
+def _joules(channel: PowerChannel, labels: tuple[str, ...]) -> Iterator[Value]:
     if channel.sampled_at is not None:
-        energy.add_metric(labels, channel.energy.joules)
+        yield labels, channel.energy.joules
 
 
-def _battery(channel: BatteryChannel | None) -> Metric:
-    family = GaugeMetricFamily(
-        "sunward_node_battery_state_of_charge_ratio", "Stored energy over capacity, 0 to 1, as last sampled."
-    )
-    if channel is not None and channel.ratio is not None:
-        family.add_metric([], channel.ratio)
-    return family
+def _battery(snapshot: Snapshot) -> Iterator[Value]:
+    if snapshot.battery is not None and snapshot.battery.ratio is not None:
+        yield (), snapshot.battery.ratio
 
 
-def _last_samples(snapshot: Snapshot) -> Metric:
-    family = GaugeMetricFamily(
-        "sunward_node_last_sample_timestamp_seconds",
-        "Unix time of the last sample that was accepted.",
-        labels=["source"],
-    )
+def _last_samples(snapshot: Snapshot) -> Iterator[Value]:
     for channel in _channels(snapshot):
         if channel.sampled_at is not None:
-            family.add_metric([channel.source], channel.sampled_at)
-    return family
+            yield (channel.source,), channel.sampled_at
 
 
-def _errors(snapshot: Snapshot) -> Metric:
-    family = CounterMetricFamily(
-        "sunward_node_sensor_errors", "Readings that were refused, by reason.", labels=["source", "reason"]
-    )
+def _errors(snapshot: Snapshot) -> Iterator[Value]:
+    """Every reason from the start, so that the first refusal is already an increase."""
     for channel in _channels(snapshot):
         for reason in Refusal:
-            family.add_metric([channel.source, reason.value], channel.refusals.get(reason, 0))
-    return family
+            yield (channel.source, reason.value), channel.refusals.get(reason, 0)
 
 
-def _samples(snapshot: Snapshot) -> Metric:
-    family = CounterMetricFamily(
-        "sunward_exporter_samples", "Power samples that were accepted; its rate is the true rate.", labels=["source"]
-    )
+def _samples(snapshot: Snapshot) -> Iterator[Value]:
     for channel in (snapshot.node, snapshot.harvest):
         if channel is not None:
-            family.add_metric([channel.source], channel.samples)
-    return family
+            yield (channel.source,), channel.samples
 
 
-def _build_info() -> Metric:
-    family = GaugeMetricFamily(
-        "sunward_exporter_build_info", "Always 1; tells the version of the exporter.", labels=["version"]
-    )
-    family.add_metric([_version()], 1)
-    return family
+def _build_info(_: Snapshot) -> Iterator[Value]:
+    yield (_version(),), 1
 
 
 def _channels(snapshot: Snapshot) -> Iterator[PowerChannel | BatteryChannel]:
     yield from (c for c in (snapshot.node, snapshot.harvest, snapshot.battery) if c is not None)
-
-
-def _without_samples(families: Iterable[Metric]) -> Iterator[Metric]:
-    for family in families:
-        family.samples = []
-        yield family
 
 
 def _version() -> str:
@@ -143,3 +172,16 @@ def _version() -> str:
         return version("sunward")
     except PackageNotFoundError:
         return "unknown"
+
+
+_VALUES: dict[Family, Callable[[Snapshot], Iterable[Value]]] = {
+    POWER: _power,
+    ENERGY: _energy,
+    HARVEST_POWER: _harvest_power,
+    HARVEST_ENERGY: _harvest_energy,
+    BATTERY: _battery,
+    LAST_SAMPLE: _last_samples,
+    ERRORS: _errors,
+    SAMPLES: _samples,
+    BUILD_INFO: _build_info,
+}

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from sunward_exporter.__main__ import main
-from sunward_exporter.collector import SnapshotCollector
+from sunward_exporter.collector import CONTRACT, SnapshotCollector
 from sunward_exporter.readings import Refusal
 from sunward_exporter.sampler import Sampler
 from sunward_exporter.server import application, serve
@@ -98,6 +98,14 @@ def test_refusals_start_at_zero_for_every_reason_so_that_their_rate_is_right(add
         for reason in Refusal:
             key = ("sunward_node_sensor_errors_total", (("reason", reason.value), ("source", channel)))
             assert found[key] == 0.0
+
+
+def test_what_is_shown_is_the_contract_and_nothing_else(at: Bench) -> None:
+    registry = CollectorRegistry()
+    sampler = sampled(at)
+    registry.register(SnapshotCollector(lambda: sampler.snapshot))
+    shown = {(family.name, family.type, family.documentation) for family in registry.collect()}
+    assert shown == {(family.name, family.kind, family.help) for family in CONTRACT}
 
 
 def test_no_series_speaks_for_a_node(address: str) -> None:

@@ -1,0 +1,42 @@
+"""Writes what is generated: docs/resources.md, docs/exporter-metrics.md and the chart's copies of the definitions.
+
+`python tools/docs/generate.py` writes, `--check` only compares and exits 1 when something is out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "node_exporter")]
+
+from tools.docs import exporter_page, resources_page  # noqa: E402  # found by the path above
+
+
+def generated() -> dict[Path, str]:
+    """Every generated file with the text it should have."""
+    definitions = sorted((ROOT / "crds").glob("*.yaml"))
+    copies = {ROOT / "helm/sunward/crds" / path.name: path.read_text(encoding="utf-8") for path in definitions}
+    return {
+        ROOT / "docs/resources.md": resources_page.page(definitions),
+        ROOT / "docs/exporter-metrics.md": exporter_page.page(),
+        **copies,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare; says each file that differs."""
+    stale = [path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text]
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: run python tools/docs/generate.py", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(generated()[path], encoding="utf-8")
+        print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
