@@ -37,8 +37,14 @@ class Sums:
 
 
 def settled(plans: Sequence[Body]) -> list[Body]:
-    """Plans whose period has been settled with a baseline, oldest first."""
-    return [plan for plan in plans if at(plan, "status", "settlement", "totals", "baselineMicrogramsCO2e") is not None]
+    """Plans whose period has been settled for every node, oldest first; half a cluster's books prove nothing."""
+    return [plan for plan in plans if _is_whole(at(plan, "status", "settlement") or {})]
+
+
+def _is_whole(settlement: Body) -> bool:
+    totals = settlement.get("totals") or {}
+    known = all(totals.get(key) is not None for key in ("locationBasedMicrogramsCO2e", "baselineMicrogramsCO2e"))
+    return known and not any("reason" in row for row in settlement.get("nodes") or ())
 
 
 def sums(plans: Sequence[Body]) -> Sums:
