@@ -58,16 +58,15 @@ class JsonReader:
         return await self._ask("POST", url, data=dict(form))
 
     async def _ask(self, method: str, url: str, **arguments: Any) -> Any:
-        pause = self.limits.first_pause_seconds
-        for attempt in range(1, self.limits.attempts + 1):
+        attempt, pause = 1, self.limits.first_pause_seconds
+        while True:
             try:
                 return await self._once(method, url, **arguments)
             except _Transient as failure:
-                if attempt == self.limits.attempts:
+                if attempt >= self.limits.attempts:
                     raise SourceUnavailable(self.name, f"{failure.why} ({attempt} attempts)") from None
             await self.sleep(pause)
-            pause *= 2.0
-        raise SourceUnavailable(self.name, "no attempts are allowed by its limits")
+            attempt, pause = attempt + 1, 2.0 * pause
 
     async def _once(self, method: str, url: str, **arguments: Any) -> Any:
         timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)

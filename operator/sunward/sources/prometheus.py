@@ -44,25 +44,12 @@ class WindowEnergy:
     """Energy that one meter counted in [start, end), in watt-hours.
 
     `gaps` are the parts of the window of which nothing is known (the machine was off, the exporter was gone); their
-    energy is not in `watt_hours`. Quality is `Measured` only without gaps and resets, else `Estimated`.
+    energy is not in `watt_hours`. Each of `resets` hides what was counted between a last scrape and the counter's end.
     """
 
     watt_hours: float
-    start: datetime
-    end: datetime
     gaps: tuple[Gap, ...]
     resets: int
-    source: str
-
-    @property
-    def quality(self) -> Quality:
-        """How much the energy may be trusted."""
-        return Quality.ESTIMATED if self.gaps or self.resets else Quality.MEASURED
-
-    @property
-    def gap_seconds(self) -> float:
-        """How much of the window nothing is known of."""
-        return sum(gap.seconds for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +109,7 @@ class PrometheusSource:
         try:
             jobs = yaml.safe_load(body["data"]["yaml"])["scrape_configs"]
             job = next((job for job in jobs if job["job_name"] == self.settings.job), None)
-        except (yaml.YAMLError, KeyError, TypeError) as error:
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
             raise SourceUnavailable(self.reader.name, f"no readable configuration ({type(error).__name__})") from None
         if job is None:
             return (f"no scrape job is named {self.settings.job}",)
@@ -146,9 +133,13 @@ class PrometheusSource:
         found = _read(instant, node, limit, clocks)
         if isinstance(found, Measurement):
             return found
-        if found.reason is not Reason.DATA_MISSING:
-            self.refusals[instant.metric, found.reason] += 1
-        return Absent(reason=found.reason, source=f"prometheus/{instant.metric}", detail=found.detail)
+        return self._refused(instant.metric, found)
+
+    def _refused(self, metric: Metric, refusal: Refusal) -> Absent:
+        """The absence that a refusal leaves; what was simply not there is not counted as refused."""
+        if refusal.reason is not Reason.DATA_MISSING:
+            self.refusals[metric, refusal.reason] += 1
+        return Absent(reason=refusal.reason, source=f"prometheus/{metric}", detail=refusal.detail)
 
     async def _windows(
         self, metric: Metric, nodes: Collection[str], start: datetime, end: datetime
@@ -164,23 +155,14 @@ class PrometheusSource:
     def _window(
         self, metric: Metric, series: Sequence[SampleSeries], start: datetime, end: datetime
     ) -> WindowEnergy | Absent:
-        source = f"prometheus/{metric}"
         samples = _one_counter(series)
         if isinstance(samples, Refusal):
-            self.refusals[metric, samples.reason] += 1
-            return Absent(reason=samples.reason, source=source, detail=samples.detail)
+            return self._refused(metric, samples)
         margin = LONGEST_STEP_SCRAPES * self.settings.scrape_interval_seconds
         grown = increase(samples, start.timestamp(), end.timestamp(), longest_step_seconds=margin)
         if grown.gap_seconds >= (end - start).total_seconds():
-            return Absent(reason=Reason.DATA_MISSING, source=source, detail="no sample covers the window")
-        return WindowEnergy(
-            watt_hours=grown.amount / JOULES_PER_WATT_HOUR,
-            start=start,
-            end=end,
-            gaps=grown.gaps,
-            resets=grown.resets,
-            source=source,
-        )
+            return self._refused(metric, Refusal(reason=Reason.DATA_MISSING, detail="no sample covers the window"))
+        return WindowEnergy(watt_hours=grown.amount / JOULES_PER_WATT_HOUR, gaps=grown.gaps, resets=grown.resets)
 
 
 def _one_counter(series: Sequence[SampleSeries]) -> tuple[Sample, ...] | Refusal:
