@@ -48,7 +48,7 @@ class GuardedSolver:
         try:
             found = self._ask(problem, solver, time_limit_seconds)
             reason = refusal(problem, found, ready)
-        except (FrameError, OSError, SolutionError, ValueError, KeyError, TypeError) as error:
+        except (FrameError, OSError, SolutionError) as error:
             found, reason = ready, _one_line(error)
         return found if reason is None else _fallback(ready, reason)
 
@@ -74,15 +74,10 @@ class GuardedSolver:
         request = {"problem": problem.to_json(), "solver": solver, "time_limit_seconds": time_limit_seconds}
         with self._lock:
             try:
-                answer = self._exchange(json.dumps(request).encode(), time_limit_seconds)
-                document = json.loads(answer)
+                return _solution(self._exchange(json.dumps(request).encode(), time_limit_seconds))
             except BaseException:
                 self._stop()
                 raise
-        if not isinstance(document, dict) or not isinstance(document.get("solution"), str):
-            error = document.get("error", "garbage") if isinstance(document, dict) else "garbage"
-            raise FrameError(str(error))
-        return Solution.from_json(document["solution"])
 
     def _exchange(self, request: bytes, time_limit_seconds: float) -> bytes:
         process = self._running()
@@ -113,6 +108,19 @@ class GuardedSolver:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def _solution(answer: bytes) -> Solution:
+    """The solution in an answer; raises FrameError with the process's own error or what is wrong with the answer."""
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and isinstance(document.get("error"), str):
+        raise FrameError(document["error"])
+    if not isinstance(document, dict) or not isinstance(document.get("solution"), str):
+        raise FrameError("garbage instead of an answer")
+    return Solution.from_json(document["solution"])
 
 
 def refusal(problem: Problem, found: Solution, ready: Solution) -> str | None:

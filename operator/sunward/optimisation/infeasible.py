@@ -30,8 +30,14 @@ _MEANING = {
     Relaxed.SLEEP_LIMIT: Obstacle.SLEEP_LIMIT,
     Relaxed.BATTERY: Obstacle.BATTERY,
 }
+_OF_JOBS = (Relaxed.UNSERVED, Relaxed.OFFLOAD)
+"""Constraints of every shard that are told as one of their job."""
 _LEAST = 1e-7
 """Misses below this share of a constraint's range are a solver's rounding."""
+
+
+_NOTHING = 1e-9
+"""Misses below this are nothing, whatever the constraint."""
 
 
 def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, ...]:
@@ -54,9 +60,10 @@ def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, 
     return tuple(_missed(problem, everything, deadline) or ())
 
 
-def _late(problem: Problem, deadline: float) -> list[Shortfall] | None:
+def _late(problem: Problem, deadline: float) -> list[Shortfall]:
     """The same shortage of time, told in batches that miss the deadline."""
-    return _missed(problem, frozenset({Relaxed.UNSERVED, Relaxed.WORKERS}), deadline)
+    missed = _missed(problem, frozenset({Relaxed.UNSERVED, Relaxed.WORKERS}), deadline)
+    return [row for row in missed or () if row.constraint is Obstacle.DEADLINE]
 
 
 def _missed(problem: Problem, relaxed: frozenset[Relaxed], deadline: float) -> list[Shortfall] | None:
@@ -73,13 +80,13 @@ def _missed(problem: Problem, relaxed: frozenset[Relaxed], deadline: float) -> l
 def _shortfalls(plan: PlanModel, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[Shortfall]:
     names = [node.name for node in plan.problem.nodes]
     jobs = [job.name for job in plan.problem.jobs]
+    missed: dict[tuple[Obstacle, str | None, str | None], float] = {}
+    for (kind, j, i), column in sorted(plan.slacks.items()):
+        if values[column] > max(_LEAST * plan.matrix.upper[column], _NOTHING):
+            node = names[i] if i >= 0 and kind not in _OF_JOBS else None
+            where = (_MEANING[kind], jobs[j] if j >= 0 else None, node)
+            missed[where] = missed.get(where, 0.0) + float(values[column])
     return [
-        Shortfall(
-            constraint=_MEANING[kind],
-            job=jobs[j] if j >= 0 else None,
-            node=names[i] if i >= 0 else None,
-            shortfall=float(values[column]),
-        )
-        for (kind, j, i), column in sorted(plan.slacks.items())
-        if values[column] > _LEAST * plan.matrix.upper[column]
+        Shortfall(constraint=constraint, job=job, node=node, shortfall=shortfall)
+        for (constraint, job, node), shortfall in missed.items()
     ]

@@ -89,9 +89,10 @@ def _add_awake_row(plan: PlanModel, i: int, node: Node, t: int) -> None:
         busy += [(column, -value * hours_per_gigabyte) for side in plan.moved_terms(i) for column, value in side]
     if not any(value for _, value in busy):
         return
-    spare = plan.slack(Relaxed.TIME, -1, i, 1e6 * plan.hours)
     if t == 0 and not may_sleep(plan, node) and node.wake_seconds > plan.problem.period_seconds:
-        spare = [*spare, *plan.slack(Relaxed.SLEEP_LIMIT, -1, i, node.wake_seconds / SECONDS_PER_HOUR)]
+        spare = plan.slack(Relaxed.SLEEP_LIMIT, -1, i, node.wake_seconds / SECONDS_PER_HOUR)
+    else:
+        spare = plan.slack(Relaxed.TIME, -1, i, 1e6 * plan.hours)
     plan.matrix.add_row([(plan.awake[i, t], 1.0), *busy, *spare], lower=0.0)
 
 

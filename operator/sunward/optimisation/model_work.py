@@ -96,19 +96,18 @@ def _add_work_rows(plan: PlanModel, j: int, job: Job) -> None:
 
 
 def _add_shard_rows(plan: PlanModel, j: int, job: Job, i: int, batches: float) -> None:
-    orphan = _is_orphan(plan, job, i)
+    if Relaxed.NO_WORKER in plan.relaxed and _is_orphan(plan, job, i):
+        plan.matrix.add_row(plan.slack(Relaxed.NO_WORKER, j, i, batches), lower=batches)
+        return
     if job.synchronous:
         for t in plan.window(job):
             done = [(flows[j, i, t], 1.0) for flows in (plan.at_home, plan.leaving) if (j, i, t) in flows]
-            spare = plan.slack(Relaxed.NO_WORKER, j, i, batches) if orphan else []
-            plan.matrix.add_row([*done, *spare, (plan.share[j, t], -batches)], lower=0.0, upper=0.0)
+            plan.matrix.add_row([*done, (plan.share[j, t], -batches)], lower=0.0, upper=0.0)
         return
     done = [(plan.at_home[j, i, t], 1.0) for t in plan.window(job) if (j, i, t) in plan.at_home]
     if (j, i, -1) in plan.leaving:
         done.append((plan.leaving[j, i, -1], 1.0))
-    spare = plan.slack(Relaxed.UNSERVED, j, -1, job.total_batches)
-    if orphan:
-        spare = [*spare, *plan.slack(Relaxed.NO_WORKER, j, i, batches)]
+    spare = plan.slack(Relaxed.UNSERVED, j, i, batches)
     plan.matrix.add_row([*done, *spare], lower=batches, upper=batches)
 
 
@@ -130,7 +129,7 @@ def _add_moves(plan: PlanModel, j: int, job: Job) -> None:
     for i in senders:
         batches = shard(plan, job, i)
         out = [(plan.leaving[j, i, t], 1.0) for left, _ in rounds for t in left]
-        spare = [(column, -1.0) for column, _ in plan.slack(Relaxed.OFFLOAD, j, -1, job.total_batches)]
+        spare = [(column, -1.0) for column, _ in plan.slack(Relaxed.OFFLOAD, j, i, batches)]
         plan.cap_rows[j, i] = plan.matrix.add_row([*out, *spare], upper=job.maximum_offload_ratio * batches)
     for left, reached in rounds:
         if senders or receivers:
