@@ -83,6 +83,7 @@ class FakeCluster:
     measured: bool = True
     machines: dict[str, Machine] = field(default_factory=dict)
     power_log: list[tuple[str, Act, str, int]] = field(default_factory=list)
+    needless_repeats: list[tuple[str, Act, str]] = field(default_factory=list)
     evicted: list[tuple[str, str]] = field(default_factory=list)
     writes: int = 0
     crash_at: int | None = None
@@ -190,9 +191,17 @@ class FakeCluster:
             case _:
                 operation = step.record.operation
                 assert operation is not None
-                self.power_log.append((step.node, step.act, operation.id, operation.fencing_token))
+                self._log_power(step.node, step.act, operation.id, operation.fencing_token)
                 if machine.relay_listens:
                     machine.switch(step.act is Act.POWER_ON, self.now)
+
+    def _log_power(self, node: str, what: Act, operation: str, token: int) -> None:
+        """Keep the request; one repeated under the same operation although the relay had obeyed is needless."""
+        before = {(name, act, known) for name, act, known, _ in self.power_log}
+        obeyed = self.machines[node].relay_on is (what is Act.POWER_ON)
+        if (node, what, operation) in before and obeyed:
+            self.needless_repeats.append((node, what, operation))
+        self.power_log.append((node, what, operation, token))
 
     def _evict(self, machine: Machine, pods: Iterable[PodFacts]) -> None:
         uids = {pod.uid for pod in pods}
