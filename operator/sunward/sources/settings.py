@@ -49,7 +49,7 @@ def checked_url(text: str) -> str:
         raise ValueError("leave user, password, query and fragment out; put tokens into tokenFile")
     if _is_link_local(parts.hostname):
         raise ValueError("link-local addresses are refused")
-    if parts.scheme == "http" and not _is_inside(parts.hostname):
+    if parts.scheme == "http" and not is_inside(parts.hostname):
         raise ValueError("plain http leaves the cluster here; use https")
     return text.rstrip("/")
 
@@ -66,7 +66,8 @@ def _is_link_local(host: str) -> bool:
     return address is not None and (address.is_link_local or address.is_unspecified or address.is_multicast)
 
 
-def _is_inside(host: str) -> bool:
+def is_inside(host: str) -> bool:
+    """Whether a name or address stays inside the cluster or its own network, as far as the name tells."""
     address = _address(host)
     if address is not None:
         return address.is_private or address.is_loopback
