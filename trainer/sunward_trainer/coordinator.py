@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sunward_trainer.checkpoint import Checkpoint, load
 from sunward_trainer.coordinator_http import build_app
-from sunward_trainer.data import DataSet, load_data
+from sunward_trainer.data import EvaluationSet, load_data
 from sunward_trainer.job import Stopped
 from sunward_trainer.members import Members
 from sunward_trainer.models import build_model
@@ -67,7 +67,7 @@ class Coordinator:
     def _train(self) -> None:
         """Load, resume, run; any failure is shown at /progress."""
         try:
-            data = load_data(self._settings.data_folder, self._settings.shared_folder)
+            data = load_data(self._settings.data_folder, self._settings.shared_folder).evaluation_set()
             start = self._start(data)
             self._board.show(replace(self._board.status, reason="starting the SuperLink", checkpoint=start))
             # Imported here, because it takes seconds during which /progress can already be answered.
@@ -91,7 +91,7 @@ class Coordinator:
         kept = self._board.status.checkpoint
         return kept.round if kept else 0
 
-    def _start(self, data: DataSet) -> Checkpoint:
+    def _start(self, data: EvaluationSet) -> Checkpoint:
         """The checkpoint on disk, or a fresh start."""
         job, recipe = self._settings.job, self._settings.recipe
         found = load(job.checkpoint_path, job=job.job, model=self._settings.model, data_set=data.name, seed=recipe.seed)

@@ -54,6 +54,21 @@ class DataSet:
         """Number of classes that the labels span."""
         return int(max(self.train_labels.max(), self.test_labels.max())) + 1
 
+    def evaluation_set(self) -> "EvaluationSet":
+        """What evaluating needs, so that the rest can be let go."""
+        images = self.test_images.astype(np.float32) / np.float32(255.0)
+        return EvaluationSet(name=self.name, classes=self.classes, images=images, labels=self.test_labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSet:
+    """Images to evaluate on, grey levels from 0 to 1, with the name and the classes of their data set."""
+
+    name: str
+    classes: int
+    images: NDArray[np.float32]
+    labels: Classes
+
 
 def load_data(data_folder: Path | None = None, shared_folder: Path | None = None) -> DataSet:
     """The data set to use here (see the module's order).

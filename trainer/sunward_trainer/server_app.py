@@ -3,13 +3,12 @@
 import threading
 import time
 
-import numpy as np
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from sunward_trainer.assignment import AssignmentFile
 from sunward_trainer.checkpoint import Checkpoint
-from sunward_trainer.data import DataSet
+from sunward_trainer.data import EvaluationSet
 from sunward_trainer.flower_transport import FlowerTransport
 from sunward_trainer.job import Job
 from sunward_trainer.members import Members
@@ -22,7 +21,7 @@ from sunward_trainer.superlink import SuperLink
 def serve(
     settings: CoordinatorSettings,
     *,
-    data: DataSet,
+    data: EvaluationSet,
     start: Checkpoint,
     members: Members,
     board: StatusBoard,
@@ -30,10 +29,9 @@ def serve(
 ) -> None:
     """Start the SuperLink, run the job on it to its end, stop it. Raises what the job raises."""
     model = build_model(settings.model, data.classes)
-    images = data.test_images.astype(np.float32) / np.float32(255.0)
 
     def evaluate(weights: Weights) -> float:
-        return model.accuracy_percent(weights, images, data.test_labels)
+        return model.accuracy_percent(weights, data.images, data.labels)
 
     def main(grid: Grid, context: Context) -> None:
         del context  # one run, no configuration: everything is on the command line
