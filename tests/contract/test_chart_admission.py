@@ -58,11 +58,8 @@ def wait_until_enforced(admin: Api) -> None:
         lambda: agent(admin, WORKER).merge(f"{ENERGY_NODE}?dryRun=All", {"spec": {"gridZone": "FR"}}),
         lambda: operator.create(config_map({}), dry_run=True),
     ]
-    deadline = time.monotonic() + 60.0
     for probe in probes:
-        while "ValidatingAdmissionPolicy" not in probe().message:
-            assert time.monotonic() < deadline, probe().message
-            time.sleep(0.2)
+        eventually(lambda probe=probe: "ValidatingAdmissionPolicy" in probe().message, seconds=60.0)  # type: ignore[misc]
 
 
 MANAGED, KEEP_AWAKE, ASLEEP = "sunward.dev/managed", "sunward.dev/do-not-sleep", "sunward.dev/asleep"
@@ -101,8 +98,13 @@ def energy_node() -> Manifest:
 
 
 def plan_policy() -> Manifest:
-    """An EnergyPolicy to hold rights on."""
-    return {"apiVersion": "sunward.dev/v1alpha1", "kind": "EnergyPolicy", "metadata": {"name": "default"}, "spec": {}}
+    """The EnergyPolicy, which lists the namespaces of jobs."""
+    return {
+        "apiVersion": "sunward.dev/v1alpha1",
+        "kind": "EnergyPolicy",
+        "metadata": {"name": "default"},
+        "spec": {"namespaces": [SPACE]},
+    }
 
 
 def extra_grants() -> list[Manifest]:
@@ -230,9 +232,9 @@ def evict(who: Api, namespace: str, *, uid: str) -> Answer:
     return who.request("POST", f"/api/v1/namespaces/{namespace}/pods/gone/eviction?dryRun=All", body)
 
 
-def test_3_an_eviction_outside_the_job_namespaces_is_denied(operator: Api) -> None:
-    assert_denied(evict(operator, OTHER, uid="1"), "only in the namespaces of the chart's value jobNamespaces")
-    assert_denied(evict(operator, "kube-system", uid="1"), "only in the namespaces of the chart's value jobNamespaces")
+def test_3_an_eviction_outside_the_policys_namespaces_is_denied(operator: Api) -> None:
+    assert_denied(evict(operator, OTHER, uid="1"), "add it to spec.namespaces")
+    assert_denied(evict(operator, "kube-system", uid="1"), "add it to spec.namespaces")
 
 
 def test_3_an_eviction_without_the_pods_uid_is_denied(operator: Api) -> None:
@@ -241,6 +243,24 @@ def test_3_an_eviction_without_the_pods_uid_is_denied(operator: Api) -> None:
 
 def test_3_an_eviction_with_a_uid_in_a_job_namespace_passes_to_the_pod(operator: Api) -> None:
     assert evict(operator, SPACE, uid="1").code == 404
+
+
+def test_3_a_namespace_taken_from_the_policy_is_protected_at_once(admin: Api, operator: Api) -> None:
+    path = crds.path_of(plan_policy())
+    admin.merge(path, {"spec": {"namespaces": []}})
+    try:
+        eventually(lambda: "add it to spec.namespaces" in evict(operator, SPACE, uid="1").message)
+    finally:
+        admin.merge(path, {"spec": {"namespaces": [SPACE]}})
+    eventually(lambda: evict(operator, SPACE, uid="1").code == 404)
+
+
+def eventually(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    """The API server learns of a changed policy by a watch of its own."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_3_the_operator_deletes_only_pods_of_training_jobs(admin: Api, operator: Api) -> None:

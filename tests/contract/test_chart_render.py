@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,19 @@ def test_a_prometheus_that_asks_the_operator_for_targets_needs_no_rights_and_no_
     ]
     assert job["http_sd_configs"][0]["url"] == "http://sunward-operator.sunward-system.svc:9810/targets"
     assert job["honor_labels"] is False
+
+
+@pytest.mark.prometheus
+def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
+    promtool = Path(chart.helm()).with_name("promtool")
+    if not promtool.exists():
+        pytest.skip(f"needs {promtool}: run `make tools`")
+    manifests = chart.render(tmp_path, files=[chart.CHART / "values-lab.yaml"])
+    config = tmp_path / "prometheus.yml"
+    config.write_text(chart.one(manifests, "ConfigMap", "sunward-prometheus")["data"]["prometheus.yml"], "utf-8")
+    command = [str(promtool), "check", "config", str(config)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_prometheus_of_ones_own_replaces_the_bundled_one(tmp_path: Path) -> None:
