@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import json
 import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +51,21 @@ class Api:
             if error.code != 409:
                 raise
 
+    def post_all(self, path: str, bodies: Iterable[Any]) -> None:
+        """Create many objects of one kind over one connection; raises OSError when one is refused."""
+        address = urllib.parse.urlsplit(self.server)
+        assert address.hostname is not None
+        connection = http.client.HTTPSConnection(
+            address.hostname, address.port, context=self.context, timeout=_TIMEOUT_SECONDS
+        )
+        with contextlib.closing(connection):
+            for body in bodies:
+                connection.request("POST", path, json.dumps(body), self._headers())
+                answer = connection.getresponse()
+                words = answer.read()
+                if answer.status not in (201, 409):
+                    raise OSError(f"POST {path}: {answer.status} {words[:200].decode(errors='replace')}")
+
     def exists(self, path: str) -> bool:
         """Whether the API server has the object; raises OSError when it cannot say."""
         try:
@@ -58,9 +77,11 @@ class Api:
         return True
 
     def _send(self, method: str, path: str, body: bytes | None) -> str:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.server + path, body, headers, method=method)  # noqa: S310 - https
+        request = urllib.request.Request(self.server + path, body, self._headers(), method=method)  # noqa: S310 - https
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=self.context)  # noqa: S310
         with answer:
             text: str = answer.read().decode("utf-8")
             return text
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}

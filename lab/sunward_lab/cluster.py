@@ -60,10 +60,9 @@ def up(settings: Settings, path: Path, say: Say) -> None:
     if settings.kwok_nodes:
         say(f"{settings.kwok_nodes} nodes without machines")
         kwok.start(settings, run, binaries())
-    if settings.has_machines:
-        await_ready(run, [machine.name for machine in settings.machines()], say)
-        if settings.world:
-            surroundings.start(settings, run)
+    await_ready(run, [*(machine.name for machine in settings.machines()), *kwok.names(settings)], say)
+    if settings.has_machines and settings.world:
+        surroundings.start(settings, run)
 
 
 def down(path: Path, say: Say) -> None:
@@ -107,6 +106,8 @@ def nodes(path: Path) -> tuple[Node, ...]:
 
 def await_ready(run: RunFolder, names: Sequence[str], say: Say) -> None:
     """Wait until these nodes are Ready; raises LabError that names those that are not, or what has ended."""
+    if not names:
+        return
     api = Api.from_kubeconfig(run.kubeconfig)
     started = time.monotonic()
     waiting = set(names)

@@ -20,7 +20,7 @@ from sunward_lab.settings import API_PORT, SERVICE_NETWORK, RunFolder, Settings
 _ETCD_PORT: Final = 2379
 _ETCD_PEER_PORT: Final = 2380
 _RATES: Final = ("--kube-api-qps=300", "--kube-api-burst=500")
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,8 +40,12 @@ def start(settings: Settings, run: RunFolder, binaries: Path) -> None:
         f"--cidr=10.{200 + settings.instance % 50}.0.0/16",
     ]
     processes.start(NAME, argv, records=run.processes, logs=run.logs)
-    for number in range(1, settings.kwok_nodes + 1):
-        api.post("/api/v1/nodes", _node(f"kwok-{number:03d}"))
+    api.post_all("/api/v1/nodes", (_node(name) for name in names(settings)))
+
+
+def names(settings: Settings) -> list[str]:
+    """Names of the nodes without machines."""
+    return [f"kwok-{number:03d}" for number in range(1, settings.kwok_nodes + 1)]
 
 
 def _node(name: str) -> dict[str, Any]:
