@@ -166,10 +166,12 @@ def compare(sizes: tuple[int, ...], cap: float, console: Console) -> list[Measur
             if contender.startswith("pairwise") and nodes > 1_000:
                 found.append(replace(blank, outcome=f"skipped: {2 * nodes * (nodes - 1):.0e} variables"))
                 continue
-            work, arguments = (linear, (contender, nodes, cap))
-            if contender == "two-price":
-                work, arguments = (two_price, (nodes, cap))
-            measured = apart(work, arguments, cap, blank)
+            priced = contender == "two-price"
+            measured = (
+                apart(two_price, (nodes, cap), cap, blank)
+                if priced
+                else apart(linear, (contender, nodes, cap), cap, blank)
+            )
             if measured.outcome != "optimal":
                 late[contender] = nodes
             found.append(measured)
