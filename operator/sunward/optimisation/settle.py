@@ -1,5 +1,7 @@
 """The cheapest energy for work that is already decided: flows and on-periods fixed, everything else optimal."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from sunward.optimisation.build import build
@@ -18,27 +20,31 @@ Flags = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 def settle(problem: Problem, flows: dict[Flow, float], on: Flags, label: Label, *, seconds: float) -> Solution | None:
     """A verified solution with exactly these flows; None where no energy, sleep or worker choice fits them."""
-    plan = build(problem)
+    # Whole batches keep only nearly to the shares of synchronous rounds, so these rows are left to the verifier.
+    free = replace(problem, jobs=tuple(replace(job, synchronous=False) for job in problem.jobs))
+    plan = build(free)
     _fix(plan, flows, on)
     model = plan.matrix.arrays()
     backend = Backend.HIGHS if model.integer.any() else Backend.GLOP
     largest = float(np.max(np.abs(model.cost) * model.upper, initial=0.0))
     answer = solve_model(scaled(model, largest), backend, seconds=seconds, relative_gap=1e-7)
     for tidy in (True, False):
-        found = _written(plan, answer, flows, label, tidy=tidy)
+        found = _written(problem, plan, answer, flows, label, tidy=tidy)
         if found is not None and not check_plan(problem, found):
             return found
     return None
 
 
-def _written(plan: PlanModel, answer: Answer, flows: dict[Flow, float], label: Label, *, tidy: bool) -> Solution | None:
+def _written(
+    problem: Problem, plan: PlanModel, answer: Answer, flows: dict[Flow, float], label: Label, *, tidy: bool
+) -> Solution | None:
     if answer.values is None:
         return None
     draft = draft_of(plan, answer.values)
     draft.flows = dict(flows)
     if tidy:
         tidy_sleep(plan, draft)
-    return finish(plan.problem, draft, label)
+    return finish(problem, draft, label)
 
 
 def _fix(plan: PlanModel, flows: dict[Flow, float], on: Flags) -> None:
@@ -47,7 +53,7 @@ def _fix(plan: PlanModel, flows: dict[Flow, float], on: Flags) -> None:
         if i == k:
             fixed[plan.at_home[j, i, t]] += batches
         else:
-            fixed[plan.leaving[j, i, t if plan.problem.jobs[j].synchronous else -1]] += batches
+            fixed[plan.leaving[j, i, -1]] += batches
             fixed[plan.arriving[j, k, t]] += batches
     whole_periods = not plan.problem.policy.partial_period_sleep
     for (i, t), column in plan.on.items():
