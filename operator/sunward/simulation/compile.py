@@ -33,6 +33,8 @@ MOVABLE, PINNED = "#movable", "#pinned"
 """Suffixes of the two jobs of an asynchronous task."""
 
 _STORAGE_GIGABYTES = 1e6
+_SAFETY = 1.002
+"""Plans leave this much time over, or a last period without any slack would miss its deadline by rounding."""
 
 
 def task_name(job: str) -> str:
@@ -157,7 +159,7 @@ def _job(scenario: Scenario, task: Task, name: str, batches: Mapping[str, float]
     for node in scenario.nodes:
         profile = scenario.profiles[scenario.nodes[node].profile]
         each = seconds_per_batch(scenario, task, node)
-        seconds[node] = each / (1.0 - min(0.5, profile.boot_seconds / scenario.period_seconds))
+        seconds[node] = _SAFETY * each / (1.0 - min(0.5, profile.boot_seconds / scenario.period_seconds))
         watt_hours[node] = (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio * each / 3600.0
     return Job(
         name=name,

@@ -23,11 +23,11 @@ def test_the_demo_serves_the_hub_and_ten_workers() -> None:
     assert len({node.site for node in nodes.values()}) == 3
 
 
-def test_half_of_the_demo_workers_harvest_at_any_cluster_size() -> None:
+@pytest.mark.parametrize("size", [3, 6, 10])
+def test_some_demo_workers_harvest_and_some_do_not_at_any_cluster_size(size: int) -> None:
     nodes = load_scenario("demo").nodes
-    for size in (6, 10):
-        workers = [nodes[f"pi-{k:02d}"] for k in range(1, size + 1)]
-        assert sum(node.harvest is not None for node in workers) == size / 2
+    lit = [nodes[f"pi-{k:02d}"].harvest is not None for k in range(1, size + 1)]
+    assert 0 < sum(lit) <= size / 2
 
 
 @pytest.mark.parametrize(

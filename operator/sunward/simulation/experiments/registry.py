@@ -11,7 +11,9 @@ from typing import Final
 
 from sunward.simulation.experiments.calibration import calibration
 from sunward.simulation.experiments.fig3 import fig3
+from sunward.simulation.experiments.fig4 import fig4
 from sunward.simulation.experiments.fig5 import fig5
+from sunward.simulation.experiments.information import information
 from sunward.simulation.experiments.policies import compare_policies
 from sunward.simulation.experiments.result import Result
 from sunward.simulation.experiments.sensitivity import sensitivity
@@ -54,6 +56,11 @@ _ALL: Final = (
         run=lambda setting: fig3(range(setting.seeds)),
     ),
     Experiment(
+        name="fig4",
+        question="How do lifecycle stages change with servers and target accuracy?",
+        run=lambda _: fig4(),
+    ),
+    Experiment(
         name="fig5",
         question="How much do DET, DAT and DETA save, and under which accounting?",
         run=lambda setting: fig5(range(setting.seeds), setting.solve, small=setting.small),
@@ -72,6 +79,11 @@ _ALL: Final = (
         name="week",
         question="What does DETA save on recorded traces, and what do forecast errors cost?",
         run=lambda setting: week(small=setting.small, processes=setting.processes),
+    ),
+    Experiment(
+        name="information",
+        question="What does it cost not to know, and what do markets capture?",
+        run=lambda setting: information(range(setting.seeds), setting.solve),
     ),
     Experiment(
         name="policies",

@@ -12,7 +12,7 @@ from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution, Status
 from sunward.simulation.compile import task_name
 from sunward.simulation.policies.base import Orders, View
-from sunward.simulation.policies.ready import rush
+from sunward.simulation.policies.ready import catch_up
 from sunward.simulation.tasks import Work
 
 Solve = Callable[[Problem], Solution]
@@ -21,7 +21,7 @@ _LEAST_BATCHES = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The planner under a policy of its own; an answer that is no plan makes every shard run at home at once."""
+    """The planner under a policy of its own; an answer that is no plan makes everything run at once."""
 
     name: str
     source: str
@@ -39,7 +39,7 @@ class Planned:
             return Orders(share_energy=self.share_energy)
         solution = self.solve(self._restricted(view.problem))
         if solution.status is Status.INFEASIBLE:
-            return replace(rush(view, sleep=self.sleep), share_energy=self.share_energy, fallback=True)
+            return replace(catch_up(view, sleep=self.sleep), share_energy=self.share_energy, fallback=True)
         return Orders(
             work=_work(solution),
             awake_hours={row.name: row.awake_hours[0] for row in solution.nodes} if self.sleep else {},

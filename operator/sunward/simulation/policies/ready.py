@@ -76,6 +76,18 @@ def rush(view: View, *, sleep: bool) -> Orders:
     return run_at_home(view, lambda _task, _home: True, sleep=sleep)
 
 
+def catch_up(view: View, *, sleep: bool) -> Orders:
+    """As much as possible at once: every shard at home, and what finds no time there wherever it may go."""
+    hours = Hours(view)
+    for task in active(view):
+        owed, free = dict(task.remaining), dict(task.movable)
+        for home in owed:
+            owed[home] -= hours.place(task, home, home, owed[home])
+        for home in owed:
+            _move(task, home, owed, free, sorted(view.scenario.nodes, key=view.intensity), hours)
+    return hours.orders(sleep=sleep)
+
+
 def run_at_home(view: View, may_run: Callable[[Task, str], bool], *, sleep: bool) -> Orders:
     """Shards run at home where the rule lets them, and where their deadline forces them."""
     hours = Hours(view)
