@@ -299,7 +299,7 @@ def _entry(
         batches=batches,
         watt_hours_per_batch={name: watt_hours_per_batch(part.job, node) for name, node in workers.items()},
         seconds_per_batch={name: seconds_per_batch(part.job, name) for name in workers},
-        gigabytes_per_batch=0.0 if part.is_copied or total <= 0 else sum(s.gigabytes for s in part.shards) / total,
+        gigabytes_per_batch=_gigabytes_per_batch(part),
         maximum_offload_ratio=ratio,
         movable_to=_movable_to(part, workers),
         minimum_workers=minimum_workers,
@@ -308,6 +308,14 @@ def _entry(
     if is_pinned(part.job, part.shards, workers):
         return pinned(entry, part, part.job.assignments)
     return entry
+
+
+def _gigabytes_per_batch(part: JobPart) -> float:
+    """Data that a moved batch brings along: a shard is copied once, for all the batches that remain."""
+    if part.is_copied:
+        return 0.0
+    batches = remaining_rounds(part.job) * part.job.spec.steps_per_round * len(part.shards)
+    return sum(shard.gigabytes for shard in part.shards) / batches
 
 
 def is_pinned(job: JobView, shards: Sequence[Shard], workers: Container[str]) -> bool:
