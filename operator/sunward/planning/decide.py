@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sunward.domain.plans import JobDirective, Plan, SolverReport
@@ -23,6 +23,7 @@ from sunward.planning.case import Case, Refusal
 from sunward.planning.compile import Compiled, compile_problem
 from sunward.planning.ports import SolverPort
 from sunward.planning.rules_node import wants
+from sunward.planning.seeding import seeded
 from sunward.planning.stability import Pattern
 from sunward.planning.trade import transfers
 
@@ -111,6 +112,7 @@ def _decided(snapshot: Snapshot, answer: Answer, solver: SolverPort, previous: P
     kept = _keep(snapshot, answer, free, solver, previous)
     if kept is not None:
         pattern, solution, problem = kept
+    pattern = replace(pattern, jobs=seeded(pattern.jobs, compiled.parts, solution.batches))
     moved = transfers(problem, solution, period=1)
     decisions = (
         *wording.node_decisions(snapshot, compiled, solution, pattern),
