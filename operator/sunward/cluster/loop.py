@@ -24,7 +24,7 @@ from sunward.cluster.placement import placement
 from sunward.cluster.ports import Forecaster, Intensities, Reporter, Sensors
 from sunward.cluster.settlement import Settler
 from sunward.domain.nodes import NodeView, PowerState
-from sunward.domain.plans import Plan
+from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -181,10 +181,12 @@ class Loop:
         self._plan_body = await api.patch(f"{path}/status", {"status": status})
 
     async def _apply_jobs(self, plan: Plan, seen: Observation) -> None:
-        directives = {directive.job: directive for directive in plan.jobs}
+        directives = directives_of(plan, seen.snapshot)
         for job in seen.snapshot.jobs:
             directive = directives.get(job.spec.key)
-            if directive is None or report.job_over(job) is not None or not _allowed(job.spec.namespace, seen):
+            if directive is None or not directive.run and job.coordinator_node is None:
+                continue
+            if report.job_over(job) is not None:
                 continue
             where = placement(job, directive, seen.snapshot)
             if where is not None:
@@ -225,7 +227,7 @@ class Loop:
             self.mark_dirty()
 
     async def _report(self, plan: Plan, seen: Observation) -> None:
-        directives = {directive.job: directive for directive in plan.jobs}
+        directives = directives_of(plan, seen.snapshot)
         snapshot, now = seen.snapshot, self._ports.clock()
         for node in snapshot.nodes:
             body = seen.state.energy_node_bodies[node.name]
@@ -259,6 +261,22 @@ class Loop:
         return max(0.2, min(limit, until_next))
 
 
+def directives_of(plan: Plan, snapshot: Snapshot) -> Mapping[str, JobDirective]:
+    """What each job does: the plan's word, unless the job's namespace may not influence power at all."""
+    allowed = snapshot.policy.namespaces
+    refused = {
+        job.spec.key: JobDirective(
+            job=job.spec.key,
+            run=False,
+            reason=Reason.NAMESPACE_NOT_ALLOWED,
+            message=f"add {job.spec.namespace} to spec.namespaces of EnergyPolicy default",
+        )
+        for job in snapshot.jobs
+        if job.spec.namespace not in allowed
+    }
+    return {directive.job: directive for directive in plan.jobs} | refused
+
+
 def period_start(snapshot: Snapshot) -> datetime:
     """Beginning of the period in which the snapshot was taken, on the grid of whole periods since the epoch."""
     length = snapshot.policy.planning_period_seconds
@@ -286,8 +304,3 @@ def _lost(node: NodeView) -> bool:
     """Believed awake and yet not working."""
     ready = node.facts is not None and node.facts.ready
     return node.record.power_state is PowerState.AWAKE and not ready
-
-
-def _allowed(namespace: str, seen: Observation) -> bool:
-    allowed = seen.snapshot.policy.namespaces
-    return not allowed or namespace in allowed

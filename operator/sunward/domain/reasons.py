@@ -113,3 +113,4 @@ class Reason(StrEnum):
     PROGRESS_UNKNOWN = "ProgressUnknown"
     INVALID_SPEC = "InvalidSpec"
     SHARD_NODE_UNKNOWN = "ShardNodeUnknown"
+    NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
