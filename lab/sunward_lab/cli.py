@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sunward_lab import cluster, image_store, images, power, processes, tools
+from sunward_lab import cluster, image_store, images, power, preparation, processes, tools
 from sunward_lab.errors import LabError
 from sunward_lab.layout import Layout
 from sunward_lab.settings import RunFolder, Settings, cache_folder, default_run_folder
@@ -36,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
         ("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig"),
     ):
         commands.add_parser(name, parents=[where], help=text).set_defaults(command=function)
+    everything = commands.add_parser("prepare", help="all that up needs: programs and images, side by side")
+    everything.add_argument("--kwok", action="store_true", help="also what --kwok-nodes needs")
+    everything.set_defaults(command=_prepare)
     install = commands.add_parser("tools", help="build and install the programs that a cluster runs")
     install.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(tools.names())}; default all")
     install.set_defaults(command=_tools)
@@ -66,6 +69,10 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
 
 def _tools(options: argparse.Namespace) -> None:
     tools.install(cache_folder(), options.parts, _teller())
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    preparation.prepare(cache_folder(), _teller(), kwok=options.kwok)
 
 
 def _images(options: argparse.Namespace) -> None:
