@@ -78,6 +78,21 @@ def test_a_node_with_the_least_said_gets_the_defaults_of_the_schema(api: crds.Ap
     assert "harvest" not in spec
 
 
+def test_a_node_whose_status_is_written_first_is_awake(api: crds.Api) -> None:
+    node = named("energynode-always-on")
+    api.apply(node)
+    answer = api.merge(f"{crds.path_of(node)}/status", {"status": {"observedGeneration": 1}})
+    assert answer.body["status"]["powerState"] == "Awake"
+
+
+def test_no_short_name_is_taken_from_a_kind_of_kubernetes(api: crds.Api) -> None:
+    groups = ("/api/v1", "/apis/apps/v1", "/apis/batch/v1", "/apis/events.k8s.io/v1")
+    kinds = [kind for group in groups for kind in api.get(group).body["resources"]]
+    theirs = {short for kind in kinds for short in kind.get("shortNames", ())}
+    ours = {short for definition in crds.definitions() for short in definition["spec"]["names"]["shortNames"]}
+    assert ours & theirs == set()
+
+
 def test_a_policy_that_says_nothing_touches_nothing(api: crds.Api) -> None:
     spec = api.apply(named("energypolicy-dry-run") | {"spec": {}}, dry_run=True).body["spec"]
     assert spec["mode"] == "DryRun"
