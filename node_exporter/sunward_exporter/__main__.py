@@ -74,11 +74,12 @@ def _settings(flags: argparse.Namespace) -> Settings:
 
 
 def _address(text: str) -> tuple[str, int]:
-    """`HOST:PORT`, `:PORT` for every IPv4 address. Raises ValueError."""
+    """`HOST:PORT` or `[HOST]:PORT`; `:PORT` is every IPv4 address. Raises ValueError."""
     host, separator, port = text.rpartition(":")
     if not separator or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"--listen: {text!r} is not HOST:PORT or :PORT")
-    return host or "0.0.0.0", int(port)  # noqa: S104  # Prometheus scrapes from another node
+    everywhere = "0.0.0.0"  # noqa: S104  # nosec B104  # Prometheus scrapes from another node
+    return host.strip("[]") or everywhere, int(port)
 
 
 def _watts(text: str) -> float:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sunward_exporter import __version__
 from sunward_exporter.channels import BatteryChannel, PowerChannel, Snapshot
 from sunward_exporter.readings import Refusal
 
@@ -160,18 +160,11 @@ def _samples(snapshot: Snapshot) -> Iterator[Value]:
 
 
 def _build_info(_: Snapshot) -> Iterator[Value]:
-    yield (_version(),), 1
+    yield (__version__,), 1
 
 
 def _channels(snapshot: Snapshot) -> Iterator[PowerChannel | BatteryChannel]:
     yield from (c for c in (snapshot.node, snapshot.harvest, snapshot.battery) if c is not None)
-
-
-def _version() -> str:
-    try:
-        return version("sunward")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 _VALUES: dict[Family, Callable[[Snapshot], Iterable[Value]]] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -17,6 +18,18 @@ class _Server(ThreadingMixIn, WSGIServer):
     """A slow scraper must not hold up the next one."""
 
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Bind without asking DNS for a name of our own, which can take long where there is none."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.setup_environ()
+
+
+class _Server6(_Server):
+    """The same for an IPv6 address."""
+
+    address_family = socket.AF_INET6
 
 
 class _Quiet(WSGIRequestHandler):
@@ -48,4 +61,5 @@ def application(registry: CollectorRegistry, healthy: Callable[[], bool]) -> App
 
 def serve(host: str, port: int, app: Application) -> WSGIServer:
     """A server that is bound but does not answer yet. Raises OSError when the address is taken."""
-    return make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
+    server = _Server6 if ":" in host else _Server
+    return make_server(host, port, app, server_class=server, handler_class=_Quiet)

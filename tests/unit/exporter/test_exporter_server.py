@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -100,6 +102,12 @@ def test_refusals_start_at_zero_for_every_reason_so_that_their_rate_is_right(add
             assert found[key] == 0.0
 
 
+def test_the_version_shown_is_that_of_the_distribution(address: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = series(get(f"{address}/metrics")[1])
+    assert found[("sunward_exporter_build_info", (("version", project["version"]),))] == 1.0
+
+
 def test_what_is_shown_is_the_contract_and_nothing_else(at: Bench) -> None:
     registry = CollectorRegistry()
     sampler = sampled(at)
@@ -129,6 +137,16 @@ def test_health_tells_whether_the_sampler_lives(address: str, at: Bench) -> None
 
 def test_any_other_path_says_where_to_look(address: str) -> None:
     assert get(f"{address}/")[0] == 404
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
+def test_an_ipv6_address_is_served_too() -> None:
+    with serve("::1", 0, application(CollectorRegistry(), lambda: True)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        assert get(f"http://[::1]:{server.server_port}/healthz") == (200, "ok\n")
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize(
