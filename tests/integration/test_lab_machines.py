@@ -20,7 +20,7 @@ from sunward_lab.run import run as run_program
 from sunward_lab.settings import RunFolder, Settings, cache_folder
 from support.lab import skip_unless_possible
 
-pytestmark = [pytest.mark.cluster, pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 # A number of their own keeps these clusters apart from one that a person has running.
 SETTINGS = Settings(nodes=2, instance=9, world=False, node_monitor_grace_seconds=12)
