@@ -34,6 +34,7 @@ __all__ = ["ColumnSolution", "NoWholePlanError", "solve_columns", "solve_two_pri
 
 SOLVER = "two-price"
 EXPLAINED_NODES = 1000
+ROUNDING_SHARE = 1e-15
 SMALLEST_SHARE = 1e-12
 """Rows below this share of the largest are rounding and are left out."""
 
@@ -123,7 +124,7 @@ def _named(problem: Problem, rows: tuple[Shortfall, ...]) -> tuple[Shortfall, ..
 
 def _batch_rows(problem: Problem, plan: ColumnPlan) -> tuple[BatchRow, ...]:
     """Batches at home, and the moved ones paired in order: any pairing of senders with receivers is a plan."""
-    if not problem.jobs:
+    if not problem.jobs or not problem.nodes:
         return ()
     job = problem.jobs[0].name
     names = [node.name for node in problem.nodes]
@@ -139,16 +140,20 @@ def _batch_rows(problem: Problem, plan: ColumnPlan) -> tuple[BatchRow, ...]:
 
 
 def pairs(sent: Floats, received: Floats) -> list[tuple[int, int, float]]:
-    """Matches amounts sent with amounts received in order: at most senders + receivers - 1 pairs.
+    """Matches amounts sent with amounts received in order: at most senders + receivers - 1 pairs, each once.
 
-    The totals must agree; the last sender gives what rounding leaves.
+    The totals must agree to rounding; what one side lacks stays unmatched.
     """
     ends_out, ends_in = np.cumsum(sent), np.cumsum(received)
     edges = np.unique(np.concatenate([[0.0], ends_out, ends_in]))
-    edges = edges[edges <= min(ends_out[-1], ends_in[-1])] if len(ends_out) else edges
+    edges = edges[edges <= min(ends_out[-1], ends_in[-1])]
     middles = (edges[1:] + edges[:-1]) / 2
     senders, receivers = np.searchsorted(ends_out, middles), np.searchsorted(ends_in, middles)
-    return list(zip(senders.tolist(), receivers.tolist(), np.diff(edges).tolist(), strict=True))
+    found: dict[tuple[int, int], float] = {}
+    for sender, receiver, amount in zip(senders.tolist(), receivers.tolist(), np.diff(edges).tolist(), strict=True):
+        if amount > ROUNDING_SHARE * edges[-1]:
+            found[sender, receiver] = found.get((sender, receiver), 0.0) + amount
+    return [(sender, receiver, amount) for (sender, receiver), amount in found.items()]
 
 
 def _energy_rows(problem: Problem, amounts: Floats) -> tuple[EnergyRow, ...]:

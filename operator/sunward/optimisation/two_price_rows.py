@@ -119,6 +119,8 @@ def _by_pool(columns: Columns) -> Iterator[tuple[int, float, Integers]]:
         joined = columns.pool != NO_POOL
         supply = np.bincount(columns.pool[joined], sellable[joined], minlength=len(columns.pool_efficiency))
         pool[joined] = np.where(supply[columns.pool[joined]] > 0, columns.pool[joined], NO_POOL)
+    if not len(pool):
+        return
     order = np.argsort(pool, kind="stable").astype(np.int32)
     found, starts = np.unique(pool[order], return_index=True)
     for index, members in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
