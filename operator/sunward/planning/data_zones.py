@@ -16,7 +16,6 @@ from sunward.planning.data_verdict import Finding, Use, ZoneVerdict
 
 HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
 DISAGREEMENT_RATIO = 0.3
-BAND_RATIO = 0.1
 MEASURED_KEPT = timedelta(hours=1)
 """A measured value is preferred to an estimate of the same hour."""
 
@@ -51,17 +50,6 @@ def reconcile(first: Measurement, second: Reading | None) -> Measurement:
     if high.value - low.value <= DISAGREEMENT_RATIO * low.value:
         return first
     return Measurement(value=high.value, time=high.time, quality=Quality.SUSPECT, source=high.source)
-
-
-def still_above(was_above: bool, value: float, threshold: float) -> bool:
-    """Whether a value counts as above a threshold, with two limits a tenth apart so that it cannot flap around one."""
-    half = BAND_RATIO / 2.0 * threshold
-    return value > threshold - half if was_above else value > threshold + half
-
-
-def worth_changing(present_grams: float, proposed_grams: float, minimum_gain_ratio: float) -> bool:
-    """Whether a change saves enough of the present emissions to be worth its disturbance."""
-    return present_grams - proposed_grams > 0.0 and present_grams - proposed_grams >= minimum_gain_ratio * present_grams
 
 
 def _now(

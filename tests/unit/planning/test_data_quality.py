@@ -17,7 +17,7 @@ from sunward.domain.snapshot import Snapshot, ZoneIntensity
 from sunward.planning.data_quality import cleaned, command_expired, judge
 from sunward.planning.data_trail import Meter, Trail
 from sunward.planning.data_verdict import DataVerdict, Use
-from sunward.planning.data_zones import reconcile, still_above, worth_changing
+from sunward.planning.data_zones import reconcile
 from sunward.planning.eligibility import sleep_obstacles
 from support.planning import NOW, a_node, a_policy, a_snapshot, a_zone, measured, some_meters
 
@@ -303,29 +303,6 @@ def test_of_two_sources_that_disagree_the_higher_counts() -> None:
 @pytest.mark.parametrize(("second", "counts"), [(129.0, 100.0), (131.0, 131.0), (70.0, 100.0), (100.0, 100.0)])
 def test_disagreement_begins_at_thirty_percent_of_the_lower(second: float, counts: float) -> None:
     assert reconcile(measured(100.0), measured(second)).value == counts
-
-
-@given(values=st.lists(st.floats(96.0, 104.0), min_size=2, max_size=50), begin=st.booleans())
-def test_a_value_that_flaps_within_a_tenth_crosses_nothing(values: list[float], begin: bool) -> None:
-    above = begin
-    for one in values:
-        above = still_above(above, one, 100.0)
-
-    assert above is begin
-
-
-def test_a_value_that_truly_moves_crosses() -> None:
-    assert still_above(False, 106.0, 100.0)
-    assert not still_above(True, 94.0, 100.0)
-
-
-@pytest.mark.parametrize(("proposed", "expected"), [(96.0, False), (95.0, True), (100.0, False), (120.0, False)])
-def test_a_change_must_be_worth_its_disturbance(proposed: float, expected: bool) -> None:
-    assert worth_changing(100.0, proposed, 0.05) is expected
-
-
-def test_from_nothing_no_change_is_worth_anything() -> None:
-    assert not worth_changing(0.0, 0.0, 0.05)
 
 
 # the whole cluster
