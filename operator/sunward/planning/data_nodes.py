@@ -1,7 +1,7 @@
 """What a node's meters may be used for: the nodes' part of the degradation ladder.
 
-Pessimistic both ways: a load that is not seen goes on as it was last seen, harvest and stored energy that are not seen
-are not counted on. Pure: no clock, no source.
+Pessimistic both ways: a load that is old stays as it was last seen, harvest and stored energy that are not seen are not
+counted on. Pure: no clock, no source.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _judge(node: NodeView, meter: Meter, reading: Reading, past: MeterTrail, sna
     unusable = _unusable(reading, snapshot.taken_at, snapshot.policy.staleness)
     if isinstance(reading, Absent) or unusable is not None:
         doubt = unusable or (Reason.DATA_MISSING, "no value")
-        return _Judged(reading=_substitute(meter, reading, past, doubt), finding=found(Use.HOLD, doubt))
+        return _Judged(reading=_substitute(meter, reading, doubt), finding=found(Use.HOLD, doubt))
     doubtful = _doubtful(node, meter, reading, past)
     if doubtful is not None:
         return _Judged(reading=_suspect(meter, reading), finding=found(Use.PESSIMISTIC, doubtful))
@@ -97,10 +97,10 @@ def _unusable(reading: Reading, now: datetime, limits: Staleness) -> _Doubt | No
     return None
 
 
-def _substitute(meter: Meter, reading: Reading, past: MeterTrail, doubt: _Doubt) -> Reading:
-    if meter is Meter.POWER and past.good is not None:
-        good = past.good
-        return Measurement(value=good.value, time=good.time, quality=Quality.LAST_KNOWN_GOOD, source=good.source)
+def _substitute(meter: Meter, reading: Reading, doubt: _Doubt) -> Reading:
+    """An old load stays, with its age for all to see; harvest and stored energy that are not seen are not there."""
+    if meter is Meter.POWER:
+        return reading
     reason, why = doubt
     return Absent(reason=reason, source=reading.source, detail=why)
 

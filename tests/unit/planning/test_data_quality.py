@@ -115,8 +115,7 @@ def test_stale_meters_promise_no_gain_and_keep_their_load() -> None:
 
     assert reasons(verdict) == [(Use.HOLD, Reason.DATA_STALE)] * 3
     assert (value(meters.harvest_watts), value(meters.battery_ratio)) == (Reason.DATA_STALE, Reason.DATA_STALE)
-    assert isinstance(meters.power_watts, Measurement)
-    assert (meters.power_watts.value, meters.power_watts.quality) == (2.7, Quality.LAST_KNOWN_GOOD)
+    assert meters.power_watts == measured(2.7, at=STALE)
 
 
 @pytest.mark.parametrize(
