@@ -13,8 +13,8 @@ from typing import Final
 
 from sunward_lab import identities, processes
 from sunward_lab.api import Api
-from sunward_lab.errors import LabError
 from sunward_lab.identities import Identities, Identity
+from sunward_lab.processes import Process
 from sunward_lab.settings import API_PORT, SERVICE_NETWORK, RunFolder, Settings
 
 _ETCD_PORT: Final = 2379
@@ -54,30 +54,22 @@ class ControlPlane:
         self.identities.create(self.server, list(dict.fromkeys(addresses)), users)
         self.run.kubeconfig.unlink(missing_ok=True)
         self._start("etcd", self._etcd())
-        self._start("kube-apiserver", self._api_server())
+        server = self._start("kube-apiserver", self._api_server())
         api = Api.from_kubeconfig(self.identities.kubeconfig(identities.ADMINISTRATOR))
-        self._wait("kube-apiserver", lambda: api.text("/readyz") == "ok")
-        self._start("kube-controller-manager", self._controller_manager())
+        self._wait(server, lambda: api.text("/readyz") == "ok")
+        manager = self._start("kube-controller-manager", self._controller_manager())
         self._start("kube-scheduler", self._scheduler())
         source = self.identities.kubeconfig(identities.ADMINISTRATOR)
         self.run.kubeconfig.touch(mode=0o600)
         self.run.kubeconfig.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-        self._wait("kube-controller-manager", lambda: _has_default_account(api))
+        self._wait(manager, lambda: _has_default_account(api))
 
-    def _start(self, name: str, argv: Sequence[str]) -> None:
+    def _start(self, name: str, argv: Sequence[str]) -> Process:
         command = [str(self.binaries / name), *argv]
-        processes.start(name, command, records=self.run.processes, logs=self.run.logs)
+        return processes.start(name, command, records=self.run.processes, logs=self.run.logs)
 
-    def _wait(self, name: str, is_ready: Callable[[], bool]) -> None:
-        record, log = self.run.processes / name, self.run.logs / f"{name}.log"
-
-        def ready_or_dead() -> bool:
-            process = processes.read(record)
-            if process is None or not process.is_alive():
-                raise LabError(f"{name} has ended; its output is in {log}")
-            return is_ready()
-
-        processes.wait_for(ready_or_dead, _READY_SECONDS, f"{name} is not ready; its output is in {log}")
+    def _wait(self, process: Process, is_ready: Callable[[], bool]) -> None:
+        processes.wait_ready(process, is_ready, _READY_SECONDS, self.run.logs / f"{process.name}.log")
 
     def _etcd(self) -> list[str]:
         client = f"http://{self.local}:{_ETCD_PORT}"

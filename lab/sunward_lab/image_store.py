@@ -141,7 +141,7 @@ def _make(layout: Layout, store: Path, *, newest: Path | None) -> None:
     argv = ["unshare", "--mount", "containerd", "--config", str(work / "config.toml")]
     daemon = processes.start("containerd", argv, records=records, logs=work / "logs")
     try:
-        processes.wait_for(socket.exists, 20.0, f"containerd did not start; see {work}/logs")
+        processes.wait_ready(daemon, socket.exists, 60.0, work / "logs" / "containerd.log")
         _send(layout, layout.names(), socket)
     finally:
         processes.stop([daemon])

@@ -154,7 +154,7 @@ class Node:
     def _await_first(self) -> None:
         """The machine is made when its first program has become `sunward-pause`."""
         log = self.run.logs / self.machine.name / "first.log"
-        processes.wait_for(self._has_booted, 10.0, f"{self.machine.name} did not boot; see {log}")
+        processes.wait_for(self._has_booted, 30.0, f"{self.machine.name} did not boot; see {log}")
 
     def _has_booted(self) -> bool:
         comm = Path(f"/proc/{self._first_pid()}/comm").read_text(encoding="ascii")
@@ -170,7 +170,7 @@ class Node:
 
     def _await_socket(self) -> None:
         log = self.run.logs / self.machine.name / "containerd.log"
-        processes.wait_for(self._answers, 20.0, f"containerd of {self.machine.name} does not answer; see {log}")
+        processes.wait_for(self._answers, 60.0, f"containerd of {self.machine.name} does not answer; see {log}")
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:

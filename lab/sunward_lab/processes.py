@@ -131,8 +131,19 @@ def wait_for(is_ready: Callable[[], bool], seconds: float, otherwise: str) -> No
     raise LabError(otherwise)
 
 
+def wait_ready(process: Process, is_ready: Callable[[], bool], seconds: float, log: Path) -> None:
+    """Wait until a process serves; raises LabError that names its log when it ends or takes too long."""
+
+    def ready_or_dead() -> bool:
+        if not process.is_alive():
+            raise LabError(f"{process.name} has ended; its output is in {log}")
+        return is_ready()
+
+    wait_for(ready_or_dead, seconds, f"{process.name} is not ready; its output is in {log}")
+
+
 def _await_record(record: Path, log: Path) -> Process:
-    wait_for(lambda: read(record) is not None, 10.0, f"{record.name} did not start; its output is in {log}")
+    wait_for(lambda: read(record) is not None, 30.0, f"{record.name} did not start; its output is in {log}")
     found = read(record)
     assert found is not None
     return found

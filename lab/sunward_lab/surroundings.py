@@ -33,9 +33,8 @@ def start(settings: Settings, run: RunFolder) -> None:
     bind = ["--bind", str(settings.host_address)]
     argv = [sys.executable, "-m", "sunward_lab.world", "--run-dir", str(run.path), *bind, *scenario]
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
-    processes.start(NAME, argv, records=run.processes, logs=run.logs, environment=environment)
-    log = run.logs / f"{NAME}.log"
-    processes.wait_for(ready.exists, _READY_SECONDS, f"the world is not ready; its output is in {log}")
+    world = processes.start(NAME, argv, records=run.processes, logs=run.logs, environment=environment)
+    processes.wait_ready(world, ready.exists, _READY_SECONDS, run.logs / f"{NAME}.log")
 
 
 def _world_node(settings: Settings, run: RunFolder, machine: Machine) -> WorldNode:

@@ -93,3 +93,10 @@ def test_a_wait_in_vain_says_what_it_waited_for() -> None:
 
     with pytest.raises(LabError, match="the server is not ready"):
         processes.wait_for(not_yet, 0.02, "the server is not ready")
+
+
+def test_a_wait_for_a_program_that_has_ended_is_over_at_once(records: Path) -> None:
+    process = start(records, "short", "true")
+    processes.wait_gone([process], 10.0)
+    with pytest.raises(LabError, match="short has ended; its output is in"):
+        processes.wait_ready(process, lambda: False, 3600.0, records / "short.log")
