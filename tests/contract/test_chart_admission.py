@@ -212,12 +212,22 @@ def test_2_the_operator_can_give_back_a_node_that_a_person_took_out_of_its_hands
     assert answer.code == 200, answer.message
 
 
+def test_every_expression_fits_the_types_it_is_asked_about(admin: Api) -> None:
+    def warnings() -> dict[str, Any]:
+        path = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+        ours = [p for p in admin.get(path).body["items"] if p["metadata"]["name"].startswith("sunward-")]
+        return {p["metadata"]["name"]: (p.get("status") or {}).get("typeChecking") for p in ours}
+
+    eventually(lambda: None not in warnings().values())
+    assert {name: found for name, found in warnings().items() if found} == {}
+
+
 def test_nobody_else_is_hindered_on_nodes(admin: Api) -> None:
     for patch in ({"metadata": {"labels": {"zone": "b"}}}, {"spec": {"unschedulable": True}}):
         assert admin.merge(f"/api/v1/nodes/{HUB}?dryRun=All", patch).code == 200
 
 
-# 3: evictions and deletions
+# 3: evictions
 
 
 def evict(who: Api, namespace: str, *, uid: str) -> Answer:
@@ -263,11 +273,11 @@ def eventually(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:
         time.sleep(0.1)
 
 
-def test_3_the_operator_deletes_only_pods_of_training_jobs(admin: Api, operator: Api) -> None:
+def test_9_the_operator_deletes_only_pods_of_training_jobs(admin: Api, operator: Api) -> None:
     for name, labels in (("theirs", {}), ("ours", {"sunward.dev/job": "mnist"})):
         assert admin.create(pod(name, labels=labels)).code == 201
     path = f"/api/v1/namespaces/{SPACE}/pods"
-    assert_denied(operator.delete(f"{path}/theirs"), "only pods of training jobs")
+    assert_denied(operator.delete(f"{path}/theirs"), "only objects of training jobs")
     assert operator.delete(f"{path}/ours").code == 200
     admin.request("DELETE", f"{path}/theirs?gracePeriodSeconds=0")
 
@@ -507,7 +517,7 @@ def config_map(labels: dict[str, str]) -> Manifest:
 
 
 def test_9_config_maps_of_others_cannot_be_made_changed_adopted_or_deleted(admin: Api, operator: Api) -> None:
-    message = "only Services and ConfigMaps of training jobs"
+    message = "only objects of training jobs"
     assert_denied(operator.create(config_map({}), dry_run=True), message)
     assert admin.create(config_map({})).code == 201
     path = crds.path_of(config_map({}))
