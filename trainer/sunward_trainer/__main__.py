@@ -82,8 +82,9 @@ def _coordinate(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace) -> int:
+    from sunward_trainer.settings import WorkerSettings
     from sunward_trainer.shards import parse_shard
-    from sunward_trainer.worker import Worker, WorkerSettings
+    from sunward_trainer.worker import Worker
 
     settings = WorkerSettings(
         node=options.node,

@@ -6,6 +6,7 @@ ServerApp uses the Grid on the same LinkState directly. Only this module and `su
 which is why the version is pinned exactly.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -70,9 +71,9 @@ class SuperLink:
         app = create_app()
         app.add_middleware(FleetOnly)
         self._factory: LinkStateFactory = app.state.linkstate_factory
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
+        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="superlink", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="superlink", daemon=True)
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="superlink-run", daemon=True)
         self._task = 0
@@ -103,6 +104,11 @@ class SuperLink:
         self._stop.set()
         self._server.should_exit = True
         self._thread.join(timeout=3.0)
+
+    def _serve(self) -> None:
+        # Uvicorn ends the process when it cannot listen; here it is a thread, and `start` notices.
+        with contextlib.suppress(SystemExit):
+            self._server.run()
 
     def _open_run(self, state: LinkState) -> None:
         run_id = state.create_run(

@@ -1,9 +1,9 @@
 """Carrying out an order: train its pairs one after another and report each. Knows no network and no Flower."""
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from sunward_trainer.averaging import Update
 from sunward_trainer.data import DataError
@@ -23,8 +23,6 @@ class Trainee:
     """
 
     node: str
-    abandon: threading.Event = field(default_factory=threading.Event)
-    round_in_work: int | None = None
     batches_done: dict[str, int] = field(default_factory=dict)
     seconds_per_batch: float | None = None
     _models: dict[tuple[str, int], Model] = field(default_factory=dict)
@@ -38,18 +36,33 @@ class Trainee:
         model: tuple[str, int],
         recipe: Recipe,
         shard_of: Callable[[Pair], Shard],
+        stop: Callable[[], bool] = lambda: False,
     ) -> WorkerReply:
         """Train every pair. A pair that cannot be trained is reported, and does not stop the others.
 
-        Once `abandon` is set, the pair in work and those after it are reported as abandoned.
+        Once `stop` says so, the pair in work and those after it are reported as abandoned.
         """
         network = self._models.setdefault(model, build_model(*model))
-        self.round_in_work, self.batches_done = round_number, {}
+        self.batches_done = {}
         updates: list[Update] = []
         missing: list[Missing] = []
         for pair in pairs:
             try:
-                updates.append(self._train(network, weights, shard_of, pair, recipe, round_number))
+                if stop():
+                    raise Abandoned("before it began")
+                updates.append(
+                    train(
+                        network,
+                        weights,
+                        shard_of(pair),
+                        recipe=recipe,
+                        pair=pair,
+                        node=self.node,
+                        round_number=round_number,
+                        stop=stop,
+                        progress=partial(self._note, pair.shard),
+                    )
+                )
             except DataError as error:
                 missing.append(self._missing(pair, MissingReason.SHARD_UNREACHABLE, error))
             except Abandoned as error:
@@ -59,35 +72,10 @@ class Trainee:
         batches = sum(update.batches for update in updates)
         if batches:
             self.seconds_per_batch = sum(update.seconds for update in updates) / batches
-        self.round_in_work = None
         return WorkerReply(node=self.node, round_number=round_number, updates=tuple(updates), missing=tuple(missing))
 
-    def _train(
-        self,
-        network: Model,
-        weights: Weights,
-        shard_of: Callable[[Pair], Shard],
-        pair: Pair,
-        recipe: Recipe,
-        round_number: int,
-    ) -> Update:
-        if self.abandon.is_set():
-            raise Abandoned("before it began")
-
-        def note(done: int) -> None:
-            self.batches_done = {**self.batches_done, pair.shard: done}
-
-        return train(
-            network,
-            weights,
-            shard_of(pair),
-            recipe=recipe,
-            pair=pair,
-            node=self.node,
-            round_number=round_number,
-            stop=self.abandon,
-            progress=note,
-        )
+    def _note(self, shard: str, done: int) -> None:
+        self.batches_done = {**self.batches_done, shard: done}
 
     def _missing(self, pair: Pair, reason: MissingReason, error: Exception) -> Missing:
         _log.warning("shard %s: %d batches missing: %s", pair.shard, pair.batches, error)

@@ -4,7 +4,6 @@ Stochastic gradient descent whose order of samples depends on the seed, the shar
 workers that share a shard in a round start at different batches, so that they train on different samples.
 """
 
-import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -68,12 +67,12 @@ def train(
     pair: Pair,
     node: str,
     round_number: int,
-    stop: threading.Event | None = None,
+    stop: Callable[[], bool] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Update:
     """Train one pair and return its update.
 
-    `stop` is looked at between batches and ends training with Abandoned; `progress` hears the batches done.
+    `stop` is asked between batches and ends training with Abandoned; `progress` hears the batches done.
     Raises ValueError when the pair has no batches.
     """
     if pair.batches <= 0:
@@ -82,7 +81,7 @@ def train(
     current, velocity, losses = weights.copy(), np.zeros_like(weights), 0.0
     started = breathed = time.perf_counter()
     for done, rows in enumerate(order, start=1):
-        if stop is not None and stop.is_set():
+        if stop is not None and stop():
             raise Abandoned(f"shard {pair.shard!r} after {done - 1} of {pair.batches} batches")
         images = shard.images[rows].astype(np.float32) / np.float32(255.0)
         loss, gradient = model.loss_and_gradient(current, images, shard.labels[rows])
