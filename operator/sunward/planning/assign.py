@@ -13,19 +13,24 @@ from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.optimisation.solution import BatchRow
-from sunward.planning.compile_jobs import JobPart, batches_to_move, smallest_row
+from sunward.planning.compile_jobs import JobPart, batches_to_move, moves_allowed, smallest_row
 
 EPSILON = 1e-6
 
 
-def assign_part(part: JobPart, rows: Iterable[BatchRow]) -> tuple[Assignment, ...]:
-    """Whole batches per round for every shard of a part, by the proportions of the first period with work."""
+def assign_part(part: JobPart, rows: Iterable[BatchRow], *, cautious: bool = False) -> tuple[Assignment, ...]:
+    """Whole batches per round for every shard of a part, by the proportions of the first period with work.
+
+    `cautious` moves so few that the job's limit holds however fast its rounds go.
+    """
+    if part.pinned_rows:
+        return part.pinned_rows
     own = [row for row in rows if row.job == part.name and row.batches > EPSILON]
     if not own:
         return at_home(part.job, part.shards)
     first = min(row.period for row in own)
     moves = fewest_moves(part, [row for row in own if row.period == first])
-    limit = batches_to_move(part)
+    limit = batches_to_move(part, cautious=cautious)
     assigned: list[Assignment] = []
     for shard in part.shards:
         batches = split_round(shard.node, moves.get(shard.node, {}), part.job.spec.steps_per_round, limit)
@@ -108,6 +113,8 @@ def directive(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow], 
         message = "waits: cleaner energy is expected within the horizon"
         return JobDirective(job=job.spec.key, run=False, reason=Reason.WAITING_FOR_LOWER_INTENSITY, message=message)
     assigned = tuple(row for part in parts for row in assign_part(part, rows))
+    if not moves_allowed(assigned, job, parts[0].period_seconds):
+        assigned = tuple(row for part in parts for row in assign_part(part, rows, cautious=True))
     if len({row.node for row in assigned}) < job.spec.minimum_workers:
         assigned = at_home(job, [shard for part in parts for shard in part.shards])
     return running(job, tuple(sorted(assigned, key=lambda row: (row.shard, row.node))), at_risk=at_risk)

@@ -34,7 +34,7 @@ FASTER_THAN_PLANNED = 1.2
 LATER = " (later)"
 """Ends the name of the entry that stands for what a job does after the first period."""
 
-SMALLEST_ROW_SHARE = 0.1
+SMALLEST_ROW_SHARE = 0.2
 """A worker that takes part in a shard gets at least this share of the shard's batches of a round."""
 
 
@@ -66,7 +66,7 @@ class JobPart:
     that moving their batches moves no data and their homes may sleep at once.
     `rounds_now` are planned for the first period and `rounds_later` for the periods after it; a job that may wait has
     all its rounds in `rounds_now`, free to be placed in any period. `rounds_that_fit` is what one period holds at full
-    speed.
+    speed. `pinned_rows` are set where a job that must not be disrupted stays as it is.
     """
 
     name: str
@@ -77,7 +77,9 @@ class JobPart:
     rounds_now: float
     rounds_later: float
     rounds_that_fit: float
+    period_seconds: float
     deadline_at_risk: bool
+    pinned_rows: tuple[Assignment, ...] = ()
 
     def batches_by_home(self, rounds: float) -> dict[str, float]:
         """Batches of so many rounds by home node."""
@@ -167,6 +169,7 @@ def remaining_rounds(job: JobView) -> int:
 def parts_of(
     planned: Iterable[tuple[JobView, tuple[Shard, ...]]],
     nodes: Mapping[str, NodeView],
+    workers: Mapping[str, NodeView],
     horizon: Horizon,
     *,
     may_wait: bool,
@@ -193,7 +196,9 @@ def parts_of(
                 rounds_now=rounds.now,
                 rounds_later=rounds.later,
                 rounds_that_fit=rounds.fit,
+                period_seconds=horizon.period.total_seconds(),
                 deadline_at_risk=rounds.is_late,
+                pinned_rows=_pinned_rows(job, group, workers, horizon),
             )
             for (site, is_copied), group in _groups(job, shards, nodes).items()
         ]
@@ -305,9 +310,7 @@ def _entry(
         minimum_workers=minimum_workers,
         minimum_batches_per_worker=min(smallest, total / (2 * max(1, minimum_workers))),
     )
-    if is_pinned(part.job, part.shards, workers):
-        return pinned(entry, part, part.job.assignments)
-    return entry
+    return pinned(entry, part, part.pinned_rows) if part.pinned_rows else entry
 
 
 def _gigabytes_per_batch(part: JobPart) -> float:
@@ -318,9 +321,13 @@ def _gigabytes_per_batch(part: JobPart) -> float:
     return sum(shard.gigabytes for shard in part.shards) / batches
 
 
-def is_pinned(job: JobView, shards: Sequence[Shard], workers: Container[str]) -> bool:
-    """A job that must not be disrupted stays where it runs, as long as it can."""
-    return job.spec.disruption is Disruption.NEVER and covers(job.assignments, job, shards, workers)
+def _pinned_rows(
+    job: JobView, shards: tuple[Shard, ...], workers: Container[str], horizon: Horizon
+) -> tuple[Assignment, ...]:
+    """The rows of a job that must not be disrupted, as long as they can and may go on; else none."""
+    rows = tuple(row for row in job.assignments if row.shard in {shard.name for shard in shards})
+    goes_on = covers(rows, job, shards, workers) and moves_allowed(rows, job, horizon.period.total_seconds())
+    return rows if goes_on and job.spec.disruption is Disruption.NEVER else ()
 
 
 def covers(rows: Sequence[Assignment], job: JobView, shards: Sequence[Shard], workers: Container[str]) -> bool:
@@ -376,35 +383,64 @@ def watt_hours_per_batch(job: JobView, node: NodeView) -> float:
     return max(0.0, power.busy_watts - power.idle_watts) * seconds_per_batch(job, node.name) / 3600.0
 
 
-def batches_left_to_move(part: JobPart) -> float:
-    """Batches of a shard that may still be worked on away from home, for the shard with the least left."""
-    spec = part.job.spec
-    done = dict(part.job.progress.offloaded_batches_by_shard) if part.job.progress else {}
-    allowed = spec.maximum_offload_ratio * spec.batches_per_shard
-    return max(0.0, min(allowed - done.get(shard.name, 0.0) for shard in part.shards))
+def batches_left_to_move(job: JobView, shard: str) -> float:
+    """Batches of a shard that may still be worked on away from home."""
+    done = dict(job.progress.offloaded_batches_by_shard) if job.progress else {}
+    return max(0.0, job.spec.maximum_offload_ratio * job.spec.batches_per_shard - done.get(shard, 0.0))
 
 
 def offload_ratio_left(part: JobPart) -> float:
-    """Share of the remaining batches that may still be worked on away from home."""
-    return min(1.0, batches_left_to_move(part) / (remaining_rounds(part.job) * part.job.spec.steps_per_round))
+    """Share of the remaining batches that may still leave home, for the shard with the least left."""
+    return min(1.0, _least_left(part) / (remaining_rounds(part.job) * part.job.spec.steps_per_round))
+
+
+def _least_left(part: JobPart) -> float:
+    return min(batches_left_to_move(part.job, shard.name) for shard in part.shards)
+
+
+def rounds_at_most(job: JobView, rows: Iterable[Assignment], period_seconds: float) -> int:
+    """Rounds that may run with these rows before the next plan; the slowest worker sets the pace."""
+    busy: dict[str, float] = defaultdict(float)
+    for row in rows:
+        busy[row.node] += row.batches * seconds_per_batch(job, row.node)
+    slowest = max(busy.values(), default=0.0)
+    fit = math.ceil(FASTER_THAN_PLANNED * period_seconds / slowest) if slowest > 0 else remaining_rounds(job)
+    return max(1, min(remaining_rounds(job), fit))
+
+
+def moves_allowed(rows: Iterable[Assignment], job: JobView, period_seconds: float) -> bool:
+    """Whether the job's limit still holds after a period of rounds with these rows."""
+    listed, moved = list(rows), defaultdict[str, int](int)
+    for row in listed:
+        moved[row.shard] += row.batches if row.node != row.from_node else 0
+    rounds = rounds_at_most(job, listed, period_seconds)
+    return all(count * rounds <= batches_left_to_move(job, shard) + 1e-6 for shard, count in moved.items())
 
 
 def _ratio_now(part: JobPart) -> float:
-    """Share of a round that may leave home now: what is left is spent as it comes, but never more than there is,
-    however fast the rounds of this period go."""
-    rounds = min(remaining_rounds(part.job), math.ceil(part.rounds_that_fit * FASTER_THAN_PLANNED))
-    return min(1.0, batches_left_to_move(part) / (max(1, rounds) * part.job.spec.steps_per_round))
+    """Share of a round that may leave home now: what is left is spent as it comes."""
+    rounds = math.ceil(FASTER_THAN_PLANNED * min(part.rounds_now, part.rounds_that_fit))
+    rounds = max(1, min(remaining_rounds(part.job), rounds))
+    return min(1.0, _least_left(part) / (rounds * part.job.spec.steps_per_round))
 
 
-def batches_to_move(part: JobPart) -> int:
-    """Whole batches of a shard that may leave home in each round of this period."""
-    return math.floor(_ratio_now(part) * part.job.spec.steps_per_round + 1e-6)
+def batches_to_move(part: JobPart, *, cautious: bool = False) -> int:
+    """Whole batches of a shard that may leave home in each round of this period: as planned, or so few that the
+    limit holds even if every round ran as fast as at home."""
+    steps = part.job.spec.steps_per_round
+    if not cautious:
+        return math.floor(_ratio_now(part) * steps + 1e-6)
+    at_home = [
+        Assignment(job=part.job.spec.key, shard=s.name, from_node=s.node, node=s.node, batches=steps)
+        for s in part.job.spec.shards
+    ]
+    return min(steps, int(_least_left(part)) // rounds_at_most(part.job, at_home, part.period_seconds))
 
 
 def _ratio_later(part: JobPart) -> float:
     """What the first period leaves of the allowance, spent as it comes on the rounds planned next."""
     steps = part.job.spec.steps_per_round
-    left = batches_left_to_move(part) - _ratio_now(part) * part.rounds_now * steps
+    left = _least_left(part) - _ratio_now(part) * part.rounds_now * steps
     return min(1.0, max(0.0, left / (part.rounds_later * steps)))
 
 

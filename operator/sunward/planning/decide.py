@@ -64,8 +64,12 @@ def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort) -> Answ
         compiled = compile_problem(snapshot, forecasts, relaxed=relaxed)
         solution = solver.solve(compiled.problem, solver=SOLVER, time_limit_seconds=SHARE_OF_MAIN_SOLVE * limit)
         if solution.status is not Status.INFEASIBLE:
-            by_mode = _alternatives(compiled, solution, solver, _side_limit(snapshot))
-            return Answer(compiled=compiled, solution=_best(compiled, solution, by_mode), by_mode=by_mode)
+            limit = _side_limit(snapshot)
+            by_mode: Mapping[Mode, Solution] = _alternatives(compiled, solution, solver, limit)
+            best = _best(compiled, solution, by_mode)
+            if not relaxed:
+                by_mode = _with_all_awake(by_mode, compile_problem(snapshot, forecasts, relaxed=True), solver, limit)
+            return Answer(compiled=compiled, solution=best, by_mode=by_mode)
     return None
 
 
@@ -83,6 +87,21 @@ def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, li
         found[mode] = known or solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
         found[mode] = min((found[less] for less in found if _covers(mode, less)), key=_grams)
     return found
+
+
+def _with_all_awake(
+    by_mode: Mapping[Mode, Solution], relaxed: Compiled, solver: SolverPort, limit: float
+) -> Mapping[Mode, Solution]:
+    """Modes without a plan because a node must stay asleep for a while, told as if it need not.
+
+    Without moving work every home must be awake; a baseline that cannot be told would make every saving unknown.
+    """
+    return {
+        mode: solver.solve(with_mode(relaxed.problem, mode), solver=SOLVER, time_limit_seconds=limit)
+        if solution.status is Status.INFEASIBLE
+        else solution
+        for mode, solution in by_mode.items()
+    }
 
 
 def _best(compiled: Compiled, solution: Solution, by_mode: Mapping[Mode, Solution]) -> Solution:

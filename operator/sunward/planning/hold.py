@@ -9,7 +9,7 @@ from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.planning.assign import at_home, running
 from sunward.planning.case import Refusal
 from sunward.planning.compile import known_nodes, working_nodes
-from sunward.planning.compile_jobs import Waiting, covers, split
+from sunward.planning.compile_jobs import Waiting, covers, moves_allowed, split
 from sunward.planning.rules_data import SUSPECT_SHARE, doubt, suspect_share
 from sunward.planning.stability import Pattern
 
@@ -62,16 +62,18 @@ def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
     """Directives without a plan: what runs goes on, the rest runs at home; nothing is moved for its emissions."""
     known = known_nodes(snapshot)
     workers = working_nodes(known, snapshot)
+    period = snapshot.policy.planning_period_seconds
     planned, waiting = split(snapshot.jobs, workers, known)
     directives = []
     for job, shards in planned:
         able = [shard for shard in shards if shard.node in workers]
-        goes_on = bool(job.assignments) and covers(job.assignments, job, shards, workers)
-        rows = job.assignments if goes_on else at_home(job, able)
-        if rows:
-            directives.append(running(job, tuple(rows), at_risk=False))
+        rows = job.assignments
+        goes_on = bool(rows) and covers(rows, job, shards, workers) and moves_allowed(rows, job, period)
+        rows = rows if goes_on else at_home(job, able)
+        if len({row.node for row in rows}) >= job.spec.minimum_workers:
+            directives.append(running(job, rows, at_risk=False))
         else:
-            message = "no home of its shards may work now"
+            message = "too few homes of its shards may work now"
             waiting.append(Waiting(job=job, reason=Reason.WAITING_FOR_NODE, message=message))
     return (*directives, *(paused(entry) for entry in waiting))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sunward.domain.plans import JobDirective, Plan
 from sunward.optimisation.problem import Problem
 from sunward.planning.compile import Compiled
-from sunward.planning.compile_jobs import LATER, covers, pinned
+from sunward.planning.compile_jobs import LATER, covers, moves_allowed, pinned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,8 @@ def _goes_on(key: str, directives: Mapping[str, JobDirective], compiled: Compile
     parts = [part for part in compiled.parts if part.job.spec.key == key]
     shards = [shard for part in parts for shard in part.shards]
     awake = {name for name in compiled.workers if previous.awake[name]}
-    return covers(before.assignments, parts[0].job, shards, awake)
+    job, period = parts[0].job, compiled.horizon.period.total_seconds()
+    return covers(before.assignments, job, shards, awake) and moves_allowed(before.assignments, job, period)
 
 
 def _rows(pattern: Pattern) -> set[object]:

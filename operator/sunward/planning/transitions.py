@@ -9,11 +9,12 @@ request to a relay is sent again only when the relay proves that it did not happ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
@@ -44,14 +45,17 @@ def advance(
     *,
     fencing_token: int,
     drain_failures: Mapping[str, str] | None = None,
+    directives: Iterable[JobDirective] = (),
     guards: Guards = GUARDS,
 ) -> tuple[Step, ...]:
     """One step for every node, in the order in which they must be performed.
 
     Each step sees the records that the steps before it write, so that the budgets hold within one pass. Nodes on their
     way come first, then sleepers that may have to wake, then the others. A node that nobody has a wish for keeps its
-    state. `drain_failures` tells, by node, of evictions that can never succeed.
+    state. `drain_failures` tells, by node, of evictions that can never succeed. `directives` are those of the plan in
+    force: what it assigns counts at once, what was assigned before counts until the snapshot no longer says so.
     """
+    snapshot = _with_directives(snapshot, directives)
     steps: list[Step] = []
     failures = drain_failures or {}
     for name in sorted((node.name for node in snapshot.nodes), key=lambda name: _urgency(snapshot, name)):
@@ -223,6 +227,15 @@ def _urgency(snapshot: Snapshot, name: str) -> tuple[int, str]:
 
 def _node(snapshot: Snapshot, name: str) -> NodeView:
     return next(node for node in snapshot.nodes if node.name == name)
+
+
+def _with_directives(snapshot: Snapshot, directives: Iterable[JobDirective]) -> Snapshot:
+    new = {directive.job: directive.assignments for directive in directives}
+    jobs = tuple(
+        replace(job, assignments=tuple(dict.fromkeys((*job.assignments, *new.get(job.spec.key, ())))))
+        for job in snapshot.jobs
+    )
+    return replace(snapshot, jobs=jobs)
 
 
 def _remember(snapshot: Snapshot, step: Step) -> Snapshot:
