@@ -8,14 +8,25 @@ clear-sky index of the literature, with yesterday in place of a clear sky). Pure
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
 
 from sunward.forecasting.history import Observation, mean_of
 from sunward.forecasting.periods import grid
 
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
 DAY = timedelta(days=1)
+ANCHORS = 96
+"""So many moments of the last day are asked how much changed after them."""
+CLOSE_SECONDS = 300.0
+"""An observation this near to a moment stands for it."""
 MEMORY_HOURS = 3.0
 """After this long the weight of what is seen now has fallen to 1/e."""
 LEAST_SHAPE_WATTS_RATIO = 0.05
@@ -44,14 +55,15 @@ def expect_watts(
 ) -> Expectation:
     """Watts per period; never negative, never above `most_watts`.
 
-    The spread is the root mean square error that the same rule had in the history at the same distance; without a day
-    of history nothing is known, and the spread is as large as the value.
+    The spread is the root mean square change over the same distance in the last day, which bounds what persistence
+    would have missed; without a day of history nothing is known, and the spread is as large as the value.
     """
-    values, spreads = [], []
-    for begins, ends in grid(start, period, count):
-        value = _limited(_blend(now_watts, now, observations, begins, ends), most_watts)
-        values.append(value)
-        spreads.append(_spread(observations, now, begins + (ends - begins) / 2 - now, value))
+    periods = list(grid(start, period, count))
+    today = _today_over_yesterday(now_watts, now, observations)
+    values = [_limited(_blend(now_watts, today, now, observations, *one), most_watts) for one in periods]
+    leads = [(begins + (ends - begins) / 2 - now).total_seconds() for begins, ends in periods]
+    changes = _changes(observations, now, leads)
+    spreads = [value if change is None else change for value, change in zip(values, changes, strict=True)]
     return Expectation(values=tuple(values), spreads=tuple(spreads))
 
 
@@ -59,36 +71,49 @@ def _limited(watts: float, most: float | None) -> float:
     return max(0.0, watts if most is None else min(watts, most))
 
 
+def _today_over_yesterday(now_watts: float, now: datetime, observations: Sequence[Observation]) -> float | None:
+    """Which multiple of yesterday today brings; None where yesterday says nothing about now."""
+    half = timedelta(minutes=7, seconds=30)
+    then = mean_of(observations, now - DAY - half, now - DAY + half)
+    highest = max((one.value for one in observations), default=0.0)
+    if then is None or then <= LEAST_SHAPE_WATTS_RATIO * highest:
+        return None
+    return min(LARGEST_SHARE, now_watts / then)
+
+
 def _blend(
-    now_watts: float, now: datetime, observations: Sequence[Observation], begins: datetime, ends: datetime
+    now_watts: float,
+    today: float | None,
+    now: datetime,
+    observations: Sequence[Observation],
+    begins: datetime,
+    ends: datetime,
 ) -> float:
+    """Persistence, along yesterday's shape where that is known, giving way to yesterday with the distance."""
     yesterday = mean_of(observations, begins - DAY, ends - DAY)
     if yesterday is None:
         return now_watts
     hours = max(0.0, (begins + (ends - begins) / 2 - now).total_seconds() / 3600.0)
     weight = math.exp(-hours / MEMORY_HOURS)
-    return weight * _shaped(now_watts, now, observations, yesterday) + (1.0 - weight) * yesterday
+    persistent = now_watts if today is None else today * yesterday
+    return weight * persistent + (1.0 - weight) * yesterday
 
 
-def _shaped(now_watts: float, now: datetime, observations: Sequence[Observation], yesterday: float) -> float:
-    """Persistence along yesterday's shape where yesterday says something about now, plain persistence elsewhere."""
-    half = timedelta(minutes=7, seconds=30)
-    then = mean_of(observations, now - DAY - half, now - DAY + half)
-    highest = max((one.value for one in observations), default=0.0)
-    if then is None or then <= LEAST_SHAPE_WATTS_RATIO * highest:
-        return now_watts
-    return min(LARGEST_SHARE, now_watts / then) * yesterday
-
-
-def _spread(observations: Sequence[Observation], now: datetime, lead: timedelta, value: float) -> float:
-    """Root mean square change over `lead` in the last day; it bounds what persistence missed. `value` if unknown."""
-    recent = [one for one in observations if one.time >= now - DAY]
+def _changes(observations: Sequence[Observation], now: datetime, leads: Sequence[float]) -> list[float | None]:
+    """Root mean square change of the last day's values over each lead (seconds); None where a day is not known."""
+    first = bisect_left(observations, now - DAY, key=lambda one: one.time)
+    recent = observations[first:]
     if not recent or recent[0].time > now - DAY + timedelta(hours=1):
-        return value
-    pairs = (
-        (one.value, mean_of(observations, one.time + lead, one.time + lead + timedelta(minutes=5)))
-        for one in recent[:: max(1, len(recent) // 48)]
-        if one.time + lead < now
-    )
-    errors = [(later - value_then) ** 2 for value_then, later in pairs if later is not None]
-    return math.sqrt(sum(errors) / len(errors)) if errors else value
+        return [None] * len(leads)
+    seconds = np.array([one.time.timestamp() for one in recent])
+    values = np.array([one.value for one in recent])
+    anchors = np.arange(0, len(recent), max(1, len(recent) // ANCHORS))
+    return [_change(seconds, values, anchors, lead) for lead in leads]
+
+
+def _change(seconds: Floats, values: Floats, anchors: Indices, lead: float) -> float | None:
+    later = np.searchsorted(seconds, seconds[anchors] + lead)
+    anchors, later = anchors[later < len(seconds)], later[later < len(seconds)]
+    near = seconds[later] - seconds[anchors] - lead <= CLOSE_SECONDS
+    errors = values[later[near]] - values[anchors[near]]
+    return float(np.sqrt(np.mean(errors**2))) if len(errors) else None
