@@ -1,148 +1,198 @@
-"""Clearing a period after the fact: the planner's own model with every load fixed, then the product's ledger.
+"""A finished period in the product's own words: settled by the planner's settlement, booked by the ledger.
 
-What was metered decides, not what was planned: transfers are chosen with the true harvest and the true loads.
+Nothing is cleared or accounted here; this module only says in the domain's values what the physics did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sunward.accounting.ledger import PeriodLedger, Transit, close
 from sunward.accounting.values import Basis, FactorScope, NodePeriod, Period, PoolFlow, ZoneFactor
-from sunward.domain.policy import PoolKind
-from sunward.optimisation.problem import Node, Problem
+from sunward.domain.nodes import BatterySpec, ExportRule, NodeSpec, PowerProfile
+from sunward.domain.policy import PolicySpec, PoolKind, PoolSpec
+from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
+from sunward.planning.settle import MeteredNode, SettledFlow, clear
+from sunward.simulation.compile import energy_pools
 from sunward.simulation.machine import Ran
 from sunward.simulation.scenario import Scenario
-from sunward.simulation.world import Flows
 
 Solve = Callable[[Problem], Solution]
 _NOTHING_WATT_HOURS = 1e-9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleared:
-    """Grid energy and harvest drawn per node, and what each gave to and took from each pool."""
+class Settler:
+    """Settles and books the periods of one scenario."""
 
-    grid: Mapping[str, float]
-    harvest_drawn: Mapping[str, float]
-    flows: tuple[PoolFlow, ...]
+    def __init__(self, scenario: Scenario, solve: Solve) -> None:
+        """Describe nodes and pools once; `solve` is the planner's solver."""
+        self._scenario = scenario
+        self._solver = _Solver(solve)
+        self._specs = {name: _spec(scenario, name) for name in scenario.nodes}
+        self._policy = PolicySpec(pools=_pools(scenario))
+
+    def settle(
+        self,
+        period: int,
+        ran: Mapping[str, Ran],
+        intensity: Mapping[str, float],
+        *,
+        share: bool,
+        transit_watt_hours: float,
+    ) -> PeriodLedger:
+        """Clear transfers under the true harvest and the true loads, and close the books of the period."""
+        rows = [_alone(self._scenario, name, done) for name, done in ran.items()]
+        flows: tuple[PoolFlow, ...] = ()
+        if share and self._policy.pools and _worth_clearing(ran):
+            rows, flows = self._cleared(ran, intensity)
+        return self._book(period, rows, flows, intensity, transit_watt_hours)
+
+    def _cleared(
+        self, ran: Mapping[str, Ran], intensity: Mapping[str, float]
+    ) -> tuple[list[NodePeriod], tuple[PoolFlow, ...]]:
+        metered = [
+            MeteredNode(
+                spec=self._specs[name],
+                load_watt_hours=done.flows.load,
+                harvest_watt_hours=done.flows.harvest,
+                stored_change_watt_hours=_stored_change(self._scenario, name, done),
+            )
+            for name, done in ran.items()
+        ]
+        length = timedelta(seconds=self._scenario.period_seconds)
+        settled = clear(metered, length, intensity, self._policy, self._solver)
+        rows = [
+            _row(
+                self._scenario,
+                node.node,
+                ran[node.node],
+                grid=node.grid_watt_hours,
+                drawn=min(node.harvest_drawn_watt_hours, ran[node.node].flows.harvest),
+            )
+            for node in settled.nodes
+        ]
+        return rows, tuple(_flow(flow) for flow in settled.flows)
+
+    def _book(
+        self,
+        period: int,
+        rows: list[NodePeriod],
+        flows: tuple[PoolFlow, ...],
+        intensity: Mapping[str, float],
+        transit_watt_hours: float,
+    ) -> PeriodLedger:
+        start = self._scenario.start + timedelta(seconds=period * self._scenario.period_seconds)
+        basis = Basis(scope=FactorScope.DIRECT)
+        network = self._scenario.network
+        return close(
+            Period(start=start, end=start + timedelta(seconds=self._scenario.period_seconds)),
+            rows,
+            flows,
+            [ZoneFactor(grid_zone=z, grams_per_kilowatt_hour=g, basis=basis) for z, g in intensity.items()],
+            transit=Transit(
+                watt_hours=transit_watt_hours,
+                grams_per_kilowatt_hour=network.transit_intensity_grams_per_kilowatt_hour,
+            ),
+        )
 
 
-def clear(frame: Problem, ran: Mapping[str, Ran], *, share: bool, solve: Solve) -> Cleared:
-    """Clear one period; without sharing, or with nothing to share, every node stands alone.
+@dataclass(frozen=True, slots=True)
+class _Solver:
+    """The planner's solver behind the port that settlement asks for."""
 
-    `frame` is a one-period problem that gives prices (true intensities), pools and export rules.
-    """
-    alone = Cleared(
-        grid={name: done.flows.grid for name, done in ran.items()},
-        harvest_drawn={name: done.flows.harvest - done.flows.curtailed for name, done in ran.items()},
-        flows=(),
-    )
-    if not share or not frame.energy_pools or not _worth_clearing(ran):
-        return alone
-    problem = _fixed_loads(frame, ran)
-    solution = solve(problem)
-    if solution.objective_grams is None:
-        return alone
-    rows = {row.name: row for row in solution.nodes}
-    charged = {name: done.flows.charged for name, done in ran.items()}
-    return Cleared(
-        grid={name: rows[name].grid_watt_hours[0] for name in ran},
-        harvest_drawn={name: rows[name].harvest_used_watt_hours[0] + charged[name] for name in ran},
-        flows=_pool_flows(problem, solution),
-    )
+    function: Solve
 
-
-def book(
-    scenario: Scenario,
-    period: int,
-    ran: Mapping[str, Ran],
-    cleared: Cleared,
-    intensity: Mapping[str, float],
-    transit_watt_hours: float,
-) -> PeriodLedger:
-    """The ledger of one period."""
-    start = scenario.start + timedelta(seconds=period * scenario.period_seconds)
-    return close(
-        Period(start=start, end=start + timedelta(seconds=scenario.period_seconds)),
-        [_node_period(scenario, name, done, cleared) for name, done in ran.items()],
-        cleared.flows,
-        [
-            ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=grams, basis=Basis(scope=FactorScope.DIRECT))
-            for zone, grams in intensity.items()
-        ],
-        transit=Transit(
-            watt_hours=transit_watt_hours,
-            grams_per_kilowatt_hour=scenario.network.transit_intensity_grams_per_kilowatt_hour,
-        ),
-    )
+    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+        """Solve with the function's own limits; which solver it is was decided by who made the function."""
+        del solver, time_limit_seconds
+        return self.function(problem)
 
 
 def _worth_clearing(ran: Mapping[str, Ran]) -> bool:
+    """Whether there is harvest to give and grid energy to replace."""
     harvest = sum(done.flows.harvest - done.flows.charged for done in ran.values())
     return harvest > _NOTHING_WATT_HOURS and sum(done.flows.grid for done in ran.values()) > _NOTHING_WATT_HOURS
 
 
-def _fixed_loads(frame: Problem, ran: Mapping[str, Ran]) -> Problem:
-    """Nodes that draw exactly what they drew, with the harvest that their batteries left."""
-    nodes = tuple(_fixed(node, ran[node.name].flows, frame.period_hours) for node in frame.nodes)
-    policy = replace(frame.policy, offload_tasks=False, sleep=False)
-    return replace(frame, nodes=nodes, jobs=(), policy=policy)
+def _alone(scenario: Scenario, name: str, done: Ran) -> NodePeriod:
+    """A node that neither gave nor took: exactly what the physics balanced."""
+    return _row(scenario, name, done, grid=done.flows.grid, drawn=done.flows.harvest - done.flows.curtailed)
 
 
-def _fixed(node: Node, flows: Flows, hours: float) -> Node:
-    load, discharged = flows.load, flows.discharged
-    harvest, charged = flows.harvest, flows.charged
-    left = max(0.0, harvest - charged)
-    ratio = min(1.0, node.maximum_export_ratio * harvest / left) if left > 0.0 else 0.0
-    return replace(
-        node,
-        idle_watts=max(0.0, load - discharged) / hours,
-        asleep_watts=0.0,
-        can_sleep=False,
-        initially_awake=True,
-        harvest_watt_hours=(left,),
-        maximum_export_ratio=ratio,
-        battery=None,
-    )
-
-
-def _pool_flows(problem: Problem, solution: Solution) -> tuple[PoolFlow, ...]:
-    pools = {pool.name: pool for pool in problem.energy_pools}
-    sent = {(row.pool, row.node): row.watt_hours for row in solution.sends}
-    drawn = {(row.pool, row.node): row.watt_hours for row in solution.draws}
-    return tuple(
-        PoolFlow(
-            pool=pool,
-            kind=PoolKind[pools[pool].kind.name],
-            node=node,
-            sent_watt_hours=sent.get((pool, node), 0.0),
-            drawn_watt_hours=drawn.get((pool, node), 0.0),
-            efficiency=pools[pool].efficiency,
-        )
-        for pool, node in sorted(sent.keys() | drawn.keys())
-    )
-
-
-def _node_period(scenario: Scenario, name: str, done: Ran, cleared: Cleared) -> NodePeriod:
+def _row(scenario: Scenario, name: str, done: Ran, *, grid: float, drawn: float) -> NodePeriod:
     node, flows = scenario.nodes[name], done.flows
     battery = node.battery
-    charge = 1.0 if battery is None else battery.charge_efficiency
-    discharge = 1.0 if battery is None else battery.discharge_efficiency
     return NodePeriod(
         node=name,
         grid_zone=node.zone,
         load_watt_hours=flows.load,
         harvest_watt_hours=flows.harvest,
-        harvest_drawn_watt_hours=min(cleared.harvest_drawn[name], flows.harvest),
-        grid_watt_hours=cleared.grid[name],
+        harvest_drawn_watt_hours=drawn,
+        grid_watt_hours=grid,
         charge_watt_hours=flows.charged,
         discharge_watt_hours=flows.discharged,
-        stored_change_watt_hours=charge * flows.charged - flows.discharged / discharge,
-        charge_efficiency=charge,
-        discharge_efficiency=discharge,
+        stored_change_watt_hours=_stored_change(scenario, name, done),
+        charge_efficiency=1.0 if battery is None else battery.charge_efficiency,
+        discharge_efficiency=1.0 if battery is None else battery.discharge_efficiency,
         reserved_hours=done.awake_hours,
+    )
+
+
+def _stored_change(scenario: Scenario, name: str, done: Ran) -> float:
+    battery = scenario.nodes[name].battery
+    if battery is None:
+        return 0.0
+    return battery.charge_efficiency * done.flows.charged - done.flows.discharged / battery.discharge_efficiency
+
+
+def _flow(flow: SettledFlow) -> PoolFlow:
+    return PoolFlow(
+        pool=flow.pool,
+        kind=PoolKind.PHYSICAL if flow.physical else PoolKind.CONTRACTUAL,
+        node=flow.node,
+        sent_watt_hours=flow.sent_watt_hours,
+        drawn_watt_hours=flow.drawn_watt_hours,
+        efficiency=flow.efficiency,
+    )
+
+
+def _pools(scenario: Scenario) -> tuple[PoolSpec, ...]:
+    return tuple(
+        PoolSpec(
+            name=pool.name,
+            kind=PoolKind[pool.kind.name],
+            efficiency=pool.efficiency,
+            members=pool.members,
+        )
+        for pool in energy_pools(scenario)
+    )
+
+
+def _spec(scenario: Scenario, name: str) -> NodeSpec:
+    node = scenario.nodes[name]
+    profile, battery = scenario.profiles[node.profile], node.battery
+    surplus_only = scenario.export_rule == "surplus-only"
+    return NodeSpec(
+        name=name,
+        node_name=name,
+        grid_zone=node.zone,
+        site=node.site,
+        power=PowerProfile(
+            idle_watts=profile.idle_watts, busy_watts=profile.busy_watts, asleep_watts=profile.asleep_watts
+        ),
+        battery=None
+        if battery is None
+        else BatterySpec(
+            capacity_watt_hours=battery.capacity_watt_hours,
+            reserve_ratio=battery.reserve_ratio,
+            charge_efficiency=battery.charge_efficiency,
+            discharge_efficiency=battery.discharge_efficiency,
+            maximum_charge_watts=battery.maximum_charge_watts,
+            maximum_discharge_watts=battery.maximum_discharge_watts,
+        ),
+        maximum_export_ratio=node.maximum_export_ratio,
+        export_rule=ExportRule.SURPLUS_ONLY if surplus_only else ExportRule.ANY_HARVEST,
     )

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from sunward.accounting.ledger import PeriodLedger
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
 from sunward.simulation.compile import compile_problem, horizon, seconds_per_batch
-from sunward.simulation.future import Future, Outlook
+from sunward.simulation.future import Future
 from sunward.simulation.machine import Doing, Ran, first_state, model_of, run_period
 from sunward.simulation.outcome import Outcome, Recorder
 from sunward.simulation.policies.base import Orders, Policy, View
 from sunward.simulation.scenario import Scenario
-from sunward.simulation.settlement import book, clear
+from sunward.simulation.settlement import Settler
 from sunward.simulation.tasks import Task, Work, tasks_of
 
 Solve = Callable[[Problem], Solution]
@@ -65,10 +63,11 @@ class _Run:
     """The state of one simulation."""
 
     def __init__(self, scenario: Scenario, policy: Policy, solve: Solve, future: Future) -> None:
-        self.scenario, self.policy, self.solve, self.future = scenario, policy, solve, future
+        self.scenario, self.policy, self.future = scenario, policy, future
         self.models = {name: model_of(scenario, name) for name in scenario.nodes}
         self.states = {name: first_state(scenario, name) for name in scenario.nodes}
         self.tasks: tuple[Task, ...] = tasks_of(scenario)
+        self.settler = Settler(scenario, solve)
         self.recorder = Recorder(scenario)
 
     def advance(self, period: int) -> None:
@@ -111,10 +110,9 @@ class _Run:
 
     def _settle(self, period: int, ran: Mapping[str, Ran], placed: Placed, *, share: bool) -> PeriodLedger:
         truth = self.future.outlook(period, 1, perfect=True)
-        frame = compile_problem(self.scenario, (), self.states, truth, period)
-        cleared = clear(frame, ran, share=share, solve=self.solve)
         transit = placed.moved_gigabytes * self.scenario.network.transit_watt_hours_per_gigabyte
-        return book(self.scenario, period, ran, cleared, _now(truth), transit)
+        intensity = {zone: float(values[0]) for zone, values in truth.intensity.items()}
+        return self.settler.settle(period, ran, intensity, share=share, transit_watt_hours=transit)
 
 
 def _place(
@@ -159,7 +157,3 @@ def _place(
 def _worked(task: Task, work: Sequence[Work], period: int) -> Task:
     own = [item for item in work if item.task == task.name]
     return task.done(own, period) if own else task
-
-
-def _now(truth: Outlook) -> dict[str, float]:
-    return {zone: float(np.asarray(values)[0]) for zone, values in truth.intensity.items()}

@@ -96,9 +96,11 @@ def centralise(view: View) -> Orders:
     best = min(view.scenario.nodes, key=view.intensity)
     hours = Hours(view)
     for task in active(view):
-        for home, batches in task.remaining.items():
-            placed = hours.place(task, home, best, batches)
-            hours.place(task, home, home, min(batches - placed, must_run(view, task, home)))
+        owed = dict(task.remaining)
+        for home in owed:  # what cannot wait comes first, so that no guest displaces it
+            owed[home] -= hours.place(task, home, home, must_run(view, task, home))
+        for home in sorted(owed, key=lambda name: name != best):
+            hours.place(task, home, best, owed[home])
     return hours.orders(sleep=True)
 
 

@@ -1,0 +1,76 @@
+"""The small set against stored values: a change of the planner or the physics that moves a result is seen.
+
+Seeds are fixed, so nothing here is random. Optima are unique in grams: 0.05 points leave room for the solver's
+relative gap of 1e-7 on both sides of a ratio and for rounding of what is stored. Simulations follow plans, which
+need not be unique: two plans within the planning gap may differ in where work runs, so their grams may move by
+two percent.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution
+from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, run_modes, ten_workers
+from sunward.simulation.experiments.fig5 import fig5
+from sunward.simulation.experiments.information import spread
+from sunward.simulation.experiments.session import Mode
+from sunward.simulation.parallel import planner
+from sunward.simulation.policies.registry import policies
+from sunward.simulation.scenario import load_scenario
+from sunward.simulation.simulator import simulate
+
+POINTS = 0.05
+
+
+def solve(problem: Problem) -> Solution:
+    return solve_exact(problem, relative_gap=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "det", "dat", "deta"),
+    [
+        ({}, 16.998, 60.61, 75.199),
+        ({"maximum_offload_ratio": 0.25}, 16.998, 30.995, 46.977),
+        ({"maximum_export_ratio": 1.0}, 30.866, 60.61, 83.57),
+        ({"data_energy_ratio": 0.1}, 16.998, 54.539, 68.711),
+    ],
+)
+def test_reductions_of_ten_seeds_are_the_stored_ones(
+    changes: dict[str, float], det: float, dat: float, deta: float
+) -> None:
+    runs = run_modes(ten_workers(Siting.FIVE, CALIBRATED_HARVEST, **changes), range(10), solve)
+    found = [runs.reduction(mode).value for mode in (Mode.DET, Mode.DAT, Mode.DETA)]
+    assert found == pytest.approx([det, dat, deta], abs=POINTS)
+
+
+def test_every_claim_of_the_small_figure_holds() -> None:
+    claims = fig5(range(12), solve, small=True).claims
+    assert {claim.name for claim in claims if claim.holds is False} == set()
+
+
+def test_not_knowing_the_harvest_costs_what_it_did() -> None:
+    found = spread(0.3, range(10), solve).reductions
+    assert {name: estimate.value for name, estimate in found.items()} == pytest.approx(
+        {"oracle": 74.979, "settled after": 74.979, "committed ahead": 70.633, "DAT only": 56.394}, abs=POINTS
+    )
+
+
+@pytest.mark.parametrize(
+    ("scenario", "policy", "grams"),
+    [
+        ("three-sites", "none", 159.985992),
+        ("three-sites", "DET", 137.380126),
+        ("three-sites", "greedy lowest", 57.109138),
+        ("three-sites", "DETA", 9.47),
+        ("one-site", "none", 128.851722),
+        ("one-site", "DET", 110.220149),
+        ("one-site", "greedy lowest", 39.704249),
+        ("one-site", "DETA", 21.33),
+    ],
+)
+def test_ready_scenarios_emit_what_they_did(scenario: str, policy: str, grams: float) -> None:
+    outcome = simulate(load_scenario(scenario), policies(planner)[policy], planner)
+    assert outcome.market_grams == pytest.approx(grams, rel=0.02 if policy == "DETA" else 1e-6)
