@@ -104,6 +104,7 @@ def finish(problem: Problem, draft: Draft, label: Label) -> Solution:
     """Balance the draft's energy to the last digit and write it as a solution with its objective and gap."""
     need = needs(problem, draft)
     draft.awake = np.minimum(np.maximum(draft.awake, need.hours), problem.period_hours)
+    draft.awake[draft.awake <= 1e-12 * problem.period_hours] = 0.0
     stored = _stored(problem, draft)
     _level_pools(draft)
     grid = _balance(problem, draft, loads(problem, draft, need))

@@ -27,6 +27,9 @@ from sunward.optimisation.solvers import Answer, Backend, Outcome, solve_model
 from sunward.optimisation.verify_plan import OPTIMAL_GAP, check_plan
 from sunward.optimisation.violations import TOLERANCE
 
+RESERVED = 0.08
+"""Share of the time limit in which a plan found by the search for integers is settled and written."""
+
 
 class SolveError(SunwardError):
     """No trustworthy answer: why, in one line."""
@@ -41,6 +44,7 @@ class _Search:
     backend: Backend
     gap: float
     deadline: float
+    reserve: float  # seconds kept from the search for integers, to settle the rest
     reference: Solution | None
     best: Solution | None = None
     bound: float = 0.0
@@ -72,6 +76,7 @@ def solve_exact(
         backend=backend,
         gap=relative_gap,
         deadline=began + time_limit_seconds,
+        reserve=RESERVED * time_limit_seconds,
         reference=reference if reference.status is not Status.INFEASIBLE else None,
     )
     because = _run(search)
@@ -89,7 +94,9 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
             return because
     _accept_reference(search)
     model = search.plan.matrix.arrays()
+    began = time.perf_counter()
     relaxed = _solve(search, model, Backend.GLOP)
+    search.reserve = min(max(search.reserve, 1.5 * (time.perf_counter() - began)), 0.5 * max(0.0, search.left()))
     if relaxed.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, relaxed)
     search.bound = max(search.bound, relaxed.bound)
@@ -110,7 +117,9 @@ def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float
 
 
 def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
+    search.deadline -= search.reserve
     answer = _solve(search, model, search.backend)
+    search.deadline += search.reserve
     if answer.outcome is Outcome.FAILED:
         answer = _solve(search, model, Backend.GSCIP if search.backend is Backend.HIGHS else Backend.HIGHS)
     if answer.outcome is Outcome.INFEASIBLE:

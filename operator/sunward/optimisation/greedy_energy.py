@@ -6,6 +6,7 @@ Own harvest first, then what a neighbour has left over, then the battery (where 
 import numpy as np
 
 from sunward.optimisation.draft import Draft, loads, needs
+from sunward.optimisation.greedy_battery import Outlook, cycle
 from sunward.optimisation.matrix import Floats
 from sunward.optimisation.problem import Battery, Problem
 
@@ -14,16 +15,21 @@ def power(problem: Problem, draft: Draft, *, use_battery: bool) -> bool:
     """Fill the draft's harvest, battery and pools; False where a battery cannot reach its final energy."""
     load = loads(problem, draft, needs(problem, draft))
     grams = grid_grams(problem)
+    hours = problem.period_hours
     for i, node in enumerate(problem.nodes):
         harvest = np.array(node.harvest_watt_hours)
         worth = grams[i] >= problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
         draft.harvest[i] = np.where(worth, np.minimum(harvest, load[i]), 0.0)
         if node.battery is None:
             continue
-        flows = _cycle(problem, node.battery, harvest, load[i], grams[i]) if use_battery else None
-        flows = flows or _top_up(problem, node.battery, harvest, load[i], grams[i])
+        flows = _top_up(problem, node.battery, harvest, load[i], grams[i])
         if flows is None:
             return False
+        if use_battery:
+            spare = problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
+            flows = cycle(
+                node.battery, flows, Outlook(harvest=harvest, load=load[i], grid=grams[i], spare=spare), hours
+            )
         draft.charge[i], draft.discharge[i] = flows
         _use_harvest(draft, i, node.battery, harvest, load[i], worth)
     if problem.policy.share_energy:
@@ -47,25 +53,6 @@ def _use_harvest(draft: Draft, i: int, battery: Battery, harvest: Floats, load: 
 def _limits(problem: Problem, battery: Battery) -> tuple[float, float]:
     hours = problem.period_hours
     return battery.maximum_charge_watts * hours, battery.maximum_discharge_watts * hours
-
-
-def _cycle(
-    problem: Problem, battery: Battery, harvest: Floats, load: Floats, grams: Floats
-) -> tuple[Floats, Floats] | None:
-    """Store what the load leaves of the harvest and give it back in later deficits; None where it ends too low."""
-    most_in, most_out = _limits(problem, battery)
-    charge, discharge = np.zeros_like(load), np.zeros_like(load)
-    level = battery.initial_watt_hours
-    floor = max(battery.minimum_watt_hours, battery.final_watt_hours)
-    for t in range(len(load)):
-        surplus = harvest[t] - load[t]
-        if surplus > 0:
-            room = (battery.capacity_watt_hours - level) / battery.charge_efficiency
-            charge[t] = max(0.0, min(most_in, surplus, room))
-        elif grams[t] > 2 * battery.wear_grams_per_watt_hour:
-            discharge[t] = max(0.0, min(most_out, -surplus, (level - floor) * battery.discharge_efficiency))
-        level += charge[t] * battery.charge_efficiency - discharge[t] / battery.discharge_efficiency
-    return (charge, discharge) if level >= battery.final_watt_hours * (1 - 1e-12) else None
 
 
 def _top_up(

@@ -34,7 +34,7 @@ class Findings:
     ) -> None:
         """Left side at most right side, to 1e-6 of the largest of both sides and `terms`."""
         left, right = sides
-        allowed = TOLERANCE * max(abs(left), abs(right), *map(abs, terms), FLOOR)
+        allowed = TOLERANCE * max(abs(left), abs(right), *map(abs, terms)) + FLOOR
         if not left - right <= allowed:
             self.fault(constraint, where, message, left - right)
 
@@ -43,7 +43,7 @@ class Findings:
     ) -> None:
         """Both sides equal, to 1e-6 of the largest of both sides and `terms`."""
         left, right = sides
-        allowed = TOLERANCE * max(abs(left), abs(right), *map(abs, terms), FLOOR)
+        allowed = TOLERANCE * max(abs(left), abs(right), *map(abs, terms)) + FLOOR
         if not abs(left - right) <= allowed:
             self.fault(constraint, where, message, abs(left - right))
 

@@ -202,7 +202,7 @@ def whole_period_fleet(count: int, periods: int) -> Problem:
         node(
             name,
             "clean" if i % 3 else "dirty",
-            harvest=tuple(float((i * 7 + t * 3) % 5) for t in range(periods)),
+            harvest=tuple(0.3 * ((i * 7 + t * 3) % 5) for t in range(periods)),
             minimum_awake_periods=2,
             battery=BATTERY,
         )
