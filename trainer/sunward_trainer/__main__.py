@@ -61,6 +61,7 @@ def _coordinate(options: argparse.Namespace) -> int:
             minimum_workers=options.minimum_workers,
             state_folder=options.state_dir,
             join_seconds=options.join_seconds,
+            stall_seconds=options.stall_seconds,
             round_timeout_seconds=options.round_timeout_seconds,
         ),
         assignment=options.assignment,

@@ -40,7 +40,8 @@ def _add_coordinator(parser: argparse.ArgumentParser) -> None:
     add("--superlink", type=host_and_port, default=("0.0.0.0", 9813), metavar="HOST:PORT")  # noqa: S104
     add("--join-seconds", type=positive_number, default=10.0, help="how long to wait for an absent worker")
     add("--gone-after-seconds", type=positive_number, default=10.0, help="silence that makes a worker gone")
-    add("--round-timeout-seconds", type=positive_number, default=120.0, help="longest a round stays open")
+    add("--stall-seconds", type=positive_number, default=60.0, help="longest a worker may go without a batch")
+    add("--round-timeout-seconds", type=positive_number, default=1800.0, help="longest a round stays open")
     add("--linger-seconds", type=positive_number, default=30.0, help="how long /progress is served at the end")
     _add_data(parser)
 

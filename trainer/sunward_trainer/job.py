@@ -50,7 +50,8 @@ class JobSettings:
     """What to reach and how patient to be.
 
     `join_seconds` is how long a round waits for an assigned worker that is not there yet, once a quorum is;
-    `round_timeout_seconds` closes a round although workers that are alive have not answered.
+    `stall_seconds` is how long a worker that is alive may go without finishing a batch, and
+    `round_timeout_seconds` closes a round in any case.
     """
 
     job: str
@@ -60,7 +61,8 @@ class JobSettings:
     minimum_workers: int
     state_folder: Path
     join_seconds: float = 10.0
-    round_timeout_seconds: float = 120.0
+    stall_seconds: float = 60.0
+    round_timeout_seconds: float = 1800.0
     retry_seconds: float = 2.0
     poll_seconds: float = 0.05
 
@@ -73,6 +75,24 @@ class JobSettings:
     def result_path(self) -> Path:
         """Written when the job is complete."""
         return self.state_folder / "result.json"
+
+
+class Patience:
+    """How long a round waits for workers that are alive: as long as they finish batches, within limits."""
+
+    def __init__(self, settings: JobSettings, *, started: float) -> None:
+        self._settings = settings
+        self._started = started
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def lost_with(self, node: str, batches_done: int, now: float) -> MissingReason | None:
+        """Why patience with the worker has run out, or None while it has not."""
+        done, since = self._seen.get(node, (-1, self._started))
+        if batches_done != done:
+            self._seen[node] = (batches_done, now)
+        elif now - since > self._settings.stall_seconds:
+            return MissingReason.STALLED
+        return MissingReason.TIMED_OUT if now - self._started > self._settings.round_timeout_seconds else None
 
 
 class Job:
@@ -191,10 +211,10 @@ class Job:
                 self._send(order, book, plan)
             else:
                 book.give_up(node, MissingReason.WORKER_ABSENT)
-        deadline = self._clock() + self._settings.round_timeout_seconds
+        patience = Patience(self._settings, started=self._clock())
         while book.waiting_for:
             # Who is gone is asked before the replies are read: a worker that leaves sends its reply first.
-            gone = {node: reason for node in book.waiting_for if (reason := self._why_gone(node))}
+            gone = {node: reason for node in book.waiting_for if (reason := self._why_gone(node, patience))}
             for reply in self._transport.replies():
                 book.take(reply)
             for node, reason in gone.items():
@@ -202,20 +222,20 @@ class Job:
             for node in book.waiting_for:
                 if self._transport.lost(node):
                     self._send(orders[node], book, plan)
-            if self._clock() > deadline:
-                for node in book.waiting_for:
-                    book.give_up(node, MissingReason.TIMED_OUT)
-            elif book.waiting_for:
+            if book.waiting_for:
                 self._wait(self._settings.poll_seconds)
 
     def _send(self, order: WorkerOrder, book: RoundBook, plan: str) -> None:
         self._transport.send(order, round_number=book.number, plan=plan, weights=self._kept.weights)
 
-    def _why_gone(self, node: str) -> MissingReason | None:
+    def _why_gone(self, node: str, patience: "Patience") -> MissingReason | None:
+        """Why there is no point in waiting for the worker any longer, or None."""
         member = self._members.find(node)
         if member is None or not (member.left or self._members.is_alive(member)):
             return MissingReason.WORKER_GONE
-        return MissingReason.WORKER_LEFT if member.left else None
+        if member.left:
+            return MissingReason.WORKER_LEFT
+        return patience.lost_with(node, sum(member.batches_done.values()), self._clock())
 
     def _close(self, book: RoundBook, assignment: Assignment, *, seconds: float) -> None:
         """Aggregate, evaluate, and make the round count by writing its checkpoint."""

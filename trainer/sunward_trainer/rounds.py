@@ -21,7 +21,8 @@ class MissingReason(StrEnum):
     WORKER_ABSENT = "WorkerAbsent"  # assigned, but no such worker is connected
     WORKER_GONE = "WorkerGone"  # stopped answering during the round
     WORKER_LEFT = "WorkerLeft"  # said goodbye during the round (its pod is being moved or stopped)
-    TIMED_OUT = "TimedOut"  # still training when the round was closed
+    STALLED = "Stalled"  # alive, but has not finished a batch for too long
+    TIMED_OUT = "TimedOut"  # still training when the round's time was up
     SHARD_UNREACHABLE = "ShardUnreachable"  # not cached, and its home does not serve it
     ABANDONED = "Abandoned"  # the worker was told to stop while training it
     FAILED = "Failed"  # training raised an error

@@ -70,13 +70,14 @@ class World:
             self.reasons.append(self.board.status.reason)
         return self._asked_to_stop
 
-    def stay_in_touch(self, node: str, *, until: float = float("inf")) -> None:
+    def stay_in_touch(self, node: str, *, until: float = float("inf"), batches_each_second: int = 0) -> None:
         """Register a worker that then gives a sign of life every second."""
         self.members.register(Member(node=node, address=f"{node}:9814", flower_node=hash(node), heard_seconds=0.0))
 
         def beat() -> None:
+            done = {"a": batches_each_second * int(self.seconds)}
             if self.seconds < until:
-                self.members.heard(node, cached_shards=(), seconds_per_batch=None, batches_done={})
+                self.members.heard(node, cached_shards=(), seconds_per_batch=None, batches_done=done)
                 self.at(self.seconds + 1.0, beat)
 
         beat()
@@ -269,10 +270,19 @@ def test_a_worker_that_started_anew_is_given_its_order_again(world: World) -> No
     assert kept.shard_batches == {"a": 10, "b": 10}
 
 
-def test_a_worker_that_is_alive_but_never_answers_is_timed_out(world: World) -> None:
+def test_a_worker_that_is_alive_but_finishes_no_batch_is_not_waited_for(world: World) -> None:
     _together(world).mute.add("pi-02")
     world.job(rounds=1, minimum_workers=1).run()
-    assert 120.0 < world.seconds < 125.0
+    assert 60.0 < world.seconds < 65.0
+    assert [m.reason for m in world.board.status.missing] == [MissingReason.STALLED]
+
+
+def test_a_slow_worker_is_waited_for_as_long_as_it_finishes_batches_and_the_round_lasts(world: World) -> None:
+    world.stay_in_touch("pi-01")
+    world.stay_in_touch("pi-02", batches_each_second=1)
+    world.mute.add("pi-02")
+    world.job(rounds=1, minimum_workers=1).run()
+    assert 1800.0 < world.seconds < 1805.0
     assert [m.reason for m in world.board.status.missing] == [MissingReason.TIMED_OUT]
 
 
@@ -293,7 +303,7 @@ def test_what_was_missing_is_trained_in_the_next_round(world: World) -> None:
     world.stay_in_touch("pi-01")
     world.stay_in_touch("pi-02")
     world.mute.add("pi-02")
-    world.at(100.0, world.mute.clear)
+    world.at(40.0, world.mute.clear)
     kept = world.job(rounds=2, minimum_workers=1).run()
     assert [(number, node, batches) for number, _, node, batches in world.orders] == [
         (1, "pi-01", 10),
