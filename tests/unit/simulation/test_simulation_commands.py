@@ -1,0 +1,82 @@
+"""The two commands as a user types them: answers on standard output, one clear line for a mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from sunward.cli import experiment, simulate
+from sunward.domain.errors import InvalidInput
+from support.simulation import MINIMAL_SCENARIO
+
+
+def run(*arguments: str) -> Result:
+    app = typer.Typer()
+    simulate.register(app)
+    experiment.register(app)
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(MINIMAL_SCENARIO, encoding="utf-8")
+    return str(path)
+
+
+def test_without_a_scenario_the_ready_ones_are_listed() -> None:
+    result = run("simulate")
+    assert result.exit_code == 0
+    assert "paper-day" in result.stdout
+
+
+def test_json_output_is_nothing_but_json_and_begins_with_the_baseline(scenario: str) -> None:
+    result = run("simulate", scenario, "--policy", "none + sleep", "-o", "json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)
+    assert [row["policy"] for row in rows] == ["none", "none + sleep"]
+    assert rows[1]["market_grams"] < rows[0]["market_grams"]
+
+
+def test_a_report_has_a_page_a_table_and_figures_in_two_formats(scenario: str, tmp_path: Path) -> None:
+    result = run("simulate", scenario, "--policy", "none", "--report", str(tmp_path / "report"))
+    assert result.exit_code == 0, result.stderr
+    folder = tmp_path / "report" / "tiny"
+    assert {"result.json", "totals.csv", "emissions.svg", "emissions.png"} <= {p.name for p in folder.iterdir()}
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "tiny/emissions.svg" in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("simulate", "nowhere"), "nowhere: no such file"),
+        (("simulate", "one-site", "--policy", "magic"), "--policy: 'magic' is unknown"),
+        (("experiment", "fig9"), "no experiment 'fig9'"),
+    ],
+)
+def test_a_mistake_is_one_clear_error(arguments: tuple[str, ...], words: str) -> None:
+    result = run(*arguments)
+    assert isinstance(result.exception, InvalidInput)
+    assert words in str(result.exception)
+
+
+def test_experiments_are_listed_with_their_question() -> None:
+    result = run("experiment")
+    assert result.exit_code == 0
+    for name in ("table1", "fig3", "fig4", "fig5", "sensitivity", "calibration", "week", "information", "policies"):
+        assert name in result.stdout
+
+
+def test_an_experiment_prints_its_claims_and_writes_its_numbers(tmp_path: Path) -> None:
+    result = run("experiment", "table1", "--report", str(tmp_path), "-o", "json")
+    assert result.exit_code == 0, result.stderr
+    (data,) = json.loads(result.stdout)
+    assert {claim["level"] for claim in data["claims"]} == {"L2 from data"}
+    rows = (tmp_path / "table1" / "rows.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 19
