@@ -67,7 +67,7 @@ async def test_what_the_sensors_hold_is_what_the_operator_reads(tmp_path: Path) 
     assert facts.battery_ratio.value == pytest.approx(0.6, abs=0.005)
     assert energy.load is not None
     assert energy.harvest is not None
-    assert energy.load.watt_hours == pytest.approx(4.5 * 3.0 / 3600.0, rel=0.15)
+    assert energy.load.watt_hours == pytest.approx(4.5 * 3.0 / 3600.0, rel=0.25)
     assert energy.harvest.watt_hours / energy.load.watt_hours == pytest.approx(6.25 / 4.5, rel=0.01)
 
 

@@ -202,7 +202,7 @@ async def test_a_prometheus_that_honours_the_labels_of_targets_is_found_out(tmp_
     assert faults == ("scrape job sunward-exporter has honor_labels: true; set it to false",)
 
 
-async def test_after_an_exporters_death_its_value_is_gone_within_seconds(tmp_path: Path) -> None:
+async def test_after_an_exporters_death_its_value_is_gone_within_a_minute(tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as stack:
         mortal = contextlib.ExitStack()
         ports = [(mortal.enter_context(exporting(page())), "mortal"), (stack.enter_context(exporting(page())), "other")]
@@ -216,7 +216,7 @@ async def test_after_an_exporters_death_its_value_is_gone_within_seconds(tmp_pat
         gone_after = datetime.now(UTC) - died
         found = await settled(source, "other", None)
 
-    assert gone_after < timedelta(seconds=20)
+    assert gone_after < timedelta(seconds=60)
     assert value(found) == 4.5
 
 

@@ -175,7 +175,7 @@ async def backfill(folder: Path, lines: Iterable[str]) -> None:
     assert await process.wait() == 0
 
 
-async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 30.0) -> T:
+async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 90.0) -> T:
     """Ask until the answer holds, and give it back; raises TimeoutError when it never does."""
     async with asyncio.timeout(seconds):
         while not holds(answer := await ask()):  # noqa: ASYNC110  another process has no event to wait for
