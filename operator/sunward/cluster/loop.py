@@ -31,6 +31,7 @@ from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning import data_quality, decide, eligibility, transitions, validate
 from sunward.planning.data_trail import Trail
+from sunward.planning.data_verdict import DataVerdict
 from sunward.planning.ports import SolverPort
 
 Body = dict[str, Any]
@@ -69,6 +70,7 @@ class Loop:
         self._plan_body: Body = {}
         self._drain_failures: dict[str, str] = {}
         self._trail = Trail()
+        self._verdict: DataVerdict | None = None
         self._settler = Settler(ports.api, ports.sensors, ports.solver, ports.reporter)
         self.last_pass_at: float | None = None
 
@@ -124,6 +126,7 @@ class Loop:
         """The same view with doubtful data taken out or marked; the trail is only a memory of what came before."""
         self._trail = self._trail.after(seen.snapshot)
         verdict = data_quality.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
+        self._verdict = verdict
         snapshot = data_quality.cleaned(seen.snapshot, verdict)
         if verdict.hold is not None:
             snapshot = replace(snapshot, data_hold=verdict.hold.reason, data_hold_message=verdict.hold.message)
@@ -184,7 +187,7 @@ class Loop:
         directives = directives_of(plan, seen.snapshot)
         for job in seen.snapshot.jobs:
             directive = directives.get(job.spec.key)
-            if directive is None or not directive.run and job.coordinator_node is None:
+            if directive is None or (not directive.run and job.coordinator_node is None):
                 continue
             if report.job_over(job) is not None:
                 continue
@@ -198,15 +201,22 @@ class Loop:
         ports, snapshot = self._ports, seen.snapshot
         steps = transitions.advance(
             snapshot,
-            plan.awake,
+            self._wanted(plan),
             power,
             snapshot.taken_at,
             fencing_token=ports.lease.token,
             drain_failures=self._drain_failures,
+            directives=plan.jobs,
         )
         for step in steps:
             if step.changed or step.act is not Act.NONE:
                 await self._perform(step, seen)
+
+    def _wanted(self, plan: Plan) -> Mapping[str, bool]:
+        """The plan's wishes; blind for long with pods that fit nowhere, everybody is wanted, one per wake interval."""
+        if self._verdict is not None and self._verdict.wake_for_pending is not None:
+            return dict.fromkeys(plan.awake, True)
+        return plan.awake
 
     async def _perform(self, step: Step, seen: Observation) -> None:
         ports = self._ports
@@ -233,7 +243,8 @@ class Loop:
             body = seen.state.energy_node_bodies[node.name]
             old = body.get("status") or {}
             obstacles = eligibility.sleep_obstacles(node, snapshot)
-            new = report.node_status(node, snapshot, obstacles, plan, old, now)
+            verdict = self._verdict.nodes.get(node.name) if self._verdict else None
+            new = report.node_status(node, snapshot, obstacles, verdict, plan, old, now)
             await self._write_status("energynodes", body, old, new, now)
         for job in snapshot.jobs:
             body = seen.state.job_bodies[job.spec.key]

@@ -51,6 +51,7 @@ def parse_progress(body: Mapping[str, Any], now: datetime) -> JobProgress:
         observed_at=now,
         workers=_training(workers, str(body["phase"])),
         round_seconds=float(history[-1]["seconds"]) if history else None,
+        data_set=None if body.get("data_set") is None else str(body["data_set"]),
     )
 
 

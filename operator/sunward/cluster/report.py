@@ -10,18 +10,25 @@ from sunward.cluster import conditions
 from sunward.cluster.conditions import Condition
 from sunward.cluster.schema import format_time
 from sunward.domain.jobs import JobView
-from sunward.domain.measurement import Measurement, Reading, is_fresh
+from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.case import Obstacle
+from sunward.planning.data_verdict import NodeVerdict, Use
 
 Body = dict[str, Any]
 
 
 def node_status(
-    node: NodeView, snapshot: Snapshot, obstacles: tuple[Obstacle, ...], plan: Plan | None, old: Body, now: datetime
+    node: NodeView,
+    snapshot: Snapshot,
+    obstacles: tuple[Obstacle, ...],
+    verdict: NodeVerdict | None,
+    plan: Plan | None,
+    old: Body,
+    now: datetime,
 ) -> Body:
     """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
     zone = snapshot.intensities.get(node.spec.grid_zone)
@@ -31,9 +38,11 @@ def node_status(
         "harvest": _milliwatts(node.meters.harvest_watts),
         "battery": _battery(node),
         "conditions": conditions.merge(
-            old.get("conditions") or (), _node_conditions(node, snapshot, obstacles, now), now, node.generation
+            old.get("conditions") or (), _node_conditions(node, obstacles, verdict), now, node.generation
         ),
     }
+    if not old.get("powerState"):
+        status["powerState"] = str(node.record.power_state)
     if zone is not None:
         status["intensity"] = _intensity(zone.now_grams_per_kilowatt_hour)
     if plan is not None:
@@ -41,9 +50,7 @@ def node_status(
     return status
 
 
-def _node_conditions(
-    node: NodeView, snapshot: Snapshot, obstacles: tuple[Obstacle, ...], now: datetime
-) -> list[Condition]:
+def _node_conditions(node: NodeView, obstacles: tuple[Obstacle, ...], verdict: NodeVerdict | None) -> list[Condition]:
     state = node.record.power_state
     ready = node.facts is not None and node.facts.ready
     asleep = state is PowerState.ASLEEP
@@ -55,7 +62,7 @@ def _node_conditions(
             reason=Reason.ASLEEP if asleep else Reason.AWAKE if ready else Reason.NODE_NOT_READY,
             message="asleep by plan" if asleep else "" if ready else "the Kubernetes node is not Ready",
         ),
-        _sensors(node, snapshot, now),
+        _sensors(node, verdict),
         Condition(
             type="Sleepable",
             status=not obstacles,
@@ -77,22 +84,18 @@ def _node_conditions(
     ]
 
 
-def _sensors(node: NodeView, snapshot: Snapshot, now: datetime) -> Condition:
+def _sensors(node: NodeView, verdict: NodeVerdict | None) -> Condition:
+    """What the data ladder says of the node's meters; the worst finding speaks."""
     if node.record.power_state is PowerState.ASLEEP:
         return Condition(
             type="SensorsFresh", status=None, reason=Reason.ASLEEP, message="the exporter sleeps with the node"
         )
-    reading = node.meters.power_watts
-    if not isinstance(reading, Measurement):
-        return Condition(type="SensorsFresh", status=False, reason=reading.reason, message=reading.detail)
-    limit = snapshot.policy.staleness.sensors_seconds
-    fresh = is_fresh(reading, now, limit, snapshot.policy.staleness.clock_skew_seconds)
-    return Condition(
-        type="SensorsFresh",
-        status=fresh,
-        reason=Reason.DATA_FRESH if fresh else Reason.DATA_STALE,
-        message="" if fresh else f"the last sample is older than {limit:.0f} s",
-    )
+    if verdict is None:
+        return Condition(type="SensorsFresh", status=None, reason=Reason.DATA_MISSING, message="not judged yet")
+    if verdict.use is Use.USE:
+        return Condition(type="SensorsFresh", status=True, reason=Reason.DATA_FRESH, message="")
+    worst = next(finding for finding in verdict.findings if finding.use is verdict.use)
+    return Condition(type="SensorsFresh", status=False, reason=worst.reason, message=worst.message)
 
 
 def _milliwatts(reading: Reading) -> Body:
@@ -154,6 +157,7 @@ def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, 
     }
     if progress is not None:
         status["workers"] = len(progress.workers)
+        status["dataSet"] = progress.data_set
         if progress.accuracy_percent is not None:
             status["accuracyPercent"] = int(progress.accuracy_percent)
             status["accuracyPartsPerMillion"] = round(progress.accuracy_percent * 10_000)
@@ -273,7 +277,7 @@ def _essence(status: Mapping[str, Any]) -> Body:
         for condition in status.get("conditions") or ()
     ]
     qualities = {what: (status.get(what) or {}).get("quality") for what in ("power", "harvest", "battery", "intensity")}
-    kept = ("observedGeneration", "currentPlan", "plan", "round", "workers", "selector", "completionTime")
+    kept = ("observedGeneration", "powerState", "currentPlan", "plan", "round", "workers", "selector", "completionTime")
     return {
         **{key: status[key] for key in kept if key in status},
         "conditions": conditions_,
