@@ -62,18 +62,26 @@ def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap
         raise ValueError(f"two-price: {refusal}")
     began = time.perf_counter()
     try:
-        if not _closed_form(problem):
-            return solve_linear(problem, time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
-        found = solve_columns(to_columns(problem), time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
+        return _priced(problem, time_limit_seconds, relative_gap, began)
     except (NoWholePlanError, InfeasibleBlockError):
         because = _explained(problem, time_limit_seconds)
         if not because:
             raise
         return _infeasible(because, time.perf_counter() - began)
-    if found.plan is None:
-        because = _explained(problem, time_limit_seconds) or _named(problem, found.infeasible_because)
-        return _infeasible(because, time.perf_counter() - began)
-    return _solution(problem, found, found.plan, time.perf_counter() - began)
+
+
+def _priced(problem: Problem, seconds: float, relative_gap: float, began: float) -> Solution:
+    """By closed-form replies where they hold, else, or where their choices lead to no plan, by linear ones."""
+    if _closed_form(problem):
+        try:
+            found = solve_columns(to_columns(problem), time_limit_seconds=seconds, relative_gap=relative_gap)
+        except NoWholePlanError:
+            return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
+        if found.plan is None:
+            because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
+            return _infeasible(because, time.perf_counter() - began)
+        return _solution(problem, found, found.plan, time.perf_counter() - began)
+    return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
 
 
 def _solution(problem: Problem, found: ColumnSolution, plan: ColumnPlan, seconds: float) -> Solution:

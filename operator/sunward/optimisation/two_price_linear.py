@@ -120,10 +120,11 @@ def _with_supply_columns(block: Block, rows: Integers) -> Arrays:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chosen:
-    """The blocks with their integers fixed, and a lower bound that took them into account."""
+    """The blocks with their integers fixed, a lower bound that took them into account, and each block's own plan."""
 
     split: Split
     lower: float
+    values: tuple[Floats, ...]
 
 
 class LinearFleet:
@@ -180,7 +181,9 @@ class LinearFleet:
 
 def choose(split: Split, prices: Floats, *, grams: float, deadline: float) -> Chosen | None:
     """Every block's best integers at the prices, and the bound of these replies; None where the time is too short."""
-    lower, blocks = float(prices @ split.least), []
+    lower = float(prices @ split.least)
+    blocks: list[Block] = []
+    values: list[Floats] = []
     for block in split.blocks:
         paid = np.bincount(
             block.supply_columns,
@@ -196,7 +199,8 @@ def choose(split: Split, prices: Floats, *, grams: float, deadline: float) -> Ch
         if answer.values is None or answer.outcome not in (Outcome.OPTIMAL, Outcome.FEASIBLE):
             return None
         lower += answer.bound
-        whole = np.round(answer.values)
+        whole = np.where(model.integer, np.round(answer.values), answer.values)
+        values.append(whole)
         held = replace(
             block.model,
             lower=np.where(model.integer, whole, model.lower),
@@ -204,4 +208,4 @@ def choose(split: Split, prices: Floats, *, grams: float, deadline: float) -> Ch
             integer=np.zeros_like(model.integer),
         )
         blocks.append(replace(block, model=held))
-    return Chosen(split=replace(split, blocks=tuple(blocks)), lower=lower)
+    return Chosen(split=replace(split, blocks=tuple(blocks)), lower=lower, values=tuple(values))

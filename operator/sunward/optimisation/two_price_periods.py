@@ -22,7 +22,7 @@ from sunward.optimisation.solution import Prices, Solution, Status
 from sunward.optimisation.solvers import Backend, solve_model
 from sunward.optimisation.two_price_columns import OPTIMAL_GAP
 from sunward.optimisation.two_price_errors import InfeasibleBlockError, NoWholePlanError
-from sunward.optimisation.two_price_linear import LinearFleet, choose
+from sunward.optimisation.two_price_linear import Chosen, LinearFleet, choose
 from sunward.optimisation.two_price_rounds import Effort, Rounds
 from sunward.optimisation.two_price_split import Split, split
 from sunward.optimisation.verify import verify
@@ -30,6 +30,8 @@ from sunward.optimisation.verify import verify
 BLOCKS = 32
 """Blocks at most: every block has its own cuts, so more of them mean fewer rounds and a larger master."""
 CAUTION = 0.3
+NEIGHBOURHOOD_COLUMNS = 40_000
+"""Columns of the largest model in which the neighbourhood of the blocks' choices is searched in one piece."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,18 +64,73 @@ def solve_linear(problem: Problem, *, time_limit_seconds: float, relative_gap: f
     parts = split(plan, nodes_per_block=max(1, -(-len(problem.nodes) // BLOCKS)))
     run = _Run(problem=problem, plan=plan, scales=_scales(problem, parts), grams=_typical(problem), effort=effort)
     rounds = _priced(run, parts)
-    lower = rounds.coordinator.bounds.lower
-    if plan.matrix.arrays().integer.any():
-        prices = rounds.coordinator.best_prices
-        chosen = choose(parts, prices, grams=run.grams, deadline=effort.deadline)
-        if chosen is None:
-            raise TimeoutError("two-price: no time left to choose integers")
-        lower = max(lower, chosen.lower)
-        try:
-            rounds = _priced(run, chosen.split)
-        except InfeasibleBlockError as error:
-            raise NoWholePlanError(f"two-price: {error} with the integers it chose") from None
-    return _finished(run, parts, rounds, lower, began)
+    if not plan.matrix.arrays().integer.any():
+        return _judged(_finished(run, parts, rounds, rounds.coordinator.bounds.lower, began))
+    return _with_choices(run, parts, rounds, began)
+
+
+def _with_choices(run: _Run, parts: Split, relaxed: Rounds[LinearFleet], began: float) -> Solution:
+    """The best of three plans under one bound: choices held and priced again, their neighbourhood, the greedy plan."""
+    prices = relaxed.coordinator.best_prices
+    chosen = choose(parts, prices, grams=run.grams, deadline=run.effort.deadline)
+    if chosen is None:
+        raise TimeoutError("two-price: no time left to choose integers")
+    lower = max(relaxed.coordinator.bounds.lower, chosen.lower)
+    found = [_held(run, parts, chosen, lower, began)]
+    if found[0] is None or found[0].status is not Status.OPTIMAL:
+        found += [_near(run, parts, relaxed, replace(chosen, lower=lower), began), _greedy(run, lower, began)]
+    plans = [plan for plan in found if plan is not None and not verify(run.problem, plan)]
+    if not plans:
+        raise NoWholePlanError("two-price: the choices of the blocks lead to no common plan")
+    return min(plans, key=lambda plan: plan.objective_grams or 0.0)
+
+
+def _held(run: _Run, parts: Split, chosen: Chosen, lower: float, began: float) -> Solution | None:
+    try:
+        return _judged(_finished(run, parts, _priced(run, chosen.split), lower, began))
+    except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
+        return None
+
+
+def _near(run: _Run, parts: Split, relaxed: Rounds[LinearFleet], chosen: Chosen, began: float) -> Solution | None:
+    """The best plan that keeps every choice on which the mixture and the blocks agree, for models of moderate size."""
+    model = run.plan.matrix.arrays()
+    if len(model.lower) > NEIGHBOURHOOD_COLUMNS:
+        return None
+    mixture = relaxed.fleet.values(relaxed.coordinator.weights(), len(model.lower))
+    choices = np.zeros(len(model.lower))
+    for block, values in zip(parts.blocks, chosen.values, strict=True):
+        choices[block.columns] = values
+    agreed = model.integer & (np.abs(mixture - choices) < 1e-6)
+    near = replace(model, lower=np.where(agreed, choices, model.lower), upper=np.where(agreed, choices, model.upper))
+    seconds = max(1.0, (run.effort.deadline - time.perf_counter()) / 2)
+    answer = solve_model(scaled(near, run.grams), Backend.HIGHS, seconds=seconds, relative_gap=1e-6)
+    if answer.values is None:
+        return None
+    prices = _prices(run, parts, relaxed.coordinator.best_prices)
+    label = _label(chosen.lower, prices, len(relaxed.coordinator.history), began)
+    return _judged(_written(run, _resettled(run, answer.values), label, trim=False))
+
+
+def _greedy(run: _Run, lower: float, began: float) -> Solution | None:
+    plan = solve_greedy(run.problem)
+    if plan.objective_grams is None:
+        return None
+    bound = max(0.0, min(lower, plan.objective_grams))
+    gap = 0.0 if plan.objective_grams <= bound else 1 - bound / plan.objective_grams
+    return replace(
+        plan,
+        status=Status.FEASIBLE,
+        lower_bound_grams=bound,
+        relative_gap=gap,
+        solver="two-price (bound) with the greedy plan",
+        solve_seconds=time.perf_counter() - began,
+    )
+
+
+def _judged(solution: Solution) -> Solution:
+    gap = solution.relative_gap
+    return replace(solution, status=Status.OPTIMAL) if gap is not None and gap <= OPTIMAL_GAP else solution
 
 
 def _priced(run: _Run, parts: Split) -> Rounds[LinearFleet]:
@@ -97,8 +154,7 @@ def _finished(run: _Run, parts: Split, rounds: Rounds[LinearFleet], lower: float
     faults = verify(run.problem, solution)
     if faults:
         raise NoWholePlanError(f"two-price: {faults[0]}")
-    gap = solution.relative_gap
-    return replace(solution, status=Status.OPTIMAL) if gap is not None and gap <= OPTIMAL_GAP else solution
+    return solution
 
 
 def _written(run: _Run, values: Floats, label: Label, *, trim: bool) -> Solution:
