@@ -134,7 +134,7 @@ def print_solution(problem: Problem, solution: Solution) -> None:
         if price > 0
     ]
     if prices:
-        print_table("price of shared energy", ("pool", "period", "g/kWh"), prices)
+        print_table("shared energy", ("pool", "period", "g/kWh"), prices)
 
 
 def _headline(solution: Solution) -> str:
