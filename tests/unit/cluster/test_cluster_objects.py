@@ -1,0 +1,209 @@
+"""Objects of jobs: restricted pods, stable names, and nothing written when nothing changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from sunward.cluster import jobs, progress, report, templates
+from sunward.cluster.api import ApiError, Body
+from sunward.cluster.jobs import JobObjects, Placement
+from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard
+from sunward.domain.plans import JobDirective
+from sunward.domain.reasons import Reason
+
+JOB = JobSpec(
+    namespace="default",
+    name="mnist",
+    uid="1-2-3",
+    rounds=10,
+    steps_per_round=50,
+    batch_size=32,
+    target_accuracy_percent=None,
+    shards=(
+        Shard(name="a", node="pi-01", samples=100, gigabytes=0.0),
+        Shard(name="b", node="pi-02", samples=100, gigabytes=0.0),
+    ),
+    data_mobility=DataMobility.ANYWHERE,
+    maximum_offload_ratio=0.5,
+    minimum_workers=1,
+    deadline=None,
+    emissions_budget_grams=None,
+    suspend=False,
+    disruption=Disruption.AT_ROUND_BOUNDARY,
+    cost=JobCost(),
+    arguments=(("partition", "by-label"), ("seed", "7"), ("learning-rate", "0.1")),
+)
+ROWS = (
+    Assignment(job=JOB.key, shard="a", from_node="pi-01", node="pi-01", batches=50),
+    Assignment(job=JOB.key, shard="b", from_node="pi-02", node="pi-01", batches=50),
+)
+RUN = JobDirective(job=JOB.key, run=True, reason=Reason.MOVED_TO_CLEANER_NODE, message="", assignments=ROWS)
+WHERE = Placement(coordinator_node="hub", workers={"pi-01": "pi-01"})
+PODS = [
+    templates.coordinator_pod(JOB, "hub", "sunward-trainer"),
+    templates.worker_pod(JOB, "pi-01", "pi-01", "10.96.0.5", "sunward-trainer"),
+]
+
+
+class Store:
+    """An API server's store, as far as these objects need one; it counts writes."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, Body] = {}
+        self.writes = 0
+
+    async def get(self, path: str) -> Body:
+        raise ApiError(404, "GET", path, "not needed")
+
+    async def list(self, path: str, **selectors: str) -> list[Body]:
+        assert selectors == {"labelSelector": jobs.SELECTOR}
+        return [body for key, body in self.bodies.items() if key.rsplit("/", 1)[0] == path]
+
+    async def create(self, path: str, body: Body) -> Body:
+        self.writes += 1
+        stored = json.loads(json.dumps(body))
+        stored["metadata"]["uid"] = str(self.writes)
+        if body["kind"] == "Service":
+            stored["spec"]["clusterIP"] = "10.96.0.5"
+        self.bodies[f"{path}/{body['metadata']['name']}"] = stored
+        return stored
+
+    async def patch(self, path: str, body: Body) -> Body:
+        self.writes += 1
+        self.bodies[path] |= {key: value for key, value in body.items() if key == "data"}
+        return self.bodies[path]
+
+    async def replace(self, path: str, body: Body) -> Body:
+        raise ApiError(405, "PUT", path, "not needed")
+
+    async def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> None:
+        del grace_seconds
+        assert uid == self.bodies[path]["metadata"]["uid"]
+        self.writes += 1
+        del self.bodies[path]
+
+    async def objects(self) -> JobObjects:
+        return await jobs.read_objects(self, JOB.namespace)
+
+    async def apply(self, directive: JobDirective = RUN, plan: str = "plan-1") -> int:
+        return await jobs.apply_job(self, JOB, directive, WHERE, await self.objects(), "sunward-trainer", plan)
+
+
+async def test_two_passes_make_everything_and_a_third_writes_nothing() -> None:
+    store = Store()
+    assert await store.apply() == 3  # assignment, Service, coordinator: the address is known afterwards
+    assert await store.apply() == 1  # the worker
+    assert await store.apply() == 0
+    assert sorted(key.rsplit("/", 1)[1] for key in store.bodies) == [
+        "mnist-assignment",
+        "mnist-coordinator",
+        "mnist-coordinator",
+        "mnist-worker-pi-01",
+    ]
+
+
+async def test_another_plan_with_the_same_work_writes_nothing() -> None:
+    store = Store()
+    await store.apply()
+    await store.apply()
+    assert await store.apply(plan="plan-2") == 0
+
+
+async def test_other_work_changes_the_file_and_refreshes_its_mount() -> None:
+    store = Store()
+    await store.apply()
+    await store.apply()
+    home = replace(RUN, assignments=(ROWS[0],))
+    assert await store.apply(home, "plan-2") == 2
+
+
+async def test_a_paused_job_has_no_workers_in_its_file() -> None:
+    store = Store()
+    await store.apply(replace(RUN, run=False))
+    text = (await store.objects()).config_maps["mnist-assignment"]["data"]["assignment.json"]
+    assert json.loads(text)["workers"] == []
+
+
+async def test_a_failed_pod_is_replaced_and_a_succeeded_one_is_not() -> None:
+    store = Store()
+    await store.apply()
+    path = "/api/v1/namespaces/default/pods/mnist-coordinator"
+    store.bodies[path]["status"] = {"phase": "Succeeded"}
+    await store.apply()
+    assert path in store.bodies
+    store.bodies[path]["status"] = {"phase": "Failed"}
+    await store.apply()
+    assert path not in store.bodies
+
+
+@pytest.mark.parametrize("pod", PODS, ids=["coordinator", "worker"])
+def test_every_pod_meets_the_restricted_profile_and_has_no_token(pod: Body) -> None:
+    spec, container = pod["spec"], pod["spec"]["containers"][0]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {next(iter(set(volume) - {"name"})) for volume in spec["volumes"]} <= {"emptyDir", "configMap"}
+
+
+@pytest.mark.parametrize("pod", PODS, ids=["coordinator", "worker"])
+def test_pods_are_pinned_by_affinity_so_that_cordons_count(pod: Body) -> None:
+    assert "nodeName" not in pod["spec"]
+    assert pod["metadata"]["ownerReferences"][0]["uid"] == JOB.uid
+
+
+def test_arguments_go_to_the_part_that_knows_them() -> None:
+    coordinator, worker = (pod["spec"]["containers"][0]["args"] for pod in PODS)
+    assert ("--partition" in coordinator, "--partition" in worker) == (False, True)
+    assert ("--seed" in coordinator, "--seed" in worker) == (True, True)
+    assert ("--learning-rate" in coordinator, "--learning-rate" in worker) == (True, False)
+
+
+PROGRESS = {
+    "schema": progress.SCHEMA,
+    "round": 3,
+    "phase": "training",
+    "accuracy_percent": 91.5,
+    "plan": "plan-1",
+    "data_set": "mnist",
+    "batches_total": {"nodes": {"pi-01": 300}, "offloaded": {"b": 150}},
+    "history": [{"round": 3, "seconds": 2.5}],
+    "workers": [
+        {
+            "node": "pi-01",
+            "state": "alive",
+            "round_batches_assigned": 100,
+            "home_shards": ["a"],
+            "cached_shards": ["b"],
+        },
+        {"node": "pi-02", "state": "alive", "round_batches_assigned": 0, "home_shards": ["b"], "cached_shards": []},
+        {"node": "pi-03", "state": "gone", "round_batches_assigned": 50, "home_shards": [], "cached_shards": ["a"]},
+    ],
+}
+
+
+def test_progress_counts_only_those_who_train_now() -> None:
+    found = progress.parse_progress(PROGRESS, datetime(2026, 11, 22, tzinfo=UTC))
+    assert found.workers == ("pi-01",)
+    assert dict(found.cached_shards) == {"pi-01": ("a", "b"), "pi-02": ("b",)}
+    assert dict(found.offloaded_batches_by_shard) == {"b": 150.0}
+
+
+def test_an_answer_of_another_schema_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected schema"):
+        progress.parse_progress({**PROGRESS, "schema": "other"}, datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_a_newer_reading_alone_is_not_worth_a_write() -> None:
+    old = {"power": {"milliwatts": 2700, "quality": "Measured"}, "conditions": []}
+    new = {"power": {"milliwatts": 2950, "quality": "Measured"}, "conditions": []}
+    assert not report.worth_writing(old, new)
+    assert report.worth_writing(old, {"power": {"milliwatts": None, "quality": "Missing"}, "conditions": []})
