@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from sunward_lab.errors import LabError
-from sunward_lab.settings import Settings
+from sunward_lab.settings import Machine, Settings
 
 ROOT: Final = Path("/sys/fs/cgroup")
 COUNTED: Final = "cpuacct"
+_PERIOD_MICROSECONDS: Final = 100_000
 
 
 def group(settings: Settings) -> str:
@@ -27,13 +28,15 @@ def counted(settings: Settings, node: str) -> Path:
     return ROOT / COUNTED / group(settings) / node
 
 
-def create(settings: Settings, node: str) -> None:
+def create(settings: Settings, machine: Machine) -> None:
     """Make the node's cgroup in every hierarchy; its pods' cgroups go below it."""
     for hierarchy in hierarchies():
         cluster = hierarchy / group(settings)
-        for folder in (cluster, cluster / node):
+        for folder in (cluster, cluster / machine.name):
             folder.mkdir(exist_ok=True)
             _allow_what_the_parent_may(folder)
+    if settings.worker_cores is not None and machine.role == "worker":
+        _limit(ROOT / "cpu" / group(settings) / machine.name, settings.worker_cores)
 
 
 def processes(settings: Settings, node: str) -> tuple[int, ...]:
@@ -59,6 +62,12 @@ def hierarchies() -> tuple[Path, ...]:
 def is_left(settings: Settings) -> bool:
     """Whether a cgroup of this cluster exists anywhere."""
     return any((hierarchy / group(settings)).exists() for hierarchy in hierarchies())
+
+
+def _limit(folder: Path, cores: float) -> None:
+    """Only pods are in the node's group of this hierarchy, so the node's daemons stay as quick as they are."""
+    (folder / "cpu.cfs_period_us").write_text(str(_PERIOD_MICROSECONDS), encoding="ascii")
+    (folder / "cpu.cfs_quota_us").write_text(str(round(cores * _PERIOD_MICROSECONDS)), encoding="ascii")
 
 
 def _allow_what_the_parent_may(folder: Path) -> None:

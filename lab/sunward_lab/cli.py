@@ -61,6 +61,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instance", type=int, default=0, help="number of a second cluster on the same machine")
     parser.add_argument("--no-world", action="store_true", help="start no mocked sensors, relays and emissions API")
     parser.add_argument("--scenario", help="scenario of the world")
+    parser.add_argument("--worker-cores", type=float, help="cores for a worker's pods; default is the scenario's")
     parser.add_argument(
         "--node-monitor-grace-seconds", type=int, default=50, help="silence after which a node is NotReady"
     )
@@ -86,6 +87,7 @@ def _up(options: argparse.Namespace) -> None:
         instance=options.instance,
         world=not options.no_world,
         scenario=options.scenario,
+        worker_cores=options.worker_cores,
         node_monitor_grace_seconds=options.node_monitor_grace_seconds,
     )
     cluster.up(settings, options.run_dir, _teller())

@@ -46,6 +46,7 @@ def up(settings: Settings, path: Path, say: Say) -> None:
     Raises LabError when something is missing or fails; what was started by then stays, for its logs, until `down`.
     """
     run = RunFolder(path.absolute())
+    settings = surroundings.limited(settings)
     if missing := checks.missing(settings, run, binaries()):
         raise LabError("\n".join(["cannot start:", *(f"  {line}" for line in missing)]))
     _refuse_second(settings, run)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sunward_lab import datasets
 from sunward_lab.errors import LabError
 from sunward_lab.heartbeat import run_with_heartbeat
 from sunward_lab.layout import Layout
@@ -43,7 +44,7 @@ class Image:
     """One image: its Dockerfile and all that goes into it, relative to the repository.
 
     `program` is the name of a program of the host that the Dockerfile copies from its context, None when the
-    context is the repository.
+    context is the repository. An image with data gets the data set that this machine has.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Image:
     version: str = VERSION
     code: tuple[str, ...] = ()
     requirements: str | None = None
+    has_data: bool = False
     program: str | None = None
 
 
@@ -79,6 +81,7 @@ IMAGES: Final = (
         dockerfile="trainer/Dockerfile",
         code=("trainer",),
         requirements="requirements/trainer.txt",
+        has_data=True,
     ),
 )
 
@@ -111,8 +114,9 @@ def reference(name: str) -> str:
 
 def _build(cache: Path, layout: Layout, image: Image, say: Say) -> None:
     repository = sources().parent
+    data = datasets.prepared(cache, say) if image.has_data else None
     stamp = layout.path / f"{image.name}.inputs"
-    digest = _inputs(cache, repository, image)
+    digest = f"{_inputs(cache, repository, image)} {data.name if data is not None else ''}"
     is_there = reference(image.name) in layout.names() and stamp.exists()
     if is_there and stamp.read_text(encoding="ascii") == digest:
         return
@@ -121,6 +125,8 @@ def _build(cache: Path, layout: Layout, image: Image, say: Say) -> None:
     if image.requirements is not None:
         site = _site(cache, repository / image.requirements, say)
         arguments += ["--build-context", f"site={site}"]
+    if data is not None:
+        arguments += ["--build-context", f"data={data}"]
     context = repository if image.program is None else (cache / "bin" / image.program).resolve().parent
     _buildah_build(cache, image.name, repository / image.dockerfile, context, arguments, say)
     _save(cache, image.name, layout, say)

@@ -39,6 +39,8 @@ def configuration(settings: Settings, machine: Machine, *, socket: Path, authori
         "cgroupsPerQOS": True,
         "clusterDNS": [str(DNS_ADDRESS)],
         "clusterDomain": "cluster.local",
+        # A limit of one pod may not exceed that of its node's group, which the scenario sets.
+        "cpuCFSQuota": False,
         "containerRuntimeEndpoint": f"unix://{socket}",
         "enforceNodeAllocatable": [],
         "evictionHard": dict.fromkeys(_SIGNALS, "0%"),
@@ -50,6 +52,8 @@ def configuration(settings: Settings, machine: Machine, *, socket: Path, authori
         "readOnlyPort": 0,
         "resolvConf": "",
         "serializeImagePulls": False,
+        # A mounted ConfigMap follows its object within seconds: rounds of training are that short here.
+        "syncFrequency": "5s",
     }
     return json.dumps(body, indent=2) + "\n"
 

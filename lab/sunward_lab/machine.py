@@ -81,7 +81,7 @@ class Node:
         if self.is_on():
             return
         self._cut()
-        cgroups.create(self.settings, self.machine.name)
+        cgroups.create(self.settings, self.machine)
         network.set_link(self.settings, self.machine, up=True)
         self._start_first()
         self._enter("containerd", ["containerd", "--config", self._file("containerd.toml")])

@@ -36,7 +36,9 @@ class Settings:
     """What kind of cluster to make.
 
     `instance` numbers clusters that run side by side: it picks the bridge `sunward<instance>` and the
-    network 10.<77 + instance>.0.0/16, so that two never share an address.
+    network 10.<77 + instance>.0.0/16, so that two never share an address. `worker_cores` is how much of this
+    machine's cores the pods of one worker may use, None for no limit: a worker is then as fast whether it
+    works alone or beside the others.
     """
 
     nodes: int = 3
@@ -44,6 +46,7 @@ class Settings:
     instance: int = 0
     world: bool = True
     scenario: str | None = None
+    worker_cores: float | None = None
     node_monitor_grace_seconds: int = 50
 
     def __post_init__(self) -> None:
@@ -53,6 +56,8 @@ class Settings:
             raise LabError(f"--kwok-nodes {self.kwok_nodes}: give 0 to 5000")
         if not 0 <= self.instance <= 100:
             raise LabError(f"--instance {self.instance}: give 0 to 100")
+        if self.worker_cores is not None and not 0.01 <= self.worker_cores <= 1000.0:
+            raise LabError(f"--worker-cores {self.worker_cores}: give 0.01 or more")
 
     @property
     def has_machines(self) -> bool:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from dataclasses import replace
 from typing import Final
 
 from sunward_lab import cgroups, processes
+from sunward_lab.errors import LabError
 from sunward_lab.settings import HUB, Machine, RunFolder, Settings
 from sunward_lab.spec import EMISSIONS_PORT, FILE_NAME, FIRST_RELAY_PORT, WorldNode, WorldSpec
+from sunward_lab.world.scenario import ScenarioError, load_scenario
 
 NAME: Final = "world"
+_DEFAULT_SCENARIO: Final = "demo"
 _READY_FILE: Final = "world-ready"
 _READY_SECONDS: Final = 30.0
+
+
+def limited(settings: Settings) -> Settings:
+    """The settings with the cores that the scenario calls a worker's full load, unless they say otherwise."""
+    if not settings.world or not settings.has_machines or settings.worker_cores is not None:
+        return settings
+    try:
+        scenario = load_scenario(settings.scenario or _DEFAULT_SCENARIO)
+    except ScenarioError as error:
+        raise LabError(f"--scenario: {error}") from error
+    return replace(settings, worker_cores=scenario.cpu.full_cores)
 
 
 def write_spec(settings: Settings, run: RunFolder) -> None:
@@ -23,15 +37,13 @@ def write_spec(settings: Settings, run: RunFolder) -> None:
 
 
 def start(settings: Settings, run: RunFolder) -> None:
-    """Start the world process and wait until it says it is ready; without the package there is none."""
+    """Start the world process and wait until it says it is ready."""
     write_spec(settings, run)
-    if importlib.util.find_spec("sunward_lab.world.__main__") is None:
-        return
     ready = run.path / _READY_FILE
     ready.unlink(missing_ok=True)
-    scenario = ["--scenario", settings.scenario] if settings.scenario else []
-    bind = ["--bind", str(settings.host_address)]
-    argv = [sys.executable, "-m", "sunward_lab.world", "--run-dir", str(run.path), *bind, *scenario]
+    where = ["--run-dir", str(run.path), "--bind", str(settings.host_address)]
+    scenario = ["--scenario", settings.scenario or _DEFAULT_SCENARIO]
+    argv = [sys.executable, "-m", "sunward_lab.world", *where, *scenario]
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
     world = processes.start(NAME, argv, records=run.processes, logs=run.logs, environment=environment)
     processes.wait_ready(world, ready.exists, _READY_SECONDS, run.logs / f"{NAME}.log")

@@ -23,7 +23,7 @@ from support.lab import skip_unless_possible
 pytestmark = pytest.mark.e2e
 
 # A number of their own keeps these clusters apart from one that a person has running.
-SETTINGS = Settings(nodes=2, instance=9, world=False, node_monitor_grace_seconds=12)
+SETTINGS = Settings(nodes=2, instance=9, world=False, worker_cores=0.5, node_monitor_grace_seconds=12)
 IMAGE = images.reference("sunward-pause")
 
 
@@ -150,3 +150,10 @@ def await_pods(run: RunFolder, names: set[str]) -> None:
 
 def readiness(run: RunFolder, name: str) -> str:
     return cluster.conditions(run)[name]
+
+
+def test_pods_of_a_worker_share_the_cores_that_its_scenario_gives_it(run: RunFolder) -> None:
+    folder = cgroups.ROOT / "cpu" / cgroups.group(SETTINGS)
+    quota = int((folder / "pi-01/cpu.cfs_quota_us").read_text()) / int((folder / "pi-01/cpu.cfs_period_us").read_text())
+    assert quota == pytest.approx(SETTINGS.worker_cores)
+    assert int((folder / "hub/cpu.cfs_quota_us").read_text()) == -1

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunward_lab import surroundings
 from sunward_lab.errors import LabError
 from sunward_lab.settings import MAXIMUM_WORKERS, RunFolder, Settings
+from sunward_lab.world.scenario import load_scenario
 
 clusters = st.builds(
     Settings,
@@ -67,3 +69,11 @@ def test_a_number_out_of_range_is_named(wrong: dict[str, int], named: str) -> No
 def test_a_folder_without_a_cluster_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="sunward-lab up"):
         RunFolder(tmp_path).read_settings()
+
+
+def test_a_worker_gets_the_cores_of_its_scenario_unless_told_otherwise() -> None:
+    assert surroundings.limited(Settings()).worker_cores == load_scenario("demo").cpu.full_cores
+    assert surroundings.limited(Settings(worker_cores=1.5)).worker_cores == 1.5
+    assert surroundings.limited(Settings(world=False)).worker_cores is None
+    with pytest.raises(LabError, match="no-such-scenario"):
+        surroundings.limited(Settings(scenario="no-such-scenario"))
