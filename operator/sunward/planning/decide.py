@@ -194,7 +194,7 @@ def _awake(snapshot: Snapshot, answer: Answer, jobs: Sequence[JobDirective]) -> 
     awake: dict[str, bool] = {}
     for node in snapshot.nodes:
         if node.name in answer.compiled.left_out:
-            awake[node.name] = hold.stays_awake(node)
+            awake[node.name] = hold.stays_awake(node, snapshot)
         elif wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), "Asleep"):
             awake[node.name] = bool(answer.compiled.obstacles[node.name])
         else:

@@ -10,6 +10,7 @@ from sunward.planning.assign import at_home, running
 from sunward.planning.case import Refusal
 from sunward.planning.compile import known_nodes, working_nodes
 from sunward.planning.compile_jobs import Waiting, covers, moves_allowed, split
+from sunward.planning.eligibility import sleep_obstacles
 from sunward.planning.rules_data import SUSPECT_SHARE, doubt, suspect_share
 from sunward.planning.stability import Pattern
 
@@ -49,13 +50,14 @@ def held_pattern(snapshot: Snapshot) -> Pattern:
     """Everything as it is. Jobs go on where they run; a job or shard that runs nowhere runs at home."""
     jobs = standing_jobs(snapshot)
     needed = {row.node for directive in jobs for row in directive.assignments}
-    awake = {node.name: node.name in needed or stays_awake(node) for node in snapshot.nodes}
+    awake = {node.name: node.name in needed or stays_awake(node, snapshot) for node in snapshot.nodes}
     return Pattern(awake=awake, jobs=jobs)
 
 
-def stays_awake(node: NodeView) -> bool:
-    """Whether a node that is left alone is awake: what has begun to sleep but still has power comes back."""
-    return node.record.power_state not in DOWN
+def stays_awake(node: NodeView, snapshot: Snapshot) -> bool:
+    """Whether a node that is left alone is awake: what has begun to sleep but still has power comes back, and what
+    may no longer be asleep wakes."""
+    return node.record.power_state not in DOWN or bool(sleep_obstacles(node, snapshot))
 
 
 def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
