@@ -24,7 +24,7 @@ from sunward.optimisation.solution import (
     Solution,
     Status,
 )
-from sunward.optimisation.two_price_columns import ColumnSolution, solve_columns, unsupported
+from sunward.optimisation.two_price_columns import OPTIMAL_GAP, ColumnSolution, solve_columns, unsupported
 from sunward.optimisation.two_price_errors import InfeasibleBlockError, NoWholePlanError
 from sunward.optimisation.two_price_periods import solve_linear, unsupported_linear
 from sunward.optimisation.two_price_recovery import ColumnPlan
@@ -34,6 +34,8 @@ __all__ = ["ColumnSolution", "NoWholePlanError", "solve_columns", "solve_two_pri
 
 SOLVER = "two-price"
 EXPLAINED_NODES = 1000
+SECOND_OPINION_NODES = 100
+"""Up to so many nodes, a plan that closed-form replies leave short of its bound is tried with linear ones too."""
 ROUNDING_SHARE = 1e-15
 SMALLEST_SHARE = 1e-12
 """Rows below this share of the largest are rounding and are left out."""
@@ -80,8 +82,29 @@ def _priced(problem: Problem, seconds: float, relative_gap: float, began: float)
         if found.plan is None:
             because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
             return _infeasible(because, time.perf_counter() - began)
-        return _solution(problem, found, found.plan, time.perf_counter() - began)
+        solution = _solution(problem, found, found.plan, time.perf_counter() - began)
+        if solution.status is Status.OPTIMAL or len(problem.nodes) > SECOND_OPINION_NODES:
+            return solution
+        return _better(problem, solution, seconds, relative_gap, began)
     return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
+
+
+def _better(problem: Problem, first: Solution, seconds: float, relative_gap: float, began: float) -> Solution:
+    """The better of two plans under the better of two bounds: linear replies choose integers differently."""
+    left = seconds - (time.perf_counter() - began)
+    if left <= 0 or unsupported_linear(problem) is not None:
+        return first
+    try:
+        second = solve_linear(problem, time_limit_seconds=left, relative_gap=relative_gap)
+    except (NoWholePlanError, InfeasibleBlockError, TimeoutError):
+        return first
+    best = min(first, second, key=lambda plan: plan.objective_grams or 0.0)
+    objective, bound = best.objective_grams or 0.0, max(first.lower_bound_grams or 0.0, second.lower_bound_grams or 0.0)
+    bound = min(bound, objective)
+    gap = 0.0 if objective <= bound else 1 - bound / objective
+    status = Status.OPTIMAL if gap <= OPTIMAL_GAP else Status.FEASIBLE
+    seconds = time.perf_counter() - began
+    return replace(best, status=status, lower_bound_grams=bound, relative_gap=gap, solve_seconds=seconds)
 
 
 def _solution(problem: Problem, found: ColumnSolution, plan: ColumnPlan, seconds: float) -> Solution:
