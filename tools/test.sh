@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
 workers=${WORKERS:-2}
+export SUNWARD_REQUIRE_CLUSTER=1
 rm -f .coverage .coverage.*
 
 .venv/bin/pytest -q -n "$workers" -m "not cluster and not e2e and not prometheus" "$@"
