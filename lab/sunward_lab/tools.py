@@ -116,19 +116,21 @@ def _build(cache: Path, program: GoProgram, say: Say) -> None:
     target = cache / f"bin-{program.name}-{_digest(folder, *program.variables)}"
     if not target.is_dir():
         new = Path(tempfile.mkdtemp(prefix="new-", dir=cache))
-        for output, package in program.packages.items():
-            _go_build(folder, package, new / output, program.variables, say)
+        _go_build(folder, program, new, say)
         new.chmod(0o755)
         new.rename(target)
     _link(cache, target, program.packages)
 
 
-def _go_build(folder: Path, package: str, output: Path, variables: Sequence[str], say: Say) -> None:
+def _go_build(folder: Path, program: GoProgram, new: Path, say: Say) -> None:
+    """Build all programs of a module in one go: while one is linked on one core, others use the rest."""
     if shutil.which("go") is None:
         raise LabError("no `go` on PATH: install Go 1.24 or newer (the distribution's golang-go, or go.dev/dl)")
-    flags = " ".join([_STRIPPED, *(f"-X {item}" for item in variables)])
-    argv = ["go", "build", "-trimpath", "-ldflags", flags, "-o", str(output), package]
-    run_with_heartbeat(f"build {output.name}", argv, say, folder=folder, environment={"CGO_ENABLED": "0"})
+    flags = " ".join([_STRIPPED, *(f"-X {item}" for item in program.variables)])
+    # Many programs are called after the last part of their packages; a single one is called what we like.
+    output = f"{new}/" if len(program.packages) > 1 else str(new / next(iter(program.packages)))
+    argv = ["go", "build", "-trimpath", "-ldflags", flags, "-o", output, *program.packages.values()]
+    run_with_heartbeat(f"build {program.name}", argv, say, folder=folder, environment={"CGO_ENABLED": "0"})
 
 
 def _link(cache: Path, target: Path, programs: Sequence[str] | dict[str, str]) -> None:
