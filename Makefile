@@ -61,7 +61,7 @@ bench-planner: setup ## two-price, hub and pairwise planners side by side
 	@$(RUN) tools/bench_planner.py
 
 experiments: setup ## the paper's experiments with figures, into report/
-	@$(RUN) -m sunward.cli.main experiment all --output-dir report
+	@$(RUN) -m sunward.cli.main experiment all --report report
 
 faults: tools ## the long fault batteries
 	@bash tools/faults.sh

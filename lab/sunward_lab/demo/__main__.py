@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sunward_lab import cluster, images, tools
+from sunward_lab import cluster, preparation
 from sunward_lab.demo import manifests, report
 from sunward_lab.demo.cluster import DemoCluster, Look
 from sunward_lab.demo.disturb import KINDS, Trouble
@@ -37,7 +37,7 @@ def main() -> int:
         return _demo(options, begun)
     except LabError as error:
         print(f"sunward demo: {error}", file=sys.stderr)
-        print("no lab here? CLUSTER=kind make demo, or: sunward simulate demo", file=sys.stderr)
+        print("no lab here? CLUSTER=kind make demo, or: sunward simulate three-sites", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped by hand", file=sys.stderr)
@@ -92,8 +92,7 @@ def _demo(options: argparse.Namespace, begun: float) -> int:
 def _prepare(options: argparse.Namespace, tempo: manifests.Tempo, say: Callable[[str], None]) -> DemoCluster:
     """Binaries, images, cluster, chart, resources and the job."""
     scenario = load_scenario(options.scenario)
-    tools.install(cache_folder(), (), say)
-    images.build(cache_folder(), (), say)
+    preparation.prepare(cache_folder(), say)
     cluster.up(Settings(nodes=options.nodes, scenario=options.scenario), options.run_dir, say)
     run = RunFolder(options.run_dir.absolute())
     world = WorldSpec.read(run.path)

@@ -47,11 +47,12 @@ def _register() -> None:
         plan,
         power,
         run,
+        simulate,
         status,
         verify,
     )
 
-    for module in (plan, verify, explain, explain_problem, experiment, status, run, doctor, power):
+    for module in (plan, verify, explain, explain_problem, simulate, experiment, status, run, doctor, power):
         module.register(app)
 
 
