@@ -13,6 +13,6 @@ if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
   echo "sunward: the tests with a real API server, Prometheus and nodes need Linux and root: NOT RUN" >&2
   exit 3
 fi
-"$python" -m sunward_lab prepare
+"$python" -m sunward_lab prepare --kwok
 .venv/bin/pytest -q -m "cluster or prometheus" "$@"
 .venv/bin/pytest -q -m e2e "$@"
