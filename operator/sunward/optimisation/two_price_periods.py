@@ -197,9 +197,15 @@ def _settle(plan: PlanModel, values: Floats) -> None:
     """Fills the columns that belong to no node and takes home what a node would both send and receive, in place."""
     for column in plan.share.values():
         values[column] = 1.0
-    for j in range(len(plan.problem.jobs)):
-        for i in range(len(plan.problem.nodes)):
-            _bring_home(plan, values, j, i)
+    away: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    back: defaultdict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    for (j, i, _), column in plan.leaving.items():
+        away[j, i].append(column)
+    for (j, i, t), column in plan.arriving.items():
+        back[j, i][t] = column
+    for (j, i), columns in away.items():
+        own = {t: (column, plan.at_home[j, i, t]) for t, column in back[j, i].items() if (j, i, t) in plan.at_home}
+        _bring_home(values, columns, own)
 
 
 def _trim(plan: PlanModel, draft: Draft) -> None:
@@ -225,18 +231,20 @@ def _trim(plan: PlanModel, draft: Draft) -> None:
     _level(draft)
 
 
-def _bring_home(plan: PlanModel, values: Floats, j: int, i: int) -> None:
-    """A batch that leaves and one that arrives at the same node cancel: the own one is done in the other's place."""
-    away = [column for (jj, ii, _), column in plan.leaving.items() if jj == j and ii == i]
-    back = {t: column for (jj, ii, t), column in plan.arriving.items() if jj == j and ii == i}
-    sent, taken = sum(values[column] for column in away), sum(values[column] for column in back.values())
+def _bring_home(values: Floats, away: list[int], back: dict[int, tuple[int, int]]) -> None:
+    """A batch that leaves and one that arrives at the same node cancel: the own one is done in the other's place.
+
+    `away` are the node's leaving columns of a job, `back` its arriving and home columns by period; in place.
+    """
+    sent = sum(values[column] for column in away)
+    taken = sum(values[column] for column, _ in back.values())
     both = min(sent, taken)
     if both <= 0:
         return
     for column in away:
         values[column] *= 1 - both / sent
-    for t, column in back.items():
-        values[plan.at_home[j, i, t]] += values[column] * both / taken
+    for column, home in back.values():
+        values[home] += values[column] * both / taken
         values[column] *= 1 - both / taken
 
 

@@ -17,6 +17,7 @@ from sunward.optimisation.model import PlanModel
 
 SHARED = -2
 UNKNOWN = -1
+NOBODY = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,8 +69,7 @@ def split(plan: PlanModel, *, nodes_per_block: int) -> Split:
     model = _with_fixed_shares(plan, plan.matrix.arrays())
     owner = _owners(plan, model)
     rows = _row_owners(model, owner)
-    priced = [int(row) for row in np.flatnonzero(rows == SHARED) if not _touches_moved(model, owner, int(row))]
-    supply, least, pool_of, job_of = _priced_rows(plan, model, priced)
+    supply, least, pool_of, job_of = _priced_rows(plan, model, np.flatnonzero(rows == SHARED).tolist())
     count = len(plan.problem.nodes)
     chunks = [range(start, min(start + nodes_per_block, count)) for start in range(0, count, nodes_per_block)]
     blocks = tuple(_block(model, owner, rows, chunk, supply) for chunk in chunks)
@@ -104,12 +104,22 @@ def _owners(plan: PlanModel, model: Arrays) -> Integers:
             owner[column] = key[place]
     for column in plan.share.values():
         owner[column] = SHARED
-    for column in np.flatnonzero(owner == UNKNOWN).tolist():
-        rows = np.unique(model.rows[model.columns == column])
-        known = owner[model.columns[np.isin(model.rows, rows)]]
-        known = np.unique(known[known >= 0])
-        owner[column] = known[0] if len(known) == 1 else SHARED
+    unknown = np.flatnonzero(owner == UNKNOWN)
+    low, high = _reach(model, owner)
+    ends = (np.full(len(owner), NOBODY), np.full(len(owner), UNKNOWN))
+    np.minimum.at(ends[0], model.columns, low[model.rows])
+    np.maximum.at(ends[1], model.columns, high[model.rows])
+    owner[unknown] = np.where(ends[0][unknown] == ends[1][unknown], ends[0][unknown], SHARED)
     return owner
+
+
+def _reach(model: Arrays, owner: Integers) -> tuple[Integers, Integers]:
+    """The lowest and highest node that owns a column in each row; (`NOBODY`, `UNKNOWN`) where none does."""
+    low, high = np.full(len(model.row_lower), NOBODY), np.full(len(model.row_lower), UNKNOWN)
+    known = owner[model.columns] >= 0
+    np.minimum.at(low, model.rows[known], owner[model.columns[known]])
+    np.maximum.at(high, model.rows[known], owner[model.columns[known]])
+    return low, high
 
 
 def _meanings(plan: PlanModel) -> Iterator[tuple[dict[tuple[int, ...], int], int]]:
@@ -122,19 +132,15 @@ def _meanings(plan: PlanModel) -> Iterator[tuple[dict[tuple[int, ...], int], int
 
 
 def _row_owners(model: Arrays, owner: Integers) -> Integers:
-    """The node of every row; SHARED where columns of several meet, UNKNOWN for rows without columns."""
-    rows = np.full(len(model.row_lower), UNKNOWN, dtype=np.int64)
-    low = np.full(len(rows), np.iinfo(np.int64).max)
-    high = np.full(len(rows), np.iinfo(np.int64).min)
-    np.minimum.at(low, model.rows, owner[model.columns])
-    np.maximum.at(high, model.rows, owner[model.columns])
-    used = low <= high
-    rows[used] = np.where(low[used] == high[used], low[used], SHARED)
+    """The node of every row; SHARED where several meet, UNKNOWN for rows without columns or with a job's total.
+
+    Rows with a job's total say that what leaves arrives (priced by job) or that a node does not send to itself.
+    """
+    low, high = _reach(model, owner)
+    rows = np.where(low == high, low, SHARED)
+    rows[low > high] = UNKNOWN
+    rows[model.rows[owner[model.columns] == SHARED]] = UNKNOWN
     return rows
-
-
-def _touches_moved(model: Arrays, owner: Integers, row: int) -> bool:
-    return bool(np.any(owner[model.columns[model.rows == row]] == SHARED))
 
 
 Supply = tuple[Integers, Integers, Floats]
