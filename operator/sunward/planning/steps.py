@@ -88,8 +88,7 @@ def move(
 def repeat(question: Question, what: Act, reason: Reason, message: str) -> Step:
     """Send a power request again under the same operation: announced first, with its time and our token."""
     operation = question.record.operation
-    if operation is None:
-        return rest(question, reason, message)
+    assert operation is not None  # without one the question is overdue and nothing is asked again
     again = replace(operation, started_at=question.now, fencing_token=question.case.fencing_token)
     return _step(question, replace(question.record, operation=again), what, reason, message)
 

@@ -248,6 +248,17 @@ def test_a_wake_whose_operation_was_lost_is_tried_again_after_the_first_pause() 
     assert again.record.operation.attempt == 2
 
 
+def test_a_wake_without_proof_in_time_pauses_before_the_next_try() -> None:
+    node = a_node_in(
+        PowerState.WAKE_REQUESTED,
+        operation=an_operation("Wake", deadline=NOW),
+        facts=replace(CORDONED, ready=False),
+    )
+    step = step_of(node, power=None)
+    assert outcome(step) == (PowerState.WAKE_REQUESTED, Act.NONE, Reason.WAKE_TIMED_OUT)
+    assert step.record.next_attempt_at == NOW + timedelta(minutes=1)
+
+
 def test_without_retries_a_failed_wake_is_degraded_at_once() -> None:
     policy = a_policy(budgets=Budgets(wake_retry_seconds=()))
     node = a_node_in(
