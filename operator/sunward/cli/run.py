@@ -62,6 +62,7 @@ async def _serve(
     from sunward.forecasting.expect import RememberingForecaster
     from sunward.optimisation.guarded import GuardedSolver
     from sunward.sources.build import build_intensities, build_sensors
+    from sunward.sources.session import open_session
     from sunward.telemetry.metrics import Metrics
     from sunward.telemetry.reporter import TelemetryReporter
 
@@ -76,13 +77,17 @@ async def _serve(
         for name, relay in settings.relays.items()
     }
     try:
-        async with aiohttp.ClientSession(trust_env=False) as session, connect(kubeconfig) as api:
+        async with (
+            aiohttp.ClientSession(trust_env=False) as session,
+            open_session() as guarded,
+            connect(kubeconfig) as api,
+        ):
             loop = Loop(
                 Ports(
                     api=api,
                     session=session,
-                    sensors=build_sensors(settings, session),
-                    intensities=build_intensities(settings, session),
+                    sensors=build_sensors(settings, guarded),
+                    intensities=build_intensities(settings, guarded),
                     forecaster=RememberingForecaster(),
                     solver=solver,
                     drivers=Drivers(session, relays),

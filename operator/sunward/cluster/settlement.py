@@ -275,6 +275,9 @@ class Settler:
         if load is None:
             return None
         harvest = found.harvest if found else None
+        hours = _covered_hours(own, period)
+        if spec.harvest_nameplate_watts is not None and harvest is None and hours > 0.0:
+            return None  # it ran and its source was not metered: no books without that
         return Load(
             metered=settle.MeteredNode(
                 spec=spec,
@@ -283,7 +286,7 @@ class Settler:
                 stored_change_watt_hours=self._stored_change(spec, period),
             ),
             own_watt_hours=own.watt_hours if own else 0.0,
-            own_hours=_covered_hours(own, period),
+            own_hours=hours,
         )
 
     def _stored_change(self, spec: NodeSpec, period: Period) -> float:
