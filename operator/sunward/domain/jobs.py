@@ -92,6 +92,7 @@ class JobProgress:
     observed_at: datetime
     workers: tuple[str, ...] = ()
     round_seconds: float | None = None
+    data_set: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
