@@ -27,7 +27,9 @@ def test_a_started_program_is_recorded_and_alive(records: Path) -> None:
     try:
         assert process.is_alive()
         assert processes.recorded(records) == (process,)
-        assert Path(f"/proc/{process.pid}/cmdline").read_bytes() == b"sleep\x0060\x00"
+        command_line = Path(f"/proc/{process.pid}/cmdline")
+        processes.wait_for(lambda: command_line.read_bytes() == b"sleep\x0060\x00", 30.0, "it never became the program")
+        assert process.is_alive()
     finally:
         processes.stop([process])
     assert not process.is_alive()
