@@ -31,7 +31,11 @@ def test_a_job_with_a_moved_shard_runs_to_its_result(federation: Federation) -> 
     assert done["round"] == 4
     assert done["data_set"] == "data"
     assert done["accuracy_percent"] > 80.0
-    assert done["batches_total"] == {"nodes": {"pi-01": 20, "pi-02": 60}, "shards": {"a": 40, "b": 40}}
+    assert done["batches_total"] == {
+        "nodes": {"pi-01": 20, "pi-02": 60},
+        "shards": {"a": 40, "b": 40},
+        "offloaded": {"a": 20},
+    }
     assert done["batches_owed"] == {}
     assert [record["workers"] for record in done["history"]] == [["pi-01", "pi-02"]] * 4
     assert federation.logs().count("fetched shard a") == 1

@@ -1,5 +1,6 @@
 """Power cuts: processes are killed without warning, and no round is lost or counted twice."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,22 @@ def test_a_worker_killed_in_a_round_is_left_behind_and_taken_back(federation: Fe
     back = federation.wait_for(lambda progress: progress["batches_total"]["nodes"].get("pi-02", 0) > 0)
     first = next(record for record in back["history"] if "pi-02" in record["workers"])
     assert first["batches"] == 10 + 20  # its own ten, and the ten that were still owed
+
+
+def test_a_coordinator_that_lost_its_disk_continues_from_what_its_workers_kept(federation: Federation) -> None:
+    federation.assign(AT_HOME)
+    federation.coordinator("--minimum-workers", "2", rounds=5000)
+    for node in ("pi-01", "pi-02"):
+        federation.worker(node)
+    before = federation.wait_for(lambda progress: progress["round"] >= 3)["round"]
+    federation.kill("coordinator")
+    shutil.rmtree(federation.state)
+
+    federation.assign(AT_HOME, plan="plan-2")
+    federation.coordinator("--minimum-workers", "2", rounds=5000)
+    after = federation.wait_for(lambda progress: progress["round"] > 0)
+    assert after["round"] >= before - 1  # the copy of the last round may have been on its way
+    rounds = [record["round"] for record in after["history"]]
+    assert rounds == list(range(1, after["round"] + 1))
+    assert after["batches_total"]["shards"] == {"a": 10 * after["round"], "b": 10 * after["round"]}
+    assert after["history"][0]["plan"] == "plan-1"

@@ -180,11 +180,12 @@ def test_orders_and_replies_survive_the_journey() -> None:
         recipe=RECIPE,
         pairs=(Pair(shard="a", from_node="pi-01", batches=25, first_batch=5),),
         sources={"a": Source(address="10.0.0.1:9814", sha256="ab")},
+        kept='{"round": 2}',
         weights=WEIGHTS,
     )
     found = order_from_record(order_to_record(order))
     assert found.weights.tobytes() == WEIGHTS.tobytes()
-    for name in ("job", "plan", "round_number", "model", "classes", "recipe", "pairs", "sources"):
+    for name in ("job", "plan", "round_number", "model", "classes", "recipe", "pairs", "sources", "kept"):
         assert getattr(found, name) == getattr(order, name)
 
     lost = Missing(shard="b", node="pi-01", batches=5, reason=MissingReason.FAILED, detail="why")

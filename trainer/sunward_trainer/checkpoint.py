@@ -51,6 +51,7 @@ class Checkpoint:
     written: str
     node_batches: dict[str, int] = field(default_factory=dict)
     shard_batches: dict[str, int] = field(default_factory=dict)
+    offloaded_batches: dict[str, int] = field(default_factory=dict)
     debt: Debt = field(default_factory=Debt)
     history: tuple[RoundRecord, ...] = ()
 
@@ -59,13 +60,30 @@ class Checkpoint:
         """Accuracy after the last round, or None before the first."""
         return self.history[-1].accuracy_percent if self.history else None
 
+    @property
+    def batches_total(self) -> dict[str, dict[str, int]]:
+        """Batches that counted: by the node that trained them, by shard, and by shard those away from home."""
+        return {"nodes": self.node_batches, "shards": self.shard_batches, "offloaded": self.offloaded_batches}
+
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Replace the file with this checkpoint; on any failure the old one stays."""
-    document = {key: value for key, value in _document(checkpoint).items() if key != "weights"}
+    replace_file(path, encode(describe(checkpoint), checkpoint.weights))
+
+
+def describe(checkpoint: Checkpoint) -> str:
+    """Everything but the weights, as JSON."""
+    fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__ if name != "weights"}
+    fields["debt"] = asdict(checkpoint.debt)
+    fields["history"] = [asdict(record) for record in checkpoint.history]
+    return json.dumps({"schema": SCHEMA, **fields})
+
+
+def encode(description: str, weights: Weights) -> bytes:
+    """The bytes of a checkpoint file."""
     buffer = io.BytesIO()
-    np.savez(buffer, document=np.array(json.dumps(document)), weights=checkpoint.weights)
-    replace_file(path, buffer.getvalue())
+    np.savez(buffer, document=np.array(description), weights=weights)
+    return buffer.getvalue()
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -91,25 +109,23 @@ def load(path: Path, *, job: str, model: str, data_set: str, seed: int) -> Check
     """
     if not path.is_file():
         return None
+    return decode(path.read_bytes(), str(path), job=job, model=model, data_set=data_set, seed=seed)
+
+
+def decode(content: bytes, origin: str, *, job: str, model: str, data_set: str, seed: int) -> Checkpoint:
+    """The checkpoint in a file's bytes; `origin` is named in errors. Raises CheckpointError as `load` does."""
     try:
-        document, weights = read_arrays(path, "document", "weights")
+        document, weights = read_arrays(io.BytesIO(content), origin, "document", "weights")
         found = _restore(json.loads(str(document)), weights)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: is damaged ({error}); remove it to start again") from error
+        raise CheckpointError(f"{origin}: is damaged ({error}); remove it to start again") from error
     expected = {"job": job, "model": model, "data_set": data_set, "seed": seed}
     for name, value in expected.items():
         if getattr(found, name) != value:
             raise CheckpointError(
-                f"{path}: {name} is {getattr(found, name)!r}, this run has {value!r}; use another --state-dir"
+                f"{origin}: {name} is {getattr(found, name)!r}, this run has {value!r}; use another --state-dir"
             )
     return found
-
-
-def _document(checkpoint: Checkpoint) -> dict[str, Any]:
-    fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
-    fields["debt"] = asdict(checkpoint.debt)
-    fields["history"] = [asdict(record) for record in checkpoint.history]
-    return {"schema": SCHEMA, **fields}
 
 
 def _restore(document: dict[str, Any], weights: Weights) -> Checkpoint:

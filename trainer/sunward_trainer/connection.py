@@ -15,6 +15,7 @@ import aiohttp
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from sunward_trainer.keepsake import Keepsake
 from sunward_trainer.records import order_from_record, reply_to_record
 from sunward_trainer.settings import WorkerSettings
 from sunward_trainer.shard_store import ShardStore
@@ -42,10 +43,12 @@ class Connection:
         settings: WorkerSettings,
         trainee: Trainee,
         shards: ShardStore,
+        keepsake: Keepsake,
         session: aiohttp.ClientSession,
         url: str,
     ) -> None:
         self._settings, self._trainee, self._shards = settings, trainee, shards
+        self._keepsake = keepsake
         self._session, self._url = session, url
         self._bell = threading.Event()
         self._ended = threading.Event()
@@ -96,7 +99,10 @@ class Connection:
         epoch = (await self._post("/register", self._introduction(self._node)))["epoch"]
         heard, last = 0, time.monotonic()
         while not self._over.is_set():
-            heard = self._listen(await self._post("/beat", self._sign_of_life(epoch, heard)), heard)
+            news = await self._post("/beat", self._sign_of_life(epoch, heard))
+            if news["bell"] == heard and news["round"] > (self._keepsake.round or 0):
+                await self._keep_copy(news["round"])
+            heard = self._listen(news, heard)
             if time.monotonic() - last >= _FLOWER_HEARTBEAT_SECONDS:
                 last = time.monotonic()
                 await self._beat_for_flower(self._node)
@@ -110,6 +116,12 @@ class Connection:
             raise Disconnected(f"{type(error).__name__}: {error}") from error
         if not known:
             raise Disconnected("the SuperLink does not know this node")
+
+    async def _keep_copy(self, number: int) -> None:
+        """Fetch the checkpoint when no order brings it, as in a pause or for a worker without work."""
+        async with self._session.get(f"{self._url}/checkpoint") as answer:
+            if answer.status == 200:
+                self._keepsake.keep_bytes(number, await answer.read())
 
     def _listen(self, news: dict[str, Any], heard: int) -> int:
         """React to the answer of a beat; the number of rings heard so far."""
@@ -139,6 +151,7 @@ class Connection:
                 for file in self._shards.own.values()
             ],
             "cached": list(self._shards.cached),
+            "kept_round": self._keepsake.round,
         }
 
     def _sign_of_life(self, epoch: str, heard: int) -> dict[str, Any]:
@@ -181,6 +194,7 @@ class Connection:
         def train(message: Message, context: Context) -> Message:
             del context  # the order says everything
             order = order_from_record(message.content)
+            self._keepsake.keep(order.kept, order.weights)
             reply = self._trainee.carry_out(
                 order.pairs,
                 order.weights,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from sunward_trainer.checkpoint import describe, encode
 from sunward_trainer.members import Member, Members, ServedShard
 from sunward_trainer.progress import Phase, StatusBoard, progress_document
 
@@ -21,6 +22,7 @@ def build_app(board: StatusBoard, members: Members) -> web.Application:
         [
             web.get("/progress", _progress),
             web.get("/healthz", _healthz),
+            web.get("/checkpoint", _checkpoint),
             web.post("/register", _register),
             web.post("/beat", _beat),
             web.post("/leave", _leave),
@@ -37,6 +39,14 @@ async def _healthz(request: web.Request) -> web.Response:
     status = request.app[_BOARD].status
     healthy = status.phase is not Phase.FAILED
     return web.Response(text=f"{status.phase}\n", status=200 if healthy else 500)
+
+
+async def _checkpoint(request: web.Request) -> web.Response:
+    """The newest checkpoint, for workers to keep a copy of."""
+    kept = request.app[_BOARD].status.checkpoint
+    if kept is None or not kept.round:
+        raise web.HTTPNotFound(text="no round has been finished yet\n")
+    return web.Response(body=encode(describe(kept), kept.weights))
 
 
 async def _register(request: web.Request) -> web.Response:
@@ -58,7 +68,12 @@ async def _beat(request: web.Request) -> web.Response:
     bell = await members.wait_for_bell(node, after=after, timeout_seconds=wait)
     status = board.status
     return web.json_response(
-        {"bell": bell, "round_in_work": status.round_in_work, "complete": status.phase is Phase.COMPLETE}
+        {
+            "bell": bell,
+            "round": status.checkpoint.round if status.checkpoint else 0,
+            "round_in_work": status.round_in_work,
+            "complete": status.phase is Phase.COMPLETE,
+        }
     )
 
 
@@ -79,6 +94,7 @@ def _member(body: dict[str, Any]) -> Member:
             for item in body["shards"]
         ),
         cached_shards=tuple(str(name) for name in body["cached"]),
+        kept_round=None if body.get("kept_round") is None else int(body["kept_round"]),
     )
 
 

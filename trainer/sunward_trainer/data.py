@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,17 +111,18 @@ def _from_folder(folder: Path, *, name: str) -> DataSet:
 
 
 def _from_npz(path: Path, *, name: str) -> DataSet:
-    parts = read_arrays(path, "x_train", "y_train", "x_test", "y_test")
+    with path.open("rb") as file:
+        parts = read_arrays(file, str(path), "x_train", "y_train", "x_test", "y_test")
     return _checked(name, path, *parts)
 
 
-def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
-    """The named arrays of an npz file. Raises DataError when it is damaged or lacks one of them."""
+def read_arrays(file: BinaryIO, origin: str, *names: str) -> list[NDArray[Any]]:
+    """The named arrays of an npz file. Raises DataError naming `origin` when it is damaged or lacks one."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with np.load(file, allow_pickle=False) as archive:
             return [archive[name] for name in names]
     except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read, or lacks one of {', '.join(names)} ({error})") from error
+        raise DataError(f"{origin}: cannot be read, or lacks one of {', '.join(names)} ({error})") from error
 
 
 def _checked(name: str, path: Path, *parts: NDArray[np.generic]) -> DataSet:

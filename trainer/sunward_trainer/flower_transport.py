@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flwr.app import Message
 from flwr.serverapp import Grid
 
+from sunward_trainer.checkpoint import Checkpoint, describe
 from sunward_trainer.members import Members
-from sunward_trainer.models import Weights
 from sunward_trainer.records import Order, order_to_record, reply_from_record
 from sunward_trainer.rounds import Missing, MissingReason, WorkerOrder, WorkerReply
 from sunward_trainer.superlink import ObjectGrid
@@ -49,7 +49,7 @@ class FlowerTransport:
         self._lifetime_seconds = lifetime_seconds
         self._sent: dict[str, _Sent] = {}
 
-    def send(self, order: WorkerOrder, *, round_number: int, plan: str, weights: Weights) -> None:
+    def send(self, order: WorkerOrder, *, plan: str, kept: Checkpoint) -> None:
         """Put the order on the Grid and ring. A worker that is not there stays without."""
         member = self._members.find(order.node)
         if member is None:
@@ -57,7 +57,8 @@ class FlowerTransport:
         earlier = self._sent.pop(order.node, None)
         if earlier is not None:
             self._grid.withdraw([earlier.message])
-        content = order_to_record(self._order(order, round_number=round_number, plan=plan, weights=weights))
+        round_number = kept.round + 1
+        content = order_to_record(self._order(order, round_number=round_number, plan=plan, kept=kept))
         message = Message(
             content,
             member.flower_node,
@@ -71,7 +72,7 @@ class FlowerTransport:
             )
         self._members.ring(order.node)
 
-    def _order(self, order: WorkerOrder, *, round_number: int, plan: str, weights: Weights) -> Order:
+    def _order(self, order: WorkerOrder, *, round_number: int, plan: str, kept: Checkpoint) -> Order:
         sources = {pair.shard: self._members.source(pair.shard, pair.from_node) for pair in order.pairs}
         return Order(
             job=self._job,
@@ -82,7 +83,8 @@ class FlowerTransport:
             recipe=self._recipe,
             pairs=order.pairs,
             sources={shard: source for shard, source in sources.items() if source is not None},
-            weights=weights,
+            kept=describe(kept),
+            weights=kept.weights,
         )
 
     def replies(self) -> Iterable[WorkerReply]:

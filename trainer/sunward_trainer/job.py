@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from sunward_trainer.assignment import Assignment, AssignmentFile
 from sunward_trainer.averaging import average
 from sunward_trainer.checkpoint import Checkpoint, RoundRecord, replace_file, save
-from sunward_trainer.members import Members
+from sunward_trainer.members import Member, Members
 from sunward_trainer.models import Weights
 from sunward_trainer.progress import Phase, Status, StatusBoard, timestamp
 from sunward_trainer.rounds import MissingReason, RoundBook, WorkerOrder, WorkerReply, settle
@@ -32,8 +32,8 @@ class Stopped(Exception):
 class Transport(Protocol):
     """How orders reach workers and replies come back. Called from the training thread only."""
 
-    def send(self, order: WorkerOrder, *, round_number: int, plan: str, weights: Weights) -> None:
-        """Give a worker its order; sending again replaces the first."""
+    def send(self, order: WorkerOrder, *, plan: str, kept: Checkpoint) -> None:
+        """Give a worker its order for the round after `kept`; sending again replaces the first."""
 
     def replies(self) -> Iterable[WorkerReply]:
         """Replies that have arrived since the last call, without waiting."""
@@ -110,6 +110,7 @@ class Job:
         evaluate: Callable[[Weights], float],
         stop: threading.Event,
         clock: Callable[[], float],
+        fetch_kept: Callable[[Member], Checkpoint | None],
     ) -> None:
         self._settings = settings
         self._kept = start
@@ -120,11 +121,14 @@ class Job:
         self._evaluate = evaluate
         self._stop = stop
         self._clock = clock
+        self._fetch_kept = fetch_kept
         self._absent_since: dict[str, float] = {}
         self._show(checkpoint=start)
 
     def run(self) -> Checkpoint:
         """Train until the rounds or the accuracy are reached. Raises Stopped when asked to end."""
+        if not self._kept.round:
+            self._recover()
         while not self._reached():
             self._round(RoundBook(number=self._kept.round + 1, owed=self._kept.debt.owed))
         self._write_result()
@@ -138,15 +142,31 @@ class Job:
             return True
         return self._kept.round >= self._settings.rounds
 
+    def _recover(self) -> None:
+        """Without a checkpoint of its own, continue from the newest that a worker has kept.
+
+        A coordinator that is moved to another node loses its disk; its workers still have what it last sent.
+        """
+        self._wait_for_quorum(round_number=1)
+        known = [member for member in self._members.all() if self._members.is_alive(member) and member.kept_round]
+        for member in sorted(known, key=lambda member: member.kept_round or 0, reverse=True):
+            found = self._fetch_kept(member)
+            if found is not None:
+                _log.info("continuing after round %d, which %s has kept", found.round, member.node)
+                save(found, self._settings.checkpoint_path)
+                self._kept = found
+                self._show(checkpoint=found)
+                return
+
     def _round(self, book: RoundBook) -> None:
-        assignment = self._wait_for_quorum(book)
+        assignment = self._wait_for_quorum(book.number)
         started = self._clock()
         while not self._try(book, assignment):
             self._wait(self._settings.retry_seconds)
-            assignment = self._wait_for_quorum(book)
+            assignment = self._wait_for_quorum(book.number)
         self._close(book, assignment, seconds=self._clock() - started)
 
-    def _wait_for_quorum(self, book: RoundBook) -> Assignment:
+    def _wait_for_quorum(self, round_number: int) -> Assignment:
         """The assignment to obey, once enough of its workers are there."""
         while True:
             assignment = self._assignments.read()
@@ -156,7 +176,7 @@ class Job:
             self._show(
                 phase=Phase.WAITING,
                 reason=reason or "",
-                round_in_work=book.number,
+                round_in_work=round_number,
                 assignment_problem=self._assignments.problem,
                 assigned_batches={},
             )
@@ -208,7 +228,7 @@ class Job:
     def _collect(self, book: RoundBook, orders: dict[str, WorkerOrder], plan: str) -> None:
         for node, order in orders.items():
             if self._is_there(node):
-                self._send(order, book, plan)
+                self._transport.send(order, plan=plan, kept=self._kept)
             else:
                 book.give_up(node, MissingReason.WORKER_ABSENT)
         patience = Patience(self._settings, started=self._clock())
@@ -221,12 +241,9 @@ class Job:
                 book.give_up(node, reason)
             for node in book.waiting_for:
                 if self._transport.lost(node):
-                    self._send(orders[node], book, plan)
+                    self._transport.send(orders[node], plan=plan, kept=self._kept)
             if book.waiting_for:
                 self._wait(self._settings.poll_seconds)
-
-    def _send(self, order: WorkerOrder, book: RoundBook, plan: str) -> None:
-        self._transport.send(order, round_number=book.number, plan=plan, weights=self._kept.weights)
 
     def _why_gone(self, node: str, patience: "Patience") -> MissingReason | None:
         """Why there is no point in waiting for the worker any longer, or None."""
@@ -262,6 +279,7 @@ class Job:
         for update in book.updates:
             nodes[update.node] += update.batches
         shards.update(book.arrived)
+        offloaded = Counter(self._kept.offloaded_batches) + book.offloaded
         return replace(
             self._kept,
             round=book.number,
@@ -269,6 +287,7 @@ class Job:
             written=timestamp(),
             node_batches=dict(sorted(nodes.items())),
             shard_batches=dict(sorted(shards.items())),
+            offloaded_batches=dict(sorted(offloaded.items())),
             debt=settle(
                 self._kept.debt, wanted=book.wanted, arrived=book.arrived, limit=self._settings.steps_per_round
             ),
@@ -290,7 +309,7 @@ class Job:
             "accuracy_percent": accuracy,
             "target_accuracy_percent": target,
             "target_reached": None if target is None or accuracy is None else accuracy >= target,
-            "batches_total": {"nodes": kept.node_batches, "shards": kept.shard_batches},
+            "batches_total": kept.batches_total,
             "batches_owed": dict(kept.debt.owed),
             "batches_written_off": dict(kept.debt.written_off),
             "history": [asdict(record) for record in kept.history],

@@ -28,7 +28,8 @@ class Member:
     """A worker as last heard; `flower_node` is its id at the SuperLink, `heard_seconds` a monotonic time.
 
     `seconds_per_batch` is measured by the worker over its last round, None before its first.
-    `batches_done` are those of the round in work, by shard.
+    `batches_done` are those of the round in work, by shard. `kept_round` is the round of the checkpoint that the
+    worker had kept when it registered, None when it had none.
     """
 
     node: str
@@ -37,6 +38,7 @@ class Member:
     heard_seconds: float
     left: bool = False
     home_shards: tuple[ServedShard, ...] = ()
+    kept_round: int | None = None
     cached_shards: tuple[str, ...] = ()
     seconds_per_batch: float | None = None
     batches_done: Mapping[str, int] = field(default_factory=dict)

@@ -86,10 +86,7 @@ def progress_document(status: Status, members: Members, now: datetime) -> dict[s
         "model": kept.model if kept else None,
         "data_set": kept.data_set if kept else None,
         "checkpoint_time": kept.written if kept and kept.round else None,
-        "batches_total": {
-            "nodes": kept.node_batches if kept else {},
-            "shards": kept.shard_batches if kept else {},
-        },
+        "batches_total": kept.batches_total if kept else {"nodes": {}, "shards": {}, "offloaded": {}},
         "batches_owed": dict(kept.debt.owed) if kept else {},
         "batches_written_off": dict(kept.debt.written_off) if kept else {},
         "missing": [asdict(entry) for entry in status.missing],

@@ -23,7 +23,10 @@ _DOCUMENT: Final = "document"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Everything that a worker needs for a round; `sources` says where shards can be fetched."""
+    """Everything that a worker needs for a round; `sources` says where shards can be fetched.
+
+    `kept` describes the coordinator's checkpoint, whose weights these are: together they are a copy of it.
+    """
 
     job: str
     plan: str
@@ -33,6 +36,7 @@ class Order:
     recipe: Recipe
     pairs: tuple[Pair, ...]
     sources: dict[str, Source]
+    kept: str
     weights: Weights
 
 
@@ -46,6 +50,7 @@ def order_to_record(order: Order) -> RecordDict:
         "classes": order.classes,
         "recipe": asdict(order.recipe),
         "pairs": [asdict(pair) for pair in order.pairs],
+        "kept": order.kept,
         "sources": {shard: asdict(source) for shard, source in order.sources.items()},
     }
     return _record([order.weights], document)

@@ -67,7 +67,8 @@ class RoundBook:
     """One round from its first order to its closing: who was asked for what, and what arrived.
 
     A round may be tried more than once when too few workers answered; updates of an earlier try stay valid,
-    because the global weights have not changed. Each (shard, node) pair counts once per order.
+    because the global weights have not changed. Each (shard, node) pair counts once per order. `wanted` are the
+    assignment's batches by shard, `offloaded` those that arrived from elsewhere than the shard's home.
     """
 
     number: int
@@ -75,6 +76,7 @@ class RoundBook:
     updates: list[Update] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     wanted: Counter[str] = field(default_factory=Counter)
+    offloaded: Counter[str] = field(default_factory=Counter)
     _issued: Counter[str] = field(default_factory=Counter)
     _open: dict[tuple[str, str], Pair] = field(default_factory=dict)
 
@@ -113,8 +115,10 @@ class RoundBook:
         if reply.round_number != self.number:
             return
         for update in reply.updates:
-            if self._open.pop((update.shard, reply.node), None) is not None:
+            pair = self._open.pop((update.shard, reply.node), None)
+            if pair is not None:
                 self.updates.append(update)
+                self.offloaded[update.shard] += update.batches if pair.from_node != reply.node else 0
         for missing in reply.missing:
             if self._open.pop((missing.shard, reply.node), None) is not None:
                 self.missing.append(missing)

@@ -1,5 +1,6 @@
 """The Flower ServerApp: the job's rounds on the SuperLink's Grid."""
 
+import logging
 import threading
 import time
 
@@ -7,15 +8,18 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from sunward_trainer.assignment import AssignmentFile
-from sunward_trainer.checkpoint import Checkpoint
+from sunward_trainer.checkpoint import Checkpoint, CheckpointError, decode
 from sunward_trainer.data import EvaluationSet
 from sunward_trainer.flower_transport import FlowerTransport
 from sunward_trainer.job import Job
-from sunward_trainer.members import Members
+from sunward_trainer.keepsake import fetch
+from sunward_trainer.members import Member, Members
 from sunward_trainer.models import Weights, build_model
 from sunward_trainer.progress import StatusBoard
 from sunward_trainer.settings import CoordinatorSettings
 from sunward_trainer.superlink import SuperLink
+
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -32,6 +36,20 @@ def serve(
 
     def evaluate(weights: Weights) -> float:
         return model.accuracy_percent(weights, data.images, data.labels)
+
+    def fetch_kept(member: Member) -> Checkpoint | None:
+        try:
+            return decode(
+                fetch(member.address),
+                f"the checkpoint kept by {member.node}",
+                job=start.job,
+                model=start.model,
+                data_set=start.data_set,
+                seed=start.seed,
+            )
+        except (OSError, CheckpointError) as error:
+            _log.warning("no use of what %s has kept: %s", member.node, error)
+            return None
 
     def main(grid: Grid, context: Context) -> None:
         del context  # one run, no configuration: everything is on the command line
@@ -54,6 +72,7 @@ def serve(
             evaluate=evaluate,
             stop=stop,
             clock=time.monotonic,
+            fetch_kept=fetch_kept,
         ).run()
 
     app = ServerApp()

@@ -115,7 +115,11 @@ def store_bytes(name: str, content: bytes, folder: Path, *, samples: int) -> Sha
 
 def load(name: str, path: Path) -> Shard:
     """Read a stored shard. Raises DataError naming the file."""
-    images, labels = read_arrays(path, "images", "labels")
+    try:
+        with path.open("rb") as file:
+            images, labels = read_arrays(file, str(path), "images", "labels")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
     if images.dtype != np.uint8 or images.ndim != 2 or len(images) != len(labels) or not len(labels):
         raise DataError(f"{path}: images must be (samples, 784) unsigned bytes with one label each")
     return Shard(name=name, images=images, labels=labels.astype(np.int64))

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from sunward_trainer.connection import Connection, Disconnected, Finished
 from sunward_trainer.data import load_data
+from sunward_trainer.keepsake import Keepsake
 from sunward_trainer.settings import WorkerSettings
 from sunward_trainer.shard_server import build_app
 from sunward_trainer.shard_store import ShardStore
@@ -50,12 +51,13 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
         shards = ShardStore(await asyncio.to_thread(own_shards, self._settings), self._settings.cache_folder)
-        runner = web.AppRunner(build_app(shards), access_log=None)
+        keepsake = Keepsake()
+        runner = web.AppRunner(build_app(shards, keepsake), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "0.0.0.0", self._settings.shard_server_port).start()  # noqa: S104
         timeout = aiohttp.ClientTimeout(total=10.0)
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            await self._work_until_finished(session, shards)
+            await self._work_until_finished(session, shards, keepsake)
         await runner.cleanup()
         return 0
 
@@ -63,10 +65,12 @@ class Worker:
         _log.info("asked to stop")
         self._stop.set()
 
-    async def _work_until_finished(self, session: aiohttp.ClientSession, shards: ShardStore) -> None:
+    async def _work_until_finished(
+        self, session: aiohttp.ClientSession, shards: ShardStore, keepsake: Keepsake
+    ) -> None:
         said = ""
         while not self._stop.is_set():
-            connection = Connection(self._settings, self._trainee, shards, session, self._url)
+            connection = Connection(self._settings, self._trainee, shards, keepsake, session, self._url)
             try:
                 await connection.run(self._stop)
             except Finished:

@@ -42,6 +42,7 @@ KEPT = Checkpoint(
     written="2026-11-22T12:00:00.000Z",
     node_batches={"pi-01": 50},
     shard_batches={"a": 50},
+    offloaded_batches={"b": 10},
     debt=Debt(owed={"b": 10}),
     history=(RECORD,),
 )
@@ -109,7 +110,7 @@ async def test_progress_tells_who_trained_what_and_what_is_missing(server: Serve
     found = await _progress(server)
     assert (found["round"], found["round_in_work"], found["plan"]) == (1, 2, "p2")
     assert (found["accuracy_percent"], found["data_set"], found["model"]) == (91.0, "digits", "mnist-mlp")
-    assert found["batches_total"] == {"nodes": {"pi-01": 50}, "shards": {"a": 50}}
+    assert found["batches_total"] == {"nodes": {"pi-01": 50}, "shards": {"a": 50}, "offloaded": {"b": 10}}
     assert found["batches_owed"] == {"b": 10}
     assert found["missing"] == [{"shard": "b", "node": "pi-02", "batches": 10, "reason": "WorkerGone", "detail": ""}]
     (worker,) = found["workers"]
@@ -139,7 +140,7 @@ async def test_a_beat_hears_of_work_and_of_the_end(server: Server) -> None:
     assert (await answer.json())["epoch"] == server.members.epoch
     server.members.ring("pi-01")
     news = await (await server.client.post("/beat", json=server.beat())).json()
-    assert news == {"bell": 1, "round_in_work": None, "complete": False}
+    assert news == {"bell": 1, "round": 0, "round_in_work": None, "complete": False}
     server.board.show(replace(server.board.status, phase=Phase.COMPLETE))
     news = await (await server.client.post("/beat", json=server.beat(after=1))).json()
     assert news["complete"] is True

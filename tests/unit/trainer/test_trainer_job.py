@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ class World:
         self.reasons: list[str] = []
         self.events: list[tuple[float, Callable[[], object]]] = []
         self.after_round: dict[int, Callable[[], object]] = {}
+        self.kept_by: dict[str, Checkpoint] = {}
         self._evaluated = 0
         self._asked_to_stop = False
         self._lost: set[str] = set()
@@ -72,7 +74,15 @@ class World:
 
     def stay_in_touch(self, node: str, *, until: float = float("inf"), batches_each_second: int = 0) -> None:
         """Register a worker that then gives a sign of life every second."""
-        self.members.register(Member(node=node, address=f"{node}:9814", flower_node=hash(node), heard_seconds=0.0))
+        self.members.register(
+            Member(
+                node=node,
+                address=f"{node}:9814",
+                flower_node=hash(node),
+                heard_seconds=0.0,
+                kept_round=self.kept_by[node].round if node in self.kept_by else None,
+            )
+        )
 
         def beat() -> None:
             done = {"a": batches_each_second * int(self.seconds)}
@@ -90,7 +100,8 @@ class World:
     def assign(self, work: Work, *, plan: str = "plan-1") -> None:
         (self.folder / "assignment.json").write_text(assignment_text(work, plan=plan))
 
-    def send(self, order: WorkerOrder, *, round_number: int, plan: str, weights: Weights) -> None:
+    def send(self, order: WorkerOrder, *, plan: str, kept: Checkpoint) -> None:
+        round_number = kept.round + 1
         self._lost.discard(order.node)
         self.orders.append((round_number, plan, order.node, order.batches))
         if order.node not in self.mute:
@@ -131,6 +142,7 @@ class World:
             evaluate=self.evaluate,
             stop=stop,
             clock=self.clock,
+            fetch_kept=lambda member: self.kept_by.get(member.node),
         )
 
 
@@ -327,3 +339,25 @@ def test_asked_to_stop_it_leaves_the_last_checkpoint_standing(world: World) -> N
     found = load(world.folder / "checkpoint.npz", job=JOB, model="mnist-softmax", data_set="toy", seed=0)
     assert found is not None
     assert found.round == 2
+
+
+def test_a_coordinator_that_lost_its_disk_takes_the_newest_checkpoint_that_a_worker_kept(world: World) -> None:
+    _together(world).job(rounds=3).run()
+    newest = world.board.status.checkpoint
+    assert newest is not None
+    world.kept_by = {"pi-01": replace(newest, round=2, history=newest.history[:2]), "pi-02": newest}
+    world.orders.clear()
+    kept = _together(world).job(rounds=5).run()
+    assert [record.round for record in kept.history] == [1, 2, 3, 4, 5]
+    assert [number for number, _, node, _ in world.orders if node == "pi-01"] == [4, 5]
+
+
+def test_what_a_worker_kept_is_of_no_use_to_a_coordinator_with_a_checkpoint(world: World) -> None:
+    kept = _together(world).job(rounds=1).run()
+    world.kept_by = {"pi-01": replace(kept, round=40)}
+    assert _together(world).job(rounds=2, start=kept).run().round == 2
+
+
+def test_batches_trained_away_from_home_are_counted(world: World) -> None:
+    world.assign({"pi-01": [("a", "pi-01", 4)], "pi-02": [("b", "pi-02", 10), ("a", "pi-01", 6)]})
+    assert _together(world).job(rounds=2).run().offloaded_batches == {"a": 12}
