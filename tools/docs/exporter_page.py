@@ -43,6 +43,9 @@ Prometheus handles the reset. Across a hole of more than five seconds nothing is
 `SamplesLost` is counted. What is unknown is absent: no series is filled with zero or with an old value, and a power
 older than five seconds is no longer shown. A file that is torn or busy while it is read is asked again at once.
 
+What it costs, measured on a two-core x86-64 machine with power, harvest and battery: 0.3 % of a core at 10 Hz, 3 % at
+100 Hz, 10 % at 1 kHz, and 25 MiB. A slower board takes more.
+
 ## Metrics
 
 No series has a `node` label: it comes from the scrape target, so that no exporter can speak for another node.

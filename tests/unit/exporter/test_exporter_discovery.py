@@ -55,6 +55,21 @@ def test_a_usb_meter_counts_voltage_from_zero(sysfs: Sysfs) -> None:
     assert watts(discover(sysfs.root, Choice()).node) == pytest.approx(3.5)
 
 
+@pytest.mark.parametrize("broken", ["in0_input", "curr1_input"])
+def test_voltage_without_current_is_no_power(sysfs: Sysfs, broken: str) -> None:
+    sysfs.write("hwmon/hwmon0/name", "powerz")
+    sysfs.write("hwmon/hwmon0/in0_input", 5000)
+    sysfs.write("hwmon/hwmon0/curr1_input", 700)
+    meter = discover(sysfs.root, Choice()).node
+    sysfs.write(f"hwmon/hwmon0/{broken}", "nan")
+    assert watts(meter) is Refusal.NOT_A_NUMBER
+
+
+def test_a_counter_that_cannot_be_read_is_no_power(sysfs: Sysfs) -> None:
+    zone = sysfs.write("powercap/intel-rapl:0/energy_uj", "locked").parent
+    assert EnergyCounters([zone], lambda: 0.0).read() is Refusal.NOT_A_NUMBER
+
+
 def test_a_power_file_is_preferred_to_voltage_times_current(sysfs: Sysfs) -> None:
     sysfs.node(3.0)
     sysfs.write("hwmon/hwmon0/in1_input", 5000)

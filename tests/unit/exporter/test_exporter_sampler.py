@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,61 @@ def test_a_battery_is_read_once_a_second(tmp_path: Path) -> None:
 def test_a_rate_out_of_range_is_refused_with_the_range(rate_hertz: float) -> None:
     with pytest.raises(ValueError, match=r"between 0\.1 and 1000 Hz"):
         Settings(rate_hertz=rate_hertz)
+
+
+def test_a_battery_that_vanishes_is_not_shown_and_is_found_again(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.battery(stored_watt_hours=10.0, capacity_watt_hours=20.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 2.0)
+    supply = tmp_path / "class" / "power_supply"
+    (supply / "battery").rename(tmp_path / "away")
+    pass_time(at, sampler, 12.0)
+    assert sampler.snapshot.battery is not None
+    assert sampler.snapshot.battery.ratio is None
+    assert sampler.snapshot.battery.refusals[Refusal.DATA_MISSING] > 0
+    (tmp_path / "away").rename(supply / "battery")
+    pass_time(at, sampler, 12.0)
+    assert sampler.snapshot.battery.ratio == pytest.approx(0.5)
+
+
+def test_two_batteries_are_reported_and_not_guessed_between(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    for name in ("one", "two"):
+        at.sysfs.write(f"power_supply/{name}/type", "Battery")
+    sampler = at.sampler()
+    assert sampler.snapshot.battery is not None
+    assert sampler.snapshot.battery.refusals == {Refusal.AMBIGUOUS_METER: 1}
+
+
+def test_a_node_meter_that_becomes_ambiguous_after_falling_silent_gives_no_power(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.write("hwmon/hwmon0/name", "ina226")
+    at.sysfs.write("hwmon/hwmon0/power1_input", 2_000_000)
+    sampler = at.sampler()
+    pass_time(at, sampler, 1.0)
+    at.sysfs.write("hwmon/hwmon0/power1_input", "nan")
+    at.sysfs.write("hwmon/hwmon1/name", "powerz")
+    at.sysfs.write("hwmon/hwmon1/power1_input", 6_000_000)
+    pass_time(at, sampler, 20.0)
+    assert node(sampler).watts(at.clock.now) is None
+    assert node(sampler).refusals[Refusal.AMBIGUOUS_METER] > 0
+
+
+def test_a_sampler_that_was_stopped_for_long_starts_a_new_schedule_and_does_not_catch_up(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(3.0)
+    sampler = at.sampler()
+    waits: list[float] = []
+    sleep = at.clock.sleep
+
+    def suspend_once(seconds: float) -> None:
+        waits.append(seconds)
+        sleep(60.0 if len(waits) == 5 else seconds)
+
+    at.clock.alarm_at = 62.0
+    sampler = Sampler(at.settings, replace(at.clock.port(), sleep=suspend_once))
+    sampler.run(at.clock.alarm)
+    assert node(sampler).samples < 30
+    assert node(sampler).refusals[Refusal.SAMPLES_LOST] == 1
+    assert node(sampler).energy.joules < 3.0 * 3.0

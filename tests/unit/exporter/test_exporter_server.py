@@ -174,6 +174,13 @@ def test_a_nameplate_must_be_a_positive_number(watts: str, capsys: pytest.Captur
     assert "--nameplate-watts" in capsys.readouterr().err
 
 
+def test_an_address_that_is_taken_gives_one_line_and_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--sysfs-root", str(tmp_path), "--listen", f"127.0.0.1:{port}"]) == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
 def test_the_program_serves_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
     Sysfs(tmp_path).node(3.0)
     command = [sys.executable, "-m", "sunward_exporter", "--sysfs-root", str(tmp_path), "--listen", "127.0.0.1:0"]
