@@ -68,7 +68,7 @@ def test_not_knowing_the_harvest_costs_what_it_did() -> None:
         ("one-site", "none", 128.851722),
         ("one-site", "DET", 110.220149),
         ("one-site", "greedy lowest", 39.704249),
-        ("one-site", "DETA", 21.33),
+        ("one-site", "DETA", 21.87),
     ],
 )
 def test_ready_scenarios_emit_what_they_did(scenario: str, policy: str, grams: float) -> None:

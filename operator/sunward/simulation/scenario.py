@@ -142,6 +142,7 @@ class Scenario(_Strict):
     period_seconds: Positive
     periods: Annotated[int, Field(ge=1, le=100_000)]
     horizon_periods: Annotated[int, Field(ge=1, le=192)] = 24
+    replan_every_periods: Annotated[int, Field(ge=1)] = 1
     export_rule: Literal["any-harvest", "surplus-only"] = "any-harvest"
     solar_file: Path | None = None
     intensity_file: Path | None = None

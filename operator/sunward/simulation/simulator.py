@@ -6,6 +6,7 @@ this module only moves time forward. It reads no clock.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -68,6 +69,7 @@ class _Run:
         self.states = {name: first_state(scenario, name) for name in scenario.nodes}
         self.tasks: tuple[Task, ...] = tasks_of(scenario)
         self.settler = Settler(scenario, solve)
+        self.ahead: deque[Orders] = deque()
         self.recorder = Recorder(scenario)
 
     def advance(self, period: int) -> None:
@@ -88,11 +90,17 @@ class _Run:
         }
 
     def _orders(self, period: int) -> Orders:
+        """What was thought ahead, else what the policy says now."""
+        if not self.ahead:
+            view = self._view(period)
+            self.ahead.extend(self.policy.decide(view, self.scenario.replan_every_periods))
+        return self.ahead.popleft()
+
+    def _view(self, period: int) -> View:
         count = horizon(self.tasks, period, self.scenario.horizon_periods)
         outlook = self.future.outlook(period, count, perfect=self.policy.oracle)
         problem = compile_problem(self.scenario, self.tasks, self.states, outlook, period)
-        view = View(scenario=self.scenario, period=period, problem=problem, tasks=self.tasks)
-        return self.policy.decide(view)
+        return View(scenario=self.scenario, period=period, problem=problem, tasks=self.tasks)
 
     def _run_node(self, name: str, period: int, orders: Orders, placed: Placed) -> Ran:
         hours = self.scenario.period_hours

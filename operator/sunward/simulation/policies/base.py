@@ -66,5 +66,8 @@ class Policy(Protocol):
     def unbounded(self) -> bool:
         """Whether it ignores that data may not move (only the trivial baseline does)."""
 
-    def decide(self, view: View) -> Orders:
-        """Orders for the period that begins."""
+    def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
+        """Orders for the period that begins, and for as many of the following as wanted and thought ahead.
+
+        At least one; the simulator asks again when they are used up.
+        """

@@ -33,16 +33,20 @@ class Planned:
     oracle: bool = False
     unbounded: bool = False
 
-    def decide(self, view: View) -> Orders:
-        """The first period of the plan over the horizon."""
+    def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
+        """The first periods of the plan over the horizon."""
         if not view.problem.jobs and not self.sleep:
-            return Orders(share_energy=self.share_energy)
+            return (Orders(share_energy=self.share_energy),)
         solution = self.solve(self._restricted(view.problem))
         if solution.status is Status.INFEASIBLE:
-            return replace(catch_up(view, sleep=self.sleep), share_energy=self.share_energy, fallback=True)
+            return (replace(catch_up(view, sleep=self.sleep), share_energy=self.share_energy, fallback=True),)
+        count = min(periods, view.problem.period_count)
+        return tuple(self._orders(solution, period) for period in range(1, count + 1))
+
+    def _orders(self, solution: Solution, period: int) -> Orders:
         return Orders(
-            work=_work(solution),
-            awake_hours={row.name: row.awake_hours[0] for row in solution.nodes} if self.sleep else {},
+            work=_work(solution, period),
+            awake_hours={row.name: row.awake_hours[period - 1] for row in solution.nodes} if self.sleep else {},
             share_energy=self.share_energy,
             fallback=solution.status is Status.FALLBACK,
         )
@@ -58,11 +62,11 @@ class Planned:
         return replace(problem, policy=policy)
 
 
-def _work(solution: Solution) -> tuple[Work, ...]:
-    """First-period rows; the two jobs of a task are added up again."""
+def _work(solution: Solution, period: int) -> tuple[Work, ...]:
+    """The rows of a period (from 1); the two jobs of a task are added up again."""
     total: dict[tuple[str, str, str], float] = {}
     for row in solution.batches:
-        if row.period == 1 and row.batches > _LEAST_BATCHES:
+        if row.period == period and row.batches > _LEAST_BATCHES:
             key = (task_name(row.job), row.home, row.on)
             total[key] = total.get(key, 0.0) + row.batches
     return tuple(Work(task=task, home=home, on=on, batches=b) for (task, home, on), b in total.items())

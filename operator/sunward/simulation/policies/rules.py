@@ -31,9 +31,10 @@ class Rule:
     oracle: bool = False
     unbounded: bool = False
 
-    def decide(self, view: View) -> Orders:
-        """Orders for the period that begins."""
-        return self.order(view)
+    def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
+        """Orders for the period that begins: a rule thinks no further."""
+        del periods
+        return (self.order(view),)
 
 
 def spread(view: View) -> Orders:
