@@ -18,6 +18,8 @@ from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, Sol
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.planning.case import Obstacle
+from sunward.planning.data_quality import judge
+from sunward.planning.data_trail import Trail
 from support import crds
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
 from support.planning import (
@@ -129,8 +131,10 @@ def test_the_status_of_an_energy_node(meters: Any, zone: Any) -> None:
     node = a_node(meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0)
     snapshot = a_snapshot(node, intensities={"CLEAN": a_zone("CLEAN", zone)})
     obstacles = (Obstacle(guard="dwell", reason=Reason.DWELL_TIME, message="12 s of 600 s"),)
-    status = report.node_status(node, snapshot, obstacles, a_plan(), {}, NOW)
-    assert_declared("EnergyNode", status, "status")
+    judged = judge(snapshot, Trail().after(snapshot)).nodes[node.name]
+    for verdict in (None, judged):
+        status = report.node_status(node, snapshot, obstacles, verdict, a_plan(), {}, NOW)
+        assert_declared("EnergyNode", status, "status")
 
 
 @pytest.mark.parametrize("phase", ["training", "waiting", "complete", "failed"])
