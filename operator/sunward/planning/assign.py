@@ -13,7 +13,9 @@ from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.optimisation.solution import BatchRow
-from sunward.planning.compile_jobs import JobPart, batches_to_move, moves_allowed, smallest_row
+from sunward.planning.compile_jobs import batches_to_move
+from sunward.planning.job_facts import moves_allowed, smallest_row
+from sunward.planning.job_parts import JobPart
 
 EPSILON = 1e-6
 

@@ -25,10 +25,11 @@ from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.optimisation.problem import Battery, ExportRule, Network, Node, Policy, Problem
 from sunward.planning.budgets import asleep_room
 from sunward.planning.case import Case, Obstacle
-from sunward.planning.compile_jobs import Horizon, JobPart, Waiting, parts_of, problem_jobs, split
+from sunward.planning.compile_jobs import problem_jobs
 from sunward.planning.drain import is_our_worker
 from sunward.planning.eligibility import sleep_obstacles
 from sunward.planning.guards import GUARDS, Guards
+from sunward.planning.job_parts import Horizon, JobPart, Waiting, parts_of, split
 from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.rules_data import sensor_doubt
 from sunward.planning.rules_node import foreign_cordon, wants

@@ -9,8 +9,9 @@ from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.planning.assign import at_home, running
 from sunward.planning.case import Refusal
 from sunward.planning.compile import known_nodes, working_nodes
-from sunward.planning.compile_jobs import Waiting, covers, moves_allowed, split
 from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.job_facts import covers, moves_allowed
+from sunward.planning.job_parts import Waiting, split
 from sunward.planning.rules_data import SUSPECT_SHARE, doubt, suspect_share
 from sunward.planning.stability import Pattern
 

@@ -14,7 +14,9 @@ from sunward.domain.jobs import Assignment
 from sunward.domain.plans import JobDirective
 from sunward.optimisation.solution import BatchRow
 from sunward.planning.assign import EPSILON, fewest_moves
-from sunward.planning.compile_jobs import LATER, JobPart, batches_to_move, smallest_row
+from sunward.planning.compile_jobs import LATER, batches_to_move
+from sunward.planning.job_facts import smallest_row
+from sunward.planning.job_parts import JobPart
 
 
 def seeded(

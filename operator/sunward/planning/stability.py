@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from sunward.domain.plans import JobDirective, Plan
 from sunward.optimisation.problem import Problem
 from sunward.planning.compile import Compiled
-from sunward.planning.compile_jobs import LATER, covers, moves_allowed, pinned
+from sunward.planning.compile_jobs import LATER, pinned
+from sunward.planning.job_facts import covers, moves_allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

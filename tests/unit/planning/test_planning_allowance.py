@@ -12,8 +12,8 @@ from sunward.domain.plans import Plan
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.compile_jobs import batches_left_to_move, moves_allowed, rounds_at_most
 from sunward.planning.decide import plan
+from sunward.planning.job_facts import batches_left_to_move, moves_allowed, rounds_at_most
 from sunward.planning.transitions import advance
 from support.planning import (
     NOW,

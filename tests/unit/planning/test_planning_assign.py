@@ -12,7 +12,7 @@ from sunward.domain.jobs import JobView
 from sunward.domain.reasons import Reason
 from sunward.optimisation.solution import BatchRow
 from sunward.planning.assign import assign_part, directive, fewest_moves, split_round
-from sunward.planning.compile_jobs import Horizon, JobPart, parts_of
+from sunward.planning.job_parts import Horizon, JobPart, parts_of
 from support.planning import NOW, a_job, a_node, some_progress
 
 HORIZON = Horizon(start=NOW, period=timedelta(seconds=300), periods=4)

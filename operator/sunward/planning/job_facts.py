@@ -1,0 +1,90 @@
+"""What one job needs and has done, figure by figure; what is not known is assumed here, by name, and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
+
+from sunward.domain.jobs import Assignment, JobView, Shard
+from sunward.domain.nodes import NodeView
+
+ASSUMED_SECONDS_PER_BATCH = 1.0
+"""Time of a batch on a node that has not yet trained, in a job that has not yet trained anywhere."""
+
+FASTER_THAN_PLANNED = 1.2
+"""Rounds that may run in a period for each one that fits by the figures, before the next plan sees what was moved."""
+
+SMALLEST_ROW_SHARE = 0.2
+"""A worker that takes part in a shard gets at least this share of the shard's batches of a round."""
+
+
+def remaining_rounds(job: JobView) -> int:
+    """Rounds still to do; what the status remembers counts where the coordinator is silent."""
+    done = max(job.last_round, job.progress.round if job.progress else 0)
+    return max(0, job.spec.rounds - done)
+
+
+def smallest_row(steps_per_round: int) -> int:
+    """Fewest batches of a shard in a round that are worth a worker's start."""
+    return max(1, int(steps_per_round * SMALLEST_ROW_SHARE))
+
+
+def seconds_per_batch(job: JobView, node: str) -> float:
+    """Time of a batch: as stated, else as learned on the node, else as learned on average, else assumed."""
+    stated = job.spec.cost.seconds_per_batch
+    if stated is not None:
+        return stated
+    learned = {name: value for name, value in (job.progress.seconds_per_batch if job.progress else ()) if value > 0}
+    if node in learned:
+        return learned[node]
+    return sum(learned.values()) / len(learned) if learned else ASSUMED_SECONDS_PER_BATCH
+
+
+def watt_hours_per_batch(job: JobView, node: NodeView) -> float:
+    """Energy of a batch above idle: as stated, else the node's busy draw above idle for the time of a batch."""
+    stated = job.spec.cost.watt_hours_per_batch
+    if stated is not None:
+        return stated
+    power = node.spec.power
+    return max(0.0, power.busy_watts - power.idle_watts) * seconds_per_batch(job, node.name) / 3600.0
+
+
+def is_copied(job: JobView, shard: Shard) -> bool:
+    """Whether a node other than its home holds a shard."""
+    held = job.progress.cached_shards if job.progress else ()
+    return any(shard.name in shards and node != shard.node for node, shards in held)
+
+
+def covers(rows: Sequence[Assignment], job: JobView, shards: Sequence[Shard], workers: Container[str]) -> bool:
+    """Whether the rows give every shard exactly its batches of a round, on nodes that may work."""
+    given: dict[str, int] = defaultdict(int)
+    for row in rows:
+        given[row.shard] += row.batches
+    expected = {shard.name: job.spec.steps_per_round for shard in shards}
+    return dict(given) == expected and all(row.node in workers for row in rows)
+
+
+def batches_left_to_move(job: JobView, shard: str) -> float:
+    """Batches of a shard that may still be worked on away from home."""
+    done = dict(job.progress.offloaded_batches_by_shard) if job.progress else {}
+    return max(0.0, job.spec.maximum_offload_ratio * job.spec.batches_per_shard - done.get(shard, 0.0))
+
+
+def rounds_at_most(job: JobView, rows: Iterable[Assignment], period_seconds: float) -> int:
+    """Rounds that may run with these rows before the next plan; the slowest worker sets the pace."""
+    busy: dict[str, float] = defaultdict(float)
+    for row in rows:
+        busy[row.node] += row.batches * seconds_per_batch(job, row.node)
+    slowest = max(busy.values(), default=0.0)
+    fit = math.ceil(FASTER_THAN_PLANNED * period_seconds / slowest) if slowest > 0 else remaining_rounds(job)
+    return max(1, min(remaining_rounds(job), fit))
+
+
+def moves_allowed(rows: Iterable[Assignment], job: JobView, period_seconds: float) -> bool:
+    """Whether the job's limit still holds after a period of rounds with these rows."""
+    listed, moved = list(rows), defaultdict[str, int](int)
+    for row in listed:
+        moved[row.shard] += row.batches if row.node != row.from_node else 0
+    rounds = rounds_at_most(job, listed, period_seconds)
+    return all(count * rounds <= batches_left_to_move(job, shard) + 1e-6 for shard, count in moved.items())
