@@ -24,7 +24,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Body:
     folder = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         [
-            sys.executable, "-m", "sunward_lab.demo", "--nodes", "3", "--run-dir", str(RUN_DIR),
+            sys.executable, "-m", "sunward_lab.demo", "--nodes", "3", "--scenario", "small", "--run-dir", str(RUN_DIR),
             "--report", str(folder), "--rounds", "45", "--trouble", "power", "operator", "prometheus",
         ],
         capture_output=True,

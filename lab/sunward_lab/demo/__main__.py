@@ -106,7 +106,7 @@ def _prepare(options: argparse.Namespace, tempo: manifests.Tempo, say: Callable[
     sites = sorted({node["spec"]["site"] for node in nodes})
     homes = [node["metadata"]["name"] for node in nodes if node["spec"]["role"] == "Worker"]
     say("applying nodes and policy")
-    running.apply([*nodes, manifests.policy(tempo, sites)])
+    running.apply([*nodes, manifests.policy(tempo, sites, len(homes))])
     running.await_condition("meters of all nodes", 60, lambda seen: _metered(seen) >= len(nodes))
     say("submitting the job")
     running.apply([manifests.training_job(tempo, homes)])

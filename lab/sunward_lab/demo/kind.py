@@ -62,7 +62,7 @@ def resources(world: WorldSpec) -> list[Body]:
             node["spec"]["sleep"] = {"driver": "None"}
     sites = sorted({node["spec"]["site"] for node in nodes})
     homes = [node["metadata"]["name"] for node in nodes if node["spec"]["role"] == "Worker"]
-    return [*nodes, manifests.policy(tempo, sites), manifests.training_job(tempo, homes)]
+    return [*nodes, manifests.policy(tempo, sites, len(homes)), manifests.training_job(tempo, homes)]
 
 
 def cgroup_of(container: str) -> str:

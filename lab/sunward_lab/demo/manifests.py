@@ -72,8 +72,8 @@ def _milli(value: float) -> int:
     return round(value * 1000)
 
 
-def policy(tempo: Tempo, sites: Sequence[str]) -> Body:
-    """An active policy with one physical pool per site and a contract between all."""
+def policy(tempo: Tempo, sites: Sequence[str], workers: int) -> Body:
+    """An active policy with one physical pool per site; a third of the workers always stays awake."""
     spec: Body = {
         "mode": "Active",
         "planningPeriodSeconds": tempo.planning_period_seconds,
@@ -87,7 +87,7 @@ def policy(tempo: Tempo, sites: Sequence[str]) -> Body:
         "stalenessLimits": {"sensorsSeconds": 15, "intensitySeconds": 120},
         "budgets": {
             "nodesInTransition": 1,
-            "minimumAwakeNodes": 2,
+            "minimumAwakeNodes": max(1, workers // 3),
             "dwellSeconds": 5,
             "warmUpSeconds": 10,
             "drainTimeoutSeconds": 45,
