@@ -143,6 +143,7 @@ def chart_values(world: WorldSpec, host: str, tempo: Tempo) -> Body:
             }
         },
         "relays": relays,
+        "exporter": {"sysfs": {"hostPath": f"{world.run_folder}/sys", "perNode": True}},
         "prometheus": {"scrapeIntervalSeconds": tempo.scrape_interval_seconds},
     }
 
