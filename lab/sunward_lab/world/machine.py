@@ -75,9 +75,7 @@ class Machine:
         self._sensors = SensorTree(
             Path(node.sysfs), harvest=self.place.harvest is not None, battery=self.place.battery is not None
         )
-        stored = 0.0
-        if self.place.battery is not None:
-            stored = self.place.battery.capacity_watt_hours * self.place.battery.initial_ratio
+        stored = 0.0 if self.place.battery is None else self.place.battery.initial_watt_hours
         power = world.Power.AWAKE if self.powered() else world.Power.ASLEEP
         self.state = world.NodeState(power=power, stored_watt_hours=stored)
 

@@ -10,26 +10,25 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from sunward.simulation import world
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Efficiency = Annotated[float, Field(gt=0, le=1)]
-Hours = Annotated[float, Field(allow_inf_nan=False)]
+from sunward.simulation.world.descriptions import (
+    Battery,
+    Hours,
+    NotNegative,
+    Positive,
+    Profile,
+    Strict,
+    node_model,
+)
 
 
 class ScenarioError(ValueError):
     """A scenario that cannot be used; one line per fault, each with its path in the file."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Forecast(_Strict):
+class Forecast(Strict):
     """What the emissions API says about past and future: entries every `spacing_seconds` of real time."""
 
     spacing_seconds: Positive = 60.0
@@ -37,13 +36,13 @@ class Forecast(_Strict):
     history_entries: Annotated[int, Field(ge=1, le=1000)] = 24
 
 
-class Cpu(_Strict):
+class Cpu(Strict):
     """How CPU time becomes load: a node is fully busy when it uses `full_cores` of this machine."""
 
     full_cores: Positive = 0.3
 
 
-class Zone(_Strict):
+class Zone(Strict):
     """A grid zone: the shape of a bundled trace around a mean of its own."""
 
     trace: str
@@ -57,23 +56,7 @@ class Zone(_Strict):
         return self
 
 
-class Profile(_Strict):
-    """What a kind of machine draws."""
-
-    idle_watts: NotNegative
-    busy_watts: NotNegative
-    asleep_watts: NotNegative
-    boot_watts: NotNegative
-    boot_seconds: NotNegative
-
-    @model_validator(mode="after")
-    def _busy_is_more(self) -> Self:
-        if self.busy_watts < self.idle_watts:
-            raise ValueError("busy_watts must be at least idle_watts")
-        return self
-
-
-class Harvest(_Strict):
+class Harvest(Strict):
     """A panel: a city's trace times a nameplate."""
 
     city: str
@@ -86,19 +69,7 @@ class Harvest(_Strict):
         return self
 
 
-class Battery(_Strict):
-    """A battery at the node; it covers the load after harvest and stores surplus by itself."""
-
-    capacity_watt_hours: Positive
-    reserve_ratio: Ratio = 0.2
-    initial_ratio: Ratio = 0.5
-    charge_efficiency: Efficiency = 0.95
-    discharge_efficiency: Efficiency = 0.95
-    maximum_charge_watts: NotNegative
-    maximum_discharge_watts: NotNegative
-
-
-class Node(_Strict):
+class Node(Strict):
     """Where a node stands and what it has."""
 
     zone: str
@@ -108,7 +79,7 @@ class Node(_Strict):
     battery: Battery | None = None
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """A whole world; `trace_hour_seconds` real seconds pass in an hour of weather."""
 
     schema_: Annotated[Literal["sunward.dev/lab-scenario/v1alpha1"], Field(alias="schema")]
@@ -132,7 +103,7 @@ class Scenario(_Strict):
     def model_of(self, name: str) -> world.NodeModel:
         """The physics of one node; raises KeyError for a node that the scenario lacks."""
         node = self.nodes[name]
-        return world.NodeModel(**self.profiles[node.profile].model_dump(), battery=_battery(node.battery))
+        return node_model(self.profiles[node.profile], node.battery)
 
     def zone_trace(self, name: str) -> world.Trace:
         """A zone's intensity by trace time, grams per kilowatt-hour."""
@@ -175,16 +146,3 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _known(path: str, name: str, known: dict[str, Any]) -> None:
     if name not in known:
         raise ValueError(f"{path}: {name!r} is unknown; known: {', '.join(sorted(known))}")
-
-
-def _battery(battery: Battery | None) -> world.Battery | None:
-    if battery is None:
-        return None
-    return world.Battery(
-        capacity_watt_hours=battery.capacity_watt_hours,
-        reserve_watt_hours=battery.capacity_watt_hours * battery.reserve_ratio,
-        charge_efficiency=battery.charge_efficiency,
-        discharge_efficiency=battery.discharge_efficiency,
-        maximum_charge_watts=battery.maximum_charge_watts,
-        maximum_discharge_watts=battery.maximum_discharge_watts,
-    )

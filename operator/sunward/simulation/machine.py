@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sunward.simulation.scenario import Node, Profile, Scenario
+from sunward.simulation.scenario import Scenario
 from sunward.simulation.world import (
-    Battery,
     Flows,
     Inputs,
     NodeModel,
@@ -20,6 +19,7 @@ from sunward.simulation.world import (
     switch_off,
     switch_on,
 )
+from sunward.simulation.world.descriptions import node_model
 
 _SECONDS_PER_HOUR = 3600.0
 _WHOLE_PERIOD = 1.0 - 1e-9
@@ -48,13 +48,13 @@ class Ran:
 def model_of(scenario: Scenario, name: str) -> NodeModel:
     """The physics of one node."""
     node = scenario.nodes[name]
-    return _model(scenario.profiles[node.profile], node)
+    return node_model(scenario.profiles[node.profile], node.battery)
 
 
 def first_state(scenario: Scenario, name: str) -> NodeState:
     """A node at the start: awake, its battery as the scenario says."""
     battery = scenario.nodes[name].battery
-    stored = 0.0 if battery is None else battery.initial_ratio * battery.capacity_watt_hours
+    stored = 0.0 if battery is None else battery.initial_watt_hours
     return NodeState(stored_watt_hours=stored)
 
 
@@ -95,24 +95,3 @@ def _balance(model: NodeModel, start: NodeState, load: float, harvest: float, ho
     mean = replace(model, idle_watts=watts, busy_watts=watts)
     state = replace(start, power=Power.AWAKE, boot_seconds_left=0.0)
     return step(mean, state, Inputs(harvest_watts=harvest / hours), hours * _SECONDS_PER_HOUR)
-
-
-def _model(profile: Profile, node: Node) -> NodeModel:
-    battery = node.battery
-    return NodeModel(
-        idle_watts=profile.idle_watts,
-        busy_watts=profile.busy_watts,
-        asleep_watts=profile.asleep_watts,
-        boot_watts=profile.boot_watts,
-        boot_seconds=profile.boot_seconds,
-        battery=None
-        if battery is None
-        else Battery(
-            capacity_watt_hours=battery.capacity_watt_hours,
-            reserve_watt_hours=battery.reserve_ratio * battery.capacity_watt_hours,
-            charge_efficiency=battery.charge_efficiency,
-            discharge_efficiency=battery.discharge_efficiency,
-            maximum_charge_watts=battery.maximum_charge_watts,
-            maximum_discharge_watts=battery.maximum_discharge_watts,
-        ),
-    )

@@ -11,24 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from sunward.domain.errors import InvalidInput
-from sunward.simulation.world import Trace, intensity_traces, solar_traces
+from sunward.simulation.world import Trace, descriptions, intensity_traces, solar_traces
+from sunward.simulation.world.descriptions import Battery, Efficiency, Hours, NotNegative, Positive, Ratio, Strict
 from sunward.simulation.world.traces import read_traces
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Efficiency = Annotated[float, Field(gt=0, le=1)]
-Hours = Annotated[float, Field(allow_inf_nan=False)]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Zone(_Strict):
+class Zone(Strict):
     """A grid zone: a trace, taken as it is or scaled to another mean, or one constant intensity."""
 
     trace: str | None = None
@@ -42,43 +33,20 @@ class Zone(_Strict):
         return self
 
 
-class Profile(_Strict):
-    """What a kind of machine draws and how fast it is: seconds for a batch of speed 1."""
+class Profile(descriptions.Profile):
+    """A kind of machine and how fast it is: a batch takes its seconds divided by `speed`."""
 
-    idle_watts: NotNegative
-    busy_watts: NotNegative
-    asleep_watts: NotNegative
-    boot_watts: NotNegative
-    boot_seconds: NotNegative
     speed: Positive = 1.0
 
-    @model_validator(mode="after")
-    def _busy_is_more(self) -> Self:
-        if self.busy_watts < self.idle_watts:
-            raise ValueError("busy_watts must be at least idle_watts")
-        return self
 
-
-class Harvest(_Strict):
+class Harvest(Strict):
     """A panel: a city's trace times a nameplate."""
 
     city: str
     nameplate_watts: Positive
 
 
-class Battery(_Strict):
-    """A battery that covers its node's load after harvest and stores its surplus, by itself."""
-
-    capacity_watt_hours: Positive
-    reserve_ratio: Ratio = 0.2
-    initial_ratio: Ratio = 0.5
-    charge_efficiency: Efficiency = 0.95
-    discharge_efficiency: Efficiency = 0.95
-    maximum_charge_watts: NotNegative
-    maximum_discharge_watts: NotNegative
-
-
-class Node(_Strict):
+class Node(Strict):
     """Where a node stands and what it has."""
 
     zone: str
@@ -90,7 +58,7 @@ class Node(_Strict):
     maximum_export_ratio: Ratio = 0.5
 
 
-class Pool(_Strict):
+class Pool(Strict):
     """Nodes that may share energy: the named sites, or every node."""
 
     kind: Literal["physical", "contractual"]
@@ -98,7 +66,7 @@ class Pool(_Strict):
     efficiency: Efficiency = 0.95
 
 
-class Job(_Strict):
+class Job(Strict):
     """A federated job: shards with a home, batches that each shard has to give, a window of time.
 
     `every_hours` repeats the job: a daily training is one job with `every_hours: 24`.
@@ -115,7 +83,7 @@ class Job(_Strict):
     gigabytes_per_batch: NotNegative = 0.0
 
 
-class Network(_Strict):
+class Network(Strict):
     """What moving data costs."""
 
     endpoint_watt_hours_per_gigabyte: NotNegative = 0.5
@@ -124,14 +92,14 @@ class Network(_Strict):
     transit_intensity_grams_per_kilowatt_hour: NotNegative = 400.0
 
 
-class ForecastError(_Strict):
+class ForecastError(Strict):
     """Spread of forecasts relative to the truth, six hours ahead; grows with the square root of the lead."""
 
     harvest_ratio: NotNegative = 0.0
     intensity_ratio: NotNegative = 0.0
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """A whole simulated world."""
 
     schema_: Annotated[Literal["sunward.dev/scenario/v1alpha1"], Field(alias="schema")]
