@@ -10,8 +10,9 @@ from sunward.domain.reasons import Reason
 from sunward.optimisation.solution import BatchRow
 from sunward.planning.assign import at_home
 from sunward.planning.compile import Compiled, compile_problem
-from sunward.planning.compile_jobs import LATER, smallest_row
+from sunward.planning.compile_jobs import LATER
 from sunward.planning.decide import plan
+from sunward.planning.job_facts import smallest_row
 from sunward.planning.seeding import seeded
 from support.planning import InProcessSolver, a_job, a_node, a_policy, a_snapshot, some_forecasts, some_progress
 
