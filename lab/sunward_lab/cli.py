@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(f"sunward-lab: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("sunward-lab: interrupted; `sunward-lab down` removes what was started", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -98,3 +98,18 @@ def test_control_planes_can_be_started_at_the_same_moment() -> None:
 
 def _same_path() -> dict[str, str]:
     return {"PYTHONPATH": ":".join(filter(None, sys.path))}
+
+
+def test_an_interrupted_start_says_how_to_clean_up(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    skip_unless_possible(Settings(nodes=0, world=False), path)
+    argv = [sys.executable, "-m", "sunward_lab", "up", "--nodes", "0", "--no-world", "--run-dir", str(path)]
+    environment = os.environ | _same_path()
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True) as start:
+        processes.wait_for((path / "processes" / "etcd").exists, 60.0, "the start did not begin")
+        start.send_signal(signal.SIGINT)
+        _, words = start.communicate()
+    assert start.returncode == 130
+    assert words == "sunward-lab: interrupted; `sunward-lab down` removes what was started\n"
+    cluster.down(path, lambda _: None)
+    assert not path.exists()
