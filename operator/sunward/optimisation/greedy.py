@@ -20,6 +20,8 @@ from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import NO_PRICES, Obstacle, Shortfall, Solution, Status
 from sunward.optimisation.verify_plan import check_plan
 
+UNPROVEN = "greedy: no simple plan found, which proves nothing"
+"""How an answer names itself that has no plan and no proof that there is none."""
 SHARES = (1.0, 0.5)
 """Shares of the movable work that are tried."""
 
@@ -150,7 +152,7 @@ def _nothing(problem: Problem, late: tuple[Shortfall, ...], seconds: float) -> S
         objective_grams=None,
         lower_bound_grams=None,
         relative_gap=None,
-        solver="greedy",
+        solver=UNPROVEN,
         solve_seconds=seconds,
         rounded=False,
         batches=(),

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from sunward.optimisation.child import READY
 from sunward.optimisation.frames import FrameError, read_frame, write_frame
-from sunward.optimisation.greedy import solve_greedy
+from sunward.optimisation.greedy import UNPROVEN, solve_greedy
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution, SolutionError, Status
 from sunward.optimisation.verify import GRAMS, verify
@@ -137,7 +137,7 @@ def refusal(problem: Problem, found: Solution, ready: Solution) -> str | None:
 def _fallback(ready: Solution, reason: str) -> Solution:
     solver = f"greedy: {reason}"
     if ready.status is Status.INFEASIBLE:
-        return replace(ready, solver=solver)
+        return replace(ready, solver=f"{UNPROVEN}: {reason}")
     return replace(ready, status=Status.FALLBACK, solver=solver)
 
 
