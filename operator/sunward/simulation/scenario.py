@@ -99,6 +99,20 @@ class ForecastError(Strict):
     intensity_ratio: NotNegative = 0.0
 
 
+class Outage(Strict):
+    """A node that is dead for a while: it draws nothing, does nothing, and nobody knew."""
+
+    node: str
+    from_hours: NotNegative
+    to_hours: Positive
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.to_hours <= self.from_hours:
+            raise ValueError("to_hours must be after from_hours")
+        return self
+
+
 class Scenario(Strict):
     """A whole simulated world."""
 
@@ -121,11 +135,17 @@ class Scenario(Strict):
     jobs: dict[str, Job] = Field(default_factory=dict)
     network: Network = Network()
     forecast_error: ForecastError = ForecastError()
+    outages: tuple[Outage, ...] = ()
 
     @property
     def period_hours(self) -> float:
         """Length of a period."""
         return self.period_seconds / 3600.0
+
+    def dead(self, period: int) -> frozenset[str]:
+        """Nodes that an outage touches in this period."""
+        start, end = period * self.period_hours, (period + 1) * self.period_hours
+        return frozenset(o.node for o in self.outages if o.from_hours < end and o.to_hours > start)
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
@@ -136,6 +156,8 @@ class Scenario(Strict):
         for name, pool in self.pools.items():
             for site in pool.sites or ():
                 _known(f"pools.{name}.sites", site, sites)
+        for number, outage in enumerate(self.outages):
+            _known(f"outages.{number}.node", outage.node, self.nodes)
         for name, job in self.jobs.items():
             for home in job.batches:
                 _known(f"jobs.{name}.batches", home, self.nodes)

@@ -21,6 +21,7 @@ from sunward.simulation.policies.base import Orders, Policy, View
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.settlement import Settler
 from sunward.simulation.tasks import Task, Work, tasks_of
+from sunward.simulation.world import Power
 
 Solve = Callable[[Problem], Solution]
 Progress = Callable[[int, int], None]
@@ -75,17 +76,19 @@ class _Run:
     def advance(self, period: int) -> None:
         """One period: order, place, run, clear, book."""
         orders = self._orders(period)
-        placed = _place(self.scenario, self.tasks, self.states_asleep(), orders, unbounded=self.policy.unbounded)
+        placed = _place(self.scenario, self.tasks, self._free_hours(period), orders, unbounded=self.policy.unbounded)
         ran = {name: self._run_node(name, period, orders, placed) for name in self.scenario.nodes}
         ledger = self._settle(period, ran, placed, share=orders.share_energy)
         self.tasks = tuple(_worked(task, placed.work, period) for task in self.tasks)
         self.states = {name: done.state for name, done in ran.items()}
         self.recorder.record(ledger, ran, placed.work, fallback=orders.fallback)
 
-    def states_asleep(self) -> Mapping[str, float]:
-        """Hours that each node needs to boot before it can work."""
+    def _free_hours(self, period: int) -> dict[str, float]:
+        """Hours that each node can work in: none while it is dead, and less its boot where it sleeps now."""
+        dead, hours = self.scenario.dead(period), self.scenario.period_hours
+        boot = {name: self.models[name].boot_seconds / 3600.0 for name in self.models}
         return {
-            name: self.models[name].boot_seconds / 3600.0 if state.power == "asleep" else 0.0
+            name: 0.0 if name in dead else hours - (boot[name] if state.power is Power.ASLEEP else 0.0)
             for name, state in self.states.items()
         }
 
@@ -104,6 +107,13 @@ class _Run:
 
     def _run_node(self, name: str, period: int, orders: Orders, placed: Placed) -> Ran:
         hours = self.scenario.period_hours
+        harvest = self.future.harvest_watt_hours.get(name)
+        energy = 0.0 if harvest is None else float(harvest[period])
+        if name in self.scenario.dead(period):
+            dead = replace(self.models[name], asleep_watts=0.0)
+            return run_period(
+                dead, self.states[name], Doing(work_hours=0.0, busy_ratio=0.0, awake_hours=0.0), energy, hours
+            )
         needed = placed.work_hours.get(name, 0.0) + placed.moving_hours.get(name, 0.0)
         awake = max(needed, orders.awake_hours.get(name, hours))
         doing = Doing(
@@ -112,8 +122,6 @@ class _Run:
             awake_hours=awake if self.scenario.nodes[name].can_sleep else hours,
             extra_watt_hours=placed.moving_watt_hours.get(name, 0.0),
         )
-        harvest = self.future.harvest_watt_hours.get(name)
-        energy = 0.0 if harvest is None else float(harvest[period])
         return run_period(self.models[name], self.states[name], doing, energy, hours)
 
     def _settle(self, period: int, ran: Mapping[str, Ran], placed: Placed, *, share: bool) -> PeriodLedger:
@@ -124,13 +132,13 @@ class _Run:
 
 
 def _place(
-    scenario: Scenario, tasks: Sequence[Task], boot_hours: Mapping[str, float], orders: Orders, *, unbounded: bool
+    scenario: Scenario, tasks: Sequence[Task], free_hours: Mapping[str, float], orders: Orders, *, unbounded: bool
 ) -> Placed:
     """Cut orders to what is owed and to the time there is; the planner's rounding leaves little to cut."""
     by_name = {task.name: task for task in tasks}
     owed = {(t.name, home): batches for t in tasks for home, batches in t.remaining.items()}
     free = {(t.name, home): batches for t in tasks for home, batches in t.movable.items()}
-    left = {name: scenario.period_hours - boot_hours[name] for name in scenario.nodes}
+    left = dict(free_hours)
     work_hours: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
     busy_hours: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
     gigabytes: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)

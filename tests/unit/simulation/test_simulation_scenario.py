@@ -77,3 +77,18 @@ def test_a_perfect_outlook_is_the_truth() -> None:
     text = MINIMAL_SCENARIO + "forecast_error: {intensity_ratio: 0.3}\n"
     future = Future(parse_scenario(text, "tiny"), seed=5)
     assert list(future.outlook(1, 3, perfect=True).intensity["Z"]) == [300.0] * 3
+
+
+def test_a_dead_node_draws_nothing_and_its_work_is_done_later() -> None:
+    text = MINIMAL_SCENARIO + "outages: [{node: a, from_hours: 0, to_hours: 2}]\n"
+    outcome = simulate(parse_scenario(text, "tiny"), RULES[0], no_solver)
+    assert outcome.load_by_period[:2] == (0.0, 0.0)
+    assert outcome.unfinished_batches == 0.0
+    assert outcome.stretch == pytest.approx(3 / 4)
+
+
+def test_what_a_dead_node_could_not_do_in_time_is_counted() -> None:
+    text = MINIMAL_SCENARIO + "outages: [{node: a, from_hours: 0, to_hours: 4}]\n"
+    outcome = simulate(parse_scenario(text, "tiny"), RULES[0], no_solver)
+    assert outcome.unfinished_batches == 10.0
+    assert outcome.tasks_on_time == 0
