@@ -14,6 +14,7 @@ from sunward_lab.world.scenario import ScenarioError, load_scenario
 
 NAME: Final = "world"
 _DEFAULT_SCENARIO: Final = "demo"
+_FIRST_ADMIN_PORT: Final = 18099
 _READY_FILE: Final = "world-ready"
 _READY_SECONDS: Final = 30.0
 
@@ -43,7 +44,9 @@ def start(settings: Settings, run: RunFolder) -> None:
     ready.unlink(missing_ok=True)
     where = ["--run-dir", str(run.path), "--bind", str(settings.host_address)]
     scenario = ["--scenario", settings.scenario or _DEFAULT_SCENARIO]
-    argv = [sys.executable, "-m", "sunward_lab.world", *where, *scenario]
+    # On loopback, which clusters side by side share.
+    admin = ["--admin-port", str(_FIRST_ADMIN_PORT + settings.instance)]
+    argv = [sys.executable, "-m", "sunward_lab.world", *where, *scenario, *admin]
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
     world = processes.start(NAME, argv, records=run.processes, logs=run.logs, environment=environment)
     processes.wait_ready(world, ready.exists, _READY_SECONDS, run.logs / f"{NAME}.log")
