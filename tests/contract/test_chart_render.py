@@ -36,7 +36,7 @@ FULL: dict[str, Any] = {
     "relays": {
         "relay-pi-07": {"driver": "Shelly", "url": "http://192.168.1.57", "switchId": 0},
         "relay-pi-08": {
-            "driver": "Webhook",
+            "driver": "Tasmota",
             "url": "https://plugs.example.com/pi-08",
             "tokenSecretRef": {"name": "plugs", "key": "pi-08"},
         },
