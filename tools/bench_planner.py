@@ -153,12 +153,12 @@ def apart(
     return found if isinstance(found, Measurement) else replace(blank, outcome=found)
 
 
-def compare(sizes: tuple[int, ...], cap: float, console: Console) -> list[Measurement]:
+def compare(sizes: tuple[int, ...], contenders: tuple[str, ...], cap: float, console: Console) -> list[Measurement]:
     """Every contender at every size, until it misses the cap."""
     found: list[Measurement] = []
     late: dict[str, int] = {}
     for nodes in sizes:
-        for contender in CONTENDERS:
+        for contender in contenders:
             blank = Measurement(contender=contender, nodes=nodes, outcome="")
             if contender in late:
                 found.append(replace(blank, outcome=f"skipped: missed the cap at {late[contender]:,}"))
@@ -262,12 +262,15 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("report/planner"), help="folder of the results")
     parser.add_argument("--cap", type=float, default=60.0, help="seconds for one planner at one size")
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="nodes of the largest fleet")
+    parser.add_argument("--only-two-price", action="store_true", help="leave out its rivals")
     parser.add_argument("--no-sleep", action="store_true", help="leave out the sleep problem")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     console = Console(width=WIDTH)
     before = machine()
-    found = compare(tuple(size for size in SIZES if size <= arguments.largest), arguments.cap, console)
+    sizes = tuple(size for size in SIZES if size <= arguments.largest)
+    contenders = CONTENDERS[:1] if arguments.only_two_price else CONTENDERS
+    found = compare(sizes, contenders, arguments.cap, console)
     slept = [] if arguments.no_sleep else sleepers(arguments.cap, console)
     views = [table(found, "One period: two prices against one linear program")]
     views += [table(slept, "Sleep, batteries and a pool: exact solver, gap 1e-4")] if slept else []

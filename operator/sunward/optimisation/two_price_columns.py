@@ -25,9 +25,6 @@ from sunward.optimisation.two_price_rows import Group, Overload, groups, overloa
 OPTIMAL_GAP = 1e-6
 LARGE_FLEET = 65_536
 THREADS = 2
-SMOOTH_FLEET = 3000
-"""From so many nodes on the dual is smooth to the eye, and holding prices back (`CAUTION`) saves rounds."""
-CAUTION = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +66,7 @@ def unsupported(columns: Columns) -> str | None:
 
 
 def solve_columns(
-    columns: Columns, *, time_limit_seconds: float = 60.0, relative_gap: float = 1e-7, caution: float | None = None
+    columns: Columns, *, time_limit_seconds: float = 60.0, relative_gap: float = 1e-7, caution: float = 0.0
 ) -> ColumnSolution:
     """Plans the fleet to a certified relative gap, or as far as the time limit allows.
 
@@ -87,10 +84,9 @@ def solve_columns(
     stuck = [_overload_row(columns, overload) for group in parts for overload in overloads(group)]
     if stuck:
         return _infeasible(columns, stuck, clock)
-    careful = caution if caution is not None else (CAUTION if len(columns) >= SMOOTH_FLEET else 0.0)
     with _workers(len(columns)) as workers:
         effort = Effort(
-            relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=careful, workers=workers
+            relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=caution, workers=workers
         )
         return _solved(columns, parts, effort, clock)
 
