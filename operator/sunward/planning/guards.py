@@ -87,6 +87,7 @@ GUARDS: Guards = MappingProxyType(
         "draw-there": _guard(rules_power.draw_there, Stage.ON),
         "request-lost": _guard(rules_power.request_lost, Stage.REPEAT_OFF, Stage.REPEAT_ON),
         "retry-due": _guard(rules_power.retry_due, Stage.WAKE),
+        "cut-by-others": _guard(rules_power.cut_by_others, Stage.WAKE),
         "ready-now": _guard(rules_power.ready_now, Stage.READY),
     }
 )

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from sunward.domain.reasons import Reason
 from sunward.planning.case import Case, Refusal
+from sunward.planning.rules_node import wants
 
 REPEAT_AFTER = timedelta(seconds=10)
 """A relay gets this long to follow a request before its unchanged output proves that the request was lost."""
@@ -105,6 +106,20 @@ def retry_due(case: Case) -> Refusal | None:
     if due is None or case.now >= due:
         return None
     return Refusal(reason=Reason.WAKE_TIMED_OUT, message=f"the next try is at {due:%H:%M:%S}")
+
+
+def cut_by_others(case: Case) -> Refusal | None:
+    """Whoever cut the power by hand may be at the machine: it gets power back only after the minimum asleep time, or
+    when a person asks for it."""
+    record, pause = case.node.record, case.node.spec.sleep.minimum_asleep_seconds
+    since = record.asleep_since
+    if record.last_transition_reason is not Reason.POWERED_OFF_BY_OTHERS or since is None or wants(case, "Awake"):
+        return None
+    passed = (case.now - since).total_seconds()
+    if passed >= pause:
+        return None
+    why = f"somebody switched it off {passed:.0f} s ago, it is left alone for {pause:.0f} s"
+    return Refusal(reason=Reason.POWERED_OFF_BY_OTHERS, message=why)
 
 
 def ready_now(case: Case) -> Refusal | None:

@@ -146,6 +146,11 @@ def just_asked(state: PowerState) -> NodeRecord:
 
 AWAY = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-02")
 HOME = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-01")
+CUT_BY_HAND = NodeRecord(
+    power_state=PowerState.ASLEEP,
+    asleep_since=NOW - MINUTE,
+    last_transition_reason=Reason.POWERED_OFF_BY_OTHERS,
+)
 JUST_WOKEN = NodeRecord(awake_since=NOW - timedelta(seconds=5), last_transition_reason=Reason.AWAKE)
 
 SCENARIOS = [
@@ -354,6 +359,12 @@ SCENARIOS = [
             Reason.WAKE_TIMED_OUT,
             lambda: case_of(a_waking_node(record=in_state(PowerState.WAKE_REQUESTED, next_attempt_at=NOW + MINUTE))),
         ),
+        (
+            "cut-by-others",
+            Stage.WAKE,
+            Reason.POWERED_OFF_BY_OTHERS,
+            lambda: case_of(a_node(record=CUT_BY_HAND)),
+        ),
         ("ready-now", Stage.READY, Reason.NODE_NOT_READY, lambda: case_of(facts(ready=False))),
         (
             "ready-now",
@@ -468,6 +479,12 @@ def test_stale_snapshots_from_the_future_are_no_better() -> None:
     ahead: Snapshot = replace(case.snapshot, taken_at=NOW + timedelta(minutes=10))
     found = {obstacle.guard for obstacle in obstacles(replace(case, snapshot=ahead), Stage.START)}
     assert "snapshot-fresh" in found
+
+
+def test_a_node_cut_by_hand_is_woken_after_a_while_or_when_a_person_asks() -> None:
+    old = replace(CUT_BY_HAND, asleep_since=LONG_AGO)
+    assert obstacles(case_of(a_node(record=old)), Stage.WAKE) == ()
+    assert obstacles(case_of(a_node(record=CUT_BY_HAND, override=held_awake())), Stage.WAKE) == ()
 
 
 def test_long_ago_is_long_enough() -> None:

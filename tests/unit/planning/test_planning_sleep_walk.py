@@ -147,6 +147,17 @@ def test_a_node_switched_off_by_hand_is_found_and_woken_when_it_is_wanted() -> N
     assert cluster.states()["pi-04"] is PowerState.AWAKE
 
 
+def test_an_awake_node_that_is_cut_by_hand_is_found_once_kubernetes_agrees() -> None:
+    cluster = FakeCluster()
+    cluster.machines["pi-04"].switch(False, cluster.now)
+    cluster.run(ALL_AWAKE, passes=5)
+    assert cluster.states()["pi-04"] is PowerState.AWAKE  # the Node still counts as Ready
+    cluster.run(ALL_AWAKE)
+    assert cluster.states()["pi-04"] is PowerState.ASLEEP
+    cluster.run(ALL_AWAKE, passes=8)
+    assert cluster.states()["pi-04"] is PowerState.AWAKE
+
+
 def test_a_node_switched_on_by_hand_is_taken_back_without_a_power_action() -> None:
     cluster = FakeCluster()
     cluster.run(SLEEP_FOUR, passes=8)
