@@ -277,10 +277,19 @@ def _essence(status: Mapping[str, Any]) -> Body:
         for condition in status.get("conditions") or ()
     ]
     qualities = {what: (status.get(what) or {}).get("quality") for what in ("power", "harvest", "battery", "intensity")}
-    kept = ("observedGeneration", "powerState", "currentPlan", "plan", "round", "workers", "selector", "completionTime")
+    kept = (
+        "observedGeneration",
+        "powerState",
+        "currentPlan",
+        "plan",
+        "round",
+        "workers",
+        "selector",
+        "completionTime",
+        "assignments",
+    )
     return {
         **{key: status[key] for key in kept if key in status},
         "conditions": conditions_,
         "qualities": qualities,
-        "assignments": status.get("assignments"),
     }
