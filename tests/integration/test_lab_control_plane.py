@@ -17,7 +17,7 @@ from sunward_lab.api import Api
 from sunward_lab.errors import LabError
 from sunward_lab.identities import Identities, Identity
 from sunward_lab.settings import RunFolder, Settings
-from support.lab import ControlPlane, control_plane, running_control_plane, skip_unless_possible
+from support.lab import ControlPlane, control_plane, running_control_plane, skip_unless_possible, take_down_orphans
 
 pytestmark = pytest.mark.cluster
 
@@ -113,3 +113,19 @@ def test_an_interrupted_start_says_how_to_clean_up(tmp_path: Path) -> None:
     assert words == "sunward-lab: interrupted; `sunward-lab down` removes what was started\n"
     cluster.down(path, lambda _: None)
     assert not path.exists()
+
+
+def test_what_a_killed_test_left_is_taken_down_by_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / "sunward-plane-orphan"
+    skip_unless_possible(Settings(nodes=0, world=False), folder / "run")
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        folder.mkdir()
+        (folder / "owner").write_text(Path(f"/proc/{owner.pid}/stat").read_text())
+        cluster.up(Settings(nodes=0, world=False), folder / "run", lambda _: None)
+        started = processes.recorded(RunFolder(folder / "run").processes)
+        take_down_orphans(tmp_path)
+        assert all(process.is_alive() for process in started)
+        owner.kill()
+    take_down_orphans(tmp_path)
+    assert not [process for process in started if process.is_alive()]
+    assert not folder.exists()

@@ -7,18 +7,24 @@ unless SUNWARD_REQUIRE_CLUSTER is set, as in CI, where a skip would hide that no
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from sunward_lab import checks, cluster
+from sunward_lab import checks, cluster, processes
 from sunward_lab.api import Api
 from sunward_lab.settings import RunFolder, Settings
+
+_PREFIX: Final = "sunward-plane-"
+_OWNER: Final = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +39,29 @@ class ControlPlane:
 def running_control_plane(*, kwok_nodes: int = 0) -> Iterator[ControlPlane]:
     """Start a control plane in a folder of its own, and take it down again whatever happens."""
     settings = Settings(nodes=0, kwok_nodes=kwok_nodes, world=False)
-    with tempfile.TemporaryDirectory(prefix="sunward-") as folder:
+    take_down_orphans(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
         path = Path(folder) / "run"
         skip_unless_possible(settings, path)
+        (Path(folder) / _OWNER).write_text(Path("/proc/self/stat").read_text())
         try:
             cluster.up(settings, path, lambda _: None)
             run = RunFolder(path)
             yield ControlPlane(run.kubeconfig, Api.from_kubeconfig(run.kubeconfig))
         finally:
             cluster.down(path, lambda _: None)
+
+
+def take_down_orphans(parent: Path) -> None:
+    """Take down what tests left that were killed before they could: their owner's process is gone."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        owner = processes.read(folder / _OWNER)
+        if owner is None or owner.is_alive():
+            continue
+        with contextlib.suppress(FileNotFoundError):  # somebody else is at it
+            (folder / _OWNER).unlink()
+            cluster.down(folder / "run", lambda _: None)
+            shutil.rmtree(folder)
 
 
 def skip_unless_possible(settings: Settings, path: Path) -> None:
