@@ -88,7 +88,6 @@ class Coordinator:
         exact = np.zeros(len(ceiling), np.bool_) if self._scales.exact is None else self._scales.exact
         self._master = Master(groups=self._groups, least=self._least * self._unit, ceiling=ceiling, exact=exact)
         self._proposal: Proposal | None = None
-        self._answers = 0
 
     @property
     def bounds(self) -> Bounds:
@@ -128,7 +127,6 @@ class Coordinator:
         """Adds possible plans of the groups that are no best replies, such as the self-sufficient ones."""
         for group, answer in enumerate(answers):
             self._master.add(group, answer.grams / self._scales.grams, answer.supply * self._unit)
-        self._answers += 1
 
     def receive(self, prices: Floats, answers: Sequence[Answer], *, complete: bool = True) -> Bounds:
         """Takes the groups' answers to `prices` and returns the bounds after this round.

@@ -5,26 +5,25 @@ there. Worth its rounds where one model no longer fits or nodes keep their data;
 """
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sunward.optimisation.build import build
-from sunward.optimisation.draft import Draft, Label, finish, loads, needs
+from sunward.optimisation.draft import Label, finish
 from sunward.optimisation.extract import draft_of, tidy_sleep
 from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.matrix import Floats, scaled
 from sunward.optimisation.model import PlanModel
-from sunward.optimisation.model_nodes import may_sleep
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Prices, Solution, Status
 from sunward.optimisation.solvers import Backend, solve_model
 from sunward.optimisation.two_price_columns import OPTIMAL_GAP
 from sunward.optimisation.two_price_errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.two_price_levelling import settle, trim
 from sunward.optimisation.two_price_linear import Chosen, LinearFleet, choose
 from sunward.optimisation.two_price_rounds import Effort, Rounds
-from sunward.optimisation.two_price_split import Split, split
+from sunward.optimisation.two_price_split import Split, split, unsplittable
 from sunward.optimisation.verify import verify
 
 BLOCKS = 32
@@ -47,10 +46,7 @@ def unsupported_linear(problem: Problem) -> str | None:
     """Why the nodes of this problem cannot be split by prices; None when they can."""
     if not problem.policy.shift_in_time and problem.period_count > 1:
         return "the policy does not shift work in time, which ranks schedules before emissions"
-    for job in problem.jobs:
-        if job.synchronous and job.total_batches > 0 and job.release_period != job.deadline_period:
-            return f"job {job.name} is synchronous over several periods: every shard follows the same rounds"
-    return None
+    return unsplittable(problem)
 
 
 def solve_linear(problem: Problem, *, time_limit_seconds: float, relative_gap: float) -> Solution:
@@ -109,7 +105,7 @@ def _near(run: _Run, parts: Split, relaxed: Rounds[LinearFleet], chosen: Chosen,
         return None
     prices = _prices(run, parts, relaxed.coordinator.best_prices)
     label = _label(chosen.lower, prices, len(relaxed.coordinator.history), began)
-    return _judged(_written(run, _resettled(run, answer.values), label, trim=False))
+    return _judged(_written(run, _resettled(run, answer.values), label, trimmed=False))
 
 
 def _greedy(run: _Run, lower: float, began: float) -> Solution | None:
@@ -145,22 +141,22 @@ def _priced(run: _Run, parts: Split) -> Rounds[LinearFleet]:
 
 def _finished(run: _Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, began: float) -> Solution:
     values = rounds.fleet.values(rounds.coordinator.weights(), len(run.plan.matrix.lower))
-    _settle(run.plan, values)
+    settle(run.plan, values)
     prices = _prices(run, parts, rounds.coordinator.best_prices)
     label = _label(lower, prices, len(rounds.coordinator.history), began)
-    solution = _written(run, values, label, trim=True)
+    solution = _written(run, values, label, trimmed=True)
     if verify(run.problem, solution):
-        solution = _written(run, _resettled(run, values), label, trim=False)
+        solution = _written(run, _resettled(run, values), label, trimmed=False)
     faults = verify(run.problem, solution)
     if faults:
         raise NoWholePlanError(f"two-price: {faults[0]}")
     return solution
 
 
-def _written(run: _Run, values: Floats, label: Label, *, trim: bool) -> Solution:
+def _written(run: _Run, values: Floats, label: Label, *, trimmed: bool) -> Solution:
     draft = draft_of(run.plan, values)
-    if trim:
-        _trim(run.plan, draft)
+    if trimmed:
+        trim(run.plan, draft)
     tidy_sleep(run.plan, draft)
     return finish(run.problem, draft, label)
 
@@ -191,75 +187,6 @@ def _label(lower: float, prices: Prices, rounds: int, began: float) -> Label:
         seconds=time.perf_counter() - began,
         prices=prices,
     )
-
-
-def _settle(plan: PlanModel, values: Floats) -> None:
-    """Fills the columns that belong to no node and takes home what a node would both send and receive, in place."""
-    for column in plan.share.values():
-        values[column] = 1.0
-    away: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    back: defaultdict[tuple[int, int], dict[int, int]] = defaultdict(dict)
-    for (j, i, _), column in plan.leaving.items():
-        away[j, i].append(column)
-    for (j, i, t), column in plan.arriving.items():
-        back[j, i][t] = column
-    for (j, i), columns in away.items():
-        own = {t: (column, plan.at_home[j, i, t]) for t, column in back[j, i].items() if (j, i, t) in plan.at_home}
-        _bring_home(values, columns, own)
-
-
-def _trim(plan: PlanModel, draft: Draft) -> None:
-    """Nobody stays awake, harvests or draws for batches that the mixture offered to take and nobody sent, in place."""
-    problem = plan.problem
-    for i, node in enumerate(problem.nodes):
-        if may_sleep(plan, node) and problem.policy.partial_period_sleep and node.idle_watts >= node.asleep_watts:
-            draft.awake[i] = 0.0
-    need = needs(problem, draft)
-    draft.awake = np.maximum(draft.awake, need.hours)
-    excess = draft.harvest + draft.discharge - draft.charge - loads(problem, draft, need)
-    for (_, i, t), sent in draft.sends.items():
-        excess[i, t] -= sent
-    for (p, i, t), drawn in draft.draws.items():
-        excess[i, t] += problem.energy_pools[p].efficiency * drawn
-    excess = np.maximum(excess, 0.0)
-    for (p, i, t), drawn in draft.draws.items():
-        efficiency = problem.energy_pools[p].efficiency
-        less = min(drawn, excess[i, t] / efficiency)
-        draft.draws[p, i, t] = drawn - less
-        excess[i, t] -= less * efficiency
-    draft.harvest = np.maximum(draft.harvest - excess, 0.0)
-    _level(draft)
-
-
-def _bring_home(values: Floats, away: list[int], back: dict[int, tuple[int, int]]) -> None:
-    """A batch that leaves and one that arrives at the same node cancel: the own one is done in the other's place.
-
-    `away` are the node's leaving columns of a job, `back` its arriving and home columns by period; in place.
-    """
-    sent = sum(values[column] for column in away)
-    taken = sum(values[column] for column, _ in back.values())
-    both = min(sent, taken)
-    if both <= 0:
-        return
-    for column in away:
-        values[column] *= 1 - both / sent
-    for column, home in back.values():
-        values[home] += values[column] * both / taken
-        values[column] *= 1 - both / taken
-
-
-def _level(draft: Draft) -> None:
-    """No more is sent into a pool than is drawn; what is not sent is not harvested for sending either, in place."""
-    sent: defaultdict[tuple[int, int], float] = defaultdict(float)
-    drawn: defaultdict[tuple[int, int], float] = defaultdict(float)
-    for rows, sums in ((draft.sends, sent), (draft.draws, drawn)):
-        for (p, _, t), amount in rows.items():
-            sums[p, t] += amount
-    for (p, i, t), amount in draft.sends.items():
-        if sent[p, t] > drawn[p, t]:
-            unused = amount * (1 - drawn[p, t] / sent[p, t])
-            draft.sends[p, i, t] = amount - unused
-            draft.harvest[i, t] = max(0.0, draft.harvest[i, t] - unused)
 
 
 def _prices(run: _Run, parts: Split, prices: Floats) -> Prices:

@@ -14,6 +14,7 @@ import numpy as np
 from sunward.optimisation.columnar import Flags
 from sunward.optimisation.matrix import Arrays, Floats, Integers
 from sunward.optimisation.model import PlanModel
+from sunward.optimisation.problem import Problem
 
 SHARED = -2
 UNKNOWN = -1
@@ -53,9 +54,9 @@ class Split:
         return np.array([row in self.pool_of or row in self.job_of for row in range(len(self.least))], dtype=np.bool_)
 
 
-def unsplittable(plan: PlanModel) -> str | None:
-    """Why the nodes of this model are tied by more than prices; None when they are not."""
-    for job in plan.problem.jobs:
+def unsplittable(problem: Problem) -> str | None:
+    """Why the nodes of this problem are tied by more than prices; None when they are not."""
+    for job in problem.jobs:
         if job.synchronous and job.total_batches > 0 and job.release_period != job.deadline_period:
             return f"job {job.name} is synchronous over several periods: every shard follows the same rounds"
     return None
@@ -63,7 +64,7 @@ def unsplittable(plan: PlanModel) -> str | None:
 
 def split(plan: PlanModel, *, nodes_per_block: int) -> Split:
     """The model in blocks of so many nodes; raises `ValueError` with the reason when it cannot be split."""
-    refusal = unsplittable(plan)
+    refusal = unsplittable(plan.problem)
     if refusal is not None:
         raise ValueError(refusal)
     model = _with_fixed_shares(plan, plan.matrix.arrays())
