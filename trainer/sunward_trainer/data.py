@@ -134,9 +134,9 @@ def _checked(name: str, path: Path, *parts: NDArray[np.generic]) -> DataSet:
             raise DataError(f"{path}: images must have 28 x 28 pixels, have {pictures[0].size}")
     return DataSet(
         name=name,
-        train_images=images.reshape(len(images), 784).astype(np.uint8),
+        train_images=images.reshape(len(images), 784).astype(np.uint8, copy=False),
         train_labels=labels.astype(np.int64),
-        test_images=test_images.reshape(len(test_images), 784).astype(np.uint8),
+        test_images=test_images.reshape(len(test_images), 784).astype(np.uint8, copy=False),
         test_labels=test_labels.astype(np.int64),
     )
 
