@@ -5,9 +5,7 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 status=0
-for crd in crds/*.yaml; do
-  cmp -s "$crd" "helm/sunward/crds/$(basename "$crd")" || { echo "helm/sunward/crds/$(basename "$crd") differs from $crd: copy it"; status=1; }
-done
+.venv/bin/python tools/docs/generate.py --check || status=1
 .venv/bin/python tools/metrics_page.py > "$scratch/metrics.md"
 cmp -s "$scratch/metrics.md" docs/metrics.md || { echo "docs/metrics.md is old: .venv/bin/python tools/metrics_page.py > docs/metrics.md"; status=1; }
 .venv/bin/yamllint -d '{extends: relaxed, rules: {line-length: disable}}' crds kind-config.yaml helm/sunward/Chart.yaml helm/sunward/values*.yaml || status=1

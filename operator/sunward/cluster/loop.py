@@ -239,6 +239,10 @@ class Loop:
     async def _report(self, plan: Plan, seen: Observation) -> None:
         directives = directives_of(plan, seen.snapshot)
         snapshot, now = seen.snapshot, self._ports.clock()
+        if seen.state.policy_body is not None:
+            old = seen.state.policy_body.get("status") or {}
+            new = report.policy_status(snapshot, plan, old, now)
+            await self._write_status("energypolicies", seen.state.policy_body, old, new, now)
         for node in snapshot.nodes:
             body = seen.state.energy_node_bodies[node.name]
             old = body.get("status") or {}

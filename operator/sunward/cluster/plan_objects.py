@@ -158,7 +158,9 @@ def _conditions(plan: Plan, snapshot: Snapshot) -> list[Condition]:
         type="Applied",
         status=active and not held,
         reason=plan.hold or (Reason.PLANNED if active else Reason.DRY_RUN),
-        message="carried out" if active else "EnergyPolicy default has mode DryRun: set spec.mode to Active to act",
+        message="in force: every step is checked again before it is taken"
+        if active
+        else "EnergyPolicy default has mode DryRun: set spec.mode to Active to act",
     )
     return [planned, applied]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sunward import __version__
 from sunward.cluster import conditions
 from sunward.cluster.conditions import Condition
 from sunward.cluster.schema import format_time
@@ -13,6 +14,7 @@ from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
+from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.case import Obstacle
@@ -262,6 +264,49 @@ def conditions_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[B
     return [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
 
 
+def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> Body:
+    """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
+    states = [node.record.power_state for node in snapshot.nodes]
+    active = snapshot.policy.mode is Mode.ACTIVE
+    held = plan.hold is not None
+    generation = snapshot.policy.observed_generation
+    seen = [
+        Condition(
+            type="Ready",
+            status=active and not held,
+            reason=plan.hold or (Reason.PLANNED if active else Reason.DRY_RUN),
+            message=plan.solver.solver
+            if held
+            else "plans and acts"
+            if active
+            else "plans only: set spec.mode to Active",
+        ),
+        Condition(
+            type="DataAvailable",
+            status=snapshot.sensors_available,
+            reason=Reason.DATA_FRESH if snapshot.sensors_available else Reason.DATA_UNAVAILABLE,
+            message="",
+        ),
+        Condition(
+            type="Holding", status=held, reason=plan.hold or Reason.PLANNED, message=plan.solver.solver if held else ""
+        ),
+    ]
+    return {
+        "observedGeneration": generation,
+        "operatorVersion": __version__,
+        "currentPlan": plan.name,
+        "nextPlanTime": format_time(plan.end),
+        "nodes": {
+            "total": len(states),
+            "awake": states.count(PowerState.AWAKE),
+            "asleep": states.count(PowerState.ASLEEP),
+            "inTransition": sum(state.in_transition for state in states),
+            "degraded": states.count(PowerState.DEGRADED),
+        },
+        "conditions": conditions.merge(old.get("conditions") or (), seen, now, generation),
+    }
+
+
 def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether the difference is more than a newer figure of about the same size.
 
@@ -290,6 +335,7 @@ def _essence(status: Mapping[str, Any]) -> Body:
     )
     return {
         **{key: status[key] for key in kept if key in status},
+        "nodes": status.get("nodes"),
         "conditions": conditions_,
         "qualities": qualities,
     }
