@@ -2,8 +2,8 @@
 
 Seeds are fixed, so nothing here is random. Optima are unique in grams: 0.05 points leave room for the solver's
 relative gap of 1e-7 on both sides of a ratio and for rounding of what is stored. Simulations follow plans, which
-need not be unique: two plans within the planning gap may differ in where work runs, so their grams may move by
-two percent.
+need not be unique: equally good plans differ in when nodes boot, which the plans neglect and the physics charge. They
+may move by half a percent of what the baseline emits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sunward.simulation.scenario import load_scenario
 from sunward.simulation.simulator import simulate
 
 POINTS = 0.05
+BASELINE_GRAMS = {"three-sites": 159.985992, "one-site": 128.851722}
 
 
 def solve(problem: Problem) -> Solution:
@@ -72,5 +73,7 @@ def test_not_knowing_the_harvest_costs_what_it_did() -> None:
     ],
 )
 def test_ready_scenarios_emit_what_they_did(scenario: str, policy: str, grams: float) -> None:
-    outcome = simulate(load_scenario(scenario), policies(planner)[policy], planner)
-    assert outcome.market_grams == pytest.approx(grams, rel=0.02 if policy == "DETA" else 1e-6)
+    ready = load_scenario(scenario)
+    outcome = simulate(ready, policies(planner)[policy], planner)
+    room = 0.005 * BASELINE_GRAMS[scenario] if policy == "DETA" else 1e-6 * grams
+    assert outcome.market_grams == pytest.approx(grams, abs=room)

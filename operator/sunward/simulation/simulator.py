@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sunward.accounting.ledger import PeriodLedger
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
-from sunward.simulation.compile import compile_problem, horizon, seconds_per_batch
+from sunward.simulation.compile import compile_problem, horizon
 from sunward.simulation.future import Future
 from sunward.simulation.machine import Doing, Ran, first_state, model_of, run_period
 from sunward.simulation.outcome import Outcome, Recorder
+from sunward.simulation.placing import Placement
 from sunward.simulation.policies.base import Orders, Policy, View
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.settlement import Settler
@@ -25,18 +26,6 @@ from sunward.simulation.world import Power
 
 Solve = Callable[[Problem], Solution]
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """Work that really fits: what was ordered, cut where it was owed less or the node had no time left."""
-
-    work: tuple[Work, ...]
-    work_hours: Mapping[str, float]
-    busy_ratio: Mapping[str, float]
-    moving_hours: Mapping[str, float]
-    moving_watt_hours: Mapping[str, float]
-    moved_gigabytes: float
 
 
 def simulate(
@@ -76,7 +65,8 @@ class _Run:
     def advance(self, period: int) -> None:
         """One period: order, place, run, clear, book."""
         orders = self._orders(period)
-        placed = _place(self.scenario, self.tasks, self._free_hours(period), orders, unbounded=self.policy.unbounded)
+        placed = Placement(self.scenario, self.tasks, self._free_hours(period))
+        placed.place_all(orders.work, unbounded=self.policy.unbounded)
         ran = {name: self._run_node(name, period, orders, placed) for name in self.scenario.nodes}
         ledger = self._settle(period, ran, placed, share=orders.share_energy)
         self.tasks = tuple(_worked(task, placed.work, period) for task in self.tasks)
@@ -105,7 +95,7 @@ class _Run:
         problem = compile_problem(self.scenario, self.tasks, self.states, outlook, period)
         return View(scenario=self.scenario, period=period, problem=problem, tasks=self.tasks)
 
-    def _run_node(self, name: str, period: int, orders: Orders, placed: Placed) -> Ran:
+    def _run_node(self, name: str, period: int, orders: Orders, placed: Placement) -> Ran:
         hours = self.scenario.period_hours
         harvest = self.future.harvest_watt_hours.get(name)
         energy = 0.0 if harvest is None else float(harvest[period])
@@ -114,60 +104,20 @@ class _Run:
             return run_period(
                 dead, self.states[name], Doing(work_hours=0.0, busy_ratio=0.0, awake_hours=0.0), energy, hours
             )
-        needed = placed.work_hours.get(name, 0.0) + placed.moving_hours.get(name, 0.0)
+        needed = placed.work_hours(name) + placed.moving_hours(name)
         awake = max(needed, orders.awake_hours.get(name, hours))
         doing = Doing(
-            work_hours=placed.work_hours.get(name, 0.0),
-            busy_ratio=placed.busy_ratio.get(name, 0.0),
+            work_hours=placed.work_hours(name),
+            busy_ratio=placed.busy_ratio(name),
             awake_hours=awake if self.scenario.nodes[name].can_sleep else hours,
-            extra_watt_hours=placed.moving_watt_hours.get(name, 0.0),
+            extra_watt_hours=placed.moving_watt_hours(name),
         )
         return run_period(self.models[name], self.states[name], doing, energy, hours)
 
-    def _settle(self, period: int, ran: Mapping[str, Ran], placed: Placed, *, share: bool) -> PeriodLedger:
+    def _settle(self, period: int, ran: Mapping[str, Ran], placed: Placement, *, share: bool) -> PeriodLedger:
         truth = self.future.outlook(period, 1, perfect=True)
-        transit = placed.moved_gigabytes * self.scenario.network.transit_watt_hours_per_gigabyte
         intensity = {zone: float(values[0]) for zone, values in truth.intensity.items()}
-        return self.settler.settle(period, ran, intensity, share=share, transit_watt_hours=transit)
-
-
-def _place(
-    scenario: Scenario, tasks: Sequence[Task], free_hours: Mapping[str, float], orders: Orders, *, unbounded: bool
-) -> Placed:
-    """Cut orders to what is owed and to the time there is; the planner's rounding leaves little to cut."""
-    by_name = {task.name: task for task in tasks}
-    owed = {(t.name, home): batches for t in tasks for home, batches in t.remaining.items()}
-    free = {(t.name, home): batches for t in tasks for home, batches in t.movable.items()}
-    left = dict(free_hours)
-    work_hours: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
-    busy_hours: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
-    gigabytes: dict[str, float] = dict.fromkeys(scenario.nodes, 0.0)
-    work: list[Work] = []
-    for item in sorted(orders.work, key=lambda w: w.on != w.home):
-        task, key = by_name[item.task], (item.task, item.home)
-        hours = seconds_per_batch(scenario, task, item.on) / 3600.0
-        away = item.on != item.home
-        moving = task.job.gigabytes_per_batch * scenario.network.seconds_per_gigabyte / 3600.0 if away else 0.0
-        limit = min(item.batches, owed[key], max(0.0, left[item.on]) / (hours + moving))
-        batches = min(limit, free[key]) if away and not unbounded else limit
-        if batches <= 0.0:
-            continue
-        owed[key] -= batches
-        free[key] -= batches if away else 0.0
-        left[item.on] -= batches * (hours + moving)
-        work_hours[item.on] += batches * hours
-        busy_hours[item.on] += batches * hours * task.job.busy_ratio
-        for name in (item.home, item.on) if away else ():
-            gigabytes[name] += batches * task.job.gigabytes_per_batch
-        work.append(replace(item, batches=batches))
-    return Placed(
-        work=tuple(work),
-        work_hours=work_hours,
-        busy_ratio={n: min(1.0, busy_hours[n] / work_hours[n]) if work_hours[n] else 0.0 for n in work_hours},
-        moving_hours={n: g * scenario.network.seconds_per_gigabyte / 3600.0 for n, g in gigabytes.items()},
-        moving_watt_hours={n: g * scenario.network.endpoint_watt_hours_per_gigabyte for n, g in gigabytes.items()},
-        moved_gigabytes=sum(gigabytes.values()) / 2.0,
-    )
+        return self.settler.settle(period, ran, intensity, share=share, transit_watt_hours=placed.transit_watt_hours)
 
 
 def _worked(task: Task, work: Sequence[Work], period: int) -> Task:
