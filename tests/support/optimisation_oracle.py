@@ -300,5 +300,6 @@ def _solve(m: _Rows, cost: list[tuple[int, float]]) -> Judgement:
         method="highs-ds",
         options={"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9},
     )
-    settled_fun = settled.fun if settled.status == 0 else found.fun
-    return Judgement(float(settled_fun), float(found.fun))
+    if settled.status != 0:
+        raise Unsettled("the integers that were found rest on a tolerance")
+    return Judgement(float(settled.fun), float(found.fun))

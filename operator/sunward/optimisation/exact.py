@@ -14,7 +14,7 @@ from sunward.domain.errors import SunwardError
 from sunward.optimisation.build import build
 from sunward.optimisation.draft import Label, finish
 from sunward.optimisation.draft import relative_gap as gap_between
-from sunward.optimisation.extract import draft_of, tidy_sleep
+from sunward.optimisation.extract import draft_of, implied_integers, tidy_sleep
 from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.infeasible import explain_infeasible
 from sunward.optimisation.matrix import Arrays, Floats, scaled
@@ -100,7 +100,10 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
     if relaxed.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, relaxed)
     search.bound = max(search.bound, relaxed.bound)
-    _offer(search, relaxed)
+    if not model.integer.any():
+        _offer(search, relaxed)
+    elif relaxed.values is not None:
+        _offer(search, _solve(search, _fixed(model, implied_integers(search.plan, relaxed.values)), Backend.GLOP))
     if model.integer.any() and not _done(search):
         return _search_integers(search, model)
     return ()

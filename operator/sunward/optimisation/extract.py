@@ -122,6 +122,28 @@ def _add(flows: dict[Flow, float], where: Flow, amount: float) -> None:
     flows[where] = flows.get(where, 0.0) + amount
 
 
+def implied_integers(plan: PlanModel, values: Floats) -> Floats:
+    """Columns of a relaxation with every integer as its flows imply it: who works, exports or charges at all.
+
+    Starts and on-periods are rounded. Whether these integers fit together is for the next solve to say.
+    """
+    implied = np.round(values)
+    done: dict[Pair, float] = {}
+    sent: dict[Pair, float] = {}
+    for flows in (plan.at_home, plan.arriving):
+        for (j, k, _), column in flows.items():
+            done[j, k] = done.get((j, k), 0.0) + float(values[column])
+    for (_, i, t), column in plan.sends.items():
+        sent[i, t] = sent.get((i, t), 0.0) + float(values[column])
+    for (j, k), column in plan.works.items():
+        implied[column] = done[j, k] > DUST * plan.problem.jobs[j].total_batches
+    for (i, t), column in plan.exports.items():
+        implied[column] = sent[i, t] > DUST * plan.problem.nodes[i].harvest_watt_hours[t]
+    for place, column in plan.charging.items():
+        implied[column] = values[plan.charge[place]] > DUST * plan.matrix.upper[plan.charge[place]]
+    return implied
+
+
 def tidy_sleep(plan: PlanModel, draft: Draft) -> None:
     """Trim idle awake time and switch nodes off after their last use, where neither costs anything.
 

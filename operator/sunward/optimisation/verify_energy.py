@@ -79,12 +79,13 @@ def _check_export(problem: Problem, ledger: Ledger, node: Node, t: int, findings
         "8", where, "sends what it did not harvest", (sent, harvest - charge + released), terms=(harvest, charge)
     )
     if problem.policy.export_rule == ExportRule.SURPLUS_ONLY:
-        both = min(sent, row.grid_watt_hours[t - 1])
-        if both > TOLERANCE * scale:
-            findings.fault("8", where, "exports while it takes from the grid", both)
+        grid = row.grid_watt_hours[t - 1]
+        offered = node.harvest_watt_hours[t - 1] + released
+        if sent > TOLERANCE * offered + FLOOR and grid > TOLERANCE * scale + FLOOR:
+            findings.fault("8", where, "exports while it takes from the grid", min(sent, grid))
     if battery is not None and battery.exportable:
         both = min(row.charge_watt_hours[t - 1], row.discharge_watt_hours[t - 1])
-        if both > TOLERANCE * scale:
+        if both > TOLERANCE * min(scale, battery.capacity_watt_hours) + FLOOR:
             findings.fault("9", where, "exportable battery charges and discharges at once", both)
 
 

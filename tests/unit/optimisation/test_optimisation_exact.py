@@ -170,6 +170,23 @@ def test_a_node_never_sends_work_to_itself() -> None:
     assert {(row.home, row.on) for row in found.batches} == {("a", "a"), ("b", "a")}
 
 
+def test_a_great_load_does_not_hide_a_small_export_while_buying() -> None:
+    # A millionth of the seller's 48 kWh is as much as it could send: only exact integers refuse it.
+    small = node("small", "clean", harvest=(0.0,), idle_watts=0.02, can_sleep=False)
+    great = node("great", harvest=(3.0,), idle_watts=2000.0, can_sleep=False, maximum_export_ratio=0.1)
+    made = problem(
+        small,
+        great,
+        pools=(pool("small", "great"),),
+        period_seconds=86400.0,
+        intensity_grams_per_kilowatt_hour={"clean": (400.0,), "dirty": (0.0,)},
+        export_rule=ExportRule.SURPLUS_ONLY,
+    )
+    found = solve_exact(made)
+    assert found.sends == ()
+    assert found.objective_grams == pytest.approx(0.02 * 24 * 0.4, rel=1e-9)
+
+
 def test_the_price_of_a_cap_is_what_widening_it_saves() -> None:
     narrow = job({"a": 600.0}, ("b",), maximum_offload_ratio=0.4)
     wide = replace(narrow, maximum_offload_ratio=0.41)
