@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -89,14 +90,20 @@ def _draw_power(axes: Axes, record: Record) -> None:
     for samples in record.samples.values():
         for sample in samples:
             by_time[sample.time].append((sample.power_watts, sample.harvest_watts))
-    load = [sum(p for p, _ in rows if p is not None) for rows in by_time.values()]
-    harvest = [sum(h for _, h in rows if h is not None) for rows in by_time.values()]
+    load = [_sum(p for p, _ in rows) for rows in by_time.values()]
+    harvest = [_sum(h for _, h in rows) for rows in by_time.values()]
     axes.plot(moments, load, color="#D55E00", label="load (metered)")
     axes.plot(moments, harvest, color="#E69F00", linestyle="--", label="harvest (metered)")
     axes.set_xlabel("seconds since the start")
     axes.set_ylabel("watts, all nodes")
     axes.set_title("Load and harvest")
     axes.legend(fontsize=8, frameon=False)
+
+
+def _sum(values: Iterable[float | None]) -> float:
+    """Sum of what was metered; where nothing was, a gap in the line and not a zero."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else math.nan
 
 
 def _draw_grams(axes: Axes, record: Record) -> None:
@@ -114,6 +121,7 @@ def _draw_grams(axes: Axes, record: Record) -> None:
             running += (total.get(key) or 0) / 1000
             values.append(running)
         axes.plot(range(1, len(values) + 1), values, line, color=colour, label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("settled planning periods")
     axes.set_ylabel("mg CO2e, cumulative")
     axes.set_title("Emissions from metered energy")
