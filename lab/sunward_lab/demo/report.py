@@ -18,7 +18,7 @@ import itertools
 
 from matplotlib import pyplot as plt  # the backend must be chosen first
 from matplotlib.axes import Axes  # as above
-from matplotlib.ticker import MaxNLocator  # noqa: E402  # as above
+from matplotlib.ticker import MaxNLocator  # as above
 
 from sunward_lab.demo.record import Record, at  # as above
 from sunward_lab.demo.verdict import Finding, settled, sums  # as above
