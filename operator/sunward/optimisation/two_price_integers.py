@@ -104,7 +104,8 @@ def _rerun(columns: Columns, groups: Sequence[Group], effort: Effort) -> Planned
     rounds.go()
     if not np.isfinite(rounds.coordinator.bounds.upper):
         return None
-    return _planned(columns, rounds, rounds.fleet.mixtures(rounds.coordinator.weights()))
+    planned = _planned(columns, rounds, rounds.fleet.mixtures(rounds.coordinator.weights()))
+    return planned if planned.plan.balanced else None
 
 
 def _with_workers(columns: Columns, found: Planned, effort: Effort) -> Planned | None:

@@ -76,8 +76,8 @@ class BlockSolver:
             except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
                 said = f"{type(error).__name__}: {error}"
                 continue
-            if result.termination.reason == mathopt.TerminationReason.OPTIMAL:
-                return result
+            if result.has_primal_feasible_solution() and result.has_dual_feasible_solution():
+                return result  # an imprecise answer serves: its bound is recomputed from the duals
             infeasible = result.termination.reason == mathopt.TerminationReason.INFEASIBLE
             said = f"{result.termination.reason.name} {result.termination.detail}"
         if infeasible:

@@ -55,6 +55,12 @@ class ColumnPlan:
     on: Integers
     objective_grams: float
 
+    @property
+    def balanced(self) -> bool:
+        """Whether all that is sent is received; only forced workers can leave too few batches to go round."""
+        sent, received = float(self.sent_batches.sum()), float(self.received_batches.sum())
+        return abs(sent - received) <= 1e-9 * max(sent, received)
+
 
 def repair(columns: Columns, parts: Sequence[tuple[Group, Detail]]) -> ColumnPlan:
     """The plan that a decided mixture stands for: every node in one mode, every row balanced."""
@@ -111,6 +117,7 @@ def _balanced_batches(rows: Rows, moved: Floats) -> Floats:
     surplus = received.sum() - sent.sum()
     if surplus > 0:
         received = _lowered(received, rows.receive_least, surplus)
+        sent = _raised(sent, np.where(received > 0, 0.0, rows.send_most), received.sum() - sent.sum())
     elif surplus < 0:
         sent = _lowered(sent, rows.send_least, -surplus)
         received = _raised(received, np.where(sent > 0, 0.0, rows.receive_most), sent.sum() - received.sum())

@@ -79,6 +79,13 @@ def test_price_of_the_offload_cap_is_the_slope_of_the_optimum(seed: int) -> None
     assert min(slopes) - 1e-4 <= price <= max(slopes) + 1e-4
 
 
+def test_a_worker_forced_to_take_more_than_is_offered_brings_more_offers() -> None:
+    problem = fleet(304, workers=True)
+    priced, exact = both(problem)
+    assert verify(problem, priced) == ()
+    assert priced.objective_grams == pytest.approx(exact.objective_grams, rel=1e-6)
+
+
 def test_a_synchronous_job_over_several_periods_is_refused_with_the_reason() -> None:
     problem = fleet(1, nodes=4, periods=3)
     job = replace(problem.jobs[0], synchronous=True, release_period=1, deadline_period=3)
