@@ -55,9 +55,9 @@ def _closed_form(problem: Problem) -> bool:
 def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
     """Plans by prices, to a certified relative gap or as far as the time allows.
 
-    Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan
-    `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded. With integer choices at the nodes the status is
-    `feasible` unless the repaired plan meets its bound.
+    Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan,
+    `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded. With
+    integer choices at the nodes the status is `feasible` unless the repaired plan meets its bound.
     """
     refusal = supports(problem)
     if refusal is not None:
