@@ -1,7 +1,8 @@
 """Leadership by a coordination.k8s.io Lease, judged by local time.
 
 A holder counts as alive as long as its renewTime keeps *changing* within the lease duration of our own monotonic
-clock; wall clocks of different hosts are never compared. The transition count is the fencing token of power actions.
+clock; wall clocks of different hosts are never compared. The transition count is the fencing token of power actions:
+a process that finds its own name in the Lease but did not put it there (its container was restarted) counts on.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Lease:
     async def _take(self, body: dict[str, Any], now: datetime) -> bool:
         spec = body["spec"]
         transitions = int(spec.get("leaseTransitions") or 0)
-        mine = spec.get("holderIdentity") == self._identity
+        mine = spec.get("holderIdentity") == self._identity and transitions == self.token
         body["spec"] = self._spec(now, transitions if mine else transitions + 1)
         if mine:
             body["spec"]["acquireTime"] = spec.get("acquireTime")
