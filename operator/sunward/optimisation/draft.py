@@ -182,7 +182,7 @@ def _balance(problem: Problem, draft: Draft, load: Floats) -> Floats:
     available = np.array([node.harvest_watt_hours for node in problem.nodes], dtype=float).reshape(load.shape)
     # A solver's last digits of grid energy are taken from spare harvest where there is some, so that "no grid" is none.
     dust = np.where((grid > 0) & (grid <= 1e-9 * (load + draft.charge)), grid, 0.0)
-    shift = np.maximum(np.minimum(dust, available - draft.harvest), np.minimum(grid, 0.0))
+    shift = np.minimum(dust, available - draft.harvest) + np.minimum(grid, 0.0)
     shift = np.maximum(shift, -draft.harvest)
     draft.harvest = draft.harvest + shift
     grid = np.maximum(grid - shift, 0.0)
