@@ -17,7 +17,7 @@ from sunward.optimisation.draft import relative_gap as gap_between
 from sunward.optimisation.extract import draft_of, implied_integers, tidy_sleep
 from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.infeasible import explain_infeasible
-from sunward.optimisation.matrix import Arrays, Floats, scaled
+from sunward.optimisation.matrix import Arrays, Floats, fits, scaled
 from sunward.optimisation.model import PlanModel
 from sunward.optimisation.model_work import add_soonest_cost
 from sunward.optimisation.prices import prices_of
@@ -29,6 +29,10 @@ from sunward.optimisation.violations import TOLERANCE
 
 RESERVED = 0.08
 """Share of the time limit in which a plan found by the search for integers is settled and written."""
+
+
+TOLERANCE_OF_FIT = 1e-9
+"""Share of a row's largest possible term by which values with implied integers may miss it."""
 
 
 class SolveError(SunwardError):
@@ -103,7 +107,7 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
     if not model.integer.any():
         _offer(search, relaxed)
     elif relaxed.values is not None:
-        _offer(search, _solve(search, _fixed(model, implied_integers(search.plan, relaxed.values)), Backend.GLOP))
+        _offer_implied(search, model, relaxed)
     if model.integer.any() and not _done(search):
         return _search_integers(search, model)
     return ()
@@ -136,6 +140,17 @@ def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
     if settled.values is None or search.best is None:
         _offer(search, answer)
     return ()
+
+
+def _offer_implied(search: _Search, model: Arrays, relaxed: Answer) -> None:
+    """Offer the relaxation with the integers that its flows imply: as it is where these fit, else settled anew."""
+    assert relaxed.values is not None
+    implied = implied_integers(search.plan, relaxed.values)
+    values = np.where(model.integer, implied, relaxed.values)
+    if fits(model, values, TOLERANCE_OF_FIT):
+        _offer(search, replace(relaxed, values=values))
+    if not _done(search):
+        _offer(search, _solve(search, _fixed(model, implied), Backend.GLOP))
 
 
 def _fixed(model: Arrays, values: Floats) -> Arrays:

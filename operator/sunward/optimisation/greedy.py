@@ -32,15 +32,15 @@ def solve_greedy(problem: Problem) -> Solution:
     Status infeasible means that no simple plan was found, not that none exists; the reasons are what found no place.
     """
     began = time.perf_counter()
-    best: Solution | None = None
+    found: list[Solution] = []
     late: tuple[Shortfall, ...] = ()
     for plan in _schedules(problem):
         if plan.late:
             late = late or _shortfalls(problem, plan)
             continue
-        for found in _plans(problem, plan):
-            if (best is None or _grams(found) < _grams(best)) and not check_plan(problem, found):
-                best = found
+        found.extend(_plans(problem, plan))
+    found.sort(key=_grams)
+    best = next((each for each in found if not check_plan(problem, each)), None)
     seconds = time.perf_counter() - began
     label = Label(status=Status.FEASIBLE, solver="greedy", seconds=seconds)
     return _stamped(best, label) if best else _nothing(problem, late, seconds)
@@ -101,7 +101,7 @@ def _plans(problem: Problem, plan: Schedule) -> Iterator[Solution]:
     on = on_periods(problem, awake_before, grid_grams(problem).tolist())
     if on is None:
         return
-    for use_battery in (False, True):
+    for use_battery in (False, True) if any(node.battery for node in problem.nodes) else (False,):
         draft = _draft(plan, on.copy())
         draft.awake = _awake(problem, draft)
         if power(problem, draft, use_battery=use_battery):

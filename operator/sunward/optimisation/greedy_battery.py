@@ -41,14 +41,15 @@ def cycle(battery: Battery, flows: tuple[Floats, Floats], outlook: Outlook, hour
     """
     state = _start(battery, flows, outlook)
     most_in, most_out = battery.maximum_charge_watts * hours, battery.maximum_discharge_watts * hours
-    for k in np.argsort(-outlook.grid, kind="stable"):
-        for cost, s, tier in _sources(battery, outlook):
+    sources = _sources(battery, outlook, state)
+    for k in np.argsort(-outlook.grid, kind="stable").tolist():
+        for cost, s, tier in sources if state.need[k] > 0 else ():
             gain = outlook.grid[k] - battery.wear_grams_per_watt_hour - cost / battery.discharge_efficiency
             if gain <= 0 or state.need[k] <= 0:
                 break
             if s == k or state.charge[k] > 0 or (s < len(state.need) and state.discharge[s] > 0):
                 continue
-            _exchange(battery, state, (int(k), s, tier), most_in, most_out)
+            _exchange(battery, state, (k, s, tier), most_in, most_out)
     return state.charge, state.discharge
 
 
@@ -67,14 +68,16 @@ def _start(battery: Battery, flows: tuple[Floats, Floats], outlook: Outlook) -> 
     )
 
 
-def _sources(battery: Battery, outlook: Outlook) -> list[tuple[float, int, str]]:
+def _sources(battery: Battery, outlook: Outlook, state: _State) -> list[tuple[float, int, str]]:
     """Grams per stored watt-hour of every source, cheapest first; the stock lies after the last period."""
     count = len(outlook.grid)
     wear, efficiency = battery.wear_grams_per_watt_hour, battery.charge_efficiency
     found = [(0.0, count, "stock")]
     for s in range(count):
-        found.append(((outlook.spare + wear) / efficiency, s, "surplus"))
-        found.append(((outlook.grid[s] + wear) / efficiency, s, "own"))
+        if state.surplus[s] > 0:
+            found.append(((outlook.spare + wear) / efficiency, s, "surplus"))
+        if state.own[s] > 0:
+            found.append(((outlook.grid[s] + wear) / efficiency, s, "own"))
         if battery.charge_from_grid:
             found.append(((outlook.grid[s] + wear) / efficiency, s, "grid"))
     return sorted(found)

@@ -128,6 +128,16 @@ def scaled(model: Arrays, typical_cost: float) -> Scaled:
     return Scaled(model=arrays, unit=unit, row_unit=row_unit, cost_unit=cost_unit)
 
 
+def fits(model: Arrays, values: Floats, tolerance: float) -> bool:
+    """Whether values satisfy every bound and row, each to `tolerance` of its own unit."""
+    measured = scaled(model, 1.0)
+    x, rows = values / measured.unit, measured.model
+    products = rows.times(x)
+    inside = (x >= rows.lower - tolerance) & (x <= rows.upper + tolerance)
+    held = (products >= rows.row_lower - tolerance) & (products <= rows.row_upper + tolerance)
+    return bool(inside.all() and held.all())
+
+
 def dual_bound(model: Arrays, duals: Floats) -> float:
     """A lower bound on the optimum that holds for any `duals` at all (weak duality, with column bounds).
 
