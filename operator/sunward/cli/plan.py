@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sunward.cli.output import Output, print_data, print_table
+from sunward.cli.plan_columns import is_columnar, plan_columns
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 LARGEST_FILE = 1 << 30
 """Bytes; a larger file is not a planning problem."""
 
-File = Annotated[str, typer.Argument(metavar="PROBLEM.json", help="Planning problem; - reads standard input.")]
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROBLEM",
+        help="Planning problem as JSON (- reads standard input), or a fleet as columns (.npz, .parquet).",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,11 +45,17 @@ def plan(
     whole_batches: Annotated[bool, typer.Option(help="Round to whole batches and report the loss.")] = False,
     time_limit: Annotated[float, typer.Option(min=0.01, help="Seconds the solver may take.")] = 30.0,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
+    plan_file: Annotated[
+        Path | None, typer.Option(help="For a fleet as columns: write the plan here (.npz or .parquet).")
+    ] = None,
 ) -> None:
     """Solve a planning problem: where and when the work runs, who sleeps, who shares energy, at what emissions.
 
     Exit status 1 when the problem is infeasible (the reasons are printed), 2 when the file is wrong.
     """
+    if is_columnar(file):
+        plan_columns(file, time_limit, output, plan_file)
+        return
     problem = read_problem(file, mode)
     _check_solver(problem, solver)
     solution = _solve(problem, solver, time_limit, whole=whole_batches)

@@ -1,0 +1,55 @@
+"""`sunward plan FLEET.npz|.parquet`: a fleet as columns, solved by the two-price coordinator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sunward.cli.output import Output, print_data, print_table
+from sunward.domain.errors import InvalidInput
+
+SUFFIXES = (".npz", ".parquet")
+
+
+def is_columnar(file: str) -> bool:
+    """Whether the file's name says that it holds columns."""
+    return Path(file).suffix in SUFFIXES
+
+
+def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file: Path | None) -> None:
+    """Solve and print what is certified; the plan itself, a row per node, goes into *plan_file* where one is given.
+
+    Raises InvalidInput that names the file and the column; exit status 1 when there is no plan.
+    """
+    from sunward.optimisation.columnar_files import read_columns, write_plan
+    from sunward.optimisation.two_price import solve_columns
+
+    try:
+        columns = read_columns(Path(file))
+    except OSError as error:
+        raise InvalidInput(file, f"cannot be read: {error.strerror}") from None
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {error.where}", error.why) from None
+    found = solve_columns(columns, time_limit_seconds=time_limit_seconds)
+    report: dict[str, Any] = {
+        "status": str(found.status),
+        "nodes": len(columns.idle_watts),
+        "objective_grams": None if found.plan is None else found.plan.objective_grams,
+        "lower_bound_grams": found.lower_bound_grams,
+        "relative_gap": found.relative_gap,
+        "rounds": found.rounds,
+        "build_seconds": found.build_seconds,
+        "solve_seconds": found.solve_seconds,
+        "task_price_grams_per_batch": found.task_price,
+        "energy_price_grams_per_watt_hour": [float(price) for price in found.energy_price],
+    }
+    if output is Output.TABLE:
+        print_table("Plan by two prices", ("figure", "value"), list(report.items()))
+    else:
+        print_data(report, output)
+    if found.plan is None:
+        raise typer.Exit(1)
+    if plan_file is not None:
+        write_plan(found.plan, plan_file, names=columns.names)
