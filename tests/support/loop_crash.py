@@ -100,7 +100,7 @@ class Point:
 
     number: int
     phase: str
-    write: str
+    write: Write
     world: World
     actions: list[dict[str, object]]
 
@@ -140,7 +140,7 @@ async def reference(scenario: Scenario) -> tuple[World, Auditor, list[Point]]:
     def keep(phase: str) -> None:
         def watch(now: World, write: Write) -> None:
             actions = [dict(action) for action in auditor.power_actions]
-            points.append(Point(number=write.number, phase=phase, write=str(write), world=now.fork(), actions=actions))
+            points.append(Point(number=write.number, phase=phase, write=write, world=now.fork(), actions=actions))
 
         (world.before_write if phase == "before" else world.after_write).append(watch)
 
@@ -170,8 +170,22 @@ async def crash_everywhere(scenario: Scenario, *, same_name: bool, offset: int =
 
 
 def _same(last: Point, point: Point) -> bool:
-    """Whether dying after one write is dying before the next: nothing happened and no time passed in between."""
-    return (last.phase, point.phase) == ("after", "before") and last.world.now == point.world.now
+    """Whether the world is the one that was tried last: no time passed, and nothing that a successor reads was written.
+
+    Nobody reads events, and of a Lease that is renewed only the time of its renewal is another.
+    """
+    if last.world.now != point.world.now:
+        return False
+    return point.phase == "before" or point.write.address.kind == "events" or _renews(point)
+
+
+def _renews(point: Point) -> bool:
+    write = point.write
+    return (
+        write.is_lease
+        and write.before is not None
+        and write.before["spec"]["leaseTransitions"] == (write.body["spec"]["leaseTransitions"])
+    )
 
 
 async def _recovers(point: Point, figures: Figures, identity: str) -> bool:

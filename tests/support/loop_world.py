@@ -379,7 +379,8 @@ def cordon_by_hand(world: World, node: str) -> None:
     world.store.patch(core("nodes", node), {"spec": {"unschedulable": True}})
 
 
-Hook = Callable[[str, str], None]
+Hook = Callable[[str, str, bool], None]
+"""Asked with verb, path, and whether it is done already; what it raises is what the operator gets for an answer."""
 
 
 class Process:
@@ -427,7 +428,7 @@ class Process:
         """One external write: counted, watched, and the place to die."""
         self.must_live()
         if self.faults is not None:
-            self.faults(verb, path)
+            self.faults(verb, path, False)
         world = self.world
         before = None if verb == "switch" else world.store.find(*_found(path))
         write = Write(
@@ -441,6 +442,8 @@ class Process:
         for watch in world.after_write:
             watch(world, write)
         self._die_if(write.number, "after")
+        if self.faults is not None:
+            self.faults(verb, path, True)
         return result
 
     def _die_if(self, number: int, phase: str) -> None:
@@ -468,7 +471,7 @@ class ProcessApi:
     def _read(self, verb: str, path: str) -> None:
         self._process.must_live()
         if self._process.faults is not None:
-            self._process.faults(verb, path)
+            self._process.faults(verb, path, False)
 
     async def get(self, path: str) -> Body:
         self._read("GET", path)

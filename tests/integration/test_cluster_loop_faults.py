@@ -1,0 +1,153 @@
+"""The real loop with silent meters, an API server that fails, and a second operator."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from sunward.cluster.api import ApiError
+from sunward.domain.errors import SourceUnavailable
+from support.loop_auditor import Auditor
+from support.loop_crash import converge, misses, one_sleeper
+from support.loop_world import TICK, Hook, Process, World, add_job, run
+
+FAULTY_SECONDS = 100.0
+FAULTS = (409, 422, 429, 500, 503, 0)
+
+
+def switches(world: World) -> list[tuple[str, bool]]:
+    return [(write.body["node"], write.body["on"]) for write in world.writes if write.verb == "switch"]
+
+
+async def until(world: World, process: Process, state: str) -> None:
+    """Passes until the dirty node is in a state."""
+    while world.power("pi-3") != state:
+        assert world.seconds < 200, f"pi-3 is never {state}"
+        process = await run(world, process, world.seconds + TICK.total_seconds())
+
+
+def unexpected(process: Process) -> list[str]:
+    """What failed, but for the settlement, which cannot be made without meters and says so."""
+    return [failure for failure in process.failures if not failure.startswith("settlement")]
+
+
+def blind(world: World, how: str) -> None:
+    world.data = how
+
+
+@pytest.mark.parametrize("how", ["silent", "stale"])
+@pytest.mark.parametrize("state", ["Awake", "Cordoned", "Draining"])
+async def test_no_power_is_cut_on_data_that_are_gone(how: str, state: str) -> None:
+    world = one_sleeper()
+    world.timeline.clear()
+    auditor = Auditor(world)
+    process = Process(world, "op")
+    await until(world, process, state)
+    blind(world, how)
+    await run(world, process, world.seconds + 120)
+    assert switches(world) == []
+    assert world.power("pi-3") == "Awake"
+    blind(world, "fresh")
+    assert await converge(world, process) is not None, misses(world)
+    assert (switches(world), auditor.violations, unexpected(process)) == ([("pi-3", False)], [], [])
+
+
+@pytest.mark.parametrize("how", ["silent", "stale"])
+@pytest.mark.parametrize("state", ["PowerOffRequested", "Asleep"])
+async def test_a_sleeper_sleeps_on_when_the_meters_fall_silent(how: str, state: str) -> None:
+    world = one_sleeper()
+    world.timeline.clear()
+    auditor = Auditor(world)
+    process = Process(world, "op")
+    await until(world, process, state)
+    blind(world, how)
+    await run(world, process, world.seconds + 120)
+    assert (switches(world), world.power("pi-3")) == ([("pi-3", False)], "Asleep")
+    assert (auditor.violations, unexpected(process)) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["silent", "stale"])
+async def test_a_job_wakes_its_node_although_the_meters_are_silent(how: str) -> None:
+    world = one_sleeper()
+    auditor = Auditor(world)
+    process = Process(world, "op")
+    world.at(65, lambda w: blind(w, how))
+    await run(world, process, 180)
+    assert switches(world) == [("pi-3", False), ("pi-3", True)]
+    assert world.training["pinned"].round == 1
+    assert auditor.violations == []
+
+
+async def test_only_the_holder_of_the_lease_acts() -> None:
+    world = one_sleeper()
+    auditor = Auditor(world)
+    first, second = Process(world, "first"), Process(world, "second")
+    while world.seconds < 200:
+        await first.tick()
+        await second.tick()
+        world.advance()
+    assert {write.process for write in world.writes} == {"first"}
+    assert (auditor.violations, misses(world)) == ([], [])
+
+
+async def test_a_leader_that_was_stopped_and_goes_on_does_nothing() -> None:
+    world = one_sleeper()
+    auditor = Auditor(world)
+    first, second = Process(world, "first"), Process(world, "second")
+    while world.power("pi-3") != "Draining":
+        await first.tick()
+        await second.tick()
+        world.advance()
+    written = len(world.writes)
+    while world.seconds < 250:
+        await second.tick()
+        world.advance()
+        if world.seconds > 120:
+            await first.tick()
+    assert {write.process for write in world.writes[written:]} == {"second"}
+    assert (auditor.violations, misses(world)) == ([], [])
+
+
+async def test_a_leader_that_is_stopped_between_record_and_act_does_not_act() -> None:
+    """The record is written, then the process stands still for longer than its Lease lasts."""
+    world = one_sleeper()
+    auditor = Auditor(world)
+    first = Process(world, "first")
+
+    def stop(now: World, write: object) -> None:
+        if now.power("pi-3") == "PowerOffRequested":
+            now.now += timedelta(seconds=12)
+            now.after_write.remove(stop)
+
+    world.after_write.append(stop)
+    await until(world, first, "PowerOffRequested")
+    assert switches(world) == []
+    assert await converge(world, first) is not None, misses(world)
+    assert (auditor.violations, auditor.needless_switches) == ([], 0)
+
+
+def random_faults(world: World, seed: int, odds: float) -> Hook:
+    """Requests that are refused, or done while their answer is lost; relays do both as well."""
+    dice = random.Random(seed)
+
+    def fail(verb: str, path: str, done: bool) -> None:
+        if world.seconds >= FAULTY_SECONDS or dice.random() >= odds:
+            return
+        if verb == "switch":
+            raise SourceUnavailable(path, "timed out")
+        raise ApiError(0 if done else dice.choice(FAULTS), verb, path, "injected")
+
+    return fail
+
+
+@pytest.mark.parametrize("odds", [0.02, 0.1])
+@pytest.mark.parametrize("seed", range(10))
+async def test_after_faults_of_the_api_server_all_ends_in_order(seed: int, odds: float) -> None:
+    world = one_sleeper()
+    add_job(world, "digits", {"pi-1": "a", "pi-3": "b"}, rounds=2)
+    auditor = Auditor(world)
+    process = Process(world, "op", faults=random_faults(world, seed, odds))
+    assert await converge(world, process) is not None, misses(world)
+    assert auditor.violations == []
