@@ -8,9 +8,13 @@ from typing import Any
 import typer
 
 from sunward.cli.output import Output, print_data, print_table
-from sunward.domain.errors import InvalidInput
+from sunward.domain.errors import InvalidInput, SunwardError
 
 SUFFIXES = (".npz", ".parquet")
+
+
+class NoPlan(SunwardError):
+    """The coordinator gave up; the message names the file and says why."""
 
 
 def is_columnar(file: str) -> bool:
@@ -32,7 +36,10 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
         raise InvalidInput(file, f"cannot be read: {error.strerror}") from None
     except InvalidInput as error:
         raise InvalidInput(f"{file}: {error.where}", error.why) from None
-    found = solve_columns(columns, time_limit_seconds=time_limit_seconds)
+    try:
+        found = solve_columns(columns, time_limit_seconds=time_limit_seconds)
+    except (RuntimeError, TimeoutError, ValueError) as error:  # the coordinator's own errors derive from these
+        raise NoPlan(f"{file}: {error}") from error
     report: dict[str, Any] = {
         "status": str(found.status),
         "nodes": len(columns.idle_watts),
