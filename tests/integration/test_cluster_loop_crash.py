@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from support.loop_crash import Figures, crash_everywhere, dies_for_real, misses, one_sleeper, reference
+import pytest
+
+from support.loop_crash import (
+    Figures,
+    crash_everywhere,
+    dies_again_and_again,
+    dies_for_real,
+    misses,
+    one_sleeper,
+    reference,
+    whole_day,
+)
 
 
 def check(figures: Figures) -> None:
@@ -24,6 +35,13 @@ async def test_a_death_that_is_raised_in_the_midst_of_a_pass_ends_as_one_between
             seen, auditor, good = await dies_for_real(one_sleeper, number, phase)
             assert good, misses(seen)
             assert auditor.violations == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_one_death_after_the_other_ends_in_the_same_order(seed: int) -> None:
+    world, auditor, good = await dies_again_and_again(whole_day, seed)
+    assert good, misses(world)
+    assert (auditor.violations, auditor.needless_switches) == ([], 0)
 
 
 async def test_the_same_pod_goes_on_after_a_restart_of_its_container() -> None:

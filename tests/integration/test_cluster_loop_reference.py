@@ -14,7 +14,7 @@ def power_log(world: World) -> list[tuple[str, bool]]:
 
 
 def verbs_on(world: World, kind: str) -> set[str]:
-    return {write.verb for write in world.writes if write.verb != "switch" and write.address.kind == kind}
+    return {write.verb for write in world.writes if write.address.kind == kind}
 
 
 async def test_a_dirty_node_sleeps_wakes_for_a_job_that_may_not_leave_it_and_sleeps_again() -> None:

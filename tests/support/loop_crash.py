@@ -7,8 +7,10 @@ without playing the scenario from its beginning for each.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 
 from sunward.cluster.api import ours
 from support.loop_auditor import Auditor
@@ -78,7 +80,7 @@ def _marks(world: World, name: str, *, asleep: bool) -> Iterator[str]:
 
 def last_telling_write(world: World) -> int:
     """Number of the last write that was neither the Lease nor an event."""
-    telling = (w.number for w in reversed(world.writes) if w.verb == "switch" or w.address.kind not in HARMLESS)
+    telling = (w.number for w in reversed(world.writes) if w.address.kind not in HARMLESS)
     return next(telling, 0)
 
 
@@ -211,6 +213,15 @@ async def dies_for_real(scenario: Scenario, number: int, phase: str) -> tuple[Wo
     """One point by a raised death, played from the beginning."""
     world = scenario()
     auditor = Auditor(world)
-    process = Process(world, "first")
-    process.die_at = (number, phase)
+    process = Process(world, "first", deaths=[(number, phase)])
     return world, auditor, await converge(world, process) is not None
+
+
+async def dies_again_and_again(scenario: Scenario, seed: int, lives: int = 8) -> tuple[World, Auditor, bool]:
+    """Raised deaths at random writes, each soon after the last; the scenario goes on meanwhile."""
+    world = scenario()
+    auditor = Auditor(world)
+    dice = random.Random(seed)
+    numbers = accumulate(dice.randint(3, 40) for _ in range(lives))
+    deaths = [(number, dice.choice(("before", "after"))) for number in numbers]
+    return world, auditor, await converge(world, Process(world, "life-1", deaths=deaths)) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
@@ -64,13 +64,13 @@ class Write:
 
     @property
     def address(self) -> Address:
-        """What was written to; only for verbs of the API."""
-        return Address.of(self.path)
+        """What was written to."""
+        return Address(kind="relays", name=self.path) if self.verb == "switch" else Address.of(self.path)
 
     @property
     def is_lease(self) -> bool:
         """Whether only the Lease was written."""
-        return self.verb != "switch" and self.address.kind == "leases"
+        return self.address.kind == "leases"
 
     def __str__(self) -> str:
         return f"{self.number} {self.verb} {self.path}"
@@ -117,6 +117,7 @@ class World:
         self.timeline: list[tuple[float, Callable[[World], None]]] = []
         self.data = "fresh"  # or "silent", "stale"
         self.respawned = 0
+        self.lives = 1
         self._fill(period_seconds)
         if jobs:
             add_job(self, "digits", {"pi-1": "a", "pi-3": "b"}, rounds=3)
@@ -386,12 +387,21 @@ Hook = Callable[[str, str, bool], None]
 class Process:
     """One life of the operator: the real loop, wired to the world through ports that can kill it or fail."""
 
-    def __init__(self, world: World, name: str, *, identity: str = "", faults: Hook | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        *,
+        identity: str = "",
+        faults: Hook | None = None,
+        deaths: Iterable[tuple[int, str]] = (),
+    ) -> None:
         self.world = world
         self.name = name
         identity = identity or name
         self.dead = False
-        self.die_at: tuple[int, str] | None = None
+        self.deaths = iter(deaths)
+        self.die_at = next(self.deaths, None)
         self.faults = faults
         self.failures: list[str] = []
         api = ProcessApi(self)
@@ -418,6 +428,11 @@ class Process:
             await self.loop.tick()
         except Exception as error:  # the same shell as Loop.run
             self.failures.append(f"{type(error).__name__}: {error}")
+
+    def successor(self) -> Process:
+        """The process that a new pod starts; it may have its own death before it."""
+        self.world.lives += 1
+        return Process(self.world, f"life-{self.world.lives}", faults=self.faults, deaths=self.deaths)
 
     def must_live(self) -> None:
         """A dead process does nothing more, not even in tasks that still run."""
@@ -644,12 +659,10 @@ class Answer:
 
 async def run(world: World, process: Process, seconds: float) -> Process:
     """Passes until a time of the world; a process that dies is followed by a new one. Returns who lives then."""
-    lives = 1
     while world.seconds < seconds:
         try:
             await process.tick()
         except Death:
-            lives += 1
-            process = Process(world, f"{process.name}+{lives}", faults=process.faults)
+            process = process.successor()
         world.advance()
     return process
