@@ -54,11 +54,13 @@ def test_a_coordinator_killed_in_any_phase_goes_on_where_it_was(federation: Fede
 
 def test_a_worker_killed_in_a_round_is_left_behind_and_taken_back(federation: Federation) -> None:
     """Its batches are owed and trained later, when it is there again."""
-    federation.assign({"pi-01": [("a", "pi-01", 10)], "pi-02": [("b", "pi-02", 200_000)]})
+    federation.assign({})  # nobody works before both are there: with a quorum of one the first would begin alone
     quick = ("--minimum-workers", "1", "--gone-after-seconds", "5", "--join-seconds", "0.1")
     federation.coordinator(*quick, rounds=5000, steps=10)
     for node in ("pi-01", "pi-02"):
         federation.worker(node)
+    federation.wait_for(lambda progress: sum(w["state"] == "alive" for w in progress["workers"]) == 2)
+    federation.assign({"pi-01": [("a", "pi-01", 10)], "pi-02": [("b", "pi-02", 200_000)]})
     federation.wait_for(
         lambda progress: any(w["node"] == "pi-02" and w["round_batches_done"] > 0 for w in progress["workers"])
     )

@@ -34,6 +34,10 @@ class Answer:
     least_value: float | None = None
 
 
+NOTHING_GRAMS = 1e-12
+"""Far below the tolerance of 1e-7 g that the file format grants; larger than the rounding of sums of whole problems."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """Certified bounds on the optimum in grams after a round; the upper one is infinite until a mixture fits."""
@@ -43,9 +47,12 @@ class Bounds:
 
     @property
     def relative_gap(self) -> float:
-        """(upper - lower) / upper; 0 when they meet, infinite while there is no upper bound."""
+        """(upper - lower) / upper; 0 when they meet, infinite while there is no upper bound.
+
+        Bounds closer than a picogram meet: beside an optimum of nothing a relative gap says nothing.
+        """
         difference = self.upper - self.lower
-        if difference <= 0:
+        if difference <= NOTHING_GRAMS:
             return 0.0
         return difference / self.upper if np.isfinite(self.upper) and self.upper > 0 else np.inf
 
