@@ -14,6 +14,7 @@ from support.loop_crash import converge, misses, one_sleeper
 from support.loop_world import TICK, Hook, Process, World, add_job, run
 
 FAULTY_SECONDS = 100.0
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/sunward-system/leases"
 FAULTS = (409, 422, 429, 500, 503, 0)
 
 
@@ -126,6 +127,19 @@ async def test_a_leader_that_is_stopped_between_record_and_act_does_not_act() ->
     assert switches(world) == []
     assert await converge(world, first) is not None, misses(world)
     assert (auditor.violations, auditor.needless_switches) == ([], 0)
+
+
+@pytest.mark.parametrize("state", ["Cordoned", "Draining", "PowerOffRequested"])
+async def test_an_operator_that_is_installed_anew_takes_up_what_the_old_one_began(state: str) -> None:
+    """The Lease went with its namespace and counts from one again; the records speak of younger tokens."""
+    world = one_sleeper()
+    lease = {"metadata": {"name": "sunward-operator"}, "spec": {"leaseTransitions": 7}}
+    world.store.create(LEASES, lease)
+    await until(world, Process(world, "old"), state)
+    world.store.delete(f"{LEASES}/sunward-operator")
+    auditor = Auditor(world)
+    assert await converge(world, Process(world, "new")) is not None, misses(world)
+    assert auditor.violations == []
 
 
 def random_faults(world: World, seed: int, odds: float) -> Hook:

@@ -41,11 +41,15 @@ class Lease:
         renewed = self._renewed_at
         return renewed is not None and self._monotonic() - renewed < DURATION_SECONDS - SAFETY_SECONDS
 
-    async def renew(self, now: datetime) -> bool:
-        """Take or renew the Lease if that is allowed; returns `holds()`. An unreachable server only lets it lapse."""
+    async def renew(self, now: datetime, *, above: int = 0) -> bool:
+        """Take or renew the Lease if that is allowed; returns `holds()`. An unreachable server only lets it lapse.
+
+        The token ends up above *above*, the youngest one that is on record: a Lease that was deleted, with its
+        namespace for instance, would count from one again, and its holder would be taken for the past for ever.
+        """
         begun = self._monotonic()
         try:
-            if await self._try(now):
+            if await self._try(now, above):
                 self._renewed_at = begun
         except ApiError as error:
             if error.status not in (0, 409, 422, 429, 500, 503, 504):
@@ -62,19 +66,19 @@ class Lease:
             body["spec"] |= {"holderIdentity": "", "renewTime": format_time(now)}
             await self._api.replace(self._path("sunward-operator"), body)
 
-    async def _try(self, now: datetime) -> bool:
+    async def _try(self, now: datetime, above: int) -> bool:
         try:
             body = await self._api.get(self._path("sunward-operator"))
         except ApiError as error:
             if error.status != 404:
                 raise
-            await self._api.create(self._path(""), self._body(now))
-            self.token = 1
+            await self._api.create(self._path(""), self._body(now, above + 1))
+            self.token = above + 1
             return True
         spec = body.get("spec") or {}
         if spec.get("holderIdentity") != self._identity and not self._expired(spec):
             return False
-        return await self._take(body, now)
+        return await self._take(body, now, above)
 
     def _expired(self, spec: dict[str, Any]) -> bool:
         holder = spec.get("holderIdentity") or ""
@@ -85,11 +89,11 @@ class Lease:
             self._seen, self._seen_at = seen, self._monotonic()
         return self._monotonic() - self._seen_at >= DURATION_SECONDS
 
-    async def _take(self, body: dict[str, Any], now: datetime) -> bool:
+    async def _take(self, body: dict[str, Any], now: datetime, above: int) -> bool:
         spec = body["spec"]
         transitions = int(spec.get("leaseTransitions") or 0)
-        mine = spec.get("holderIdentity") == self._identity and transitions == self.token
-        body["spec"] = self._spec(now, transitions if mine else transitions + 1)
+        mine = spec.get("holderIdentity") == self._identity and above <= transitions == self.token
+        body["spec"] = self._spec(now, transitions if mine else max(transitions, above) + 1)
         if mine:
             body["spec"]["acquireTime"] = spec.get("acquireTime")
         await self._api.replace(self._path("sunward-operator"), body)
@@ -105,12 +109,12 @@ class Lease:
             "leaseTransitions": transitions,
         }
 
-    def _body(self, now: datetime) -> dict[str, Any]:
+    def _body(self, now: datetime, transitions: int) -> dict[str, Any]:
         return {
             "apiVersion": GROUP,
             "kind": "Lease",
             "metadata": {"name": "sunward-operator", "namespace": self._namespace},
-            "spec": self._spec(now, 1),
+            "spec": self._spec(now, transitions),
         }
 
     def _path(self, name: str) -> str:

@@ -70,6 +70,7 @@ class Loop:
         self._plan_body: Body = {}
         self._drain_failures: dict[str, str] = {}
         self._trail = Trail()
+        self._youngest_token = 0
         self._verdict: DataVerdict | None = None
         self._settler = Settler(ports.api, ports.sensors, ports.solver, ports.reporter)
         self.last_pass_at: float | None = None
@@ -103,11 +104,12 @@ class Loop:
         """One pass; returns the seconds until the next. Raises ApiError when the API server does not answer."""
         ports = self._ports
         now = ports.clock()
-        leading = await ports.lease.renew(now)
+        leading = await ports.lease.renew(now, above=self._youngest_token)
         seen = await observe(
             ports.api, ports.session, ports.sensors, ports.intensities, ports.identity, now, is_leader=leading
         )
         seen = self._judged(seen)
+        self._youngest_token = _youngest_token(seen.snapshot)
         ports.reporter.observed(seen.snapshot)
         ports.forecaster.remember(seen.snapshot)
         power = await self._read_power(seen.snapshot)
@@ -313,6 +315,12 @@ def _plan_key(snapshot: Snapshot) -> Hashable:
         tuple((node.name, node.generation, _lost(node)) for node in snapshot.nodes),
         snapshot.sensors_available,
     )
+
+
+def _youngest_token(snapshot: Snapshot) -> int:
+    """The highest fencing token of an operation on record; 0 without any."""
+    operations = (node.record.operation for node in snapshot.nodes)
+    return max((operation.fencing_token for operation in operations if operation), default=0)
 
 
 def _lost(node: NodeView) -> bool:
