@@ -20,7 +20,7 @@ def kinds(auditor: Auditor) -> set[str]:
 async def test_power_cut_under_a_running_pod_on_a_node_that_was_not_cordoned() -> None:
     world, auditor, process, _ = mad()
     await Relay(process, "pi-3").switch(False, "sleep-1", 1)
-    assert kinds(auditor) == {"I1", "I2"}
+    assert kinds(auditor) == {"I1", "I2", "I15"}
     assert not world.machines["pi-3"].on
 
 

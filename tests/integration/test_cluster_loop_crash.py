@@ -12,6 +12,7 @@ from support.loop_crash import (
     misses,
     one_sleeper,
     reference,
+    slow_relay,
     whole_day,
 )
 
@@ -25,6 +26,12 @@ def check(figures: Figures) -> None:
 
 async def test_another_pod_takes_over_after_a_death_at_any_write() -> None:
     check(await crash_everywhere(one_sleeper, same_name=False))
+
+
+async def test_a_relay_that_is_slow_is_not_asked_twice() -> None:
+    figures = await crash_everywhere(slow_relay, same_name=True, offset=2, stride=6)
+    assert figures.violations == []
+    assert figures.converged == figures.points
 
 
 async def test_a_death_that_is_raised_in_the_midst_of_a_pass_ends_as_one_between_processes() -> None:

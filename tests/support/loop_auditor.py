@@ -52,6 +52,7 @@ class Auditor:
     def _switch(self, world: World, write: Write) -> Iterator[str]:
         node, on = write.body["node"], write.body["on"]
         yield from self._fencing(world, write)
+        yield from _announced(world, write)
         if not on:
             yield from _protected(world, node)
             yield from _lost_pods(world, node)
@@ -65,7 +66,8 @@ class Auditor:
             if past["token"] == order["token"] and past["process"] != write.process:
                 yield f"I15: {past['process']} and {write.process} share token {order['token']}"
         same = [p for p in self.power_actions if (p["operation"], p["on"]) == (order["operation"], order["on"])]
-        if same and world.machines[order["node"]].on is order["on"]:
+        machine = world.machines[order["node"]]
+        if same and order["on"] is (machine.on if machine.asked is None else machine.asked):
             self.needless_switches += 1
             yield f"I15: {order['operation']} is sent again although the relay obeyed"
 
@@ -83,6 +85,18 @@ class Auditor:
             yield f"I5: {pod['metadata']['name']} is evicted from {node}, which is {world.power(node)}"
         if not (world.store.find("nodes", node) or {"spec": {}})["spec"].get("unschedulable"):
             yield f"I5: {node} is drained without a cordon"
+
+
+def _announced(world: World, write: Write) -> Iterator[str]:
+    """I15: the intent is on record before the power is switched, under the same operation and token."""
+    order = write.body
+    body = world.store.find("energynodes", order["node"]) or {}
+    status = body.get("status") or {}
+    operation = status.get("operation") or {}
+    state = "WakeRequested" if order["on"] else "PowerOffRequested"
+    told = (status.get("powerState"), operation.get("id"), operation.get("leaseTransitions"))
+    if told != (state, order["operation"], order["token"]):
+        yield f"I15: {order['operation']} is not announced, the record says {told}"
 
 
 def _protected(world: World, name: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from itertools import accumulate
 
 from sunward.cluster.api import ours
@@ -33,6 +34,13 @@ def one_sleeper() -> World:
     return world
 
 
+def slow_relay() -> World:
+    """As one sleeper, behind a relay that follows only in the second pass after it was asked."""
+    world = one_sleeper()
+    world.machines["pi-3"].relay_lag = timedelta(seconds=7)
+    return world
+
+
 def whole_day() -> World:
     """Work moves off a dirty node, idle nodes sleep, a person wakes one, a job that may not move wakes another."""
     world = World()
@@ -42,7 +50,7 @@ def whole_day() -> World:
     return world
 
 
-SCENARIOS: dict[str, Scenario] = {"one-sleeper": one_sleeper, "whole-day": whole_day}
+SCENARIOS: dict[str, Scenario] = {"one-sleeper": one_sleeper, "slow-relay": slow_relay, "whole-day": whole_day}
 
 
 def misses(world: World) -> list[str]:

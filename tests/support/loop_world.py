@@ -84,6 +84,22 @@ class Machine:
     on: bool = True
     boot_done: datetime = START - timedelta(days=1)
     heartbeat: datetime = START
+    relay_lag: timedelta = timedelta(0)
+    asked: bool | None = None  # what the relay was told and has not done yet
+    obeys_at: datetime = START
+
+    def ask(self, on: bool, now: datetime) -> None:
+        """The relay takes an order and follows it after its lag."""
+        self.asked, self.obeys_at = on, now + self.relay_lag
+        self.obey(now)
+
+    def obey(self, now: datetime) -> None:
+        """What the relay was told happens when its time has come."""
+        if self.asked is None or now < self.obeys_at:
+            return
+        if self.asked and not self.on:
+            self.boot_done = now + BOOT
+        self.on, self.asked = self.asked, None
 
     def alive(self, now: datetime) -> bool:
         """Whether it has power and has booted."""
@@ -148,6 +164,7 @@ class World:
         for _, do in due:
             do(self)
         for machine in self.machines.values():
+            machine.obey(self.now)
             self._kubelet(machine)
         self._schedule()
         for job in self.store.of("trainingjobs"):
@@ -534,13 +551,8 @@ class Relay:
 
     async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
         body = {"node": self._machine.name, "on": on, "operation": operation, "token": fencing_token}
-        self._process.write("switch", self._machine.name, body, lambda: self._set(on))
-
-    def _set(self, on: bool) -> None:
-        now = self._process.world.now
-        if on and not self._machine.on:
-            self._machine.boot_done = now + BOOT
-        self._machine.on = on
+        machine, now = self._machine, self._process.world.now
+        self._process.write("switch", machine.name, body, lambda: machine.ask(on, now))
 
 
 class WorldSensors:
