@@ -272,8 +272,8 @@ def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> B
     generation = snapshot.policy.observed_generation
     seen = [
         Condition(
-            type="Ready",
-            status=active and not held,
+            type="Ready",  # the policy is in force; installers wait for this, so a hold must not deny it
+            status=True,
             reason=plan.hold or (Reason.PLANNED if active else Reason.DRY_RUN),
             message=plan.solver.solver
             if held
