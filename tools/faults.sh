@@ -41,8 +41,9 @@ with_server() {
 
 battery "R1 planner properties" "property tests" tests tests/property/test_planning_plan.py
 battery "R2 stateful model" "state machine and planner, without an API" tests tests/property/test_planning_walk.py
-battery "R3 crash points" "every write of one sleep and wake" crashes one-sleeper
-battery "R3b crash points" "every write of a whole day, same pod" crashes whole-day --scenario whole-day --same-pod
+battery "R3 crash points" "every write of two sleeps and a wake" crashes one-sleeper
+battery "R3b crash points, slow relay" "every write behind a slow relay" crashes slow-relay --scenario slow-relay --runs 0
+battery "R3c crash points, whole day" "every write of a whole day, same pod" crashes whole-day --scenario whole-day --same-pod
 not_run "R4 stale state" "no battery yet"
 not_run "R5 unobserved state" "no battery yet"
 battery "R6 API faults" "in memory: refused requests and lost answers, no proxy" \
