@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -120,6 +121,7 @@ def _metered(seen: Look) -> int:
 def _watch(running: DemoCluster, trouble: Trouble, options: argparse.Namespace, say: Callable[[str], None]) -> Record:
     """Look until the job is over and its periods are settled, or until the time is over."""
     record = Record()
+    threading.Thread(target=running.watch_pods, args=(record.pod_changed,), daemon=True).start()
     end = time.monotonic() + options.limit_seconds
     over_at: float | None = None
     with LiveView() as view:

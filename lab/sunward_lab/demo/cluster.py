@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,12 @@ GROUP = "/apis/sunward.dev/v1alpha1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Everything of ours in the cluster at one moment, and every pod."""
+    """Everything of ours in the cluster at one moment."""
 
     energy_nodes: list[Body]
     jobs: list[Body]
     plans: list[Body]
     nodes: list[Body]
-    pods: list[Body]
 
 
 class DemoCluster:
@@ -46,12 +46,32 @@ class DemoCluster:
             jobs=self._items(f"{GROUP}/trainingjobs"),
             plans=self._items(f"{GROUP}/energyplans"),
             nodes=self._items("/api/v1/nodes"),
-            pods=self._items("/api/v1/pods"),
         )
 
     def _items(self, path: str) -> list[Body]:
         items: list[Body] = self.api.get(path)["items"]
         return sorted(items, key=lambda body: str(body["metadata"]["name"]))
+
+    def watch_pods(self, tell: Callable[[str, Body], None]) -> None:
+        """Tell every event of our pods, from now on and for ever; meant for a daemon thread."""
+        path = "/api/v1/pods?watch=1&allowWatchBookmarks=true&labelSelector=sunward.dev%2Fcomponent"
+        version = ""
+        while True:
+            try:
+                for event in self._events(f"{path}&resourceVersion={version}"):
+                    version = event["object"]["metadata"].get("resourceVersion", "")
+                    if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
+                        tell(event["type"], event["object"])
+            except (OSError, KeyError, ValueError):
+                version = ""  # too old, or the server went away: begin anew
+            time.sleep(0.5)
+
+    def _events(self, path: str) -> Iterator[Body]:
+        headers = {"Authorization": f"Bearer {self.api.token}"}
+        request = urllib.request.Request(self.api.server + path, headers=headers)  # noqa: S310  # https of the lab
+        with urllib.request.urlopen(request, timeout=300, context=self.api.context) as lines:  # noqa: S310  # as above
+            for line in lines:
+                yield json.loads(line)
 
     def install(self, chart: Path, values: Sequence[Path], say: Callable[[str], None]) -> None:
         """Install or upgrade the chart and wait until its pods are ready. Raises LabError with Helm's words."""

@@ -22,9 +22,9 @@ class Tempo:
     planning_period_seconds: int = 20
     horizon_periods: int = 9
     scrape_interval_seconds: int = 2
-    rounds: int = 40
-    steps_per_round: int = 100
-    milliseconds_per_batch: int = 25
+    rounds: int = 50
+    steps_per_round: int = 150
+    milliseconds_per_batch: int = 12
     milliwatt_hours_per_thousand_batches: int = 6
 
 

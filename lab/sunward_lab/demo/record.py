@@ -9,7 +9,6 @@ from typing import Any
 from sunward_lab.demo.cluster import Look
 
 Body = dict[str, Any]
-OURS = "sunward.dev/component"
 
 
 def at(body: Any, *path: str) -> Any:
@@ -37,7 +36,7 @@ class Record:
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     transitions: list[Body] = field(default_factory=list)
     rounds: list[tuple[float, int, float | None]] = field(default_factory=list)
-    pods: dict[str, Body] = field(default_factory=dict)
+    ended_pods: list[str] = field(default_factory=list)
     lost_pods: list[str] = field(default_factory=list)
     moved: dict[str, int] = field(default_factory=dict)
     last: Look | None = None
@@ -57,7 +56,6 @@ class Record:
                 if row["node"] != row.get("fromNode"):
                     key = f"{row['shard']}: {row.get('fromNode')} -> {row['node']}"
                     self.moved[key] = max(self.moved.get(key, 0), row["batches"])
-        self._add_pods(seen.pods)
         self.last = seen
 
     def _add_node(self, node: Body, now: float) -> None:
@@ -77,13 +75,13 @@ class Record:
             if (name, transition["time"]) not in known:
                 self.transitions.append({"node": name, **transition})
 
-    def _add_pods(self, pods: list[Body]) -> None:
-        """A pod of ours that is gone must have been evicted or have ended; anything else is a loss."""
-        ours = {p["metadata"]["uid"]: p for p in pods if OURS in (p["metadata"].get("labels") or {})}
-        for uid, pod in self.pods.items():
-            if uid not in ours and not _accounted_for(pod):
-                self.lost_pods.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
-        self.pods = ours
+    def pod_changed(self, kind: str, pod: Body) -> None:
+        """Take in one event of a watch on our pods; what a pod looked like at its end tells why it ended."""
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        if kind == "DELETED" and not _accounted_for(pod):
+            self.lost_pods.append(name)
+        if kind == "DELETED":
+            self.ended_pods.append(name)
 
 
 def _accounted_for(pod: Body) -> bool:

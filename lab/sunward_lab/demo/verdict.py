@@ -141,5 +141,5 @@ def _nothing_lost(record: Record) -> Finding:
     return Finding(
         promise="no pod of ours was lost outside an eviction",
         kept=not record.lost_pods,
-        evidence=", ".join(record.lost_pods) or "none lost",
+        evidence=", ".join(record.lost_pods) or f"{len(record.ended_pods)} left, each by an eviction or at its end",
     )
