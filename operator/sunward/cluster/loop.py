@@ -252,11 +252,22 @@ class Loop:
             verdict = self._verdict.nodes.get(node.name) if self._verdict else None
             new = report.node_status(node, snapshot, obstacles, verdict, plan, old, now)
             await self._write_status("energynodes", body, old, new, now)
+        await self._report_invalid(seen, now)
         for job in snapshot.jobs:
             body = seen.state.job_bodies[job.spec.key]
             old = body.get("status") or {}
             new = report.job_status(job, directives.get(job.spec.key), plan, old, now)
             await self._write_status("trainingjobs", body, old, new, now)
+
+    async def _report_invalid(self, seen: Observation, now: datetime) -> None:
+        """Objects that nothing is done with say so themselves."""
+        for item in seen.invalid:
+            key = f"{item.namespace}/{item.name}"
+            bodies = seen.state.energy_node_bodies if item.kind == "EnergyNode" else seen.state.job_bodies
+            body = bodies[item.name if item.kind == "EnergyNode" else key]
+            old, generation = body.get("status") or {}, int(body["metadata"].get("generation", 0))
+            new = report.invalid_status(item.kind, item.error, old, generation, now)
+            await self._write_status(f"{item.kind.lower()}s", body, old, new, now)
 
     async def _write_status(self, kind: str, body: Body, old: Body, new: Body, now: datetime) -> None:
         """Write when something worth telling changed; new figures alone wait for the next period."""

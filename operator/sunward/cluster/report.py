@@ -10,6 +10,7 @@ from sunward import __version__
 from sunward.cluster import conditions
 from sunward.cluster.conditions import Condition
 from sunward.cluster.schema import format_time
+from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
@@ -262,6 +263,16 @@ def conditions_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[B
     """Conditions whose status changed: each is worth an event."""
     before = {c["type"]: c["status"] for c in old.get("conditions") or ()}
     return [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
+
+
+def invalid_status(kind: str, why: InvalidInput, old: Body, generation: int, now: datetime) -> Body:
+    """What stands at an object that the API server let through and that cannot be used."""
+    type_ = "Ready" if kind == "EnergyNode" else "Planned"
+    said = Condition(type=type_, status=False, reason=Reason.INVALID_SPEC, message=str(why))
+    return {
+        "observedGeneration": generation,
+        "conditions": conditions.merge(old.get("conditions") or (), [said], now, generation),
+    }
 
 
 def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> Body:

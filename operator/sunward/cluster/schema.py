@@ -116,7 +116,10 @@ def job_spec(body: Body) -> JobSpec:
     name = f"{metadata.get('namespace', 'default')}/{metadata['name']}"
     where = f"TrainingJob {name}: spec"
     spec = _required(body, "spec", f"TrainingJob {name}")
-    flower = (spec.get("runtime") or {}).get("flower") or {}
+    runtime = spec.get("runtime") or {}
+    if "generic" in runtime:
+        raise InvalidInput(f"{where}.runtime.generic", "is not carried out yet: use runtime.flower")
+    flower = runtime.get("flower") or {}
     budget = spec.get("emissionsBudgetMilligramsCO2e")
     return JobSpec(
         namespace=metadata.get("namespace", "default"),

@@ -11,6 +11,7 @@ import pytest
 from sunward.cluster import jobs, progress, report, templates
 from sunward.cluster.api import ApiError, Body
 from sunward.cluster.jobs import JobObjects, Placement
+from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -207,3 +208,13 @@ def test_a_newer_reading_alone_is_not_worth_a_write() -> None:
     new = {"power": {"milliwatts": 2950, "quality": "Measured"}, "conditions": []}
     assert not report.worth_writing(old, new)
     assert report.worth_writing(old, {"power": {"milliwatts": None, "quality": "Missing"}, "conditions": []})
+
+
+def test_an_object_that_cannot_be_used_says_so_once() -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    why = InvalidInput("TrainingJob default/mnist: spec.runtime.generic", "is not carried out yet: use runtime.flower")
+    status = report.invalid_status("TrainingJob", why, {}, 3, now)
+    condition = status["conditions"][0]
+    assert (condition["type"], condition["status"], condition["reason"]) == ("Planned", "False", "InvalidSpec")
+    assert "use runtime.flower" in condition["message"]
+    assert not report.worth_writing(status, report.invalid_status("TrainingJob", why, status, 3, now))

@@ -55,8 +55,14 @@ def test_every_valid_sample_can_be_read(path: Path) -> None:
         "EnergyPolicy": schema.policy_spec,
     }
     for body in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-        if body["kind"] in readers:
+        if body["kind"] in readers and "generic" not in body["spec"].get("runtime", {}):
             readers[body["kind"]](body)
+
+
+def test_a_runtime_that_is_not_carried_out_is_refused_in_words() -> None:
+    body = yaml.safe_load((SAMPLES / "trainingjob-generic.yaml").read_text(encoding="utf-8"))
+    with pytest.raises(InvalidInput, match=r"spec\.runtime\.generic: is not carried out yet: use runtime\.flower"):
+        schema.job_spec(body)
 
 
 @given(
