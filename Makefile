@@ -9,7 +9,7 @@ NODES ?= 6
 WORKERS ?= 2
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-fast lint types imports verify bench bench-planner experiments faults lock package clean
+.PHONY: help setup tools images lab lab-down demo demo-down test test-fast coverage lint types imports verify bench bench-planner experiments faults lock package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ test-fast: setup ## tests that need no cluster and no root
 
 test: setup ## every test, up to three real nodes
 	@bash tools/test.sh
+
+coverage: setup ## fast tests with branch coverage
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus" --cov --cov-report=term:skip-covered
 
 verify: setup ## generated files are as generated, the tree is clean
 	@bash tools/verify.sh

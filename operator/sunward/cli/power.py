@@ -87,9 +87,10 @@ async def _wake_directly(api: KubernetesApi, name: str, settings: Path) -> str:
     """Power on through the relay of the settings, and take back our cordon."""
     import aiohttp
 
+    from sunward.cli.relays import relays_of
     from sunward.cluster import acts
     from sunward.cluster.api import ours
-    from sunward.cluster.drivers import Drivers, Relay
+    from sunward.cluster.drivers import Drivers
     from sunward.cluster.records import node_record
     from sunward.cluster.schema import node_spec
     from sunward.domain.measurement import Absent
@@ -105,12 +106,8 @@ async def _wake_directly(api: KubernetesApi, name: str, settings: Path) -> str:
         facts=None,
         meters=MeterFacts(power_watts=silent, harvest_watts=silent, battery_ratio=silent),
     )
-    relays = {
-        key: Relay(name=key, driver=relay.driver, url=str(relay.url or "").rstrip("/"), switch_id=relay.switch_id)
-        for key, relay in load_settings(settings).relays.items()
-    }
     async with aiohttp.ClientSession() as session:
-        driver = Drivers(session, relays).of(node)
+        driver = Drivers(session, relays_of(load_settings(settings))).of(node)
         if driver is not None:
             await driver.switch(True, "wake-by-hand", 0)
     await acts.uncordon(api, node.spec.node_name)

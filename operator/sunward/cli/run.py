@@ -53,9 +53,10 @@ async def _serve(
     import kopf
 
     from sunward.cli import serving
+    from sunward.cli.relays import relays_of
     from sunward.cluster import handlers
     from sunward.cluster.api import connect
-    from sunward.cluster.drivers import Drivers, Relay
+    from sunward.cluster.drivers import Drivers
     from sunward.cluster.lease import Lease
     from sunward.cluster.loop import Loop, Ports
     from sunward.cluster.observe import Identity
@@ -72,10 +73,6 @@ async def _serve(
         running.add_signal_handler(number, stop.set)
     metrics = Metrics()
     solver = GuardedSolver()
-    relays = {
-        name: Relay(name=name, driver=relay.driver, url=str(relay.url or "").rstrip("/"), switch_id=relay.switch_id)
-        for name, relay in settings.relays.items()
-    }
     try:
         async with (
             aiohttp.ClientSession(trust_env=False) as session,
@@ -90,7 +87,7 @@ async def _serve(
                     intensities=build_intensities(settings, guarded),
                     forecaster=RememberingForecaster(),
                     solver=solver,
-                    drivers=Drivers(session, relays),
+                    drivers=Drivers(session, relays_of(settings)),
                     reporter=TelemetryReporter(metrics),
                     lease=Lease(api, namespace, identity),
                     identity=Identity(started_at=datetime.now(UTC), node_name=node_name or None),
