@@ -36,7 +36,15 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    file: File,
+    file: File = "",
+    manifests: Annotated[
+        list[Path] | None,
+        typer.Option("--filename", "-f", help="Manifests instead: a file or folder of YAML; may be repeated."),
+    ] = None,
+    intensity: Annotated[
+        list[str] | None, typer.Option(help="With -f: ZONE=GRAMS per kilowatt-hour; may be repeated.")
+    ] = None,
+    harvest: Annotated[list[str] | None, typer.Option(help="With -f: NODE=WATTS harvested; may be repeated.")] = None,
     mode: Annotated[
         str,
         typer.Option(help="none, det, dat or deta: what may be shared, moved and asleep. Default: the file's policy."),
@@ -53,10 +61,12 @@ def plan(
 
     Exit status 1 when the problem is infeasible (the reasons are printed), 2 when the file is wrong.
     """
+    if bool(file) == bool(manifests):
+        raise InvalidInput("PROBLEM", "give either a problem file or manifests with -f")
     if is_columnar(file):
         plan_columns(file, time_limit, output, plan_file)
         return
-    problem = read_problem(file, mode)
+    problem = in_mode(_from_manifests(manifests, intensity, harvest), mode) if manifests else read_problem(file, mode)
     _check_solver(problem, solver)
     solution = _solve(problem, solver, time_limit, whole=whole_batches)
     if output is Output.TABLE:
@@ -92,12 +102,23 @@ def read_document(file: str, read: Callable[[str], Any]) -> Any:
         raise error if error.where == file else InvalidInput(f"{file}: {error.where}", error.why) from None
 
 
+def _from_manifests(paths: list[Path], intensity: list[str] | None, harvest: list[str] | None) -> Problem:
+    from sunward.cli.manifests import figures, problem_of
+
+    return problem_of(paths, figures(intensity or (), "--intensity"), figures(harvest or (), "--harvest"))
+
+
 def read_problem(file: str, mode: str) -> Problem:
     """A checked problem, under a mode's policy where one is named."""
-    from sunward.optimisation.modes import Mode, with_mode
     from sunward.optimisation.problem import Problem
 
-    problem: Problem = read_document(file, Problem.from_json)
+    return in_mode(read_document(file, Problem.from_json), mode)
+
+
+def in_mode(problem: Problem, mode: str) -> Problem:
+    """The problem under a mode's policy; unchanged without one. Raises InvalidInput for an unknown mode."""
+    from sunward.optimisation.modes import Mode, with_mode
+
     if not mode:
         return problem
     if mode not in list(Mode):
