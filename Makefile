@@ -7,12 +7,14 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 NODES ?= 6
 WORKERS ?= 2
+SEED ?= 1
+FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
 .PHONY: help setup tools images lab lab-down demo demo-down test test-fast coverage lint types imports verify bench bench-planner experiments faults lock package clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## make the virtual environment from the locked requirements
 
@@ -66,8 +68,11 @@ bench-planner: setup ## two-price, hub and pairwise planners side by side
 experiments: setup ## the paper's experiments with figures, into report/
 	@$(RUN) -m sunward.cli.main experiment all --report report
 
-faults: tools ## the long fault batteries
-	@bash tools/faults.sh
+fault-%: setup ## one fault battery, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
+	@$(RUN) tests/batteries $* --seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(LONG),--long)
+
+faults: tools ## all fault batteries with their release figures, into FAULTS
+	@$(RUN) tests/batteries all --long --seed $(SEED) --folder $(FAULTS)
 
 lock: setup ## write the locked requirement files again
 	@bash tools/lock.sh

@@ -1,0 +1,86 @@
+"""The frame of the fault batteries: what a battery says, and that one which dies is never counted as passed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batteries.campaign import one, table
+from batteries.outcome import Options, Outcome
+from batteries.registry import BATTERIES, find, run
+
+PACKAGE = Path(__file__).parents[2] / "batteries"
+
+
+def outcome(**changes: object) -> Outcome:
+    given: dict[str, object] = {
+        "battery": "crash",
+        "title": "R3 crash points",
+        "seed": 4,
+        "counts": {"points": 1200, "share": 0.25},
+        "violations": [],
+    }
+    return Outcome(**{**given, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "R3 crash points: passed (seed 4): 1,200 points, 0.25 share, 0 violations"),
+        (
+            {"violations": ["twice"], "worst_recovery_seconds": 3.14},
+            "R3 crash points: FAILED (seed 4): 1,200 points, 0.25 share, 1 violations, worst recovery 3.1 s",
+        ),
+        ({"not_run": "needs root"}, "R3 crash points: not run: needs root"),
+    ],
+)
+def test_the_closing_line_says_how_it_ended(changes: dict[str, object], line: str) -> None:
+    assert outcome(**changes).line() == line
+
+
+def test_the_file_holds_every_field_and_the_state() -> None:
+    told = json.loads(json.dumps(outcome(figures={"by_kind": {"a": 1}}).as_json()))
+    assert (told["state"], told["counts"]["points"], told["figures"]["by_kind"]["a"]) == ("passed", 1200, 1)
+
+
+def test_every_module_is_called_as_it_is_listed() -> None:
+    for name in BATTERIES:
+        battery = find(name)
+        assert battery is None or battery.TITLE
+
+
+def test_an_unknown_battery_is_refused() -> None:
+    with pytest.raises(KeyError):
+        find("outcomes")
+
+
+def test_a_battery_that_nobody_has_written_is_not_run_and_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BATTERIES, "unwritten", "R0 nothing")
+    assert run("unwritten", Options()).line() == "R0 nothing: not run: nobody has written it"
+
+
+def test_the_command_writes_the_file_and_prints_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "it.json"
+    command = [sys.executable, str(PACKAGE), "agent", "--seed", "7", "--json", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1].startswith("R11 hostile agent: ")
+    assert json.loads(file.read_text())["seed"] == 7
+
+
+def test_a_battery_that_dies_has_failed(tmp_path: Path) -> None:
+    (tmp_path / "crash.json").write_text('{"state": "passed", "of": "yesterday"}')
+    dies = (sys.executable, "-c", "import sys; print('last words'); sys.exit(9)")
+    result = one("crash", Options(seed=2), tmp_path, dies)
+    assert result["state"] == "FAILED"
+    assert result["violations"] == ["exit status 9 without figures: last words"]
+
+
+def test_the_table_tells_passed_failed_and_not_run_apart() -> None:
+    told = [outcome(), outcome(violations=["twice"], worst_recovery_seconds=2.0), outcome(not_run="needs root")]
+    rows = table([{**each.as_json(), "seconds": 1.5} for each in told]).splitlines()[2:]
+    assert [row.split(" | ")[1] for row in rows] == ["passed", "FAILED", "not run: needs root"]
+    assert [row.split(" | ")[4:6] for row in rows] == [["0", ""], ["1", "2.0 s"], ["", ""]]
