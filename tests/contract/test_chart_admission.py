@@ -6,8 +6,10 @@ Every policy is tried from both sides: what it must deny, with its message, and 
 from __future__ import annotations
 
 import copy
+import re
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +29,18 @@ WORKER, HUB, FREE = "admission-worker", "admission-hub", "admission-free"
 SPACE, OTHER = "admission-jobs", "admission-other"
 RULES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 GRANTS = (*chart.RIGHTS, "ServiceAccount")
+
+
+DENIALS: Counter[str] = Counter()
+"""Refused requests by policy: the battery of rights tells how many there were."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def count_denials(record_testsuite_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Leave the number of refusals in the report."""
+    yield
+    for policy, count in sorted(DENIALS.items()):
+        record_testsuite_property(f"denials.{policy}", count)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +77,7 @@ def wait_until_enforced(admin: Api) -> None:
 
 
 MANAGED, KEEP_AWAKE, ASLEEP = "sunward.dev/managed", "sunward.dev/do-not-sleep", "sunward.dev/asleep"
+MARK = "sunward.dev/cordoned-by"
 ENERGY_NODE = f"/apis/sunward.dev/v1alpha1/energynodes/{WORKER}"
 STATUS = f"{ENERGY_NODE}/status"
 TAINT = {"key": ASLEEP, "effect": "NoSchedule"}
@@ -142,8 +157,10 @@ def operator(admin: Api) -> Api:
 def assert_denied(answer: Answer, message: str) -> None:
     """Refused by a policy of ours that says so."""
     assert answer.code in (403, 422), answer
-    assert "ValidatingAdmissionPolicy 'sunward-" in answer.message
+    policy = re.search(r"ValidatingAdmissionPolicy '(sunward-[a-z0-9-]+)'", answer.message)
+    assert policy is not None, answer.message
     assert message in answer.message
+    DENIALS[policy[1]] += 1
 
 
 # 1 and 2: nodes
@@ -183,13 +200,13 @@ def test_1_the_operator_cannot_remove_a_taint_of_others(admin: Api, operator: Ap
 
 
 def test_1_the_operator_can_cordon_taint_and_mark_a_worker_and_take_it_all_back(admin: Api, operator: Api) -> None:
-    path, mark = f"/api/v1/nodes/{WORKER}", "sunward.dev/cordoned-by"
+    path = f"/api/v1/nodes/{WORKER}"
     theirs = taints(admin, WORKER)
     cordon = {"unschedulable": True, "taints": [*theirs, TAINT]}
-    answer = operator.merge(path, {"metadata": {"annotations": {mark: "operation"}}, "spec": cordon})
+    answer = operator.merge(path, {"metadata": {"annotations": {MARK: "operation"}}, "spec": cordon})
     assert answer.code == 200, answer.message
     ours_gone = {"unschedulable": None, "taints": [t for t in taints(admin, WORKER) if t["key"] != ASLEEP]}
-    answer = operator.merge(path, {"metadata": {"annotations": {mark: None}}, "spec": ours_gone})
+    answer = operator.merge(path, {"metadata": {"annotations": {MARK: None}}, "spec": ours_gone})
     assert answer.code == 200, answer.message
 
 
@@ -206,10 +223,30 @@ def test_2_the_operator_cannot_cordon_unmanaged_nodes_or_the_control_plane(
 
 def test_2_the_operator_can_give_back_a_node_that_a_person_took_out_of_its_hands(admin: Api, operator: Api) -> None:
     path = f"/api/v1/nodes/{FREE}"
-    admin.merge(path, {"spec": {"unschedulable": True, "taints": [*taints(admin, FREE), TAINT]}})
+    cordon = {"unschedulable": True, "taints": [*taints(admin, FREE), TAINT]}
+    admin.merge(path, {"metadata": {"annotations": {MARK: "operation"}}, "spec": cordon})
     theirs = [taint for taint in taints(admin, FREE) if taint["key"] != ASLEEP]
-    answer = operator.merge(path, {"spec": {"unschedulable": None, "taints": theirs}})
+    gone = {"metadata": {"annotations": {MARK: None}}, "spec": {"unschedulable": None, "taints": theirs}}
+    answer = operator.merge(path, gone)
     assert answer.code == 200, answer.message
+
+
+def test_1_the_operator_cannot_lift_a_cordon_of_others_nor_call_it_its_own(admin: Api, operator: Api) -> None:
+    path = f"/api/v1/nodes/{WORKER}"
+    admin.merge(path, {"spec": {"unschedulable": True}})
+    lifted = {"spec": {"unschedulable": None}}
+    marked: Manifest = {"metadata": {"annotations": {MARK: "operation"}}}
+    try:
+        assert_denied(operator.merge(f"{path}?dryRun=All", lifted), "lift only its own cordon")
+        assert_denied(operator.merge(f"{path}?dryRun=All", marked), "only when it cordons")
+        assert_denied(operator.merge(f"{path}?dryRun=All", marked | lifted), "lift only its own cordon")
+    finally:
+        admin.merge(path, lifted)
+
+
+def test_1_the_operator_cannot_mark_a_node_that_it_does_not_cordon(operator: Api) -> None:
+    marked = {"metadata": {"annotations": {MARK: "operation"}}}
+    assert_denied(operator.merge(f"/api/v1/nodes/{WORKER}?dryRun=All", marked), "only when it cordons")
 
 
 def test_every_expression_fits_the_types_it_is_asked_about(admin: Api) -> None:

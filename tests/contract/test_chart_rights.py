@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -94,6 +94,13 @@ def admin(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory)
         answer = api.apply(manifest)
         assert answer.code in (200, 201), answer.message
     return api
+
+
+@pytest.fixture(scope="module", autouse=True)
+def count_questions(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """Leave the number of questions in the report."""
+    record_testsuite_property("must-allow", len(set(ALLOWED)))
+    record_testsuite_property("must-deny", len(set(DENIED)))
 
 
 def allows(admin: Api, question: Question) -> bool:
