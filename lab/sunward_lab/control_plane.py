@@ -5,6 +5,7 @@ A control plane stands alone as well, on a loopback address of its own, so that 
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _ETCD_PORT: Final = 2379
 _ETCD_PEER_PORT: Final = 2380
 _RATES: Final = ("--kube-api-qps=300", "--kube-api-burst=500")
 _READY_SECONDS: Final = 120.0
+_WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class ControlPlane:
     """Where one control plane listens, and from which binaries it runs.
 
     `local` is a loopback address that no other control plane uses: etcd and the two managers listen on it,
-    and the API server too when there are no machines to serve.
+    and the API server too when there are no machines to serve. `audited_user` may be empty.
     """
 
     run: RunFolder
@@ -36,6 +38,7 @@ class ControlPlane:
     local: str
     address: str
     grace_seconds: int = 50
+    audited_user: str = ""
 
     @property
     def server(self) -> str:
@@ -112,7 +115,28 @@ class ControlPlane:
             f"--service-account-signing-key-file={who.service_account_key}",
             "--allow-privileged=true",
             "--profiling=false",
+            *self._audit(),
         ]
+
+    def _audit(self) -> list[str]:
+        """Flags for a log of one user's writes, each kept when it is answered."""
+        if not self.audited_user:
+            return []
+        writes = {"users": [self.audited_user], "verbs": list(_WRITES)}
+        whole = {"group": "", "resources": ["nodes", "pods", "pods/eviction"]}
+        policy = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived", "ResponseStarted"],
+            "rules": [
+                {"level": "RequestResponse", "resources": [whole], **writes},
+                {"level": "Request", **writes},
+                {"level": "None"},
+            ],
+        }
+        self.run.logs.mkdir(parents=True, exist_ok=True)
+        self.run.audit_policy.write_text(json.dumps(policy), encoding="utf-8")
+        return [f"--audit-policy-file={self.run.audit_policy}", f"--audit-log-path={self.run.audit_log}"]
 
     def _controller_manager(self) -> list[str]:
         who = self.identities
@@ -126,6 +150,7 @@ class ControlPlane:
             f"--cluster-signing-cert-file={who.authority}",
             f"--cluster-signing-key-file={who.authority_key}",
             f"--node-monitor-grace-period={self.grace_seconds}s",
+            f"--node-monitor-period={max(1, min(5, self.grace_seconds // 4))}s",
             *_RATES,
         ]
 
@@ -138,8 +163,14 @@ def for_settings(settings: Settings, run: RunFolder, binaries: Path) -> ControlP
     """The control plane of a cluster: on the bridge when there are machines, else on loopback alone."""
     local = _unused_loopback_address()
     address = str(settings.host_address) if settings.has_machines else local
-    grace = settings.node_monitor_grace_seconds
-    return ControlPlane(run=run, binaries=binaries, local=local, address=address, grace_seconds=grace)
+    return ControlPlane(
+        run=run,
+        binaries=binaries,
+        local=local,
+        address=address,
+        grace_seconds=settings.node_monitor_grace_seconds,
+        audited_user=settings.audited_user,
+    )
 
 
 def _unused_loopback_address() -> str:

@@ -26,21 +26,34 @@ _RULES: Final = (
 
 def start(settings: Settings, run: RunFolder, binaries: Path) -> None:
     """Start KWOK with rights of its own and create its nodes."""
-    who = Identities(run.identities)
-    api = Api.from_kubeconfig(who.kubeconfig(identities.ADMINISTRATOR))
+    api = Api.from_kubeconfig(Identities(run.identities).kubeconfig(identities.ADMINISTRATOR))
+    grant_rights(api)
+    every = [f"--manage-nodes-with-annotation-selector={ANNOTATION}", f"--cidr={_pod_network(settings)}"]
+    processes.start(NAME, command(settings, run, binaries, *every), records=run.processes, logs=run.logs)
+    api.post_all("/api/v1/nodes", (_node(name) for name in names(settings)))
+
+
+def grant_rights(api: Api) -> None:
+    """Give KWOK's user what it needs to answer for nodes."""
     authorisation = "/apis/rbac.authorization.k8s.io/v1"
     api.post(f"{authorisation}/clusterroles", _role())
     api.post(f"{authorisation}/clusterrolebindings", _binding())
-    kubeconfig = who.kubeconfig(identities.KWOK)
-    argv = [
+
+
+def command(settings: Settings, run: RunFolder, binaries: Path, *flags: str) -> list[str]:
+    """KWOK's command line; its nodes renew their Leases four times within the monitor's grace period."""
+    lease_seconds = max(4, settings.node_monitor_grace_seconds * 4 // 5)
+    kubeconfig = Identities(run.identities).kubeconfig(identities.KWOK)
+    return [
         str(binaries / NAME),
         f"--kubeconfig={kubeconfig}",
-        f"--manage-nodes-with-annotation-selector={ANNOTATION}",
-        "--node-lease-duration-seconds=40",
-        f"--cidr=10.{200 + settings.instance % 50}.0.0/16",
+        f"--node-lease-duration-seconds={lease_seconds}",
+        *flags,
     ]
-    processes.start(NAME, argv, records=run.processes, logs=run.logs)
-    api.post_all("/api/v1/nodes", (_node(name) for name in names(settings)))
+
+
+def _pod_network(settings: Settings) -> str:
+    return f"10.{200 + settings.instance % 50}.0.0/16"
 
 
 def names(settings: Settings) -> list[str]:

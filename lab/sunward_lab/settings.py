@@ -38,7 +38,7 @@ class Settings:
     `instance` numbers clusters that run side by side: it picks the bridge `sunward<instance>` and the
     network 10.<77 + instance>.0.0/16, so that two never share an address. `worker_cores` is how much of this
     machine's cores the pods of one worker may use, None for no limit: a worker is then as fast whether it
-    works alone or beside the others.
+    works alone or beside the others. Every write of `audited_user` is kept in the API server's audit log.
     """
 
     nodes: int = 3
@@ -48,6 +48,7 @@ class Settings:
     scenario: str | None = None
     worker_cores: float | None = None
     node_monitor_grace_seconds: int = 50
+    audited_user: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.nodes <= MAXIMUM_WORKERS:
@@ -149,6 +150,16 @@ class RunFolder:
     def etcd(self) -> Path:
         """The store's data."""
         return self.path / "etcd"
+
+    @property
+    def audit_policy(self) -> Path:
+        """What the API server keeps a log of; there is none unless a user is audited."""
+        return self.path / "audit-policy.json"
+
+    @property
+    def audit_log(self) -> Path:
+        """One line of JSON per request that the audit policy keeps."""
+        return self.logs / "audit.jsonl"
 
     @property
     def kubeconfig(self) -> Path:

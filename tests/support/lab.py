@@ -34,11 +34,24 @@ class ControlPlane:
     kubeconfig: Path
     api: Api
 
+    @property
+    def run(self) -> RunFolder:
+        """Its folder: records of processes, logs, identities."""
+        return RunFolder(self.kubeconfig.parent)
+
 
 @contextmanager
-def running_control_plane(*, kwok_nodes: int = 0) -> Iterator[ControlPlane]:
+def running_control_plane(
+    *, kwok_nodes: int = 0, grace_seconds: int = 50, audited_user: str = ""
+) -> Iterator[ControlPlane]:
     """Start a control plane in a folder of its own, and take it down again whatever happens."""
-    settings = Settings(nodes=0, kwok_nodes=kwok_nodes, world=False)
+    settings = Settings(
+        nodes=0,
+        kwok_nodes=kwok_nodes,
+        world=False,
+        node_monitor_grace_seconds=grace_seconds,
+        audited_user=audited_user,
+    )
     take_down_orphans(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
         path = Path(folder) / "run"
