@@ -19,6 +19,31 @@ from sunward_lab.processes import Process
 from sunward_lab.settings import RunFolder
 from support.real_journal import Journal
 
+_STAGES: Final = """
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: node-initialize}
+spec:
+  resourceRef: {apiGroup: v1, kind: Node}
+  selector:
+    matchExpressions:
+      - {key: '.status.conditions.[] | select( .type == "Ready" ) | .status', operator: NotIn, values: ["True"]}
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      conditions:
+      {{ range NodeConditions }}
+      - lastHeartbeatTime: {{ $now | Quote }}
+        lastTransitionTime: {{ $now | Quote }}
+        message: {{ .message | Quote }}
+        reason: {{ .reason | Quote }}
+        status: {{ .status | Quote }}
+        type: {{ .type | Quote }}
+      {{ end }}
+      phase: Running
+"""
+"""KWOK's own stage dates Ready back to the node's creation; a kubelet says when it came back."""
+
 IDLE_WATTS: Final = 2.7
 ASLEEP_WATTS: Final = 0.1
 
@@ -77,7 +102,9 @@ class Machine:
             self.journal.record("up", node=self.name)
 
     def _start_kubelet(self) -> Process:
-        flags = (f"--manage-single-node={self.name}", "--cidr=10.199.0.0/16")
+        stages = self.run.path / "kwok-stages.yaml"
+        stages.write_text(_STAGES, encoding="utf-8")
+        flags = (f"--manage-single-node={self.name}", "--cidr=10.199.0.0/16", f"--config={stages}")
         argv = kwok.command(self.run.read_settings(), self.run, cluster.binaries(), *flags)
         return processes.start(f"kwok-{self.name}", argv, records=self.run.processes, logs=self.run.logs)
 
