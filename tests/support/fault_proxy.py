@@ -43,6 +43,7 @@ class FaultProxy:
         self._context = context
         self._slow_seconds = slow_seconds
         self._faults: list[Fault] = []
+        self._ended: dict[Fault, asyncio.Event] = {}
         self._is_lost: Loss = _nothing
         self._revisions: Mapping[str, int] = {}
         self._watches: set[Watch] = set()
@@ -125,11 +126,13 @@ class FaultProxy:
 
     async def _begin(self, fault: Fault) -> None:
         self._faults.append(fault)
+        self._ended[fault] = asyncio.Event()
         hit = [watch for watch in self._watches if fault.concerns(watch.ask)]
         await asyncio.gather(*(watch.meet(fault.kind) for watch in hit))
 
     async def _end(self, fault: Fault) -> None:
         self._faults.remove(fault)
+        self._ended.pop(fault).set()
 
     async def _age(self, revisions: Mapping[str, int]) -> None:
         self._revisions = revisions
@@ -167,7 +170,7 @@ class FaultProxy:
             self._note_write(ask, content, fault.kind.status, fault.kind)
             return refused(fault.kind.status)
         if fault.kind is Kind.SLOW:
-            await asyncio.sleep(self._slow_seconds)
+            await self._delay(fault)
             return await self._exchange(request, ask, content, fault.kind)
         if fault.answer_lost:
             await self._exchange(request, ask, content, None)
@@ -176,6 +179,11 @@ class FaultProxy:
             await asyncio.Event().wait()  # until the client gives up, which cancels this handler
         abort(request)
         return web.Response(status=500)  # nobody reads it
+
+    async def _delay(self, fault: Fault) -> None:
+        """Wait as long as the fault says; a server that is quick again answers at once."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended[fault].wait(), self._slow_seconds)
 
     async def _exchange(self, request: web.Request, ask: Ask, content: bytes, kind: Kind | None) -> web.Response:
         """Ask the server and pass its answer on."""
@@ -206,7 +214,7 @@ class FaultProxy:
         if fault is not None and fault.kind.status is not None:
             return refused(fault.kind.status)
         if fault is not None and fault.kind is Kind.SLOW:
-            await asyncio.sleep(self._slow_seconds)
+            await self._delay(fault)
         async with self._upstream(request, ask, b"") as upstream:
             if upstream.status != 200:
                 return web.Response(status=upstream.status, body=await upstream.read(), headers=_kept(upstream.headers))

@@ -108,9 +108,15 @@ class Store:
         return cast(Body, cloned(created))
 
     def patch(self, path: str, patch: Mapping[str, Any] | Sequence[Any]) -> Body:
-        """Merge patch or JSON patch; through /status only the status changes, elsewhere it does not."""
+        """Merge patch or JSON patch; through /status only the status changes, elsewhere it does not.
+
+        Raises ApiError(409) for a merge patch of a version that is no longer the newest, 422 for a failed test.
+        """
         where = Address.of(path)
         before = self._existing("PATCH", path)
+        version = (patch.get("metadata") or {}).get("resourceVersion") if isinstance(patch, Mapping) else None
+        if version is not None and version != before["metadata"]["resourceVersion"]:
+            raise ApiError(409, "PATCH", path, "the object has been modified")
         after = merged(before, patch) if isinstance(patch, Mapping) else json_patched(before, patch, path)
         return self._store(where, before, after)
 

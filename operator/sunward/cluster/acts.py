@@ -1,7 +1,7 @@
 """Performs one step of a node: write the record, then act. Nothing here decides anything.
 
-Every act is safe to repeat, touches only what is ours, and carries what makes a stale view fail: the Node's
-resourceVersion for cordons, the pod's UID for evictions, the operation's id and fencing token for power.
+Every act is safe to repeat, touches only what is ours, and carries what makes a stale view fail: the resourceVersion
+of the record and of the Node, the pod's UID for evictions, the operation's id and fencing token for power.
 """
 
 from __future__ import annotations
@@ -35,15 +35,8 @@ class Done:
     message: str = ""
 
 
-async def perform(
-    api: Api, node: NodeView, step: Step, driver: PowerDriver | None, now: datetime, *, may_act: Callable[[], bool]
-) -> Done:
-    """Write the record, ask `may_act` (the Lease) once more, act.
-
-    Raises ApiError when the record cannot be written; then nothing was done.
-    """
-    if step.changed:
-        await write_record(api, node, step, now)
+async def act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None, *, may_act: Callable[[], bool]) -> Done:
+    """Ask `may_act` (the Lease) once more, then act. The step's record must stand already."""
     if step.act is Act.NONE:
         return Done(step=step)
     if not may_act():
@@ -58,8 +51,12 @@ async def perform(
         return Done(step=step, reason=Reason.DRIVER_FAILED, message=str(error))
 
 
-async def write_record(api: Api, node: NodeView, step: Step, now: datetime) -> None:
-    """Store the step's record in the EnergyNode's status, with the transition when the state changed."""
+async def write_record(api: Api, node: NodeView, step: Step, version: str, now: datetime) -> Body:
+    """Store the step's record in the EnergyNode's status, with the transition when the state changed.
+
+    *version* is the EnergyNode's resourceVersion in the view that led to the step. Returns the EnergyNode; raises
+    ApiError(409) when it is another by now, and any ApiError when it cannot be written: then nothing was done.
+    """
     status = record_patch(step.record)
     if step.record.power_state is not node.record.power_state:
         status["lastTransition"] = {
@@ -70,7 +67,8 @@ async def write_record(api: Api, node: NodeView, step: Step, now: datetime) -> N
             "message": step.message[:1024],
             "operationId": step.record.operation.id if step.record.operation else None,
         }
-    await api.patch(ours("energynodes", node.name, sub="status"), {"status": status})
+    patch = {"metadata": {"resourceVersion": version}, "status": status}
+    return await api.patch(ours("energynodes", node.name, sub="status"), patch)
 
 
 async def _act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None) -> Done:

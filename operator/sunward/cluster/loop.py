@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from sunward.cluster import acts, events, jobs, plan_objects, report
+from sunward.cluster import acts, events, jobs, plan_objects, recheck, report
 from sunward.cluster.api import Api, ApiError, ours
 from sunward.cluster.drivers import Drivers
 from sunward.cluster.lease import Lease
@@ -38,7 +38,7 @@ Body = dict[str, Any]
 BUSY_TICK_SECONDS = 2.0
 IDLE_TICK_SECONDS = 10.0
 STANDBY_TICK_SECONDS = 5.0
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Loop:
         plan, seen = await self._planned(seen)
         if seen.snapshot.policy.mode is Mode.ACTIVE:
             await self._apply_jobs(plan, seen)
-            await self._step_nodes(plan, seen, power)
+            seen = await self._step_nodes(plan, seen, power)
         await self._report(plan, seen)
         await self._settler.settle(seen.snapshot)
         return self._pause(plan, seen.snapshot)
@@ -199,20 +199,23 @@ class Loop:
                 account = self._ports.service_account
                 await jobs.apply_job(self._ports.api, job.spec, directive, where, found, account, plan.name)
 
-    async def _step_nodes(self, plan: Plan, seen: Observation, power: Mapping[str, PowerReading | None]) -> None:
-        ports, snapshot = self._ports, seen.snapshot
+    async def _step_nodes(self, plan: Plan, seen: Observation, power: Mapping[str, PowerReading | None]) -> Observation:
+        """Take every node's step; returns the view with the EnergyNodes as they were written."""
+        snapshot = seen.snapshot
         steps = transitions.advance(
             snapshot,
             self._wanted(plan),
             power,
             snapshot.taken_at,
-            fencing_token=ports.lease.token,
+            fencing_token=self._ports.lease.token,
             drain_failures=self._drain_failures,
             directives=plan.jobs,
         )
+        bodies = dict(seen.state.energy_node_bodies)
         for step in steps:
             if step.changed or step.act is not Act.NONE:
-                await self._perform(step, seen)
+                bodies[step.node] = await self._perform(step, seen, power.get(step.node))
+        return replace(seen, state=replace(seen.state, energy_node_bodies=bodies))
 
     def _wanted(self, plan: Plan) -> Mapping[str, bool]:
         """The plan's wishes; blind for long with pods that fit nowhere, everybody is wanted, one per wake interval."""
@@ -220,18 +223,31 @@ class Loop:
             return dict.fromkeys(plan.awake, True)
         return plan.awake
 
-    async def _perform(self, step: Step, seen: Observation) -> None:
-        ports = self._ports
+    async def _perform(self, step: Step, seen: Observation, power: PowerReading | None) -> Body:
+        """Look once more, write the record, act; returns the EnergyNode as it stands then.
+
+        Raises ApiError when the record cannot be written, or is another by now: the steps after it rest on it.
+        """
+        ports, body = self._ports, seen.state.energy_node_bodies[step.node]
         node = seen.snapshot.node(step.node)
-        if node is None:
-            return
-        now = ports.clock()
-        done = await acts.perform(ports.api, node, step, ports.drivers.of(node), now, may_act=ports.lease.holds)
+        assert node is not None  # steps are taken for the nodes of the snapshot
+        why = await recheck.obstacle(ports.api, step, seen.snapshot, power, ports.lease.token, ports.clock())
+        if why is not None:
+            await events.emit(ports.api, body, Reason.NO_LONGER_HOLDS, why, ports.clock())
+            return body
+        if step.changed:
+            body = await acts.write_record(ports.api, node, step, body["metadata"]["resourceVersion"], ports.clock())
+        done = await acts.act(ports.api, node, step, ports.drivers.of(node), may_act=ports.lease.holds)
+        await self._tell(done, node, body)
+        return body
+
+    async def _tell(self, done: acts.Done, node: NodeView, body: Body) -> None:
+        """Metrics and events of a step that was taken, and what to remember of it."""
+        ports, step, now = self._ports, done.step, self._ports.clock()
         ports.reporter.stepped(step)
         self._drain_failures.pop(step.node, None)
         if done.reason is Reason.DRAIN_BLOCKED and " 500 " in done.message:
             self._drain_failures[step.node] = done.message
-        body = seen.state.energy_node_bodies[step.node]
         if step.record.power_state is not node.record.power_state:
             await events.emit(ports.api, body, step.reason, step.message, now)
         if done.reason is not None:
@@ -270,12 +286,22 @@ class Loop:
             await self._write_status(f"{item.kind.lower()}s", body, old, new, now)
 
     async def _write_status(self, kind: str, body: Body, old: Body, new: Body, now: datetime) -> None:
-        """Write when something worth telling changed; new figures alone wait for the next period."""
+        """Write when something worth telling changed; new figures alone wait for the next period.
+
+        What was computed from a version that is no longer the newest is dropped: the next pass sees the newer one.
+        """
         if not report.worth_writing(old, new):
             return
         metadata = body["metadata"]
         path = ours(kind, metadata["name"], namespace=metadata.get("namespace", ""), sub="status")
-        await self._ports.api.patch(path, {"status": new})
+        version = {"resourceVersion": metadata["resourceVersion"]}
+        try:
+            await self._ports.api.patch(path, {"metadata": version, "status": new})
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            self.mark_dirty()
+            return
         for condition in report.conditions_changed(old, new):
             await events.emit(self._ports.api, body, Reason(condition["reason"]), condition["message"], now)
 

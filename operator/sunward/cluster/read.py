@@ -88,9 +88,7 @@ async def read_cluster(api: Api) -> ClusterState:
         node_bodies={body["metadata"]["name"]: body for body in nodes},
         energy_node_bodies={body["metadata"]["name"]: body for body in energy_nodes},
         job_bodies={f"{b['metadata']['namespace']}/{b['metadata']['name']}": b for b in jobs},
-        volumes_attached=frozenset(
-            body["spec"]["nodeName"] for body in volumes if (body.get("status") or {}).get("attached")
-        ),
+        volumes_attached=attached_nodes(volumes),
         pending_pods=pending,
         invalid=invalid,
     )
@@ -114,6 +112,11 @@ def _parse_nodes(bodies: Sequence[Body]) -> tuple[tuple[NodeSpec, ...], tuple[In
         except InvalidInput as error:
             invalid.append(InvalidObject(kind="EnergyNode", name=body["metadata"]["name"], namespace="", error=error))
     return tuple(specs), tuple(invalid)
+
+
+def attached_nodes(volumes: Sequence[Body]) -> frozenset[str]:
+    """Kubernetes nodes to which one of these VolumeAttachments is attached."""
+    return frozenset(body["spec"]["nodeName"] for body in volumes if (body.get("status") or {}).get("attached"))
 
 
 def node_facts(body: Mapping[str, Any]) -> NodeFacts:

@@ -220,7 +220,8 @@ class Settler:
         shares = node_shares(work, homes)
         for job in running:
             path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
-            old = (await self._api.get(path)).get("status") or {}
+            body = await self._api.get(path)
+            old = body.get("status") or {}
             until = parse_time(old.get("accountedUntil"))
             if until is not None and period.end <= until:
                 continue
@@ -229,7 +230,9 @@ class Settler:
             status["avoidedEmissionsMicrogramsCO2e"] = int(status["baselineEmissionsMicrogramsCO2e"] or 0) - int(
                 status["emissionsMicrogramsCO2e"] or 0
             )
-            await self._api.patch(f"{path}/status", {"status": {**status, "accountedUntil": format_time(period.end)}})
+            version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
+            status["accountedUntil"] = format_time(period.end)
+            await self._api.patch(f"{path}/status", {"metadata": version, "status": status})
 
     def _worked(self, job: str, period: Period) -> bool:
         return bool(self._work(period, job))

@@ -1,0 +1,89 @@
+"""A last look before an act that cannot be taken back: each object by its name, past any list.
+
+The lists of a pass are some milliseconds old at best, and a cache on the way may make them minutes old. Whatever is
+written carries the version that was seen, so that the server refuses it when that is the past. An act that writes
+nothing first, or that leads away from the API server, asks here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sunward.cluster import schema
+from sunward.cluster.api import Api, ApiError, apis, core, ours
+from sunward.cluster.read import attached_nodes, node_facts, pod_facts
+from sunward.cluster.records import node_record
+from sunward.domain.nodes import NodeFacts, NodeView, PodFacts
+from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import Act, PowerReading, Step
+from sunward.planning.case import Case, Stage
+from sunward.planning.guards import obstacles
+
+Body = dict[str, Any]
+
+
+async def obstacle(
+    api: Api, step: Step, snapshot: Snapshot, power: PowerReading | None, fencing_token: int, now: datetime
+) -> str | None:
+    """Why the step may not be taken after all, or None. Raises ApiError when the server cannot be asked."""
+    if step.act is Act.NONE:
+        return None
+    if not step.changed and (why := await _another_record(api, step)) is not None:
+        return why
+    if step.act is not Act.POWER_OFF:
+        return None
+    fresh = await _looked_at_again(api, step, snapshot)
+    case = Case(node=fresh, snapshot=_with(snapshot, fresh), now=now, power=power, fencing_token=fencing_token)
+    found = obstacles(case, Stage.CUT)
+    return f"{found[0].reason}: {found[0].message}" if found else None
+
+
+async def _another_record(api: Api, step: Step) -> str | None:
+    """The step rests on the record that it found; somebody may have written another since."""
+    body = await api.get(ours("energynodes", step.node))
+    stored = node_record(body)
+    if (stored.power_state, stored.operation) == (step.record.power_state, step.record.operation):
+        return None
+    return f"its record is another by now: {stored.power_state}"
+
+
+async def _looked_at_again(api: Api, step: Step, snapshot: Snapshot) -> NodeView:
+    """The node as it is now: what people want of it, what Kubernetes says of it, and what runs there."""
+    old = snapshot.node(step.node)
+    assert old is not None  # a step is taken for a node of the snapshot
+    name = old.spec.node_name
+    body, facts, pods, volumes = await asyncio.gather(
+        api.get(ours("energynodes", step.node)),
+        _facts(api, name),
+        api.list(core("pods"), fieldSelector=f"spec.nodeName={name}"),
+        api.list(apis("storage.k8s.io/v1", "volumeattachments")),
+    )
+    return replace(
+        old,
+        spec=schema.node_spec(body),
+        facts=facts,
+        pods=_pods_on(name, pods),
+        volume_attached=name in attached_nodes(volumes),
+    )
+
+
+async def _facts(api: Api, name: str) -> NodeFacts | None:
+    try:
+        return node_facts(await api.get(core("nodes", name)))
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _pods_on(name: str, bodies: list[Body]) -> tuple[PodFacts, ...]:
+    pods = (pod_facts(body) for body in bodies)
+    return tuple(pod for pod in pods if pod.node_name == name)
+
+
+def _with(snapshot: Snapshot, fresh: NodeView) -> Snapshot:
+    nodes = tuple(fresh if node.name == fresh.name else node for node in snapshot.nodes)
+    return replace(snapshot, nodes=nodes)
