@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sunward.cli.output import Output, print_data, print_table
-from sunward.cli.plan import File, read_problem
+from sunward.cli.plan import File, TimeLimit, read_problem
 
 if TYPE_CHECKING:
     from sunward.optimisation.explain import Explanation
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def explain_problem(
     file: File,
     mode: Annotated[str, typer.Option(help="none, det, dat or deta. Default: the file's policy.")] = "",
-    time_limit: Annotated[float, typer.Option(min=0.01, help="Seconds per mode.")] = 30.0,
+    time_limit: TimeLimit = 30.0,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
     """Compare a problem's optimal plan with the four modes and print its shadow prices."""

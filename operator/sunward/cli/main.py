@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -37,6 +38,7 @@ def root(
     del version
 
 
+@cache
 def _register() -> None:
     """Commands live in modules of their own and import what they need only when they run."""
     from sunward.cli import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,23 @@ File = Annotated[
 ]
 
 
+LONGEST_TIME_LIMIT = 86_400.0
+"""Seconds; a plan that takes a day is no plan."""
+
+
+def _number(seconds: float) -> float:
+    """A bound refuses what lies beyond it, and nothing lies beyond a bound less surely than what is no number."""
+    if math.isnan(seconds):
+        raise InvalidInput("--time-limit", "must be a number of seconds")
+    return seconds
+
+
+TimeLimit = Annotated[
+    float,
+    typer.Option(min=0.01, max=LONGEST_TIME_LIMIT, callback=_number, help="Seconds the solver may take, per mode."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("plan")(plan)
@@ -51,7 +69,7 @@ def plan(
     ] = "",
     solver: Annotated[str, typer.Option(help="auto, exact, two-price or greedy.")] = "auto",
     whole_batches: Annotated[bool, typer.Option(help="Round to whole batches and report the loss.")] = False,
-    time_limit: Annotated[float, typer.Option(min=0.01, help="Seconds the solver may take.")] = 30.0,
+    time_limit: TimeLimit = 30.0,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
     plan_file: Annotated[
         Path | None, typer.Option(help="For a fleet as columns: write the plan here (.npz or .parquet).")
@@ -64,8 +82,13 @@ def plan(
     if bool(file) == bool(manifests):
         raise InvalidInput("PROBLEM", "give either a problem file or manifests with -f")
     if is_columnar(file):
+        _refuse(
+            {"--mode": bool(mode), "--solver": solver not in ("auto", "two-price"), "--whole-batches": whole_batches}
+        )
         plan_columns(file, time_limit, output, plan_file)
         return
+    if plan_file is not None:
+        raise InvalidInput("--plan-file", "is for a fleet as columns; take --output json > PLAN.json")
     problem = in_mode(_from_manifests(manifests, intensity, harvest), mode) if manifests else read_problem(file, mode)
     _check_solver(problem, solver)
     solution = _solve(problem, solver, time_limit, whole=whole_batches)
@@ -79,12 +102,21 @@ def plan(
         raise typer.Exit(1)
 
 
+def _refuse(options: dict[str, bool]) -> None:
+    """Options that would be ignored are refused."""
+    for name, given in options.items():
+        if given:
+            raise InvalidInput(
+                name, "is for problems as JSON; a fleet as columns carries its policy, two-price plans it"
+            )
+
+
 def read_text(file: str) -> str:
     """A file's text; raises InvalidInput that names the file when it cannot be read."""
-    if file == "-":
-        return sys.stdin.read()
     path = Path(file)
     try:
+        if file == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
         if path.stat().st_size > LARGEST_FILE:
             raise InvalidInput(file, "is larger than any planning problem")
         return path.read_text(encoding="utf-8")

@@ -30,6 +30,8 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
     from sunward.optimisation.columnar_files import read_columns, write_plan
     from sunward.optimisation.two_price import solve_columns
 
+    if plan_file is not None:
+        _check_target(plan_file)
     try:
         columns = read_columns(Path(file))
     except OSError as error:
@@ -59,4 +61,15 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
     if found.plan is None:
         raise typer.Exit(1)
     if plan_file is not None:
-        write_plan(found.plan, plan_file, names=columns.names)
+        try:
+            write_plan(found.plan, plan_file, names=columns.names)
+        except OSError as error:
+            raise InvalidInput(str(plan_file), f"cannot be written: {error.strerror}") from None
+
+
+def _check_target(plan_file: Path) -> None:
+    """A plan that could not be written is refused before the fleet is planned, not after."""
+    if plan_file.suffix not in SUFFIXES:
+        raise InvalidInput(str(plan_file), f"must end in {' or '.join(SUFFIXES)}")
+    if not plan_file.parent.is_dir():
+        raise InvalidInput(str(plan_file), "lies in a folder that does not exist")

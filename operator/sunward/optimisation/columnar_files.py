@@ -7,7 +7,7 @@ in npz, metadata of the schema in Parquet. Every file read here is checked as st
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,26 @@ import numpy as np
 
 from sunward.optimisation.columnar import NODE_FLAGS, NODE_FLOATS, Columns, ColumnSettings
 from sunward.optimisation.problem import ProblemError
+from sunward.optimisation.strict_json import DocumentError, parse, read
 from sunward.optimisation.two_price_recovery import ColumnPlan
 
 SCHEMA = "sunward.dev/columns/v1alpha1"
+LONGEST_REASON = 200
+"""Characters of a library's own error that a message repeats."""
 PLAN_COLUMNS = tuple(name for name in ColumnPlan.__slots__ if name != "objective_grams")
 
 
 def read_columns(path: Path) -> Columns:
     """A checked problem from `.npz` or `.parquet`; raises `ProblemError` naming what is missing or wrong."""
+    try:
+        return _columns(path).checked()
+    except ProblemError:
+        raise
+    except DocumentError as error:
+        raise ProblemError(error.where, error.why) from None
+
+
+def _columns(path: Path) -> Columns:
     head, arrays = _read(path)
     node_columns = {*NODE_FLOATS, *NODE_FLAGS, "pool"}
     for name in sorted(node_columns - arrays.keys()):
@@ -31,11 +43,11 @@ def read_columns(path: Path) -> Columns:
         raise ProblemError(f"nodes.{name}", "unknown column")
     names = arrays.pop("name", None)
     return Columns(
-        settings=_settings(head.get("settings")),
+        settings=read(ColumnSettings, head.get("settings"), "settings"),
         pool_efficiency=_efficiencies(head.get("pool_efficiency")),
-        names=None if names is None else names.astype(np.str_),
+        names=None if names is None else _names(names, len(arrays["batches"])),
         **{name: _typed(name, column) for name, column in arrays.items()},
-    ).checked()
+    )
 
 
 def write_columns(columns: Columns, path: Path) -> None:
@@ -54,22 +66,19 @@ def write_plan(plan: ColumnPlan, path: Path, *, names: Any = None) -> None:
     _write(path, {"objective_grams": plan.objective_grams}, arrays)
 
 
-def _settings(found: object) -> ColumnSettings:
-    if not isinstance(found, dict):
-        raise ProblemError("settings", "is missing or no object")
-    known = {field.name for field in fields(ColumnSettings)}
-    for name in sorted(found.keys() ^ known):
-        raise ProblemError(f"settings.{name}", "is missing" if name in known else "unknown field")
-    for name, value in found.items():
-        if not isinstance(value, int | float) and not (value is None and name == "maximum_asleep_nodes"):
-            raise ProblemError(f"settings.{name}", f"must be a number or true or false, not {value!r}")
-    return ColumnSettings(**found)
+def _efficiencies(found: Any) -> Any:
+    return np.array(read(tuple[float, ...], found, "pool_efficiency"), dtype=np.float64)
 
 
-def _efficiencies(found: object) -> Any:
-    if not isinstance(found, list) or not all(isinstance(value, int | float) for value in found):
-        raise ProblemError("pool_efficiency", "must be a list of numbers")
-    return np.array(found, dtype=np.float64)
+def _names(column: Any, count: int) -> Any:
+    if column.shape != (count,):
+        raise ProblemError("nodes.name", f"must have one entry per node ({count}), not shape {column.shape}")
+    names = column.tolist()
+    if not all(isinstance(name, str) for name in names):
+        raise ProblemError("nodes.name", "must hold text only")
+    if len(set(names)) != count:
+        raise ProblemError("nodes.name", "names a node twice")
+    return column.astype(np.str_)
 
 
 def _typed(name: str, column: Any) -> Any:
@@ -85,11 +94,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         return _read_parquet(path)
     if path.suffix != ".npz":
         raise ProblemError("file", f"must end in .npz or .parquet, not {path.suffix or 'nothing'}")
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise ProblemError("file", "is no npz archive")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ProblemError("file", f"cannot be read as npz: {error}") from None
+    except Exception as error:  # a damaged archive makes numpy, zipfile and zlib raise whatever they stumble over
+        raise ProblemError("file", f"cannot be read as npz: {_reason(error)}") from None
     head = arrays.pop("head", None)
     return _head(None if head is None else str(head)), arrays
 
@@ -98,21 +109,27 @@ def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     parquet, arrow = _arrow()
     try:
         table = parquet.read_table(path)
-    except (OSError, arrow.ArrowException) as error:
-        raise ProblemError("file", f"cannot be read as Parquet: {error}") from None
-    metadata = table.schema.metadata or {}
-    text = metadata.get(b"sunward", b"").decode()
+        text = (table.schema.metadata or {}).get(b"sunward", b"").decode()
+    except (OSError, ValueError, MemoryError, arrow.ArrowException) as error:
+        raise ProblemError("file", f"cannot be read as Parquet: {_reason(error)}") from None
     for name in table.column_names:
         if table.column(name).null_count:
             raise ProblemError(f"nodes.{name}", "holds empty entries")
     return _head(text or None), {name: table.column(name).to_numpy() for name in table.column_names}
 
 
+def _reason(error: Exception) -> str:
+    """The first words of an error, on one printable line."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
+    return words[:LONGEST_REASON] or type(error).__name__
+
+
 def _head(text: str | None) -> dict[str, Any]:
     try:
-        head = json.loads(text or "null")
-    except json.JSONDecodeError as error:
-        raise ProblemError("head", f"is no JSON: {error}") from None
+        head = parse(text or "null")
+    except DocumentError as error:
+        raise ProblemError("head", error.why) from None
     if not isinstance(head, dict) or head.get("schema") != SCHEMA:
         raise ProblemError("head", f"must be an object with schema {SCHEMA!r}")
     return head

@@ -22,6 +22,9 @@ JSON_NAME = "json"
 OPTIONAL = "optional"
 """Key of a dataclass field's metadata: the file may leave the field out, its default then holds."""
 
+LONGEST_NAME = 80
+"""Characters of a wrong name that an error message repeats."""
+
 
 class DocumentError(InvalidInput):
     """One thing wrong in a document: where (JSON path) and why (with the fix)."""
@@ -37,13 +40,19 @@ class DocumentError(InvalidInput):
 
 
 def member(path: str, name: str) -> str:
-    """JSON path of a named field."""
-    return f"{path}.{name}" if path != "$" else name
+    """JSON path of a named field; a name that no field could have is quoted like a key."""
+    if not name.isidentifier():
+        return key(path, name)
+    return f"{path}.{_short(name)}" if path != "$" else _short(name)
 
 
 def key(path: str, name: str) -> str:
-    """JSON path of an entry of a mapping whose keys are names chosen by people."""
-    return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
+    """JSON path of an entry of a mapping whose keys are names chosen by people: always one printable line."""
+    return f"{path}[{json.dumps(_short(name), ensure_ascii=not name.isprintable())}]"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
 
 
 def item(path: str, index: int) -> str:
@@ -146,7 +155,7 @@ def _read_list(kind: Any, value: Any, path: str) -> tuple[Any, ...]:
 def _read_mapping(kind: Any, value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DocumentError(path, f"must be an object, not {_word(value)}")
-    return {name: _read(kind, entry, key(path, name)) for name, entry in value.items()}
+    return {_text(name, key(path, name)): _read(kind, entry, key(path, name)) for name, entry in value.items()}
 
 
 def _read_choice(kind: type[enum.Enum], value: Any, path: str) -> enum.Enum:
@@ -161,10 +170,19 @@ def _read_scalar(kind: Any, value: Any, path: str) -> Any:
         return float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if kind in (bool, str) and type(value) is kind:
+    if kind is bool and type(value) is bool:
         return value
+    if kind is str and type(value) is str:
+        return _text(value, path)
     words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
     raise DocumentError(path, f"must be {words[kind]}, not {_word(value)}")
+
+
+def _text(value: str, path: str) -> str:
+    """Text that a file can hold; JSON's escapes can also spell half a character, which nothing could write again."""
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise DocumentError(path, "must be text, not half of a surrogate pair")
+    return value
 
 
 def _word(value: Any) -> str:

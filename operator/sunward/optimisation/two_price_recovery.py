@@ -151,9 +151,8 @@ def _balanced_energy(
     both = np.minimum(sent, drawn * efficiency)
     sent, drawn = sent - both, drawn - both / efficiency
     index = np.where(pooled, columns.pool, len(columns.pool_efficiency))
-    sums = [
-        np.bincount(index, weights=amounts, minlength=len(columns.pool_efficiency) + 1) for amounts in (sent, drawn)
-    ]
+    slots = len(columns.pool_efficiency) + 1
+    sums = [np.bincount(index, amounts, slots).astype(np.float64) for amounts in (sent, drawn)]  # no node: integers
     common = np.minimum(*sums)
     common[-1] = 0.0
     shares = [np.divide(common, total, out=np.zeros_like(common), where=total > 0) for total in sums]

@@ -102,7 +102,7 @@ def broken(tmp_path: Path, **changes: object) -> Path:
         ({"maximum_export_ratio": [2.0] * 6}, r"nodes\.maximum_export_ratio: must be at most 1"),
         ({"pool": [9] * 6}, r"nodes\.pool: must be -1 \(none\) or the index of a pool"),
         ({"head": "{}"}, "head: must be an object with schema"),
-        ({"head": "no json"}, "head: is no JSON"),
+        ({"head": "no json"}, "head: not valid JSON"),
     ],
 )
 def test_a_wrong_file_is_refused_by_the_name_of_the_field(
@@ -115,7 +115,7 @@ def test_a_wrong_file_is_refused_by_the_name_of_the_field(
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "fleet.npz"
     path.write_text("not an archive")
-    with pytest.raises(ProblemError, match="cannot be read as npz"):
+    with pytest.raises(ProblemError, match="is no npz archive"):
         read_columns(path)
     with pytest.raises(ProblemError, match=r"must end in \.npz or \.parquet"):
         read_columns(tmp_path / "fleet.csv")
