@@ -66,12 +66,15 @@ def asleep_room(snapshot: Snapshot) -> int:
     The smallest of: the policy's own limit, what Kubernetes bears, and what leaves the minimum of awake workers.
     """
     census = count(snapshot)
-    budgets = snapshot.policy.budgets
     workers = census.awake_workers + census.asleep
-    rooms = [census.limit - census.not_ready, workers - budgets.minimum_awake_nodes]
-    if budgets.maximum_asleep_nodes is not None:
-        rooms.append(budgets.maximum_asleep_nodes)
-    return max(0, min(rooms))
+    return max(0, min(_bearable(snapshot), workers - snapshot.policy.budgets.minimum_awake_nodes))
+
+
+def _bearable(snapshot: Snapshot) -> int:
+    """Most nodes that may be asleep for what Kubernetes bears and for the policy's own limit; may be negative."""
+    census, own = count(snapshot), snapshot.policy.budgets.maximum_asleep_nodes
+    room = census.limit - census.not_ready
+    return room if own is None else min(room, own)
 
 
 def transition_budget(case: Case) -> Refusal | None:
@@ -102,6 +105,21 @@ def policy_limit(case: Case) -> Refusal | None:
     return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes would be asleep, the policy allows {limit}")
 
 
+def excess_sleepers(case: Case) -> Refusal | None:
+    """A node broke, or the owner lowered a limit: sleepers wake, one for each that is too many, the others sleep on.
+
+    Whoever is on the way back already counts; those that people hold asleep come last.
+    """
+    snapshot = case.snapshot
+    sleepers = [node for node in snapshot.nodes if node.record.power_state is PowerState.ASLEEP]
+    room, asleep = max(0, _bearable(snapshot)), count(snapshot).asleep
+    coming = sum(1 for node in snapshot.nodes if _comes_back(node))
+    sleepers.sort(key=lambda node: (_held_asleep(node, case), node.name))
+    if case.node.name not in [node.name for node in sleepers[: max(0, asleep - coming - room)]]:
+        return None
+    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes are asleep, {room} may be now")
+
+
 def minimum_awake_nodes(case: Case) -> Refusal | None:
     """Evicted pods need somewhere to go. Nodes of the control plane do not count."""
     awake = sum(1 for node in _others(case) if _is_awake_worker(node))
@@ -127,6 +145,17 @@ def _woken_at(node: NodeView) -> datetime | None:
     if record.power_state in WAKING:
         return record.operation.started_at if record.operation else record.last_transition_at
     return record.awake_since if record.last_transition_reason is Reason.AWAKE else None
+
+
+def _comes_back(node: NodeView) -> bool:
+    """On the way up; or on the way down with its power still on, which the limits themselves turn back."""
+    turns_back = node.record.power_state in (PowerState.CORDONED, PowerState.DRAINING)
+    return turns_back or (node.record.power_state in WAKING and is_down(node))
+
+
+def _held_asleep(node: NodeView, case: Case) -> bool:
+    override = node.spec.override
+    return override is not None and override.power == "Asleep" and override.holds(case.now)
 
 
 def _others(case: Case) -> list[NodeView]:

@@ -69,6 +69,7 @@ GUARDS: Guards = MappingProxyType(
         "transition-budget": _guard(budgets.transition_budget, Stage.START),
         "sleep-limit": _guard(budgets.sleep_limit, Stage.START, Stage.RECHECK, Stage.CUT),
         "policy-limit": _guard(budgets.policy_limit, Stage.START, Stage.RECHECK, Stage.CUT),
+        "excess-sleepers": _guard(budgets.excess_sleepers, Stage.KEEP),
         "minimum-awake-nodes": _guard(budgets.minimum_awake_nodes, Stage.START, Stage.RECHECK, Stage.CUT),
         "wake-interval": _guard(budgets.wake_interval, Stage.WAKE),
         # what runs there

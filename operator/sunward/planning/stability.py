@@ -59,8 +59,10 @@ def kept_pattern(previous: Plan, compiled: Compiled, free: Pattern) -> Pattern:
 
 
 def _still_possible(previous: Plan, compiled: Compiled) -> bool:
-    nodes = compiled.problem.nodes
+    nodes, limit = compiled.problem.nodes, compiled.problem.policy.maximum_asleep_nodes
     if any(node.name not in previous.awake for node in nodes):
+        return False
+    if limit is not None and sum(not previous.awake[node.name] for node in nodes) > limit:
         return False
     if any(not previous.awake[node.name] and not node.can_sleep for node in nodes):
         return False

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
-from sunward.domain.nodes import NodeRecord, NodeView, PowerState
+from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
-from sunward.planning.budgets import asleep_room, count, is_down
-from support.planning import a_node, a_policy, a_snapshot, some_facts
+from sunward.domain.snapshot import Snapshot
+from sunward.planning.budgets import asleep_room, count, excess_sleepers, is_down
+from sunward.planning.case import Case
+from sunward.planning.transitions import advance
+from support.planning import NOW, a_node, a_policy, a_snapshot, relay, some_facts
 
 
 def in_state(name: str, state: PowerState, *, ready: bool = True) -> NodeView:
@@ -68,3 +75,44 @@ def test_the_policys_own_limits_count_too() -> None:
     many_awake = a_policy(budgets=Budgets(minimum_awake_nodes=6))
     assert asleep_room(a_snapshot(*nodes, policy=few)) == 1
     assert asleep_room(a_snapshot(*nodes, policy=many_awake)) == 2
+
+
+def half_asleep(*broken: str, **snapshot: Any) -> Snapshot:
+    """Twelve nodes: s0 to s5 sleep, w0 to w5 are awake, less those that broke."""
+    sleepers = [in_state(f"s{index}", PowerState.ASLEEP, ready=False) for index in range(6)]
+    workers = [in_state(f"w{index}", PowerState.AWAKE, ready=f"w{index}" not in broken) for index in range(6)]
+    return a_snapshot(*sleepers, *workers, **snapshot)
+
+
+def must_wake(snapshot: Snapshot) -> list[str]:
+    nodes = [node for node in snapshot.nodes if node.record.power_state is PowerState.ASLEEP]
+    return [node.name for node in nodes if excess_sleepers(Case(node=node, snapshot=snapshot, now=NOW)) is not None]
+
+
+@pytest.mark.parametrize("broken", [(), ("w0",), ("w0", "w3"), ("w0", "w1", "w2", "w3", "w4", "w5")])
+def test_for_every_node_that_breaks_one_sleeper_has_to_wake(broken: tuple[str, ...]) -> None:
+    assert must_wake(half_asleep(*broken)) == [f"s{index}" for index in range(len(broken))]
+
+
+def test_a_lowered_limit_wakes_as_many_as_are_too_many() -> None:
+    assert must_wake(half_asleep(policy=a_policy(budgets=Budgets(maximum_asleep_nodes=4)))) == ["s0", "s1"]
+
+
+def test_whoever_people_hold_asleep_wakes_last() -> None:
+    held = PowerOverride(power="Asleep", until=NOW + timedelta(hours=1), reason="new disk")
+    snapshot = half_asleep("w0")
+    nodes = tuple(
+        replace(node, spec=replace(node.spec, override=held)) if node.name == "s0" else node for node in snapshot.nodes
+    )
+    assert must_wake(replace(snapshot, nodes=nodes)) == ["s1"]
+
+
+def test_in_one_pass_no_more_are_woken_than_have_to_be_and_in_the_next_nobody() -> None:
+    snapshot = half_asleep("w0", "w1", policy=a_policy(budgets=Budgets(wake_interval_seconds=0)))
+    wishes = {node.name: node.record.power_state is not PowerState.ASLEEP for node in snapshot.nodes}
+    off = dict.fromkeys(wishes, relay(False))
+    steps = advance(snapshot, wishes, off, NOW, fencing_token=1)
+    woken = {step.node: step.record for step in steps if step.record.power_state is PowerState.WAKE_REQUESTED}
+    assert sorted(woken) == ["s0", "s1"]
+    nodes = tuple(replace(node, record=woken.get(node.name, node.record)) for node in snapshot.nodes)
+    assert must_wake(replace(snapshot, nodes=nodes)) == []

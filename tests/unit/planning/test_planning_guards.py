@@ -275,6 +275,16 @@ SCENARIOS = [
             lambda: case_of(policy=budgets(maximum_asleep_nodes=0)),
         ),
         (
+            "excess-sleepers",
+            Stage.KEEP,
+            Reason.SLEEP_LIMIT,
+            lambda: case_of(
+                a_node(record=in_state(PowerState.ASLEEP)),
+                a_node("pi-02", record=in_state(PowerState.ASLEEP)),
+                a_node("pi-03", facts=some_facts("pi-03", ready=False)),
+            ),
+        ),
+        (
             "minimum-awake-nodes",
             Stage.START,
             Reason.MINIMUM_AWAKE_NODES,
