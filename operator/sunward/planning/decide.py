@@ -31,6 +31,9 @@ SOLVER = "auto"
 SHARE_OF_MAIN_SOLVE = 0.4
 """Share of the policy's time limit for the plan itself; the alternatives and the check for stability share the rest."""
 
+SMALLEST_GAIN_RATIO = 1e-6
+"""What a solver's tolerance may feign is no reason to change a plan, even for a policy that takes any gain."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -165,7 +168,8 @@ def _keep(
         return None
     solution = solver.solve(problem, solver=SOLVER, time_limit_seconds=_side_limit(snapshot))
     best, now = answer.solution.objective_grams, solution.objective_grams
-    if best is None or now is None or now - best >= snapshot.policy.minimum_gain_ratio * now > 0:
+    worth = max(snapshot.policy.minimum_gain_ratio, SMALLEST_GAIN_RATIO)
+    if best is None or now is None or now - best >= worth * now > 0:
         return None
     return pattern, solution, problem
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from support.planning import (
     a_node,
     a_policy,
     a_snapshot,
+    some_facts,
     some_forecasts,
     some_progress,
 )
@@ -89,8 +91,6 @@ def test_surplus_harvest_is_sent_through_the_pool() -> None:
 
 
 def test_silent_sensors_hold_everything_as_it_is() -> None:
-    from dataclasses import replace
-
     snapshot = replace(a_dirty_and_a_clean_node(), sensors_available=False)
     result = planned(snapshot)
     assert result.hold is Reason.DATA_UNAVAILABLE
@@ -130,6 +130,21 @@ def test_a_large_gain_changes_the_plan() -> None:
         intensity={"CLEAN": (700.0,) * 12, "DIRTY": (20.0,) * 12},
     )
     assert swapped.awake == {"clean": False, "dirty": True}
+
+
+def test_a_policy_that_takes_any_gain_changes_the_plan() -> None:
+    before = planned(a_dirty_and_a_clean_node(), intensity={"CLEAN": (700.0,) * 12, "DIRTY": (20.0,) * 12})
+    snapshot = replace(a_dirty_and_a_clean_node(), policy=a_policy(minimum_gain_ratio=0.0))
+    assert planned(snapshot, previous=before).awake == {"clean": True, "dirty": False}
+
+
+def test_a_plan_with_more_sleepers_than_may_be_is_not_kept() -> None:
+    nodes = [a_node(f"pi-{index}", grid_zone="DIRTY", power=POWER) for index in range(6)]
+    before = planned(a_snapshot(*nodes))
+    assert list(before.awake.values()).count(False) == 3
+    broken = replace(nodes[0], facts=some_facts("pi-0", ready=False))
+    after = planned(a_snapshot(*(broken if node.name == "pi-0" else node for node in nodes)), previous=before)
+    assert list(after.awake.values()).count(False) <= 2
 
 
 def test_the_plan_is_named_after_its_period() -> None:
