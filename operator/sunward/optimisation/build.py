@@ -3,6 +3,7 @@
 from sunward.optimisation.model import NOTHING, PlanModel, Relaxed
 from sunward.optimisation.model_energy import add_energy
 from sunward.optimisation.model_nodes import add_nodes
+from sunward.optimisation.model_tight import add_tightening
 from sunward.optimisation.model_work import add_work
 from sunward.optimisation.problem import Problem
 
@@ -15,6 +16,7 @@ def build(problem: Problem, relaxed: frozenset[Relaxed] = NOTHING) -> PlanModel:
     plan = PlanModel(problem=problem, relaxed=relaxed)
     add_work(plan)
     add_nodes(plan)
+    add_tightening(plan)
     add_energy(plan)
     if relaxed:
         slacks = set(plan.slacks.values())

@@ -44,19 +44,24 @@ def _add_always_on(plan: PlanModel, i: int, node: Node) -> None:
 
 
 def _add_partial(plan: PlanModel, i: int, node: Node) -> None:
-    wakes_free = node.wake_watt_hours <= 0 and node.wake_seconds <= 0
     for t in plan.periods:
         plan.awake[i, t] = plan.matrix.add_variable(plan.hours)
         if node.initially_awake:
             plan.on[i, t] = _fixed(plan, 1.0)
         else:
-            possible = node.wake_seconds <= plan.problem.period_seconds
-            forced = 1.0 if wakes_free and t == 0 else 0.0
-            plan.start[i, t] = plan.matrix.add_variable(float(possible), lower=forced, integer=True)
-            plan.on[i, t] = plan.matrix.add_variable(1.0)
-            starts = [(plan.start[i, tau], -1.0) for tau in range(t + 1)]
-            plan.matrix.add_row([(plan.on[i, t], 1.0), *starts], lower=0.0, upper=0.0)
+            _add_only_start(plan, i, node, t)
         plan.matrix.add_row([(plan.awake[i, t], 1.0), (plan.on[i, t], -plan.hours)], upper=0.0)
+
+
+def _add_only_start(plan: PlanModel, i: int, node: Node, t: int) -> None:
+    """Once on, always on. `on` is the integer, not `start`: to decide it splits the horizon into before and after."""
+    possible = node.wake_seconds <= plan.problem.period_seconds
+    wakes_free = node.wake_watt_hours <= 0 and node.wake_seconds <= 0
+    forced = 1.0 if wakes_free and t == 0 else 0.0
+    plan.start[i, t] = plan.matrix.add_variable(float(possible), lower=forced)
+    plan.on[i, t] = plan.matrix.add_variable(1.0, integer=True)
+    before = [(plan.on[i, t - 1], -1.0)] if t > 0 else []
+    plan.matrix.add_row([(plan.on[i, t], 1.0), *before, (plan.start[i, t], -1.0)], lower=0.0, upper=0.0)
 
 
 def _add_whole(plan: PlanModel, i: int, node: Node) -> None:
