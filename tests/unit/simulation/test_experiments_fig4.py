@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.simulation.experiments.fig4 import (
-    ErrorLaw,
-    development_share,
-    fig4,
-    fitted_law,
-    recorded_curve,
-    stage_grams,
-)
+from sunward.simulation.experiments.fig4 import development_share, fig4, stage_grams
+from sunward.simulation.experiments.learning import ErrorLaw, fitted_law, recorded_curve, rounds_to
 
 
 def test_every_decided_claim_holds() -> None:
@@ -35,9 +29,22 @@ def test_the_recording_reaches_the_papers_target_about_when_the_law_says() -> No
 
 
 def test_development_is_the_assumed_share_at_the_papers_point() -> None:
-    assert development_share(11, 0.975) == pytest.approx(0.15, abs=0.002)
+    assert development_share(11, 0.975).value == pytest.approx(0.15, abs=0.002)
 
 
 def test_only_development_depends_on_the_target() -> None:
     low, high = stage_grams(7, 0.94), stage_grams(7, 0.97)
     assert [high[stage] > low[stage] for stage in ("preparation", "development", "application")] == [False, True, False]
+
+
+def test_the_doubt_of_a_recording_covers_what_was_recorded() -> None:
+    rounds = rounds_to(0.975)
+    first = next(k for k, value in enumerate(recorded_curve(), start=1) if value >= 0.975)
+    assert rounds.low < rounds.value < rounds.high
+    assert rounds.low * 0.9 < first < rounds.high
+
+
+def test_a_share_without_doubt_has_an_interval_of_no_width() -> None:
+    share = development_share(11, 0.975)
+    assert share.low == share.value == share.high
+    assert development_share(11, 0.95).low < development_share(11, 0.95).high

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from sunward.simulation.experiments.bench import Bench, Solver
 from sunward.simulation.experiments.paper import REGIONS
-from sunward.simulation.experiments.session import Mode, Session, Solver
-from sunward.simulation.experiments.statistics import Estimate, reduction_percent
+from sunward.simulation.experiments.session import Mode, Session
+from sunward.simulation.experiments.statistics import Estimate, points_gained, reduction_percent
 
 CALIBRATED_HARVEST = 0.2703
 """Harvest over demand at which DETA gives 74.9 % with sun on five random workers and any harvest tradable."""
@@ -39,6 +40,10 @@ class Runs:
     def reduction(self, mode: Mode) -> Estimate:
         """Market-based reduction against the mode `none`."""
         return reduction_percent(self.market[Mode.NONE], self.market[mode])
+
+    def gained(self, mode: Mode, over: Mode) -> Estimate:
+        """Points of the baseline that `mode` saves more than `over`, on the same seeds."""
+        return points_gained(self.market[Mode.NONE], self.market[over], self.market[mode])
 
     def location_reduction(self, mode: Mode) -> Estimate:
         """Location-based reduction: contractual transfers lower nobody's emissions."""
@@ -76,19 +81,19 @@ def ten_workers(siting: Siting, mean_ratio: float, **changes: Any) -> Callable[[
 
 
 def run_modes(
-    build: Callable[[int], Session], seeds: Sequence[int], solve: Solver, modes: Sequence[Mode] = tuple(Mode)
+    build: Callable[[int], Session], seeds: Sequence[int], bench: Bench, modes: Sequence[Mode] = tuple(Mode)
 ) -> Runs:
     """Every mode on every seed; identical sessions (no randomness in them) are solved once."""
-    known: dict[tuple[Session, Mode], tuple[float, float]] = {}
-    grams: dict[Mode, list[tuple[float, float]]] = {mode: [] for mode in modes}
-    for seed in seeds:
-        session = build(seed)
-        for mode in modes:
-            if (session, mode) not in known:
-                found = session.emissions(mode, solve)
-                known[session, mode] = (found.market_grams, found.location_grams)
-            grams[mode].append(known[session, mode])
+    sessions = [build(seed) for seed in seeds]
+    pieces = tuple(dict.fromkeys((session, mode) for session in sessions for mode in modes))
+    known = dict(zip(pieces, bench.each(_grams, pieces), strict=True))
     return Runs(
-        market={mode: tuple(pair[0] for pair in pairs) for mode, pairs in grams.items()},
-        location={mode: tuple(pair[1] for pair in pairs) for mode, pairs in grams.items()},
+        market={mode: tuple(known[session, mode][0] for session in sessions) for mode in modes},
+        location={mode: tuple(known[session, mode][1] for session in sessions) for mode in modes},
     )
+
+
+def _grams(solve: Solver, piece: tuple[Session, Mode]) -> tuple[float, float]:
+    session, mode = piece
+    found = session.emissions(mode, solve)
+    return found.market_grams, found.location_grams

@@ -115,6 +115,8 @@ The paper does not name its ten regions. These reproduce the intensities that Ta
 selected to do so, so they are a plausible set and not the authors' list.
 """
 
+MEAN_INTENSITY: Final = sum(REGIONS.values()) / len(REGIONS)
+
 REGIONS_2016: Final = (24.0, 24.0, 24.0, 24.0, 344.1, 387.9, 479.5, 608.6, 625.1, 753.8)
 """The same ten authorities in 2016, for the sensitivity of the result to the year."""
 

@@ -6,9 +6,10 @@ The small set is for continuous integration: fewer seeds and no searches, the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.calibration import calibration
 from sunward.simulation.experiments.fig3 import fig3
 from sunward.simulation.experiments.fig4 import fig4
@@ -17,19 +18,17 @@ from sunward.simulation.experiments.information import information
 from sunward.simulation.experiments.policies import compare_policies
 from sunward.simulation.experiments.result import Result
 from sunward.simulation.experiments.sensitivity import sensitivity
-from sunward.simulation.experiments.session import Solver
 from sunward.simulation.experiments.table1 import table1
 from sunward.simulation.experiments.week import week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How much work an experiment may do, and the solver it asks."""
+    """How much work an experiment may do, and with what."""
 
-    solve: Solver
+    bench: Bench
     seeds: int = 60
     small: bool = False
-    processes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +39,15 @@ class Experiment:
     question: str
     run: Callable[[Setting], Result]
 
+    def result(self, setting: Setting) -> Result:
+        """What it found, with its question."""
+        return replace(self.run(setting), question=self.question)
+
 
 MOST_DAYS: Final = 30
 FEW_DAYS: Final = 6
+WEEKS: Final = 5
+"""Thirty-five days of the week's experiment, each a paired sample."""
 
 _ALL: Final = (
     Experiment(
@@ -63,35 +68,35 @@ _ALL: Final = (
     Experiment(
         name="fig5",
         question="How much do DET, DAT and DETA save, and under which accounting?",
-        run=lambda setting: fig5(range(setting.seeds), setting.solve, small=setting.small),
-    ),
-    Experiment(
-        name="sensitivity",
-        question="Which hidden assumption carries the headline?",
-        run=lambda setting: sensitivity(range(setting.seeds), setting.solve, slow=not setting.small),
+        run=lambda setting: fig5(range(setting.seeds), setting.bench, small=setting.small),
     ),
     Experiment(
         name="calibration",
         question="Which harvest gives 74.9 %?",
-        run=lambda setting: calibration(range(setting.seeds), setting.solve, small=setting.small),
+        run=lambda setting: calibration(range(setting.seeds), setting.bench, small=setting.small),
+    ),
+    Experiment(
+        name="sensitivity",
+        question="Which hidden assumption carries the headline?",
+        run=lambda setting: sensitivity(range(setting.seeds), setting.bench, slow=not setting.small),
     ),
     Experiment(
         name="week",
         question="What does DETA save on recorded traces, and what do forecast errors cost?",
-        run=lambda setting: week(small=setting.small, processes=setting.processes),
+        run=lambda setting: week(range(1 if setting.small else WEEKS), setting.bench.crew, small=setting.small),
     ),
     Experiment(
         name="information",
         question="What does it cost not to know, and what do markets capture?",
-        run=lambda setting: information(range(setting.seeds), setting.solve),
+        run=lambda setting: information(range(setting.seeds), setting.bench),
     ),
     Experiment(
         name="policies",
         question="Is DETA better than simpler rules at equal work?",
         run=lambda setting: compare_policies(
-            range(min(setting.seeds, MOST_DAYS) if not setting.small else FEW_DAYS),
+            range(FEW_DAYS if setting.small else min(setting.seeds, MOST_DAYS)),
+            setting.bench.crew,
             small=setting.small,
-            processes=setting.processes,
         ),
     ),
 )

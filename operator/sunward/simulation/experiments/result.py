@@ -28,7 +28,8 @@ class Level(StrEnum):
 class Claim:
     """One statement: what the paper says (None: nothing), what we get, and whether ours holds.
 
-    `holds` is None where there is nothing to decide: the number is reported and stands for itself.
+    `holds` is None where there is nothing to decide: the number is reported and stands for itself. `disagrees` says in
+    what our finding contradicts the paper's words or numbers, and why as far as that is known; empty where it does not.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Claim:
     level: Level
     holds: bool | None = None
     note: str = ""
+    disagrees: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A series with its interval at each point; a series of single dots is `marks_only`."""
+    """A series with its interval at each point; single dots are `marks_only`, a range without a line `band_only`."""
 
     label: str
     x: tuple[float, ...]
@@ -59,11 +61,15 @@ class Line:
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
     marks_only: bool = False
+    band_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A chart of lines; labels carry the units."""
+    """A chart of lines; labels carry the units. `reference` is a level to compare with, and its name.
+
+    Figures that are to be compared with each other share a `y_range`, whose upper end may be left open.
+    """
 
     name: str
     title: str
@@ -71,6 +77,28 @@ class Figure:
     y_label: str
     lines: tuple[Line, ...]
     log_y: bool = False
+    reference: tuple[str, float] | None = None
+    y_range: tuple[float, float | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One estimate per row of a dot chart; None where there is none."""
+
+    label: str
+    values: tuple[Estimate | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotChart:
+    """Named rows with an estimate and its interval for each series; the label carries the unit."""
+
+    name: str
+    title: str
+    x_label: str
+    rows: tuple[str, ...]
+    series: tuple[Series, ...]
+    reference: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +107,11 @@ class Result:
 
     name: str
     title: str
+    question: str = ""
     settings: dict[str, Any]
     claims: tuple[Claim, ...] = ()
     tables: tuple[Table, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[Figure | DotChart, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -91,12 +120,24 @@ class Result:
 
 def percent(estimate: Estimate, digits: int = 1) -> str:
     """`74.9 % [74.6, 75.2]`."""
-    return f"{estimate.value:.{digits}f} % [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+    return f"{estimate.value:z.{digits}f} % [{estimate.low:z.{digits}f}, {estimate.high:z.{digits}f}]"
 
 
-def line(label: str, x: tuple[float, ...], estimates: tuple[Estimate, ...]) -> Line:
+def points(estimate: Estimate, digits: int = 1) -> str:
+    """`16.1 points [14.0, 18.2]`."""
+    return f"{estimate.value:z.{digits}f} points [{estimate.low:z.{digits}f}, {estimate.high:z.{digits}f}]"
+
+
+def cells(estimate: Estimate, digits: int = 1) -> tuple[float, float, float]:
+    """Value, low and high for three columns of a table; no negative zeros."""
+    value, low, high = (round(number, digits) + 0.0 for number in (estimate.value, estimate.low, estimate.high))
+    return value, low, high
+
+
+def line(label: str, x: tuple[float, ...], estimates: tuple[Estimate, ...], *, band_only: bool = False) -> Line:
     """A series of estimates with their intervals."""
     return Line(
+        band_only=band_only,
         label=label,
         x=x,
         y=tuple(e.value for e in estimates),

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Runs, Siting, run_modes, ten_workers
 from sunward.simulation.experiments.paper import REGIONS, REGIONS_2016, STATES_2016
-from sunward.simulation.experiments.result import Claim, Level, Result, Row, Table
-from sunward.simulation.experiments.session import Mode, Solver
+from sunward.simulation.experiments.result import Claim, DotChart, Level, Result, Row, Series, Table, cells
+from sunward.simulation.experiments.session import Mode, Session
 from sunward.simulation.experiments.statistics import Estimate
 
 _OPTIMISED = (Mode.DET, Mode.DAT, Mode.DETA)
@@ -31,6 +32,13 @@ class Change:
     fields: dict[str, Any] = field(default_factory=dict)
     harvest_factor: float = 1.0
     slow: bool = False
+
+
+def _static(share: float) -> dict[str, float]:
+    """Board whose idle power is this share of the mean power of a session, which stays as it is."""
+    base = Session(intensities=(), harvest_ratios=())
+    idle = share * base.demand_watt_hours
+    return {"idle_watts": idle, "busy_watts": idle + (base.demand_watt_hours - idle) / base.training_share}
 
 
 CHANGES: Final = (
@@ -54,12 +62,14 @@ CHANGES: Final = (
     Change(name="asleep at 0.5 W", expected=(18.5, 44.5, 61.2), fields={"asleep_watts": 0.5}, slow=True),
     Change(name="asleep at 1.4 W", expected=(18.5, 23.0, 40.8), fields={"asleep_watts": 1.4}, slow=True),
     Change(name="no sleep", expected=(18.5, 2.9, 20.7), fields={"sleeps": False}, slow=True),
+    Change(name="static share 0.2", expected=(18.5, 58.9, 76.1), fields=_static(0.2)),
+    Change(name="static share 0.7", expected=(18.5, 57.3, 73.4), fields=_static(0.7)),
     Change(name="busy 0.6", expected=(18.5, 48.4, 65.1), fields={"training_share": 0.6}),
     Change(name="busy 1.0", expected=(18.5, 59.6, 77.1), fields={"training_share": 1.0}),
     Change(name="data cost 10 % of task energy", expected=(18.5, 52.4, 68.7), fields={"data_energy_ratio": 0.1}),
     Change(name="data cost 50 % of task energy", expected=(18.5, 26.2, 43.8), fields={"data_energy_ratio": 0.5}),
     Change(name="regions of 2016", expected=(20.6, 58.0, 75.4), fields={"intensities": REGIONS_2016}),
-    Change(name="ten states from 26 to 766 g/kWh", expected=None, fields={"intensities": STATES_2016}),
+    Change(name="ten states from 26 to 766 g/kWh", expected=(19.4, 53.3, 68.3), fields={"intensities": STATES_2016}),
     Change(
         name="equal regions",
         expected=(0.0, 0.0, 0.0),
@@ -71,22 +81,23 @@ CHANGES: Final = (
 """Expected: `no sleep`, `asleep at ...` need a search over the session's length and are `slow`."""
 
 
-def sensitivity(seeds: Sequence[int], solve: Solver, *, slow: bool = True) -> Result:
+def sensitivity(seeds: Sequence[int], bench: Bench, *, slow: bool = True) -> Result:
     """Every change under DET, DAT and DETA; without `slow`, those that need a search are left out."""
     chosen = [change for change in CHANGES if slow or not change.slow]
-    found = [(change, _run(change, seeds, solve)) for change in chosen]
+    found = [(change, _run(change, seeds, bench)) for change in chosen]
     return Result(
         name="sensitivity",
         title="Sensitivity of the calibrated point",
         settings={"seeds": len(seeds), "harvest_ratio": CALIBRATED_HARVEST, "slow": slow},
-        claims=(_agreement_claim(found), _order_claim(found), *_law_claims(seeds, solve)),
+        claims=(_agreement_claim(found), _order_claim(found), *_law_claims(seeds, bench)),
         tables=(_table(found),),
+        figures=(_chart(found),),
     )
 
 
-def _run(change: Change, seeds: Sequence[int], solve: Solver) -> Runs:
+def _run(change: Change, seeds: Sequence[int], bench: Bench) -> Runs:
     harvest = CALIBRATED_HARVEST * change.harvest_factor
-    return run_modes(ten_workers(Siting.FIVE, harvest, **change.fields), seeds, solve)
+    return run_modes(ten_workers(Siting.FIVE, harvest, **change.fields), seeds, bench)
 
 
 def _reductions(runs: Runs) -> tuple[Estimate, ...]:
@@ -121,13 +132,13 @@ def _order_claim(found: Sequence[tuple[Change, Runs]]) -> Claim:
     )
 
 
-def _law_claims(seeds: Sequence[int], solve: Solver) -> tuple[Claim, ...]:
+def _law_claims(seeds: Sequence[int], bench: Bench) -> tuple[Claim, ...]:
     """1 - (1 - a)(1 - b) gives 75 % at the caps of one half: coincidence or law?"""
     pairs = ((0.25, 0.25), (0.25, 0.75), (0.5, 0.5), (0.75, 0.25))
     rows = []
     for offload, export in pairs:
         caps = {"maximum_offload_ratio": offload, "maximum_export_ratio": export}
-        runs = run_modes(ten_workers(Siting.FIVE, CALIBRATED_HARVEST, **caps), seeds, solve, (Mode.NONE, Mode.DETA))
+        runs = run_modes(ten_workers(Siting.FIVE, CALIBRATED_HARVEST, **caps), seeds, bench, (Mode.NONE, Mode.DETA))
         rows.append((runs.reduction(Mode.DETA).value, 100 * (1 - (1 - offload) * (1 - export)), offload, export))
     text = "; ".join(f"({a}, {b}): {ours:.1f} against {law:.1f} %" for ours, law, a, b in rows)
     return (
@@ -142,13 +153,25 @@ def _law_claims(seeds: Sequence[int], solve: Solver) -> tuple[Claim, ...]:
     )
 
 
+def _chart(found: Sequence[tuple[Change, Runs]]) -> DotChart:
+    base = next(runs for change, runs in found if change.name == "base").reduction(Mode.DETA).value
+    return DotChart(
+        name="changes-chart",
+        title="One assumption changed at a time",
+        x_label="market-based reduction against none (%)",
+        rows=tuple(change.name for change, _ in found),
+        series=tuple(Series(label=str(m), values=tuple(runs.reduction(m) for _, runs in found)) for m in _OPTIMISED),
+        reference=("DETA at the base", base),
+    )
+
+
 def _table(found: Sequence[tuple[Change, Runs]]) -> Table:
     rows: list[Row] = []
     for change, runs in found:
-        cells: list[float | None] = []
+        row: list[float | None] = []
         for estimate, expected in zip(_reductions(runs), change.expected or _UNKNOWN, strict=True):
-            cells += [round(estimate.value, 1), round(estimate.low, 1), round(estimate.high, 1), expected]
-        rows.append((change.name, *cells))
+            row += [*cells(estimate), expected]
+        rows.append((change.name, *row))
     header = ("change", *(f"{m} {part}" for m in _OPTIMISED for part in ("%", "low", "high", "other")))
     return Table(
         name="changes",

@@ -28,8 +28,7 @@ from sunward.optimisation.problem import (
     Problem,
 )
 from sunward.optimisation.solution import EnergyRow, Solution
-
-Solver = Callable[[Problem], Solution]
+from sunward.simulation.experiments.bench import Solver
 
 _BATCHES = 50.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 Values = Sequence[float] | NDArray[np.float64]
 
-RESAMPLES: Final = 2000
+RESAMPLES: Final = 4000
+_CONFIDENCE: Final = 0.95
 _STREAM: Final = 20_240_101
 
 
@@ -29,20 +30,29 @@ class Estimate:
     count: int
 
 
-def reduction_percent(baseline: Values, actual: Values) -> Estimate:
+def reduction_percent(baseline: Values, actual: Values, *, comparisons: int = 1) -> Estimate:
     """How much less `actual` is than `baseline`, in percent of the baseline: 1 - sum / sum.
+
+    With several `comparisons` the interval is widened so that all of them hold together (Bonferroni).
+    Raises:
+        ValueError: the runs are not paired, are none, or the baseline sums to zero.
+    """
+    return points_gained(baseline, baseline, actual, comparisons=comparisons)
+
+
+def points_gained(baseline: Values, before: Values, after: Values, *, comparisons: int = 1) -> Estimate:
+    """How many percent of the baseline `after` is below `before`, all three from the same runs.
 
     Raises:
         ValueError: the runs are not paired, are none, or the baseline sums to zero.
     """
-    before, after = _paired(baseline, actual)
-    if not before.sum() > 0.0:
+    scale, first = _paired(baseline, before)
+    _, second = _paired(baseline, after)
+    if not scale.sum() > 0.0:
         raise ValueError("a reduction needs a baseline above zero")
-    rows = _resamples(len(before))
-    ratios = 100.0 * (1.0 - after[rows].sum(axis=1) / before[rows].sum(axis=1))
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    value = 100.0 * (1.0 - after.sum() / before.sum())
-    return Estimate(value=float(value), low=float(low), high=float(high), count=len(before))
+    rows = _resamples(len(scale))
+    gained = 100.0 * (first - second)[rows].sum(axis=1) / scale[rows].sum(axis=1)
+    return _estimate(100.0 * (first - second).sum() / scale.sum(), gained, len(scale), comparisons)
 
 
 def mean(values: Values) -> Estimate:
@@ -53,8 +63,41 @@ def mean(values: Values) -> Estimate:
     """
     sample, _ = _paired(values, values)
     means = sample[_resamples(len(sample))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Estimate(value=float(sample.mean()), low=float(low), high=float(high), count=len(sample))
+    return _estimate(sample.mean(), means, len(sample), 1)
+
+
+def scatter(values: Values) -> Estimate:
+    """The mean over runs with the range of the middle 95 % of the runs themselves: luck of one run, not doubt.
+
+    Raises:
+        ValueError: there are no runs.
+    """
+    sample, _ = _paired(values, values)
+    return _estimate(sample.mean(), sample, len(sample), 1)
+
+
+def root_estimate(
+    levels: Sequence[float], baselines: NDArray[np.float64], actual: NDArray[np.float64], target: float
+) -> Estimate:
+    """At which level the reduction, 1 - sum / sum in percent, reaches `target`, with the interval over runs.
+
+    Both arrays are levels by runs; a run is the same seed at every level. The reduction must grow with the level and
+    is linear between levels; a resample that does not reach the target counts as the nearer end.
+    """
+
+    def root(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+        return float(np.interp(target, 100.0 * (1.0 - after / before), levels))
+
+    rows = _resamples(baselines.shape[1])
+    before, after = baselines[:, rows].sum(axis=2), actual[:, rows].sum(axis=2)
+    found = np.array([root(before[:, k], after[:, k]) for k in range(RESAMPLES)])
+    return _estimate(root(baselines.sum(axis=1), actual.sum(axis=1)), found, baselines.shape[1], 1)
+
+
+def _estimate(value: float, draws: NDArray[np.float64], count: int, comparisons: int) -> Estimate:
+    tail = 100.0 * (1.0 - _CONFIDENCE) / 2.0 / comparisons
+    low, high = np.percentile(draws, [tail, 100.0 - tail])
+    return Estimate(value=float(value), low=float(low), high=float(high), count=count)
 
 
 def _paired(first: Values, second: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
