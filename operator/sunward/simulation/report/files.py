@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sunward.simulation.experiments.result import DotChart
 from sunward.simulation.report.figures import draw
 
 if TYPE_CHECKING:
@@ -28,13 +29,19 @@ def write_result(result: Result, folder: Path, *, figures: bool = True) -> Path:
     for table in result.tables:
         _write_csv(target / f"{table.name}.csv", table.header, table.rows)
     for figure in result.figures:
-        _write_csv(target / f"{figure.name}.csv", ("line", "x", "y", "low", "high"), _points(figure))
+        header = ("line", "row" if isinstance(figure, DotChart) else "x", "y", "low", "high")
+        _write_csv(target / f"{figure.name}.csv", header, _points(figure))
         if figures:
             draw(figure, target)
     return target
 
 
-def _points(figure: Figure) -> Iterable[tuple[str | float | None, ...]]:
+def _points(figure: Figure | DotChart) -> Iterable[tuple[str | float | None, ...]]:
+    if isinstance(figure, DotChart):
+        for series in figure.series:
+            for row, known in zip(figure.rows, series.values, strict=True):
+                yield series.label, row, *((known.value, known.low, known.high) if known else (None, None, None))
+        return
     for line in figure.lines:
         for k, (x, y) in enumerate(zip(line.x, line.y, strict=True)):
             low = None if line.low is None else line.low[k]
