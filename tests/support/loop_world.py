@@ -87,9 +87,16 @@ class Machine:
     relay_lag: timedelta = timedelta(0)
     asked: bool | None = None  # what the relay was told and has not done yet
     obeys_at: datetime = START
+    listens: bool = True  # whether the relay follows orders at all
+    silent: bool = False  # whether it leaves questions without an answer
+    lies: bool = False  # whether it says the opposite of its output; its meter does not lie
+    boots: bool = True
+    kubelet: bool = True
 
     def ask(self, on: bool, now: datetime) -> None:
         """The relay takes an order and follows it after its lag."""
+        if not self.listens:
+            return
         self.asked, self.obeys_at = on, now + self.relay_lag
         self.obey(now)
 
@@ -103,7 +110,7 @@ class Machine:
 
     def alive(self, now: datetime) -> bool:
         """Whether it has power and has booted."""
-        return self.on and now >= self.boot_done
+        return self.on and self.boots and self.kubelet and now >= self.boot_done
 
 
 @dataclass(slots=True)
@@ -132,6 +139,7 @@ class World:
         self.after_write: list[Watcher] = []
         self.timeline: list[tuple[float, Callable[[World], None]]] = []
         self.data = "fresh"  # or "silent", "stale"
+        self.skew = timedelta(0)  # of the operator's clock
         self.respawned = 0
         self.lives = 1
         self._fill(period_seconds)
@@ -171,9 +179,8 @@ class World:
             self._train(job)
 
     def power(self, name: str) -> str:
-        """What the record of a node says."""
-        body = self.store.find("energynodes", name)
-        assert body is not None
+        """What the record of a node says; a node without one is awake."""
+        body = self.store.find("energynodes", name) or {}
         return str((body.get("status") or {}).get("powerState") or "Awake")
 
     def pods_on(self, node: str) -> list[Body]:
@@ -412,6 +419,7 @@ class Process:
         identity: str = "",
         faults: Hook | None = None,
         deaths: Iterable[tuple[int, str]] = (),
+        drivers: Drivers | None = None,
     ) -> None:
         self.world = world
         self.name = name
@@ -431,11 +439,11 @@ class Process:
                 intensities=WorldIntensities(world),
                 forecaster=FlatForecaster(),
                 solver=Solver(),
-                drivers=WorldDrivers(self),
+                drivers=drivers or WorldDrivers(self),
                 reporter=SilentReporter(self),
                 lease=self.lease,
-                identity=Identity(started_at=world.now, node_name="hub"),
-                clock=lambda: world.now,
+                identity=Identity(started_at=world.now + world.skew, node_name="hub"),
+                clock=lambda: world.now + world.skew,
             )
         )
 
@@ -546,8 +554,11 @@ class Relay:
 
     async def read(self) -> PowerReading | None:
         self._process.must_live()
-        on = self._machine.on
-        return PowerReading(is_on=on, watts=IDLE_WATTS if on else 0.0, time=self._process.world.now)
+        machine, world = self._machine, self._process.world
+        if machine.silent:
+            return None
+        watts = IDLE_WATTS if machine.on else 0.0
+        return PowerReading(is_on=machine.on is not machine.lies, watts=watts, time=world.now + world.skew)
 
     async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
         body = {"node": self._machine.name, "on": on, "operation": operation, "token": fencing_token}
@@ -566,7 +577,8 @@ class WorldSensors:
     async def read(self, nodes: Sequence[NodeSpec], now: datetime) -> Mapping[str, MeterFacts]:
         if self._world.data == "silent":
             raise SourceUnavailable("prometheus", "connection refused")
-        taken = now - timedelta(minutes=10) if self._world.data == "stale" else now
+        true = self._world.now
+        taken = true - timedelta(minutes=10) if self._world.data == "stale" else true
         return {spec.name: self._facts(spec.name, taken) for spec in nodes}
 
     def _facts(self, name: str, taken: datetime) -> MeterFacts:
@@ -594,7 +606,7 @@ class WorldIntensities:
             zone: ZoneIntensity(
                 zone=zone,
                 now_grams_per_kilowatt_hour=Measurement(
-                    value=ZONES[zone], time=now, quality=Quality.MEASURED, source="test"
+                    value=ZONES[zone], time=self._world.now, quality=Quality.MEASURED, source="test"
                 ),
                 forecast_grams_per_kilowatt_hour=None,
                 basis="average-lifecycle",
