@@ -55,7 +55,7 @@ SCENARIOS: dict[str, Scenario] = {"one-sleeper": one_sleeper, "slow-relay": slow
 
 def misses(world: World) -> list[str]:
     """What is not as it should be in the end; empty when the goal is reached."""
-    found = [f"job {name} is at round {state.round}" for name, state in _unfinished(world)]
+    found = [f"job {name} is at round {reached}" for name, reached in _unfinished(world)]
     for name in WORKERS:
         state, machine = world.power(name), world.machines[name]
         if state not in ("Awake", "Asleep"):
@@ -66,12 +66,12 @@ def misses(world: World) -> list[str]:
     return found + ([] if any(world.power(name) == "Asleep" for name in WORKERS) else ["nobody is asleep"])
 
 
-def _unfinished(world: World) -> Iterator[tuple[str, object]]:
+def _unfinished(world: World) -> Iterator[tuple[str, int]]:
     for job in world.store.of("trainingjobs"):
         name = job["metadata"]["name"]
         conditions = {c["type"]: c["status"] for c in (job.get("status") or {}).get("conditions") or ()}
         if conditions.get("Complete") != "True":
-            yield name, world.training.get(name)
+            yield name, world.training[name].round if name in world.training else 0
 
 
 def _marks(world: World, name: str, *, asleep: bool) -> Iterator[str]:
