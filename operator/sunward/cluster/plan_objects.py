@@ -105,9 +105,10 @@ def _aged(what: str, reading: Reading, now: datetime) -> Body:
 
 def _zone(reading: Reading, now: datetime) -> Body:
     if not isinstance(reading, Measurement):
-        return {}
+        return {"quality": "Missing"}
     return {
         "milligramsPerKilowattHour": round(reading.value * 1000),
+        "quality": str(reading.quality),
         "ageSeconds": max(0, round(reading.age(now).total_seconds())),
     }
 
