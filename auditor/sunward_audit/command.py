@@ -1,0 +1,99 @@
+"""`sunward-audit`: options in, lines out. Exit status 0 held, 1 violations, 2 bad usage or no access."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+from sunward_audit.auditor import Auditor
+from sunward_audit.kubeconfig import ConfigError, access
+from sunward_audit.relays import relays_of
+from sunward_audit.report import Report, Violation
+from sunward_audit.session import Inputs, Session
+from sunward_audit.watch import Refused
+
+HELD, VIOLATED, UNUSABLE = 0, 1, 2
+
+
+def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; argparse ends the program with status 2 when it is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="sunward-audit",
+        description="Watch a cluster that Sunward runs and judge it by the invariants I1 to I16. Reads only.",
+    )
+    add = parser.add_argument
+    add("--kubeconfig", type=Path, help="kubeconfig file; else $KUBECONFIG, the pod's service account, ~/.kube/config")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--once", action="store_true", help="look once, judge what stands there, and end")
+    length.add_argument("--for", dest="seconds", type=float, help="end after so many seconds; else at SIGTERM or ^C")
+    add("--settings", type=Path, help="the operator's settings file: its relays are asked every second")
+    add("--journal", type=Path, action="append", default=[], help="relay journal, JSON lines; may be repeated")
+    add("--audit-log", type=Path, help="audit log of the API server, JSON lines: who wrote what")
+    add("--operator-user", action="append", default=[], help="the operator's user name at the API server")
+    add("--operator-node", help="the Node on which the operator runs when it is no pod")
+    add("--log", type=Path, action="append", default=[], help="log file in which no secret may stand")
+    add("--metrics", action="append", default=[], help="metrics page in which no secret may stand")
+    add("--secret-file", type=Path, action="append", default=[], help="file with one secret value per line")
+    add("--json", type=Path, help="write the report there, too")
+    return parser.parse_args(arguments)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The whole program; returns the exit status."""
+    chosen = options(arguments)
+    try:
+        report = asyncio.run(_audit(chosen))
+    except (ConfigError, Refused, OSError, ValueError, yaml.YAMLError, aiohttp.ClientError, TimeoutError) as error:
+        print(f"sunward-audit: {str(error) or type(error).__name__}", file=sys.stderr)
+        return UNUSABLE
+    for line in report.table():
+        print(line, flush=True)
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+    return VIOLATED if report.violations else HELD
+
+
+async def _audit(chosen: argparse.Namespace) -> Report:
+    inputs = Inputs(
+        relays=relays_of(chosen.settings) if chosen.settings else (),
+        journals=tuple(chosen.journal),
+        audit_log=chosen.audit_log,
+        logs=tuple(chosen.log),
+        metrics=tuple(chosen.metrics),
+    )
+    auditor = Auditor(
+        operators=chosen.operator_user,
+        operator_node=chosen.operator_node,
+        secret_values=[line for path in chosen.secret_file for line in path.read_text("utf-8").split("\n") if line],
+        sources=inputs.sources(),
+    )
+    session = Session(auditor, access(chosen.kubeconfig), inputs, _tell)
+    if chosen.once:
+        await session.once()
+        return auditor.report()
+    await session.run(_stopping(chosen.seconds))
+    return auditor.report()
+
+
+def _stopping(seconds: float | None) -> asyncio.Event:
+    """Set after so many seconds, or by SIGTERM or SIGINT."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # not every platform has handlers in its loop
+            loop.add_signal_handler(number, stop.set)
+    if seconds is not None:
+        loop.call_later(seconds, stop.set)
+    return stop
+
+
+def _tell(violation: Violation) -> None:
+    print(violation.line(), flush=True)

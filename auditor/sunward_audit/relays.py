@@ -1,0 +1,112 @@
+"""What relays show and what they were told: polls over HTTP, and journals of JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from sunward_audit.events import Calm, Event, RelayOrder, RelayRead
+from sunward_audit.facts import time_of
+
+TIMEOUT = aiohttp.ClientTimeout(total=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """One relay of the operator's settings file."""
+
+    name: str
+    driver: str
+    url: str
+    switch_id: int = 0
+
+
+def relays_of(settings: Path) -> tuple[Relay, ...]:
+    """The relays in a settings file of the operator. Raises OSError and ValueError."""
+    body = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    found = body.get("relays") or {} if isinstance(body, Mapping) else {}
+    return tuple(
+        Relay(
+            name=str(name),
+            driver=str(entry.get("driver", "")).lower(),
+            url=str(entry.get("url") or "").rstrip("/"),
+            switch_id=int(entry.get("switchId", 0)),
+        )
+        for name, entry in sorted(found.items())
+        if entry.get("url")
+    )
+
+
+async def read(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
+    """What a relay shows now; None when it is silent, answers nonsense, or is of a kind that is not read here."""
+    try:
+        if relay.driver == "shelly":
+            return await _shelly(session, relay, node)
+        if relay.driver == "tasmota":
+            return await _tasmota(session, relay, node)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+    return None
+
+
+async def _shelly(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
+    answer = await _json(session, f"{relay.url}/rpc/Switch.GetStatus", {"id": str(relay.switch_id)})
+    return _reading(relay, node, answer.get("output"), answer.get("apower"))
+
+
+async def _tasmota(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
+    answer = await _json(session, f"{relay.url}/cm", {"cmnd": f"Power{relay.switch_id + 1}"})
+    state = next((value for value in answer.values() if value in ("ON", "OFF")), None)
+    return _reading(relay, node, None if state is None else state == "ON", None)
+
+
+async def _json(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> Mapping[str, Any]:
+    async with session.get(url, params=query, timeout=TIMEOUT, allow_redirects=False) as response:
+        response.raise_for_status()
+        answer = await response.json(content_type=None)
+        return answer if isinstance(answer, Mapping) else {}
+
+
+def _reading(relay: Relay, node: str, output: object, watts: object) -> RelayRead | None:
+    if not isinstance(output, bool):
+        return None
+    power = float(watts) if isinstance(watts, int | float) and not isinstance(watts, bool) else None
+    return RelayRead(time=datetime.now(UTC), relay=relay.name, node=node, on=output, watts=power)
+
+
+def journal_events(entry: Mapping[str, Any]) -> Iterator[Event]:
+    """The events of one journal line: an order, what the relay did then, or a word that all is calm from here.
+
+    Raises ValueError for a line that is neither.
+    """
+    moment = time_of(entry.get("time"))
+    if moment is None:
+        raise ValueError("a journal line needs a time")
+    if isinstance(entry.get("calm"), Mapping):
+        yield _calm(moment, entry["calm"])
+        return
+    if not isinstance(entry.get("on"), bool) or not entry.get("node"):
+        raise ValueError("a journal line needs node and on")
+    node, relay, token = str(entry["node"]), str(entry.get("relay") or entry["node"]), entry.get("token")
+    yield RelayOrder(
+        time=moment,
+        relay=relay,
+        node=node,
+        on=entry["on"],
+        operation=entry.get("operation"),
+        token=None if token is None else int(token),
+        process=str(entry.get("process") or ""),
+    )
+    if entry.get("obeyed"):
+        yield RelayRead(time=moment, relay=relay, node=node, on=entry["on"])
+
+
+def _calm(moment: datetime, calm: Mapping[str, Any]) -> Calm:
+    settle, quiet = float(calm.get("settleSeconds", 120)), float(calm.get("quietSeconds", 120))
+    return Calm(time=moment, settle=timedelta(seconds=settle), quiet=timedelta(seconds=quiet))
