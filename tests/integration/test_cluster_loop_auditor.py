@@ -20,7 +20,7 @@ def kinds(auditor: Auditor) -> set[str]:
 async def test_power_cut_under_a_running_pod_on_a_node_that_was_not_cordoned() -> None:
     world, auditor, process, _ = mad()
     await Relay(process, "pi-3").switch(False, "sleep-1", 1)
-    assert kinds(auditor) == {"I1", "I2", "I15"}
+    assert kinds(auditor) == {"I1", "I2", "I15"}, auditor.violations
     assert not world.machines["pi-3"].on
 
 
@@ -41,7 +41,7 @@ async def test_two_nodes_on_their_way_down_at_once() -> None:
     _, auditor, _, api = mad()
     for name in ("pi-2", "pi-3"):
         await api.patch(ours("energynodes", name, sub="status"), {"status": {"powerState": "Cordoned"}})
-    assert kinds(auditor) == {"I3"}
+    assert kinds(auditor) == {"I3", "I7"}  # and on no recorded data
 
 
 async def test_a_pod_deleted_and_one_evicted_without_uid_from_a_node_that_is_awake() -> None:
@@ -68,5 +68,5 @@ async def test_an_order_repeated_although_obeyed_an_old_token_and_a_shared_one()
     texts = " ".join(auditor.violations)
     assert kinds(auditor) == {"I15"}
     assert auditor.needless_switches == 1
-    assert "share token 7" in texts
-    assert "token 6 after 7" in texts
+    assert "two processes share a token" in texts
+    assert "an old token after a younger one" in texts
