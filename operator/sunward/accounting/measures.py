@@ -41,6 +41,12 @@ class SoftwareIntensity:
         """The score; lower is better, zero only without energy and hardware."""
         return (self.operational_grams + self.embodied_grams) / self.functional_units
 
+    @property
+    def embodied_share(self) -> float | None:
+        """M / (O + M): how much of the score is the making of hardware; None where there is nothing at all."""
+        whole = self.operational_grams + self.embodied_grams
+        return self.embodied_grams / whole if whole > 0.0 else None
+
 
 def software_intensity(ledgers: Sequence[PeriodLedger], *, runs: float, unit: str) -> SoftwareIntensity | None:
     """The SCI of what the ledgers hold; None while some of its emissions are not known."""
@@ -143,6 +149,35 @@ def harvest_use(rows: Iterable[LedgerRow]) -> HarvestUse | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred:
+    """Energy that nodes gave to each other, over wires and on paper, never added up (Wh)."""
+
+    sent_physical_watt_hours: float
+    received_physical_watt_hours: float
+    sent_contractual_watt_hours: float
+    received_contractual_watt_hours: float
+    lost_watt_hours: float
+
+
+def transferred(rows: Iterable[LedgerRow]) -> Transferred:
+    """Sums over all rows, column by column."""
+    known = tuple(rows)
+    return Transferred(**{name: fsum(getattr(row, name) for row in known) for name in Transferred.__slots__})
+
+
+def makespan_stretch(actual_hours: float, baseline_hours: float) -> float:
+    """How many times as long a job took as under the baseline; below 1 it was faster.
+
+    Raises InvalidInput for a negative time or a baseline that took none.
+    """
+    require_amount("actual_hours", actual_hours)
+    require_amount("baseline_hours", baseline_hours)
+    if baseline_hours == 0.0:
+        raise InvalidInput("baseline_hours", "must be above zero")
+    return actual_hours / baseline_hours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repriced:
     """The same energy at intensities of another basis. Kept apart from the ledger's own grams, never added to them."""
 
@@ -164,6 +199,58 @@ def repriced(ledger: PeriodLedger, factors: Iterable[ZoneFactor]) -> Repriced:
     unknown = bool(ledger.missing) or any(row.grid_zone not in by_zone for row in needed)
     grams = (row.grid_import_watt_hours * by_zone[row.grid_zone].grams_per_kilowatt_hour / 1000.0 for row in needed)
     return Repriced(basis=bases.pop(), grams=None if unknown else fsum(grams))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderBoth:
+    """One measure's location-based saving under the ledger's own signal and under another; they are never added."""
+
+    own: Basis
+    own_grams: float
+    other: Basis
+    other_grams: float
+
+    @property
+    def contradict(self) -> bool:
+        """Whether it saves under one and harms under the other: then neither may be quoted alone."""
+        return signs_differ(self.own_grams, self.other_grams)
+
+
+def under_both_signals(
+    baseline: Sequence[PeriodLedger], actual: Sequence[PeriodLedger], factors: Sequence[Sequence[ZoneFactor]]
+) -> UnderBoth | None:
+    """A saving under the ledgers' basis and under other factors, given per period (marginal ones, say).
+
+    Energy in transit is left out of both, because it has no zone. None as soon as a gram is unknown on either side or
+    under either signal. Raises InvalidInput where counts of periods or bases differ.
+    """
+    if not len(baseline) == len(actual) == len(factors):
+        raise InvalidInput("factors", "need the same periods as both accounts")
+    own = [_location_grams(side) for side in (baseline, actual)]
+    other = [[repriced(ledger, of) for ledger, of in zip(side, factors, strict=True)] for side in (baseline, actual)]
+    known = [[one.grams for one in side] for side in other]
+    if None in own or any(None in side for side in known):
+        return None
+    sums = [fsum(value for value in side if value is not None) for side in known]
+    return UnderBoth(
+        own=_one(ledger.basis for ledger in (*baseline, *actual)),
+        own_grams=fsum((own[0] or 0.0, -(own[1] or 0.0))),
+        other=_one(one.basis for side in other for one in side),
+        other_grams=sums[0] - sums[1],
+    )
+
+
+def _location_grams(ledgers: Sequence[PeriodLedger]) -> float | None:
+    grams = [ledger.totals.location_grams for ledger in ledgers]
+    transit = fsum(ledger.totals.transit_grams for ledger in ledgers)
+    return None if None in grams else fsum(value for value in grams if value is not None) - transit
+
+
+def _one(bases: Iterable[Basis]) -> Basis:
+    found = set(bases)
+    if len(found) != 1:
+        raise InvalidInput("factors", f"have {len(found)} bases, one expected")
+    return found.pop()
 
 
 def signs_differ(average_saving_grams: float, marginal_saving_grams: float) -> bool:

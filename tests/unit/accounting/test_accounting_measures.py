@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.accounting.baselines import BaselineBattery, BaselineNode, BaselinePeriod, none_ledgers
-from sunward.accounting.ledger import MissingNode, PeriodLedger, close
+from sunward.accounting.ledger import MissingNode, PeriodLedger, Transit, close
 from sunward.accounting.measures import (
     Hour,
     SoftwareIntensity,
@@ -18,9 +18,12 @@ from sunward.accounting.measures import (
     embodied_grams_per_hour,
     harvest_use,
     jain_fairness,
+    makespan_stretch,
     repriced,
     signs_differ,
     software_intensity,
+    transferred,
+    under_both_signals,
 )
 from sunward.accounting.savings import View, saving
 from sunward.accounting.stages import Stage, StageEntry, by_stage, inherited_grams
@@ -167,6 +170,12 @@ def test_the_score_of_a_run_holds_operation_and_hardware() -> None:
 
     assert found is not None
     assert found.grams_per_unit == pytest.approx((2 * 1.12 + 2 * 0.2) / 2.0)
+    assert found.embodied_share == pytest.approx(0.4 / 2.64)
+
+
+def test_what_is_nothing_has_no_embodied_share() -> None:
+    nothing = SoftwareIntensity(operational_grams=0.0, embodied_grams=0.0, functional_units=1.0, unit="run")
+    assert nothing.embodied_share is None
 
 
 def test_a_score_of_what_is_not_known_is_not_given() -> None:
@@ -272,6 +281,68 @@ def test_repricing_needs_one_basis() -> None:
 @pytest.mark.parametrize(("average", "marginal", "differ"), [(1.0, -0.1, True), (1.0, 2.0, False), (0.0, -1.0, False)])
 def test_a_change_of_sign_is_flagged(average: float, marginal: float, differ: bool) -> None:
     assert signs_differ(average, marginal) is differ
+
+
+def test_a_saving_that_turns_round_under_the_other_signal_is_flagged() -> None:
+    def at(zone: str, grams: float) -> ZoneFactor:
+        return ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=grams, basis=MARGINAL)
+
+    stayed = close(QUARTER_HOUR, [node_period(load=10.0, grid_zone="dirty")], factors=[DIRTY, CLEAN])
+    moved = close(QUARTER_HOUR, [node_period(load=10.0, grid_zone="clean")], factors=[DIRTY, CLEAN])
+    at_the_margin = [at("dirty", 400.0), at("clean", 700.0)]  # gas here, coal there
+
+    found = under_both_signals([stayed], [moved], [at_the_margin])
+
+    assert found is not None
+    assert (found.own_grams, found.other_grams) == pytest.approx((5.36, -3.0))
+    assert (str(found.own), str(found.other)) == ("average-lifecycle", "marginal-lifecycle")
+    assert found.contradict
+
+
+def test_energy_in_transit_is_left_out_under_both_signals() -> None:
+    on_the_way = Transit(watt_hours=100.0, grams_per_kilowatt_hour=300.0)
+    moved = close(QUARTER_HOUR, [node_period(load=1.0)], factors=[DIRTY], transit=on_the_way)
+    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+
+    found = under_both_signals([ledger(1.0)], [moved], [[marginal]])
+
+    assert found is not None
+    assert (found.own_grams, found.other_grams) == pytest.approx((0.0, 0.0))
+
+
+def test_both_signals_need_every_gram_and_the_same_periods() -> None:
+    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+
+    assert under_both_signals([ledger()], [unknown()], [[marginal]]) is None
+    with pytest.raises(InvalidInput, match="same periods"):
+        under_both_signals([ledger()], [], [[marginal]])
+
+
+# transfers, time
+
+
+def test_wires_and_contracts_are_never_added_up() -> None:
+    nodes = [
+        node_period("pi-01", load=1.0, harvest=5.0, harvest_drawn_watt_hours=5.0),
+        node_period("pi-02", load=4.0, grid_watt_hours=0.4),
+    ]
+    flows = [
+        flow("pi-01", sent=1.0),
+        flow("pi-01", PoolKind.CONTRACTUAL, "paper", sent=3.0),
+        flow("pi-02", drawn=1.0, efficiency=0.9),
+        flow("pi-02", PoolKind.CONTRACTUAL, "paper", drawn=3.0, efficiency=0.9),
+    ]
+    found = transferred(close(QUARTER_HOUR, nodes, flows, [DIRTY]).rows)
+
+    assert (found.sent_physical_watt_hours, found.sent_contractual_watt_hours) == (1.0, 3.0)
+    assert (found.received_physical_watt_hours, found.received_contractual_watt_hours) == pytest.approx((0.9, 2.7))
+    assert found.lost_watt_hours == pytest.approx(0.4)
+
+
+def test_a_job_that_takes_half_as_long_again_is_stretched_by_that() -> None:
+    assert makespan_stretch(9.0, 6.0) == 1.5
+    with pytest.raises(InvalidInput, match="baseline_hours"):
+        makespan_stretch(1.0, 0.0)
 
 
 # stages
