@@ -23,6 +23,7 @@ from sunward.planning.case import Case, Refusal
 from sunward.planning.compile import Compiled, compile_problem
 from sunward.planning.ports import SolverPort
 from sunward.planning.rules_node import wants
+from sunward.planning.rules_work import holds_shard
 from sunward.planning.seeding import seeded
 from sunward.planning.stability import Pattern
 from sunward.planning.trade import transfers
@@ -44,29 +45,40 @@ class Answer:
     by_mode: Mapping[Mode, Solution]
 
 
-def plan(snapshot: Snapshot, forecasts: Forecasts, *, solver: SolverPort, previous: Plan | None) -> Plan:
+def plan(
+    snapshot: Snapshot,
+    forecasts: Forecasts,
+    *,
+    solver: SolverPort,
+    previous: Plan | None,
+    alternatives: bool = True,
+) -> Plan:
     """The plan of the period that begins at the forecasts' start.
 
     With data too bad to decide by, the plan is a hold. Without a feasible plan, work goes on at home and nobody newly
-    sleeps. `previous` is the plan in force, kept where a change gains less than the policy's minimum.
+    sleeps. `previous` is the plan in force, kept where a change gains less than the policy's minimum. Without
+    `alternatives` the other modes are not solved: the plan then tells no emissions by mode, and takes about half the
+    time, which is what a simulation asks for that knows its savings from running every mode.
     """
     refusal = hold.hold_reason(snapshot, forecasts)
     if refusal is not None:
         return _held(snapshot, forecasts, refusal, hold_for=refusal.reason)
-    answer = _solve(snapshot, forecasts, solver)
+    answer = _solve(snapshot, forecasts, solver, alternatives=alternatives)
     if answer is None:
         why = Refusal(reason=Reason.PLAN_INFEASIBLE, message="no plan meets every limit")
         return _held(snapshot, forecasts, why, hold_for=None)
     return _decided(snapshot, answer, solver, previous)
 
 
-def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort) -> Answer | None:
+def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alternatives: bool) -> Answer | None:
     """First with every wish, then without minimum asleep times and with deadlines as late as they have to be."""
     limit = snapshot.policy.solver_time_limit_seconds
     for relaxed in (False, True):
         compiled = compile_problem(snapshot, forecasts, relaxed=relaxed)
         solution = solver.solve(compiled.problem, solver=SOLVER, time_limit_seconds=SHARE_OF_MAIN_SOLVE * limit)
         if solution.status is not Status.INFEASIBLE:
+            if not alternatives:
+                return Answer(compiled=compiled, solution=solution, by_mode={})
             limit = _side_limit(snapshot)
             by_mode: Mapping[Mode, Solution] = _alternatives(compiled, solution, solver, limit)
             best = _best(compiled, solution, by_mode)
@@ -192,9 +204,10 @@ def _free_pattern(snapshot: Snapshot, answer: Answer) -> Pattern:
 
 
 def _awake(snapshot: Snapshot, answer: Answer, jobs: Sequence[JobDirective]) -> dict[str, bool]:
-    """Who is awake in this period. Whoever works is; who is not counted on is left as it is."""
+    """Who is awake in this period. Whoever works or has a shard to hand over is; who is not counted on is left as it
+    is."""
     on = {row.name: row.on[0] for row in answer.solution.nodes}
-    working = {row.node for entry in jobs for row in entry.assignments}
+    working = {row.node for entry in jobs for row in entry.assignments} | _senders(snapshot, jobs)
     awake: dict[str, bool] = {}
     for node in snapshot.nodes:
         if node.name in answer.compiled.left_out:
@@ -205,6 +218,18 @@ def _awake(snapshot: Snapshot, answer: Answer, jobs: Sequence[JobDirective]) -> 
             must = bool(answer.compiled.obstacles[node.name])
             awake[node.name] = node.name in working or must or on.get(node.name, True)
     return dict(sorted(awake.items()))
+
+
+def _senders(snapshot: Snapshot, jobs: Sequence[JobDirective]) -> set[str]:
+    """Homes that somebody else has to fetch a shard from: the model counts a shard that one node holds as copied, but
+    another one that is to work on it still needs its home."""
+    views = {job.spec.key: job for job in snapshot.jobs}
+    return {
+        row.from_node
+        for entry in jobs
+        for row in entry.assignments
+        if row.node != row.from_node and not holds_shard(views[entry.job], row.node, row.shard)
+    }
 
 
 def _held(snapshot: Snapshot, forecasts: Forecasts, why: Refusal, *, hold_for: Reason | None) -> Plan:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from sunward.domain.nodes import PowerProfile
+from sunward.domain.nodes import NodeRecord, PowerProfile, PowerState
 from sunward.domain.plans import DecisionKind, Plan
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.decide import plan
 from support.planning import (
+    LONG_AGO,
     NOW,
     InProcessSolver,
     a_job,
@@ -149,3 +150,25 @@ def test_a_plan_with_more_sleepers_than_may_be_is_not_kept() -> None:
 
 def test_the_plan_is_named_after_its_period() -> None:
     assert planned(a_dirty_and_a_clean_node()).name == f"plan-{NOW:%Y%m%d-%H%M%S}"
+
+
+def test_a_sleeping_home_is_wanted_awake_until_whoever_gets_its_work_holds_the_shard() -> None:
+    asleep = NodeRecord(power_state=PowerState.ASLEEP, asleep_since=LONG_AGO)
+    home = a_node("home", grid_zone="DIRTY", power=POWER, record=asleep, facts=some_facts("home", ready=False))
+    nodes = (home, a_node("holder", grid_zone="DIRTY", power=POWER), a_node("clean", grid_zone="CLEAN", power=POWER))
+    held_by_another = some_progress(cached_shards=(("holder", ("shard-home",)),))
+    held_by_all = some_progress(cached_shards=(("holder", ("shard-home",)), ("clean", ("shard-home",))))
+    for progress, wanted in ((held_by_another, True), (held_by_all, False)):
+        result = planned(a_snapshot(*nodes, jobs=[a_job(homes=("home",), progress=progress)]))
+        assert {row.node for row in result.jobs[0].assignments} == {"clean"}
+        assert result.awake["home"] is wanted
+
+
+def test_without_alternatives_the_plan_is_the_same_and_tells_no_other_mode() -> None:
+    snapshot = a_dirty_and_a_clean_node()
+    solver = InProcessSolver()
+    quick = plan(snapshot, some_forecasts(snapshot), solver=solver, previous=None, alternatives=False)
+    whole = planned(snapshot)
+    assert (quick.awake, quick.jobs, quick.transfers) == (whole.awake, whole.jobs, whole.transfers)
+    assert quick.emissions_by_mode_grams == {}
+    assert len(solver.problems) == 1
