@@ -115,3 +115,12 @@ def test_the_draw_shown_is_the_draw_of_the_last_instant() -> None:
 def test_what_cannot_be_is_refused_by_name(build: object, field: str) -> None:
     with pytest.raises(ValueError, match=field):
         build()  # type: ignore[operator]
+
+
+def test_energy_from_outside_is_taken_only_as_long_as_the_battery_has_room() -> None:
+    battery = Battery(capacity_watt_hours=1.0, maximum_charge_watts=2.0)
+    model = board(idle_watts=0.0, busy_watts=0.0, battery=battery)
+    state = step(model, NodeState(), Inputs(received_watts=0.5, battery_watts=2.0), HOUR)
+    assert state.flows.charged == pytest.approx(1.0)
+    assert state.flows.received == pytest.approx(0.25)  # half an hour, then nobody takes it
+    assert state.flows.grid == pytest.approx(0.75)

@@ -172,12 +172,43 @@ def step(model: NodeModel, state: NodeState, inputs: Inputs, seconds: float) -> 
 
 
 def _advance(model: NodeModel, state: NodeState, inputs: Inputs, seconds: float) -> NodeState:
-    """One stretch of time within a single power state."""
+    """One stretch of time within a single power state, split where the battery becomes full or reaches its reserve.
+
+    Before and after that moment other amounts can be taken from harvest and from outside, so the two are not one.
+    """
+    wanted = _wanted_watts(model, state, inputs)
+    until = _seconds_to_limit(model.battery, state.stored_watt_hours, wanted)
+    if model.battery is None or not 0.0 < until < seconds:
+        return _stretch(model, state, inputs, wanted, seconds)
+    limit = model.battery.capacity_watt_hours if wanted > 0.0 else model.battery.reserve_watt_hours
+    state = replace(_stretch(model, state, inputs, wanted, until), stored_watt_hours=limit)
+    return _stretch(model, state, inputs, wanted, seconds - until)
+
+
+def _wanted_watts(model: NodeModel, state: NodeState, inputs: Inputs) -> float:
+    """What the battery is asked to take (positive) or to give."""
+    own = model.draw_watts(state.power, inputs.busy_ratio) + inputs.sent_watts - inputs.received_watts
+    if inputs.battery_watts is None:
+        return inputs.harvest_watts - own
+    return max(inputs.battery_watts, -max(0.0, own))  # a discharge that nothing here could take is not made
+
+
+def _seconds_to_limit(battery: Battery | None, stored: float, wanted_watts: float) -> float:
+    """When the battery is full or at its reserve; infinite where it does not get there."""
+    if battery is None or wanted_watts == 0.0:
+        return math.inf
+    if wanted_watts > 0.0:
+        room = (battery.capacity_watt_hours - stored) / battery.charge_efficiency
+        watts = min(wanted_watts, battery.maximum_charge_watts)
+    else:
+        room = (stored - battery.reserve_watt_hours) * battery.discharge_efficiency
+        watts = min(-wanted_watts, battery.maximum_discharge_watts)
+    return room / watts * _SECONDS_PER_HOUR if watts > 0.0 else math.inf
+
+
+def _stretch(model: NodeModel, state: NodeState, inputs: Inputs, wanted_watts: float, seconds: float) -> NodeState:
+    """A stretch in which nothing changes."""
     draw_watts = model.draw_watts(state.power, inputs.busy_ratio)
-    deficit_watts = draw_watts + inputs.sent_watts - inputs.harvest_watts - inputs.received_watts
-    wanted_watts = -deficit_watts
-    if inputs.battery_watts is not None:  # a discharge that nothing here could take is not made
-        wanted_watts = max(inputs.battery_watts, -max(0.0, draw_watts + inputs.sent_watts - inputs.received_watts))
     charged, discharged, stored = _exchange(model.battery, state.stored_watt_hours, wanted_watts, seconds)
     hours = seconds / _SECONDS_PER_HOUR
     flows = _close(draw_watts * hours, inputs, hours, charged, discharged)
