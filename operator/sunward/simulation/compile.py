@@ -1,91 +1,125 @@
-"""The rest of a simulation as a planning problem: the same format, and so the same solver, as the operator's.
+"""What is left of a simulation as a problem without the operator's caution: the pure optimiser of the paper.
 
-How much of a shard may still move depends on what has moved already, which one ratio per job cannot say. An
-asynchronous task therefore becomes two jobs: what may go anywhere and what must stay. A synchronous task stays
-one job whose ratio is the tightest of its shards.
+The picture of the cluster goes through the operator's own `planning.compile`; then everything that the paper's model
+does not have is lifted: whole batches, whole periods, quorums, limits of sleeping nodes, wakes that cost. What remains
+is linear, which is what makes a thousand days affordable: ten nodes and a day of hours take some 50 ms, where a plan
+with all rules and `shiftInTime` takes 20 s and more. Policies named "..., pure" use it; all others obey every rule.
 
-Periods here are long and boots short, so a boot is not an integer decision: every node plans as if it booted
-once in a full period of work (its batches take a little longer), and the physics charge each boot that really
-happens. The problem then stays linear, which is what makes a thousand days affordable.
+How much of a shard may still move is one ratio per job in the format. A task whose shards progress each by itself is
+therefore described as one job per home, a synchronous task as one job with equal shards.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from sunward.optimisation.problem import (
-    Battery,
-    EnergyPool,
-    ExportRule,
-    Job,
-    Network,
-    Node,
-    Policy,
-    PoolKind,
-    Problem,
-)
+from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobProgress, JobSpec, JobView, Shard
+from sunward.domain.nodes import NodeRecord, PowerState
+from sunward.optimisation.problem import Job, Network, Problem
+from sunward.planning.compile import compile_problem as compile_snapshot
+from sunward.simulation import picture
 from sunward.simulation.future import Outlook
+from sunward.simulation.picture import Allowed
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Task
 from sunward.simulation.world import NodeState, Power
 
-MOVABLE, PINNED = "#movable", "#pinned"
-"""Suffixes of the two jobs of an asynchronous task."""
+NAMESPACE = "simulated"
+SPLIT = "--"
+"""Between the name of a task and the home of its shard."""
 
-_STORAGE_GIGABYTES = 1e6
+STEPS_PER_BATCH = 1000
+"""The operator counts whole steps; so fine ones that fractions of a batch are kept."""
+
 _SAFETY = 1.002
 """Plans leave this much time over, or a last period without any slack would miss its deadline by rounding."""
 
 
-def task_name(job: str) -> str:
-    """The task that a job of the problem belongs to."""
-    return job.removesuffix(MOVABLE).removesuffix(PINNED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Shards of a task that are one job to the operator: all of them, or those of one home."""
+
+    task: Task
+    homes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The job's name, unique within a simulation."""
+        return self.task.name if self.homes == self.task.job.homes else f"{self.task.name}{SPLIT}{self.homes[0]}"
+
+    @property
+    def key(self) -> str:
+        """The job's key, which directives and rows of solutions carry."""
+        return f"{NAMESPACE}/{self.name}"
+
+    def shards(self) -> tuple[tuple[str, str], ...]:
+        """Names and homes of the shards."""
+        return tuple((f"{home}-{number}", home) for home in self.homes for number in range(self._counts[home]))
+
+    @property
+    def _counts(self) -> Mapping[str, int]:
+        """Shards at each home: of equal size where several homes train together."""
+        return self.task.job.equal_shards() if len(self.homes) > 1 else {self.homes[0]: 1}
+
+    def batches_per_shard(self, batches: Mapping[str, float]) -> float:
+        """The largest share of one shard in these batches by home."""
+        return max(batches[home] / self._counts[home] for home in self.homes)
 
 
-def horizon(tasks: Sequence[Task], period: int, longest: int) -> int:
-    """Periods to look ahead: to the last deadline of an active task, at least one and at most `longest`."""
-    ends = [task.deadline - period for task in tasks if task.active(period)]
-    return max(1, min(longest, max(ends, default=1)))
+def together(task: Task) -> tuple[Part, ...]:
+    """A task as one job, which is how the operator trains; by home where the shards have no common measure."""
+    return (Part(task=task, homes=task.job.homes),) if task.job.has_common_measure else apart(task)
 
 
-def compile_problem(
-    scenario: Scenario, tasks: Sequence[Task], states: Mapping[str, NodeState], outlook: Outlook, period: int
-) -> Problem:
-    """The planning problem at the start of `period`, with everything allowed; policies restrict it."""
-    count = len(next(iter(outlook.intensity.values())))
-    return Problem(
-        period_seconds=scenario.period_seconds,
-        intensity_grams_per_kilowatt_hour={
-            zone: tuple(float(value) for value in values) for zone, values in outlook.intensity.items()
-        },
-        harvest_intensity_grams_per_kilowatt_hour=0.0,
-        nodes=tuple(_node(scenario, name, states[name], outlook, count) for name in scenario.nodes),
-        energy_pools=energy_pools(scenario),
-        jobs=tuple(job for task in tasks if task.active(period) for job in _jobs(scenario, task, period, count)),
-        network=_network(scenario),
-        policy=Policy(
-            share_energy=True,
-            offload_tasks=True,
-            sleep=True,
-            shift_in_time=True,
-            partial_period_sleep=True,
-            export_rule=ExportRule(scenario.export_rule),
-            maximum_asleep_nodes=None,
-            include_embodied=False,
-        ),
+def apart(task: Task) -> tuple[Part, ...]:
+    """A task as one job per home."""
+    return tuple(Part(task=task, homes=(home,)) for home in task.job.homes)
+
+
+def parts_of(task: Task) -> tuple[Part, ...]:
+    """A task as jobs of the pure problem: shards that may progress each by itself are jobs of their own."""
+    return together(task) if task.job.synchronous else apart(task)
+
+
+def job_spec(scenario: Scenario, part: Part, *, rounds: int, steps: int, gigabytes: float, ratio: float) -> JobSpec:
+    """`TrainingJob.spec` of a part; `gigabytes` per shard, `ratio` of its batches that may leave home."""
+    return JobSpec(
+        namespace=NAMESPACE,
+        name=part.name,
+        uid=part.name,
+        rounds=rounds,
+        steps_per_round=steps,
+        batch_size=1,
+        target_accuracy_percent=None,
+        shards=tuple(Shard(name=name, node=home, samples=1, gigabytes=gigabytes) for name, home in part.shards()),
+        data_mobility=DataMobility.ANYWHERE,
+        maximum_offload_ratio=min(1.0, max(0.0, ratio)),
+        minimum_workers=part.task.job.minimum_workers,
+        deadline=picture.period_start(scenario, part.task.deadline),
+        emissions_budget_grams=None,
+        suspend=False,
+        disruption=Disruption.AT_ROUND_BOUNDARY,
+        cost=JobCost(),
     )
 
 
-def energy_pools(scenario: Scenario) -> tuple[EnergyPool, ...]:
-    """The scenario's pools with their members by name; a pool without sites holds every node."""
-    return tuple(
-        EnergyPool(
-            name=name,
-            kind=PoolKind(pool.kind),
-            members=tuple(n for n, node in scenario.nodes.items() if pool.sites is None or node.site in pool.sites),
-            efficiency=pool.efficiency,
-        )
-        for name, pool in scenario.pools.items()
+def progress(scenario: Scenario, part: Part, now: datetime, *, steps: int = 1, done: int = 0) -> JobProgress:
+    """What a coordinator with nothing in work says: rounds done, and how long a step takes on every node."""
+    return JobProgress(
+        round=done,
+        phase="Waiting",
+        accuracy_percent=None,
+        batches_by_node=(),
+        offloaded_batches_by_shard=(),
+        seconds_per_batch=tuple(
+            (name, seconds_per_batch(scenario, part.task, name) / steps) for name in scenario.nodes
+        ),
+        cached_shards=(),
+        plan=None,
+        observed_at=now,
     )
 
 
@@ -94,84 +128,105 @@ def seconds_per_batch(scenario: Scenario, task: Task, node: str) -> float:
     return task.job.seconds_per_batch / scenario.profiles[scenario.nodes[node].profile].speed
 
 
-def _node(scenario: Scenario, name: str, state: NodeState, outlook: Outlook, count: int) -> Node:
-    place = scenario.nodes[name]
-    profile = scenario.profiles[place.profile]
-    harvest = outlook.harvest_watt_hours.get(name)
-    return Node(
-        name=name,
-        grid_zone=place.zone,
-        idle_watts=profile.idle_watts,
-        asleep_watts=profile.asleep_watts,
-        can_sleep=place.can_sleep,
-        initially_awake=state.power is not Power.ASLEEP,
-        wake_watt_hours=0.0,
-        wake_seconds=0.0,
-        minimum_awake_periods=1,
-        minimum_asleep_periods=1,
-        harvest_watt_hours=(0.0,) * count if harvest is None else tuple(float(value) for value in harvest),
-        maximum_export_ratio=place.maximum_export_ratio,
-        storage_gigabytes=_STORAGE_GIGABYTES,
-        embodied_grams_per_hour=0.0,
-        battery=_battery(scenario, name, state),
+def watt_hours_per_batch(scenario: Scenario, task: Task, node: str) -> float:
+    """What one batch takes on a node above idle."""
+    profile = scenario.profiles[scenario.nodes[node].profile]
+    above = (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio
+    return above * seconds_per_batch(scenario, task, node) / 3600.0
+
+
+def pure_problem(
+    scenario: Scenario,
+    tasks: Sequence[Task],
+    states: Mapping[str, NodeState],
+    outlook: Outlook,
+    period: int,
+    allowed: Allowed,
+) -> tuple[Problem, Mapping[str, Part]]:
+    """The problem at the start of `period` in the paper's model, and what its jobs stand for."""
+    now = picture.period_start(scenario, period)
+    policy = replace(picture.policy_spec(scenario, allowed), shift_in_time=True)
+    parts = {part.key: part for task in tasks if task.active(period) for part in parts_of(task) if _is_owed(part)}
+    believed = picture.forecasts(scenario, outlook, period)
+    nodes = [
+        picture.rested(picture.effortless(spec), _record(states[name]), now, states[name].stored_watt_hours)
+        for name, spec in picture.node_specs(scenario).items()
+    ]
+    jobs = [_remaining(scenario, part, period) for part in parts.values()]
+    view = picture.snapshot(scenario, policy, nodes, jobs, believed, now)
+    problem = compile_snapshot(view, believed).problem
+    return _lifted(scenario, problem, parts, allowed, period), parts
+
+
+def _is_owed(part: Part) -> bool:
+    return sum(part.task.remaining[home] for home in part.homes) * STEPS_PER_BATCH >= 1.0
+
+
+def _record(state: NodeState) -> NodeRecord:
+    return NodeRecord(power_state=PowerState.ASLEEP if state.power is Power.ASLEEP else PowerState.AWAKE)
+
+
+def _remaining(scenario: Scenario, part: Part, period: int) -> JobView:
+    """What is left of a part as a job that has just begun, in steps of a thousandth of a batch."""
+    task = part.task
+    left = part.batches_per_shard(task.remaining)
+    tight = min(
+        (task.movable[home] / task.remaining[home] for home in part.homes if task.remaining[home] > 0.0), default=0.0
+    )
+    rounds = max(1, round(left * STEPS_PER_BATCH))
+    gigabytes = left * task.job.gigabytes_per_batch
+    return JobView(
+        spec=job_spec(scenario, part, rounds=rounds, steps=1, gigabytes=gigabytes, ratio=tight),
+        progress=progress(scenario, part, picture.period_start(scenario, period), steps=STEPS_PER_BATCH),
     )
 
 
-def _battery(scenario: Scenario, name: str, state: NodeState) -> Battery | None:
-    battery = scenario.nodes[name].battery
-    if battery is None:
-        return None
-    reserve = min(battery.reserve_ratio * battery.capacity_watt_hours, state.stored_watt_hours)
-    stored = min(state.stored_watt_hours, battery.capacity_watt_hours)
-    return Battery(
-        initial_watt_hours=stored,
-        capacity_watt_hours=battery.capacity_watt_hours,
-        minimum_watt_hours=reserve,
-        final_watt_hours=reserve,
-        charge_efficiency=battery.charge_efficiency,
-        discharge_efficiency=battery.discharge_efficiency,
-        maximum_charge_watts=battery.maximum_charge_watts,
-        maximum_discharge_watts=battery.maximum_discharge_watts,
-        wear_grams_per_watt_hour=0.0,
-        charge_from_grid=False,
-        exportable=False,
+def _lifted(scenario: Scenario, problem: Problem, parts: Mapping[str, Part], allowed: Allowed, period: int) -> Problem:
+    last = problem.period_count
+    return replace(
+        problem,
+        nodes=tuple(
+            replace(
+                node, can_sleep=scenario.nodes[node.name].can_sleep, minimum_awake_periods=1, minimum_asleep_periods=1
+            )
+            for node in problem.nodes
+        ),
+        jobs=tuple(
+            _lifted_job(scenario, job, parts[job.name], is_due=parts[job.name].task.deadline - period <= last)
+            for job in problem.jobs
+        ),
+        network=_network(scenario),
+        policy=replace(
+            problem.policy,
+            sleep=allowed.sleep,
+            shift_in_time=allowed.shift_in_time,
+            partial_period_sleep=True,
+            maximum_asleep_nodes=None,
+            include_embodied=False,
+        ),
     )
 
 
-def _jobs(scenario: Scenario, task: Task, period: int, count: int) -> tuple[Job, ...]:
-    """What has to be done within the horizon; a deadline beyond it asks for its share of the work."""
-    share = min(1.0, count / (task.deadline - period))
-    owed = {home: share * batches for home, batches in task.remaining.items()}
-    free = {home: share * batches for home, batches in task.movable.items()}
-    last = min(count, task.deadline - period)
-    if task.job.synchronous:
-        tight = min((free[h] / owed[h] for h in owed if owed[h] > 0.0), default=0.0)
-        return (_job(scenario, task, task.name, owed, tight, last),)
-    pinned = {home: max(0.0, owed[home] - free[home]) for home in owed}
-    return (
-        _job(scenario, task, task.name + MOVABLE, free, 1.0, last),
-        _job(scenario, task, task.name + PINNED, pinned, 0.0, last),
-    )
+def _lifted_job(scenario: Scenario, job: Job, part: Part, *, is_due: bool) -> Job:
+    """Batches again instead of steps, with the exact figures of every node.
 
-
-def _job(scenario: Scenario, task: Task, name: str, batches: Mapping[str, float], ratio: float, last: int) -> Job:
-    seconds, watt_hours = {}, {}
-    for node in scenario.nodes:
-        profile = scenario.profiles[scenario.nodes[node].profile]
-        each = seconds_per_batch(scenario, task, node)
-        seconds[node] = _SAFETY * each / (1.0 - min(0.5, profile.boot_seconds / scenario.period_seconds))
-        watt_hours[node] = (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio * each / 3600.0
-    return Job(
-        name=name,
-        release_period=1,
-        deadline_period=last,
-        synchronous=task.job.synchronous,
-        batches=dict(batches),
-        watt_hours_per_batch=watt_hours,
-        seconds_per_batch=seconds,
+    Periods are long and boots short, so a boot is no integer decision here: every node plans as if it booted once in
+    a full period of work (its batches take a little longer), and the physics charge each boot that really happens.
+    A job whose deadline `is_due` within the horizon is owed whole, however little time that leaves.
+    """
+    task, period = part.task, scenario.period_seconds
+    every = STEPS_PER_BATCH * part.batches_per_shard(task.remaining) * len(part.shards())
+    share = 1.0 if is_due else min(1.0, sum(job.batches.values()) / every)
+    boots = {name: scenario.profiles[node.profile].boot_seconds for name, node in scenario.nodes.items()}
+    return replace(
+        job,
+        batches={home: share * task.remaining[home] for home in job.batches},
+        watt_hours_per_batch={name: watt_hours_per_batch(scenario, task, name) for name in job.watt_hours_per_batch},
+        seconds_per_batch={
+            name: _SAFETY * seconds_per_batch(scenario, task, name) / (1.0 - min(0.5, boots[name] / period))
+            for name in job.seconds_per_batch
+        },
         gigabytes_per_batch=task.job.gigabytes_per_batch,
-        maximum_offload_ratio=min(1.0, max(0.0, ratio)),
-        movable_to=None,
         minimum_workers=0,
         minimum_batches_per_worker=0.0,
     )
@@ -186,3 +241,14 @@ def _network(scenario: Scenario) -> Network:
         transit_watt_hours_per_gigabyte=network.transit_watt_hours_per_gigabyte,
         transit_intensity_grams_per_kilowatt_hour=network.transit_intensity_grams_per_kilowatt_hour,
     )
+
+
+def horizon(tasks: Sequence[Task], period: int, longest: int) -> int:
+    """Periods to look ahead: to the last deadline of an active task, at least one and at most `longest`."""
+    ends = [task.deadline - period for task in tasks if task.active(period)]
+    return max(1, min(longest, max(ends, default=1)))
+
+
+def steps_of(batches: float, rounds: int) -> int:
+    """Whole batches of a round when so many are spread over at most so many rounds."""
+    return max(1, math.ceil(batches / rounds - 1e-9))

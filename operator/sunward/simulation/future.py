@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sunward.simulation.scenario import Scenario, harvest_traces, zone_traces
+from sunward.simulation.scenario import Scenario
+from sunward.simulation.weather import harvest_traces, marginal_traces, zone_traces
+from sunward.simulation.world import Trace
 
 Series = NDArray[np.float64]
 _REFERENCE_LEAD_HOURS = 6.0
@@ -34,16 +36,12 @@ class Future:
         self._seed = seed
         self._first = first_period
         hours, count = scenario.period_hours, scenario.periods + scenario.horizon_periods
-        starts = scenario.trace_offset_hours + hours * (first_period + np.arange(count))
-        self.intensity = {
-            name: np.array([trace.average(start, start + hours) for start in starts])
-            for name, trace in zone_traces(scenario).items()
-        }
+        starts = scenario.trace_offset_hours + hours * (first_period + np.arange(count, dtype=np.float64))
+        panels = harvest_traces(scenario, hours * (first_period + count), seed)
+        self.intensity = {name: _means(trace, starts, hours) for name, trace in zone_traces(scenario).items()}
+        self.marginal = {name: _means(trace, starts, hours) for name, trace in marginal_traces(scenario).items()}
         self.harvest_watt_hours = {
-            name: hours
-            * _nameplate(scenario, name)
-            * np.array([trace.average(start, start + hours) for start in starts])
-            for name, trace in harvest_traces(scenario).items()
+            name: hours * _nameplate(scenario, name) * _means(trace, starts, hours) for name, trace in panels.items()
         }
 
     def outlook(self, period: int, count: int, *, perfect: bool = False) -> Outlook:
@@ -72,6 +70,10 @@ class Future:
         walk = np.cumsum(generator.standard_normal(count) * np.sqrt(steps)) * spread
         factors: Series = np.exp(walk - 0.5 * spread**2 * leads / _REFERENCE_LEAD_HOURS)
         return factors
+
+
+def _means(trace: Trace, starts: Series, hours: float) -> Series:
+    return np.array([trace.average(start, start + hours) for start in starts])
 
 
 def _nameplate(scenario: Scenario, name: str) -> float:

@@ -6,9 +6,11 @@ first, segment by segment, and then balanced against the period's harvest in one
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sunward.simulation.scenario import Scenario
+from sunward.simulation.tasks import Work
 from sunward.simulation.world import (
     Flows,
     Inputs,
@@ -36,13 +38,31 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A cluster after a period: every node, the work, what moving data took on the way, and how it was decided.
+
+    `fallback` tells that no plan was made by the forecast; `plans` is None where
+    nobody plans with a solver; `evictions` are moves of other people's pods.
+    """
+
+    ran: Mapping[str, Ran]
+    work: Sequence[Work]
+    transit_watt_hours: float
+    share_energy: bool
+    fallback: bool
+    plans: int | None = None
+    evictions: int = 0
+    lost_batches: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A node after a period: its state, what flowed, how long it was awake, whether it was woken."""
+    """A node after a period: its state, what flowed, how long it was awake, how often it was woken."""
 
     state: NodeState
     flows: Flows
     awake_hours: float
-    woken: bool
+    wakes: int
 
 
 def model_of(scenario: Scenario, name: str) -> NodeModel:
@@ -68,10 +88,10 @@ def run_period(model: NodeModel, state: NodeState, doing: Doing, harvest_watt_ho
     woken = start.power is Power.ASLEEP and doing.awake_hours > 0.0
     loaded, awake = _load(model, start, doing, hours)
     load = loaded.flows.load + doing.extra_watt_hours
-    balanced = _balance(model, start, load, harvest_watt_hours, hours)
+    closed = balanced(model, start, load, harvest_watt_hours, hours)
     power = Power.AWAKE if awake >= _WHOLE_PERIOD * hours else Power.ASLEEP
-    state = replace(balanced, power=power, boot_seconds_left=0.0)
-    return Ran(state=state, flows=balanced.flows, awake_hours=awake, woken=woken)
+    state = replace(closed, power=power, boot_seconds_left=0.0)
+    return Ran(state=state, flows=closed.flows, awake_hours=awake, wakes=int(woken))
 
 
 def _load(model: NodeModel, state: NodeState, doing: Doing, hours: float) -> tuple[NodeState, float]:
@@ -89,8 +109,8 @@ def _load(model: NodeModel, state: NodeState, doing: Doing, hours: float) -> tup
     return step(bare, switch_off(state), Inputs(), (hours - awake) * _SECONDS_PER_HOUR), awake
 
 
-def _balance(model: NodeModel, start: NodeState, load: float, harvest: float, hours: float) -> NodeState:
-    """The same physics at the period's mean draw: harvest first, then the battery, then the grid."""
+def balanced(model: NodeModel, start: NodeState, load: float, harvest: float, hours: float) -> NodeState:
+    """The same physics at a period's mean draw (all in watt-hours): harvest first, then the battery, then the grid."""
     watts = load / hours
     mean = replace(model, idle_watts=watts, busy_watts=watts)
     state = replace(start, power=Power.AWAKE, boot_seconds_left=0.0)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from math import fsum
 
 from sunward.accounting.ledger import PeriodLedger
-from sunward.accounting.measures import jain_fairness
-from sunward.simulation.machine import Ran
+from sunward.accounting.measures import jain_fairness, repriced
+from sunward.accounting.values import Basis, FactorScope, Signal, ZoneFactor
+from sunward.simulation.machine import Done, Ran
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Task, Work
 
@@ -17,6 +18,9 @@ from sunward.simulation.tasks import Task, Work
 class Outcome:
     """Totals of one run; grams include moving data, and unfinished batches are counted, never hidden.
 
+    `marginal_grams` prices the grid energy at the marginal intensities, None where a zone states none. What the
+    operator itself draws is `planner_*`, beside the cluster's own figures and never in them. `power_cycles` is the most
+    that any node slept within 24 hours. `lost_batches` were missed or begun in vain in rounds.
     `stretch` is the time a task took over the time its window allowed, averaged over tasks that were finished.
     `fairness` is Jain's index of the work done per node (1 is equal). `closing_error_ratio` is the worst of
     all periods.
@@ -44,6 +48,14 @@ class Outcome:
     fallbacks: int
     fairness: float | None
     closing_error_ratio: float
+    marginal_grams: float | None
+    embodied_grams: float
+    planner_watt_hours: float
+    planner_grams: float
+    plans: int
+    power_cycles: int
+    evictions: int
+    lost_batches: float
     market_grams_by_period: tuple[float, ...]
     location_grams_by_period: tuple[float, ...]
     load_by_period: tuple[float, ...]
@@ -72,17 +84,49 @@ class Recorder:
     awake_hours: float = 0.0
     wakes: int = 0
     fallbacks: int = 0
+    plans: int = 0
+    evictions: int = 0
+    lost_batches: float = 0.0
+    planner_watt_hours: float = 0.0
+    planner_grams: float = 0.0
+    marginal: list[float | None] = field(default_factory=list)
+    wakes_by_node: dict[str, list[int]] = field(default_factory=dict)
 
-    def record(self, ledger: PeriodLedger, ran: Mapping[str, Ran], work: Sequence[Work], *, fallback: bool) -> None:
-        """Add one period."""
+    def record(
+        self, ledger: PeriodLedger, done: Done, intensity: Mapping[str, float], marginal: Mapping[str, float]
+    ) -> None:
+        """Add one period; intensities by zone in grams per kilowatt-hour, average and, where stated, marginal."""
         self.ledgers.append(ledger)
+        self.marginal.append(_marginal(ledger, marginal))
+        self._record_planner(done, intensity)
+        self._record_work(done.work)
+        self._record_power(done.ran)
+        self.fallbacks += done.fallback
+        self.evictions += done.evictions
+        self.lost_batches += done.lost_batches
+
+    def _record_planner(self, done: Done, intensity: Mapping[str, float]) -> None:
+        """Only who plans is charged for planning."""
+        if done.plans is None:
+            return
+        operator = self.scenario.operator
+        watt_hours = operator.watts * self.scenario.period_hours + operator.watt_hours_per_plan * done.plans
+        grams = max(intensity.values()) if operator.zone is None else intensity[operator.zone]
+        self.plans += done.plans
+        self.planner_watt_hours += watt_hours
+        self.planner_grams += watt_hours * grams / 1000.0
+
+    def _record_work(self, work: Sequence[Work]) -> None:
         for item in work:
             self.work_by_node[item.on] = self.work_by_node.get(item.on, 0.0) + item.batches
             self.batches += item.batches
             self.moved_batches += item.batches if item.on != item.home else 0.0
+
+    def _record_power(self, ran: Mapping[str, Ran]) -> None:
         self.awake_hours += fsum(done.awake_hours for done in ran.values())
-        self.wakes += sum(done.woken for done in ran.values())
-        self.fallbacks += fallback
+        for name, done in ran.items():
+            self.wakes += done.wakes
+            self.wakes_by_node.setdefault(name, []).append(done.wakes)
 
     def outcome(self, policy: str, tasks: Sequence[Task]) -> Outcome:
         """The totals; emissions are the ledgers' own."""
@@ -113,11 +157,34 @@ class Recorder:
             fallbacks=self.fallbacks,
             fairness=jain_fairness([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),
             closing_error_ratio=max((ledger.closing_error_ratio for ledger in self.ledgers), default=0.0),
+            marginal_grams=None if None in self.marginal else fsum(value or 0.0 for value in self.marginal),
+            embodied_grams=fsum(ledger.totals.embodied_grams for ledger in self.ledgers),
+            planner_watt_hours=self.planner_watt_hours,
+            planner_grams=self.planner_grams,
+            plans=self.plans,
+            power_cycles=max((_most_in_a_day(w, self.scenario) for w in self.wakes_by_node.values()), default=0),
+            evictions=self.evictions,
+            lost_batches=self.lost_batches,
             market_grams_by_period=market,
             location_grams_by_period=location,
             load_by_period=tuple(ledger.totals.load_watt_hours for ledger in self.ledgers),
             harvest_by_period=tuple(ledger.totals.harvest_watt_hours for ledger in self.ledgers),
         )
+
+
+def _marginal(ledger: PeriodLedger, intensity: Mapping[str, float]) -> float | None:
+    """Location-based grams of a period at marginal intensities; None where none is stated."""
+    if not intensity:
+        return None
+    basis = Basis(signal=Signal.MARGINAL, scope=FactorScope.DIRECT)
+    factors = [ZoneFactor(grid_zone=z, grams_per_kilowatt_hour=g, basis=basis) for z, g in intensity.items()]
+    return repriced(ledger, factors).grams
+
+
+def _most_in_a_day(wakes: Sequence[int], scenario: Scenario) -> int:
+    """The most wakes in any 24 hours, period by period."""
+    length = max(1, round(24.0 / scenario.period_hours))
+    return max((sum(wakes[first : first + length]) for first in range(len(wakes))), default=0)
 
 
 def _known(grams: float | None) -> float:

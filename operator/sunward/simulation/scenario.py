@@ -6,6 +6,7 @@ is run under every policy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,103 +15,41 @@ import yaml
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from sunward.domain.errors import InvalidInput
-from sunward.simulation.world import Trace, descriptions, intensity_traces, solar_traces
-from sunward.simulation.world.descriptions import Battery, Efficiency, Hours, NotNegative, Positive, Ratio, Strict
-from sunward.simulation.world.traces import read_traces
+from sunward.simulation.scenario_parts import (
+    Fault,
+    ForecastError,
+    Harvest,
+    Job,
+    Network,
+    Node,
+    Operator,
+    Outage,
+    Pool,
+    Profile,
+    Silence,
+    Sky,
+    Zone,
+)
+from sunward.simulation.world.descriptions import Hours, Positive, Strict
 
-
-class Zone(Strict):
-    """A grid zone: a trace, taken as it is or scaled to another mean, or one constant intensity."""
-
-    trace: str | None = None
-    mean_grams_per_kilowatt_hour: NotNegative | None = None
-    swing: NotNegative = 1.0
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.trace is None and self.mean_grams_per_kilowatt_hour is None:
-            raise ValueError("give trace, mean_grams_per_kilowatt_hour or both")
-        return self
-
-
-class Profile(descriptions.Profile):
-    """A kind of machine and how fast it is: a batch takes its seconds divided by `speed`."""
-
-    speed: Positive = 1.0
-
-
-class Harvest(Strict):
-    """A panel: a city's trace times a nameplate."""
-
-    city: str
-    nameplate_watts: Positive
-
-
-class Node(Strict):
-    """Where a node stands and what it has."""
-
-    zone: str
-    site: str
-    profile: str
-    harvest: Harvest | None = None
-    battery: Battery | None = None
-    can_sleep: bool = True
-    maximum_export_ratio: Ratio = 0.5
-
-
-class Pool(Strict):
-    """Nodes that may share energy: the named sites, or every node."""
-
-    kind: Literal["physical", "contractual"]
-    sites: tuple[str, ...] | None = None
-    efficiency: Efficiency = 0.95
-
-
-class Job(Strict):
-    """A federated job: shards with a home, batches that each shard has to give, a window of time.
-
-    `every_hours` repeats the job: a daily training is one job with `every_hours: 24`.
-    """
-
-    batches: Annotated[dict[str, NotNegative], Field(min_length=1)]
-    seconds_per_batch: Positive
-    busy_ratio: Ratio = 0.9
-    release_hours: NotNegative = 0.0
-    deadline_hours: Positive
-    every_hours: Positive | None = None
-    synchronous: bool = False
-    maximum_offload_ratio: Ratio = 0.5
-    gigabytes_per_batch: NotNegative = 0.0
-
-
-class Network(Strict):
-    """What moving data costs."""
-
-    endpoint_watt_hours_per_gigabyte: NotNegative = 0.5
-    seconds_per_gigabyte: NotNegative = 160.0
-    transit_watt_hours_per_gigabyte: NotNegative = 4.0
-    transit_intensity_grams_per_kilowatt_hour: NotNegative = 400.0
-
-
-class ForecastError(Strict):
-    """Spread of forecasts relative to the truth, six hours ahead; grows with the square root of the lead."""
-
-    harvest_ratio: NotNegative = 0.0
-    intensity_ratio: NotNegative = 0.0
-
-
-class Outage(Strict):
-    """A node that is dead for a while: it draws nothing, does nothing, and nobody knew."""
-
-    node: str
-    from_hours: NotNegative
-    to_hours: Positive
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Self:
-        if self.to_hours <= self.from_hours:
-            raise ValueError("to_hours must be after from_hours")
-        return self
+__all__ = [
+    "ForecastError",
+    "Harvest",
+    "Job",
+    "Network",
+    "Node",
+    "Operator",
+    "Outage",
+    "Pool",
+    "Profile",
+    "Scenario",
+    "Silence",
+    "Sky",
+    "Zone",
+    "bundled_scenarios",
+    "load_scenario",
+    "parse_scenario",
+]
 
 
 class Scenario(Strict):
@@ -135,7 +74,9 @@ class Scenario(Strict):
     jobs: dict[str, Job] = Field(default_factory=dict)
     network: Network = Network()
     forecast_error: ForecastError = ForecastError()
+    operator: Operator = Operator()
     outages: tuple[Outage, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
     @property
     def period_hours(self) -> float:
@@ -144,8 +85,15 @@ class Scenario(Strict):
 
     def dead(self, period: int) -> frozenset[str]:
         """Nodes that an outage touches in this period."""
+        return self._touched(self.outages, period)
+
+    def silent(self, period: int) -> frozenset[str]:
+        """Nodes whose meters say nothing for some of this period."""
+        return self._touched(self.silences, period)
+
+    def _touched(self, faults: Iterable[Fault], period: int) -> frozenset[str]:
         start, end = period * self.period_hours, (period + 1) * self.period_hours
-        return frozenset(o.node for o in self.outages if o.from_hours < end and o.to_hours > start)
+        return frozenset(f.node for f in faults if f.from_hours < end and f.to_hours > start)
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
@@ -156,8 +104,11 @@ class Scenario(Strict):
         for name, pool in self.pools.items():
             for site in pool.sites or ():
                 _known(f"pools.{name}.sites", site, sites)
-        for number, outage in enumerate(self.outages):
-            _known(f"outages.{number}.node", outage.node, self.nodes)
+        for kind, faults in (("outages", self.outages), ("silences", self.silences)):
+            for number, fault in enumerate(faults):
+                _known(f"{kind}.{number}.node", fault.node, self.nodes)
+        if self.operator.zone is not None:
+            _known("operator.zone", self.operator.zone, self.zones)
         for name, job in self.jobs.items():
             for home in job.batches:
                 _known(f"jobs.{name}.batches", home, self.nodes)
@@ -177,7 +128,11 @@ def load_scenario(source: str | Path) -> Scenario:
     if not path.is_file():
         known = ", ".join(bundled_scenarios())
         raise InvalidInput(str(source), f"no such file, and none of the ready scenarios ({known})")
-    return parse_scenario(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(str(path), f"cannot be read: {error}") from error
+    return _beside(parse_scenario(text, str(path)), path.parent)
 
 
 def bundled_scenarios() -> tuple[str, ...]:
@@ -199,60 +154,21 @@ def parse_scenario(text: str, source: str) -> Scenario:
         raise InvalidInput(source, faults) from error
 
 
-def zone_traces(scenario: Scenario) -> dict[str, Trace]:
-    """Intensity of every zone, grams per kilowatt-hour by trace time.
-
-    Raises:
-        InvalidInput: a zone names a trace that the file does not hold.
-    """
-    known = _traces(scenario.intensity_file, intensity_traces)
-    return {name: _zone_trace(name, zone, known) for name, zone in scenario.zones.items()}
-
-
-def harvest_traces(scenario: Scenario) -> dict[str, Trace]:
-    """Normalised output for every node with a panel.
-
-    Raises:
-        InvalidInput: a node names a city that the file does not hold.
-    """
-    known = _traces(scenario.solar_file, solar_traces)
-    found = {}
-    for name, node in scenario.nodes.items():
-        if node.harvest is not None:
-            if node.harvest.city not in known:
-                raise InvalidInput(f"nodes.{name}.harvest.city", _unknown(node.harvest.city, known))
-            found[name] = known[node.harvest.city]
-    return found
-
-
-def _zone_trace(name: str, zone: Zone, known: dict[str, Trace]) -> Trace:
-    mean = zone.mean_grams_per_kilowatt_hour
-    if zone.trace is None:
-        return Trace(name=name, step_hours=1.0, values=(mean or 0.0,))
-    if zone.trace not in known:
-        raise InvalidInput(f"zones.{name}.trace", _unknown(zone.trace, known))
-    trace = known[zone.trace]
-    return trace.scaled(mean=trace.mean if mean is None else mean, swing=zone.swing)
-
-
-def _traces(path: Path | None, bundled: Any) -> dict[str, Trace]:
-    if path is None:
-        traces: dict[str, Trace] = bundled()
-        return traces
-    try:
-        return read_traces(path.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError) as error:
-        raise InvalidInput(str(path), str(error)) from error
+def _beside(scenario: Scenario, folder: Path) -> Scenario:
+    """Trace files are named relative to the scenario's own folder."""
+    named = {"solar_file": scenario.solar_file, "intensity_file": scenario.intensity_file}
+    found = {name: folder / file for name, file in named.items() if file is not None}
+    return scenario.model_copy(update=found) if found else scenario
 
 
 def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location) or "(top)"
 
 
-def _unknown(name: str, known: dict[str, Any]) -> str:
+def unknown_name(name: str, known: dict[str, Any]) -> str:
     return f"{name!r} is unknown; known: {', '.join(sorted(known))}"
 
 
 def _known(path: str, name: str, known: dict[str, Any]) -> None:
     if name not in known:
-        raise ValueError(f"{path}: {_unknown(name, known)}")
+        raise ValueError(f"{path}: {unknown_name(name, known)}")

@@ -5,22 +5,19 @@ Nothing is cleared or accounted here; this module only says in the domain's valu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from sunward.accounting.ledger import PeriodLedger, Transit, close
+from sunward.accounting.measures import embodied_grams_per_hour
 from sunward.accounting.values import Basis, FactorScope, NodePeriod, Period, PoolFlow, ZoneFactor
-from sunward.domain.nodes import BatterySpec, ExportRule, NodeSpec, PowerProfile
-from sunward.domain.policy import PolicySpec, PoolKind, PoolSpec
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.domain.policy import PolicySpec, PoolKind
 from sunward.planning.settle import MeteredNode, SettledFlow, clear
-from sunward.simulation.compile import energy_pools
+from sunward.simulation import picture
 from sunward.simulation.machine import Ran
 from sunward.simulation.scenario import Scenario
+from sunward.simulation.solving import Solve, SolverFunction
 
-Solve = Callable[[Problem], Solution]
 _NOTHING_WATT_HOURS = 1e-9
 
 
@@ -30,9 +27,9 @@ class Settler:
     def __init__(self, scenario: Scenario, solve: Solve) -> None:
         """Describe nodes and pools once; `solve` is the planner's solver."""
         self._scenario = scenario
-        self._solver = _Solver(solve)
-        self._specs = {name: _spec(scenario, name) for name in scenario.nodes}
-        self._policy = PolicySpec(pools=_pools(scenario))
+        self._solver = SolverFunction(solve)
+        self._specs = picture.node_specs(scenario)
+        self._policy = PolicySpec(pools=picture.pool_specs(scenario))
 
     def settle(
         self,
@@ -42,12 +39,19 @@ class Settler:
         *,
         share: bool,
         transit_watt_hours: float,
+        unmetered: Collection[str] = (),
     ) -> PeriodLedger:
-        """Clear transfers under the true harvest and the true loads, and close the books of the period."""
+        """Clear transfers under the true harvest and the true loads, and close the books of the period.
+
+        `unmetered` nodes take no part in the clearing; their energy is booked as it really was.
+        """
         rows = [_alone(self._scenario, name, done) for name, done in ran.items()]
         flows: tuple[PoolFlow, ...] = ()
         if share and self._policy.pools and _worth_clearing(ran):
-            rows, flows = self._cleared(ran, intensity)
+            metered = {name: done for name, done in ran.items() if name not in unmetered}
+            cleared, flows = self._cleared(metered, intensity)
+            settled = {row.node: row for row in cleared}
+            rows = [settled.get(row.node, row) for row in rows]
         return self._book(period, rows, flows, intensity, transit_watt_hours)
 
     def _cleared(
@@ -99,18 +103,6 @@ class Settler:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Solver:
-    """The planner's solver behind the port that settlement asks for."""
-
-    function: Solve
-
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
-        """Solve with the function's own limits; which solver it is was decided by who made the function."""
-        del solver, time_limit_seconds
-        return self.function(problem)
-
-
 def _worth_clearing(ran: Mapping[str, Ran]) -> bool:
     """Whether there is harvest to give and grid energy to replace."""
     harvest = sum(done.flows.harvest - done.flows.charged for done in ran.values())
@@ -124,7 +116,7 @@ def _alone(scenario: Scenario, name: str, done: Ran) -> NodePeriod:
 
 def _row(scenario: Scenario, name: str, done: Ran, *, grid: float, drawn: float) -> NodePeriod:
     node, flows = scenario.nodes[name], done.flows
-    battery = node.battery
+    battery, profile = node.battery, scenario.profiles[node.profile]
     return NodePeriod(
         node=name,
         grid_zone=node.zone,
@@ -138,6 +130,7 @@ def _row(scenario: Scenario, name: str, done: Ran, *, grid: float, drawn: float)
         charge_efficiency=1.0 if battery is None else battery.charge_efficiency,
         discharge_efficiency=1.0 if battery is None else battery.discharge_efficiency,
         reserved_hours=done.awake_hours,
+        embodied_grams_per_hour=embodied_grams_per_hour(profile.embodied_grams, profile.embodied_lifetime_days),
     )
 
 
@@ -156,43 +149,4 @@ def _flow(flow: SettledFlow) -> PoolFlow:
         sent_watt_hours=flow.sent_watt_hours,
         drawn_watt_hours=flow.drawn_watt_hours,
         efficiency=flow.efficiency,
-    )
-
-
-def _pools(scenario: Scenario) -> tuple[PoolSpec, ...]:
-    return tuple(
-        PoolSpec(
-            name=pool.name,
-            kind=PoolKind[pool.kind.name],
-            efficiency=pool.efficiency,
-            members=pool.members,
-        )
-        for pool in energy_pools(scenario)
-    )
-
-
-def _spec(scenario: Scenario, name: str) -> NodeSpec:
-    node = scenario.nodes[name]
-    profile, battery = scenario.profiles[node.profile], node.battery
-    surplus_only = scenario.export_rule == "surplus-only"
-    return NodeSpec(
-        name=name,
-        node_name=name,
-        grid_zone=node.zone,
-        site=node.site,
-        power=PowerProfile(
-            idle_watts=profile.idle_watts, busy_watts=profile.busy_watts, asleep_watts=profile.asleep_watts
-        ),
-        battery=None
-        if battery is None
-        else BatterySpec(
-            capacity_watt_hours=battery.capacity_watt_hours,
-            reserve_ratio=battery.reserve_ratio,
-            charge_efficiency=battery.charge_efficiency,
-            discharge_efficiency=battery.discharge_efficiency,
-            maximum_charge_watts=battery.maximum_charge_watts,
-            maximum_discharge_watts=battery.maximum_discharge_watts,
-        ),
-        maximum_export_ratio=node.maximum_export_ratio,
-        export_rule=ExportRule.SURPLUS_ONLY if surplus_only else ExportRule.ANY_HARVEST,
     )

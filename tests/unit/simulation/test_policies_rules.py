@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.simulation.compile import compile_problem
 from sunward.simulation.future import Future
 from sunward.simulation.machine import first_state
 from sunward.simulation.policies.base import Orders, View
@@ -43,8 +42,7 @@ def view(period: int = 0, text: str = CLUSTER) -> View:
     tasks = tasks_of(scenario)
     states = {name: first_state(scenario, name) for name in scenario.nodes}
     outlook = Future(scenario, 0).outlook(period, scenario.periods - period)
-    problem = compile_problem(scenario, tasks, states, outlook, period)
-    return View(scenario=scenario, period=period, problem=problem, tasks=tasks)
+    return View(scenario=scenario, period=period, outlook=outlook, states=states, tasks=tasks)
 
 
 def decide(name: str, seen: View) -> Orders:

@@ -20,9 +20,7 @@ class Hours:
     def __init__(self, view: View) -> None:
         """Every node has the whole period, less its boot if it sleeps now."""
         self._view = view
-        self._booting = {
-            node.name: 0.0 if node.initially_awake else _boot_hours(view, node.name) for node in view.problem.nodes
-        }
+        self._booting = {name: _boot_hours(view, name) if view.sleeps(name) else 0.0 for name in view.scenario.nodes}
         self._left = {name: view.hours - boot for name, boot in self._booting.items()}
         self._placed: dict[tuple[str, str, str], float] = {}
 

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.base import Policy
-from sunward.simulation.policies.planned import Planned, Solve
+from sunward.simulation.policies.planned import Operated, Pure
 from sunward.simulation.policies.rules import BASELINE, RULES
+from sunward.simulation.solving import Solve
 
-__all__ = ["BASELINE", "policies"]
+__all__ = ["BASELINE", "PURE", "policies"]
+
+PURE = ", pure"
+"""Ends the names of policies that optimise without the operator's rules."""
+
+_PLANNED = (
+    ("temporal only", "ablation: own node, best time", "sleep shift", False),
+    ("DAT", "the paper: task allocation", "offload sleep", False),
+    ("DETA", "the paper: both", "share offload sleep", False),
+    ("DETA, no sleep", "ablation", "share offload", False),
+    ("DETA, oracle", "perfect forecasts", "share offload sleep", True),
+)
 
 
 def policies(solve: Solve) -> Mapping[str, Policy]:
-    """All policies in the order of tables, the baseline first."""
-    found: list[Policy] = [
-        *RULES,
-        _planned("temporal only", "ablation: own node, best time", solve, "sleep shift"),
-        _planned("DAT", "the paper: task allocation", solve, "offload sleep shift"),
-        _planned("DETA", "the paper: both", solve, "share offload sleep shift"),
-        _planned("DETA, no sleep", "ablation", solve, "share offload shift"),
-        _planned("DETA, oracle", "perfect forecasts", solve, "share offload sleep shift", oracle=True),
-    ]
+    """All policies in the order of tables: the baseline first, the pure ones last."""
+    found: list[Policy] = [*RULES]
+    for name, source, words, oracle in _PLANNED:
+        found.append(Operated(name=name, source=source, solve=solve, allowed=_allowed(words), oracle=oracle))
+    for name, source, words, oracle in _PLANNED:
+        may = _allowed(words + " shift")
+        found.append(Pure(name=name + PURE, source=f"{source}; optimiser alone", solve=solve, may=may, oracle=oracle))
     return {policy.name: policy for policy in found}
 
 
-def _planned(name: str, source: str, solve: Solve, allowed: str, *, oracle: bool = False) -> Planned:
-    words = allowed.split()
-    return Planned(
-        name=name,
-        source=source,
-        solve=solve,
+def _allowed(text: str) -> Allowed:
+    words = text.split()
+    return Allowed(
         share_energy="share" in words,
         offload_tasks="offload" in words,
         sleep="sleep" in words,
         shift_in_time="shift" in words,
-        oracle=oracle,
     )

@@ -30,6 +30,7 @@ class Rule:
     order: Callable[[View], Orders]
     oracle: bool = False
     unbounded: bool = False
+    allowed: None = None
 
     def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
         """Orders for the period that begins: a rule thinks no further."""
@@ -73,7 +74,7 @@ def suspend_resume(view: View) -> Orders:
     """Run only while the zone is in the cleanest 30 % of the forecast up to the deadline, else suspend."""
 
     def may_run(_task: Task, home: str) -> bool:
-        ahead = [view.intensity(home, k) for k in range(view.problem.period_count)]
+        ahead = [view.intensity(home, k) for k in range(view.count)]
         if len(ahead) < 2:
             return True
         limit = quantiles(ahead, n=100, method="inclusive")[_SUSPEND_PERCENTILE - 1]
@@ -152,7 +153,7 @@ def curtailment_threshold(view: View) -> Orders:
         return covered or view.intensity(home, ahead) < _CURTAILMENT_GRAMS
 
     def may_run(_task: Task, home: str) -> bool:
-        looks = 1 if view.hours >= _HYSTERESIS_HOURS else min(2, view.problem.period_count)
+        looks = 1 if view.hours >= _HYSTERESIS_HOURS else min(2, view.count)
         return all(clean(home, k) for k in range(looks))
 
     return run_at_home(view, may_run, sleep=True)

@@ -1,0 +1,243 @@
+"""Federated jobs in rounds, as the trainer runs them: a quorum begins, all work, the round counts when it closes.
+
+A round takes every shard whole. Whoever is not there after `join_seconds` misses it, whoever dies loses what it did in
+it; batches that were missed are not done again, as in federated averaging with partial participation. Knows no energy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
+from sunward.domain.plans import JobDirective
+from sunward.simulation.compile import Part, job_spec, progress, seconds_per_batch, steps_of
+from sunward.simulation.scenario import Scenario
+from sunward.simulation.tasks import Work
+
+_DONE = 1e-9
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """What one node still has to do in a round, in seconds at full speed: fetch shards, then train."""
+
+    copying: float
+    training: float
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is left."""
+        return self.copying <= _DONE and self.training <= _DONE
+
+    def advance(self, seconds: float) -> float:
+        """Work for so long; returns the seconds of training among them."""
+        fetched = min(self.copying, seconds)
+        trained = min(self.training, seconds - fetched)
+        self.copying -= fetched
+        self.training -= trained
+        return trained
+
+    @property
+    def until_next(self) -> float:
+        """Seconds to the end of what it does now."""
+        return self.copying if self.copying > _DONE else self.training
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """Rows in work; `scale` is below one in a last round that is not full."""
+
+    rows: tuple[Assignment, ...]
+    workers: dict[str, Worker]
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """A shard that travelled."""
+
+    source: str
+    target: str
+    gigabytes: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Training:
+    """One job and how far it is."""
+
+    scenario: Scenario
+    part: Part
+    spec: JobSpec
+    owed_per_shard: float
+    rows: tuple[Assignment, ...] = ()
+    done: int = 0
+    round: Round | None = None
+    waiting_since: datetime | None = None
+    held: dict[str, set[str]] = field(default_factory=dict)
+    moved: dict[str, float] = field(default_factory=dict)
+    lost_batches: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """All rounds are done."""
+        return self.done >= self.spec.rounds
+
+    def assign(self, directive: JobDirective) -> None:
+        """The assignment file of the plan in force; it counts from the next round on."""
+        self.rows = directive.assignments if directive.run else ()
+
+    def view(self, now: datetime) -> JobView:
+        """The job as the operator sees it."""
+        return JobView(spec=self.spec, progress=self._progress(now), last_round=self.done, assignments=self.rows)
+
+    def _progress(self, now: datetime) -> JobProgress:
+        return replace(
+            progress(self.scenario, self.part, now, done=self.done),
+            phase="Waiting" if self.round is None else "Training",
+            offloaded_batches_by_shard=tuple(sorted(self.moved.items())),
+            cached_shards=tuple((node, tuple(sorted(shards))) for node, shards in sorted(self.held.items())),
+            workers=() if self.round is None else tuple(self.round.workers),
+        )
+
+    def begin(self, able: Collection[str], now: datetime) -> list[Copied]:
+        """Start the next round if it can start now; returns the shards that travel for it."""
+        if self.round is not None or self.is_over or not self.rows:
+            return []
+        nodes = {row.node for row in self.rows}
+        present = {node for node in nodes if node in able and self._can_fetch(node, able)}
+        if not self._may_start(nodes, present, now):
+            return []
+        self.waiting_since = None
+        rows = tuple(row for row in self.rows if row.node in present)
+        scale = min(1.0, self.owed_per_shard / self.spec.steps_per_round - self.done)
+        self.lost_batches += scale * sum(row.batches for row in self.rows if row.node not in present)
+        copies = list(self._copies(rows))
+        self.round = Round(
+            rows=rows, workers={n: self._worker(n, rows, copies, scale) for n in sorted(present)}, scale=scale
+        )
+        for node in present:
+            self.held.setdefault(node, set()).update(r.shard for r in rows if r.node == node != r.from_node)
+        return copies
+
+    def _may_start(self, nodes: Collection[str], present: Collection[str], now: datetime) -> bool:
+        if len(present) == len(nodes):
+            return True
+        self.waiting_since = self.waiting_since or now
+        waited = (now - self.waiting_since).total_seconds()
+        return len(present) >= self.spec.minimum_workers and waited >= self.scenario.operator.join_seconds
+
+    def _can_fetch(self, node: str, able: Collection[str]) -> bool:
+        held = self.held.get(node, set())
+        return all(
+            row.from_node in able or row.shard in held
+            for row in self.rows
+            if row.node == node and row.from_node != node
+        )
+
+    def _copies(self, rows: Iterable[Assignment]) -> Iterable[Copied]:
+        sizes = {shard.name: shard.gigabytes for shard in self.spec.shards}
+        for row in rows:
+            if row.node != row.from_node and row.shard not in self.held.get(row.node, set()):
+                yield Copied(source=row.from_node, target=row.node, gigabytes=sizes[row.shard])
+
+    def _worker(self, node: str, rows: Iterable[Assignment], copies: Iterable[Copied], scale: float) -> Worker:
+        gigabytes = math.fsum(copy.gigabytes for copy in copies if copy.target == node)
+        batches = scale * sum(row.batches for row in rows if row.node == node)
+        return Worker(
+            copying=gigabytes * self.scenario.network.seconds_per_gigabyte,
+            training=batches * seconds_per_batch(self.scenario, self.part.task, node),
+        )
+
+    def give_up(self, alive: Collection[str]) -> None:
+        """Workers that died in a round: it goes on without them while a quorum is left, else it is void."""
+        if self.round is None:
+            return
+        lost = {node for node, worker in self.round.workers.items() if node not in alive and not worker.is_done}
+        if not lost:
+            return
+        self.lost_batches += self.round.scale * sum(row.batches for row in self.round.rows if row.node in lost)
+        left = {node: worker for node, worker in self.round.workers.items() if node not in lost}
+        rows = tuple(row for row in self.round.rows if row.node not in lost)
+        enough = len(left) >= self.spec.minimum_workers and bool(left)
+        self.round = Round(rows=rows, workers=left, scale=self.round.scale) if enough else None
+
+    def close(self) -> list[Work]:
+        """The work of a round that is over, once; empty while it runs."""
+        if self.round is None or not all(worker.is_done for worker in self.round.workers.values()):
+            return []
+        closed, self.round = self.round, None
+        self.done += 1
+        work = []
+        for row in closed.rows:
+            batches = row.batches * closed.scale
+            if row.node != row.from_node:
+                self.moved[row.shard] = self.moved.get(row.shard, 0.0) + batches
+            work.append(Work(task=self.part.task.name, home=row.from_node, on=row.node, batches=batches))
+        return work
+
+
+def training_of(scenario: Scenario, part: Part) -> Training:
+    """A job at its release."""
+    job = part.task.job
+    owed = part.batches_per_shard(part.task.remaining)
+    steps = steps_of(owed, job.rounds)
+    rounds = math.ceil(owed / steps - 1e-9)
+    exact = job.maximum_offload_ratio * owed / (rounds * steps)
+    spec = job_spec(scenario, part, rounds=rounds, steps=steps, gigabytes=owed * job.gigabytes_per_batch, ratio=exact)
+    return Training(scenario=scenario, part=part, spec=spec, owed_per_shard=owed)
+
+
+@dataclass(slots=True)
+class Worked:
+    """What happened in a stretch of time: its seconds, busy seconds by node, work done and shards moved."""
+
+    seconds: float = 0.0
+    busy: dict[str, float] = field(default_factory=dict)
+    work: list[Work] = field(default_factory=list)
+    copies: list[Copied] = field(default_factory=list)
+
+
+def work(
+    trainings: Mapping[str, Training],
+    seconds: float,
+    able: Collection[str],
+    alive: Collection[str],
+    now: datetime,
+) -> Worked:
+    """Run all jobs for at most so long; ends early when a job is over, because the operator then plans anew.
+
+    `able` nodes may begin a round, `alive` ones may go on with theirs. Jobs that meet on a node share its time equally.
+    """
+    done = Worked()
+    over = sum(training.is_over for training in trainings.values())
+    for training in trainings.values():
+        training.give_up(alive)
+    while done.seconds < seconds - _DONE and sum(t.is_over for t in trainings.values()) == over:
+        for training in trainings.values():
+            done.copies += training.begin(able, now)
+        _share(trainings, seconds - done.seconds, done)
+        for training in trainings.values():
+            done.work += training.close()
+    return done
+
+
+def _share(trainings: Mapping[str, Training], limit: float, done: Worked) -> None:
+    """Everybody works until the first of them reaches the end of something."""
+    active = [
+        (training, node, worker)
+        for training in trainings.values()
+        if training.round is not None
+        for node, worker in training.round.workers.items()
+        if not worker.is_done
+    ]
+    guests: dict[str, int] = {}
+    for _, node, _ in active:
+        guests[node] = guests.get(node, 0) + 1
+    seconds = min([limit, *(worker.until_next * guests[node] for _, node, worker in active)])
+    for training, node, worker in active:
+        trained = worker.advance(seconds / guests[node])
+        done.busy[node] = done.busy.get(node, 0.0) + trained * training.part.task.job.busy_ratio
+    done.seconds += seconds
