@@ -75,6 +75,11 @@ CHANGES: Final = (
         expected=(0.0, 0.0, 0.0),
         fields={"intensities": (sum(REGIONS.values()) / len(REGIONS),) * len(REGIONS)},
     ),
+    Change(
+        name="pure hydro at 4 instead of 24 g/kWh",
+        expected=None,
+        fields={"intensities": tuple(c - 20.0 if c < 30.0 else c for c in REGIONS.values())},
+    ),
     Change(name="harvest x 0.5", expected=(8.4, 50.6, 58.5), harvest_factor=0.5),
     Change(name="harvest x 1.5", expected=(30.9, 51.2, 90.0), harvest_factor=1.5),
 )
