@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sunward_lab import kwok
-from sunward_lab.settings import RunFolder
+from sunward_lab import checks, cluster, kwok
+from sunward_lab.settings import RunFolder, Settings
 from support import chart, crds, real_objects
 from support.crds import Api
 from support.lab import ControlPlane, running_control_plane
@@ -121,6 +121,10 @@ class RealWorld:
         """Nodes whose record says that they sleep."""
         return sorted(name for name, state in self.power_states().items() if state == "Asleep")
 
+    def pods_on(self, node: str, app: str = "") -> list[Body]:
+        """Pods bound to a node, those that are about to end included."""
+        return [pod for pod in self.pods(app) if pod["spec"].get("nodeName") == node]
+
     def not_ready(self) -> list[str]:
         """Nodes that Kubernetes does not call Ready."""
         return sorted(body["metadata"]["name"] for body in self.items(NODES) if not is_ready(body))
@@ -195,6 +199,13 @@ def is_marked(node: Body) -> bool:
     taints = [taint["key"] for taint in node["spec"].get("taints") or ()]
     annotations = node["metadata"].get("annotations") or {}
     return "sunward.dev/asleep" in taints or "sunward.dev/cordoned-by" in annotations
+
+
+def obstacle() -> str | None:
+    """Why no such cluster can be started on this machine; None when it can."""
+    settings = Settings(nodes=0, kwok_nodes=1, world=False)
+    missing = checks.missing(settings, RunFolder(Path(tempfile.gettempdir())), cluster.binaries())
+    return "; ".join(missing) or None
 
 
 @contextmanager
