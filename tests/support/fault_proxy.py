@@ -202,7 +202,10 @@ class FaultProxy:
         revision = self._revisions.get(ask.plural)
         if revision is not None and ask.is_list and "continue" not in ask.query:
             url = url.update_query({"resourceVersion": str(revision), "resourceVersionMatch": "Exact"})
-        return self._session.request(request.method, url, data=content, headers=_kept(request.headers))
+        headers = _kept(request.headers)
+        return self._session.request(
+            request.method, url, data=content or None, headers=headers, skip_auto_headers=("Content-Type",)
+        )
 
     def _note_write(self, ask: Ask, content: bytes, status: int, kind: Kind | None) -> None:
         if ask.is_write:

@@ -28,12 +28,14 @@ class Server:
 
     def __init__(self) -> None:
         self.queries: list[dict[str, str]] = []
+        self.types: list[str | None] = []
         self.written: list[tuple[str, str, bytes, str]] = []
         self.streams: list[asyncio.Queue[Body]] = []
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.queries.append(dict(request.query))
+        self.types.append(request.headers.get("Content-Type"))
         if request.query.get("watch") == "true":
             return await self._stream(request)
         if request.method != "GET":
@@ -112,6 +114,14 @@ async def watching(session: aiohttp.ClientSession, proxy: FaultProxy) -> AsyncIt
     async with session.get(f"{proxy.url}{NODES}?watch=true") as response:
         assert response.status == 200
         yield Stream(response)
+
+
+async def test_a_request_without_a_body_is_given_no_type_of_one(
+    server: Server, proxy: FaultProxy, session: aiohttp.ClientSession
+) -> None:
+    async with session.get(proxy.url + NODES):
+        pass
+    assert server.types == [None]
 
 
 @pytest.mark.parametrize(
