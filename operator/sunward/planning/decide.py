@@ -146,7 +146,7 @@ def _decided(snapshot: Snapshot, answer: Answer, solver: SolverPort, previous: P
     kept = _keep(snapshot, answer, free, solver, previous)
     if kept is not None:
         pattern, solution, problem = kept
-    pattern = replace(pattern, jobs=seeded(pattern.jobs, compiled.parts, solution.batches))
+    pattern = replace(pattern, jobs=seeded(pattern.jobs, compiled.parts, solution.batches, pattern.awake))
     moved = transfers(problem, solution, period=1)
     decisions = (
         *wording.node_decisions(snapshot, compiled, solution, pattern),

@@ -7,7 +7,7 @@ the node that takes over works on a few batches now: that is what makes a worker
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sunward.domain.jobs import Assignment
@@ -20,19 +20,29 @@ from sunward.planning.job_parts import JobPart
 
 
 def seeded(
-    directives: Iterable[JobDirective], parts: Sequence[JobPart], rows: Sequence[BatchRow]
+    directives: Iterable[JobDirective],
+    parts: Sequence[JobPart],
+    rows: Sequence[BatchRow],
+    awake: Mapping[str, bool],
 ) -> tuple[JobDirective, ...]:
-    """The directives, with the smallest useful row for every node that is to take over an uncopied shard later."""
-    return tuple(_seeded(entry, [p for p in parts if p.job.spec.key == entry.job], rows) for entry in directives)
+    """The directives, with the smallest useful row for every node that is to take over an uncopied shard later.
+
+    A node that sleeps in this period gets none: its rounds would wait for it in vain. It fetches the shard when it
+    wakes.
+    """
+    return tuple(_seeded(entry, [p for p in parts if p.job.spec.key == entry.job], rows, awake) for entry in directives)
 
 
-def _seeded(entry: JobDirective, parts: Sequence[JobPart], rows: Sequence[BatchRow]) -> JobDirective:
+def _seeded(
+    entry: JobDirective, parts: Sequence[JobPart], rows: Sequence[BatchRow], awake: Mapping[str, bool]
+) -> JobDirective:
     if not entry.run:
         return entry
     assigned = entry.assignments
     for part in parts:
         if not part.is_copied and batches_to_move(part) > 0:
-            assigned = _with_seeds(assigned, part, _takers(part, rows))
+            takers = {home: node for home, node in _takers(part, rows).items() if awake[node]}
+            assigned = _with_seeds(assigned, part, takers)
     return replace(entry, assignments=assigned)
 
 

@@ -32,7 +32,7 @@ def compiled(job: JobView) -> Compiled:
     return compile_problem(snapshot, some_forecasts(snapshot))
 
 
-def dealt(job: JobView, later_on: str) -> dict[str, int]:
+def dealt(job: JobView, later_on: str, *, is_awake: bool = True) -> dict[str, int]:
     """Rows of the dirty node's shard after seeding, when the second period does its work on *later_on*."""
     parts = compiled(job).parts
     rows = [
@@ -49,13 +49,17 @@ def dealt(job: JobView, later_on: str) -> dict[str, int]:
     home = JobDirective(
         job=job.spec.key, run=True, reason=Reason.AT_HOME, message="", assignments=at_home(job, job.spec.shards)
     )
-    found = seeded([home], parts, rows)[0].assignments
+    found = seeded([home], parts, rows, {"clean": is_awake, "dirty": True})[0].assignments
     return {row.node: row.batches for row in found if row.shard == "shard-dirty"}
 
 
 def test_who_takes_over_later_gets_the_smallest_row_now() -> None:
     seed = smallest_row(STEPS)
     assert dealt(a_long_job(), later_on="clean") == {"dirty": STEPS - seed, "clean": seed}
+
+
+def test_who_sleeps_now_gets_no_row_that_rounds_would_wait_for() -> None:
+    assert dealt(a_long_job(), later_on="clean", is_awake=False) == {"dirty": STEPS}
 
 
 def test_a_shard_that_stays_at_home_needs_no_seed() -> None:
