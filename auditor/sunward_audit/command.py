@@ -43,6 +43,7 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--log", type=Path, action="append", default=[], help="log file in which no secret may stand")
     add("--metrics", action="append", default=[], help="metrics page in which no secret may stand")
     add("--secret-file", type=Path, action="append", default=[], help="file with one secret value per line")
+    add("--lines", choices=("text", "json"), default="text", help="how violations are told as they happen")
     add("--json", type=Path, help="write the report there, too")
     return parser.parse_args(arguments)
 
@@ -76,7 +77,7 @@ async def _audit(chosen: argparse.Namespace) -> Report:
         secret_values=[line for path in chosen.secret_file for line in path.read_text("utf-8").split("\n") if line],
         sources=inputs.sources(),
     )
-    session = Session(auditor, access(chosen.kubeconfig), inputs, _tell)
+    session = Session(auditor, access(chosen.kubeconfig), inputs, _TELL[chosen.lines])
     if chosen.once:
         await session.once()
         return auditor.report()
@@ -95,5 +96,13 @@ def _stopping(seconds: float | None) -> asyncio.Event:
     return stop
 
 
-def _tell(violation: Violation) -> None:
+def _text(violation: Violation) -> None:
     print(violation.line(), flush=True)
+
+
+def _json(violation: Violation) -> None:
+    told = {"invariant": violation.invariant, "subject": violation.subject, "what": violation.what}
+    print(json.dumps({**told, "evidence": violation.evidence, "message": violation.line()}), flush=True)
+
+
+_TELL = {"text": _text, "json": _json}

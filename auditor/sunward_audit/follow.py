@@ -4,47 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 POLL_SECONDS = 0.1
+CHUNK = 1 << 20
 
 
-async def lines(path: Path) -> AsyncIterator[str]:
+@dataclass(slots=True)
+class _Place:
+    """Where in which file reading goes on."""
+
+    inode: int = 0
+    offset: int = 0
+    rest: bytes = b""
+
+
+async def lines(path: Path) -> AsyncGenerator[str, None]:
     """Every complete line from the beginning of the file, for ever. A file that is missing is waited for, one that was
     replaced or cut off is read from its new beginning."""
-    file: IO[bytes] | None = None
-    rest = b""
+    place = _Place()
     while True:
-        if file is None or _is_replaced(file, path):
-            file, rest = _opened(path), b""
-        chunk = file.read(1 << 20) if file is not None else b""
+        chunk = _read(path, place)
         if not chunk:
             await asyncio.sleep(POLL_SECONDS)
             continue
-        *complete, rest = (rest + chunk).split(b"\n")
+        *complete, place.rest = (place.rest + chunk).split(b"\n")
         for line in filter(None, complete):
             yield line.decode("utf-8", errors="replace")
 
 
-def _opened(path: Path) -> IO[bytes] | None:
+def _read(path: Path, place: _Place) -> bytes:
+    """What was added since the last time; nothing while the file is missing."""
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            there = os.fstat(file.fileno())
+            if there.st_ino != place.inode or there.st_size < place.offset:
+                place.inode, place.offset, place.rest = there.st_ino, 0, b""
+            file.seek(place.offset)
+            chunk = file.read(CHUNK)
+            place.offset += len(chunk)
+            return chunk
     except FileNotFoundError:
-        return None
-
-
-def _is_replaced(file: IO[bytes], path: Path) -> bool:
-    """Whether the open file was read to its end and is no longer the one of that name."""
-    here = os.fstat(file.fileno())
-    if file.tell() < here.st_size:
-        return False
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        return False
-    replaced = (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino) or there.st_size < file.tell()
-    if replaced:
-        file.close()
-    return replaced
+        return b""

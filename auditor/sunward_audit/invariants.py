@@ -101,7 +101,8 @@ def _books() -> tuple[Invariant, ...]:
             sentence="after the last disturbance the goal is reached, and then nothing is written but the Lease",
             checks=(writes.settles,),
             needs=frozenset({Source.OBJECTS, Source.CALM}),
-            helped_by=((Source.REQUESTS, "writes that changed nothing"),),
+            helped_by=((Source.REQUESTS, "writes to other kinds than our own"),),
+            blind_to="writes of a status that changed nothing",
         ),
         Invariant(
             id="I13",

@@ -9,7 +9,7 @@ from itertools import pairwise
 from sunward_audit.events import Event
 from sunward_audit.verdicts import Verdict
 from sunward_audit.view import View
-from sunward_audit.writes import Write
+from sunward_audit.writes import STATUS_KINDS, Write
 
 WINDOW = timedelta(minutes=10)
 BURST = 5
@@ -56,7 +56,8 @@ def settles(view: View, event: Event) -> Iterator[Verdict]:
         return
     begins, ends = calm.time + calm.settle, calm.time + calm.settle + calm.quiet
     write = view.write_of(event)
-    if write is not None and begins <= view.now < ends and not write.is_plan:
+    told_by_object = write is not None and write.is_request and write.subject.split()[0] in STATUS_KINDS
+    if write is not None and not told_by_object and begins <= view.now < ends and not write.is_plan:
         yield Verdict(subject=write.subject, broken="is written although all is calm", evidence=write.what)
     elif view.earlier < ends <= view.now:
         yield Verdict(subject="cluster", evidence=f"quiet from {begins} for {calm.quiet}")

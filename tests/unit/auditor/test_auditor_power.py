@@ -1,0 +1,148 @@
+"""I1, I2, I3 and I15: a history that breaks each, and its neighbour that does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.audit_traces import Trace, with_journal
+
+
+def test_i1_a_drained_worker_may_be_switched_off() -> None:
+    trace = with_journal("I1").sleep("pi-3").order("pi-3", on=False)
+    assert (trace.broken, trace.judged) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    ("node", "change", "why"),
+    [
+        ("hub", {}, "is part of the control plane"),
+        ("pi-3", {"metadata": {"labels": {"sunward.dev/managed": None}}}, "is not managed"),
+        ("pi-3", {"metadata": {"annotations": {"sunward.dev/do-not-sleep": ""}}}, "is opted out"),
+        ("pi-3", {"metadata": {"annotations": {"sunward.dev/cordoned-by": None}}}, "is cordoned by somebody else"),
+        ("pi-3", {"spec": {"unschedulable": None}}, "is not cordoned"),
+    ],
+)
+def test_i1_others_may_not(node: str, change: dict[str, Any], why: str) -> None:
+    trace = with_journal("I1").cordon(node).change("nodes", node, **change).order(node, on=False)
+    assert f"is switched off and {why}" in trace.broken
+
+
+def test_i1_an_always_on_node_and_the_operators_own_node() -> None:
+    trace = Trace("I1", operator_node="pi-3")
+    trace.change("energynodes", "pi-2", spec={"role": "AlwaysOn"}).sleep("pi-2").sleep("pi-3")
+    assert trace.broken == ["is switched off and has the role AlwaysOn", "is switched off and hosts the operator"]
+
+
+def test_i1_the_operators_pod_is_found_by_its_labels() -> None:
+    labels = {"app.kubernetes.io/name": "sunward", "app.kubernetes.io/component": "operator"}
+    trace = Trace("I1").pod("operator", "pi-3", metadata={"labels": labels}).sleep("pi-3")
+    assert trace.broken == ["is switched off and hosts the operator"]
+
+
+def test_i2_pods_that_nobody_misses_may_stay() -> None:
+    trace = Trace("I2").pod("agent", "pi-3", owner="DaemonSet").pod("done", "pi-3", phase="Succeeded")
+    trace.pod("static", "pi-3", metadata={"annotations": {"kubernetes.io/config.mirror": "x"}})
+    assert (trace.sleep("pi-3").broken, trace.judged) == ([], 1)
+
+
+def test_i2_a_pod_that_would_be_lost() -> None:
+    trace = Trace("I2").pod("web", "pi-3").sleep("pi-3")
+    assert (trace.broken, trace.auditor.violations[0].evidence) == (["is switched off under pods"], "default/web")
+
+
+def test_i2_a_volume_that_is_attached_or_about_to_be() -> None:
+    volume = {"metadata": {"name": "va"}, "spec": {"nodeName": "pi-3"}, "status": {"attached": False}}
+    assert Trace("I2").create("volumeattachments", volume).sleep("pi-3").broken == ["is switched off under volumes"]
+    assert Trace("I2").create("volumeattachments", volume).sleep("pi-2").broken == []
+
+
+def test_i2_a_node_that_is_off_already_loses_nothing() -> None:
+    trace = with_journal("I2").shows("pi-3", on=False).pod("web", "pi-3").order("pi-3", on=False)
+    assert trace.broken == []
+
+
+def test_i3_one_node_at_a_time() -> None:
+    assert Trace("I3").state("pi-3", "Cordoned").broken == []
+    trace = Trace("I3").state("pi-3", "Cordoned").state("pi-2", "Cordoned")
+    assert "too many nodes go down at the same time" in trace.broken
+
+
+def test_i3_asleep_and_not_ready_together_stay_at_half() -> None:
+    trace = Trace("I3").change("nodes", "pi-1", status={"conditions": [{"type": "Ready", "status": "Unknown"}]})
+    assert trace.state("pi-2", "Cordoned").broken == []
+    trace.state("pi-2", "Asleep").state("pi-3", "Cordoned")
+    assert "goes down although too many nodes are asleep or not ready" in trace.broken
+
+
+def test_i3_enough_workers_stay_awake() -> None:
+    enough = Trace("I3").cordon("pi-1", mark=False).state("pi-3", "Cordoned")
+    assert enough.broken == []
+    few = Trace("I3").cordon("pi-1", mark=False).cordon("pi-2", mark=False).state("pi-3", "Cordoned")
+    assert few.broken == ["goes down and leaves too few awake workers"]
+
+
+def test_i3_the_policys_own_number() -> None:
+    trace = Trace("I3").change("energypolicies", "default", spec={"budgets": {"maximumAsleepNodes": 1}})
+    assert trace.state("pi-3", "Asleep").broken == []
+    assert "goes down although the policy's number of nodes is asleep" in trace.state("pi-2", "Cordoned").broken
+
+
+def test_i3_sleepers_are_woken_when_others_die() -> None:
+    def dying(state: str) -> Trace:
+        trace = Trace("I3").state("pi-3", "Asleep").state("pi-2", state)
+        dead = [{"type": "Ready", "status": "Unknown", "lastTransitionTime": "2026-06-21T12:00:00Z"}]
+        for name in WORKERS_AND_HUB:
+            trace.change("nodes", name, status={"conditions": dead})
+        trace.wait(500).change("nodes", "hub", status={"conditions": dead})
+        return trace
+
+    assert "sleepers are left asleep although too many nodes are out" in dying("Asleep").broken
+    assert dying("Booting").broken == []
+
+
+WORKERS_AND_HUB = ("hub", "pi-1", "pi-2", "pi-3")
+
+
+def test_i15_an_announced_order_is_fine() -> None:
+    trace = with_journal("I15").sleep("pi-3").order("pi-3", on=False)
+    assert (trace.broken, trace.judged) == ([], 3)
+
+
+def test_i15_an_order_that_no_record_announced() -> None:
+    other_token = with_journal("I15").sleep("pi-3", token=2).order("pi-3", on=False, token=1)
+    other_word = with_journal("I15").sleep("pi-3").order("pi-3", on=True)
+    assert other_token.broken == other_word.broken == ["an order that no record announced"]
+
+
+def test_i15_tokens_never_fall_and_belong_to_one_process() -> None:
+    def second(token: int, process: str) -> list[str]:
+        trace = with_journal("I15").sleep("pi-3", token=2).order("pi-3", on=False, token=2, process="a")
+        trace.sleep("pi-2", operation="op-2", token=token)
+        return trace.order("pi-2", on=False, operation="op-2", token=token, process=process).broken
+
+    assert second(2, "a") == second(3, "b") == []
+    assert second(1, "b") == ["an old token after a younger one"]
+    assert second(2, "b") == ["two processes share a token"]
+
+
+def test_i15_an_order_is_repeated_only_when_it_was_not_obeyed() -> None:
+    lost = with_journal("I15").sleep("pi-3").order("pi-3", on=False).shows("pi-3", on=True).order("pi-3", on=False)
+    done = with_journal("I15").sleep("pi-3").order("pi-3", on=False).shows("pi-3", on=False).order("pi-3", on=False)
+    assert lost.broken == []
+    assert done.broken == ["an order is repeated although it was obeyed"]
+
+
+def test_i15_a_record_announces_nothing_under_an_older_token() -> None:
+    trace = Trace("I15").state("pi-3", "Cordoned", operation="op-1", token=5)
+    assert trace.state("pi-3", "WakeRequested", operation="op-2", token=6).broken == []
+    assert trace.state("pi-3", "WakeRequested", operation="op-3", token=4).broken == [
+        "announces an operation under an older token"
+    ]
+
+
+def test_i15_one_transition_count_has_one_holder() -> None:
+    assert Trace("I15").lease("a", 3).lease("", 3).lease("b", 4).broken == []
+    assert Trace("I15").lease("a", 3).lease("b", 3).broken == ["two holders share a count"]
+    assert Trace("I15").lease("a", 3).lease("a", 2).broken == ["its count fell"]
