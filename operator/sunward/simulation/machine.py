@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Work
@@ -41,8 +42,8 @@ class Doing:
 class Done:
     """A cluster after a period: every node, the work, what moving data took on the way, and how it was decided.
 
-    `fallback` tells that no plan was made by the forecast; `plans` is None where
-    nobody plans with a solver; `evictions` are moves of other people's pods.
+    `fallback` tells that no plan was made by the forecast; `plans` is None where nobody plans with a solver. `slept`
+    and `evicted` are who was switched off and which of other people's pods was moved, and when.
     """
 
     ran: Mapping[str, Ran]
@@ -51,7 +52,8 @@ class Done:
     share_energy: bool
     fallback: bool
     plans: int | None = None
-    evictions: int = 0
+    slept: tuple[tuple[datetime, str], ...] = ()
+    evicted: tuple[tuple[datetime, str], ...] = ()
     lost_batches: float = 0.0
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from math import fsum
 
 from sunward.accounting.ledger import PeriodLedger
 from sunward.accounting.measures import jain_fairness, repriced
 from sunward.accounting.values import Basis, FactorScope, Signal, ZoneFactor
-from sunward.simulation.machine import Done, Ran
+from sunward.simulation.machine import Done
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Task, Work
+
+_DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +23,9 @@ class Outcome:
 
     `marginal_grams` prices the grid energy at the marginal intensities, None where a zone states none. What the
     operator itself draws is `planner_*`, beside the cluster's own figures and never in them. `power_cycles` is the most
-    that any node slept within 24 hours. `lost_batches` were missed or begun in vain in rounds.
-    `stretch` is the time a task took over the time its window allowed, averaged over tasks that were finished.
+    that any node went to sleep within 24 hours, `evictions_per_pod_hour` the most that one pod was moved in an hour.
+    `lost_batches` were missed or begun in vain in rounds. `stretch` is the time a task took over the time its
+    window allowed, averaged over tasks that were finished.
     `fairness` is Jain's index of the work done per node (1 is equal). `closing_error_ratio` is the worst of
     all periods.
     """
@@ -55,6 +59,7 @@ class Outcome:
     plans: int
     power_cycles: int
     evictions: int
+    evictions_per_pod_hour: int
     lost_batches: float
     market_grams_by_period: tuple[float, ...]
     location_grams_by_period: tuple[float, ...]
@@ -85,12 +90,12 @@ class Recorder:
     wakes: int = 0
     fallbacks: int = 0
     plans: int = 0
-    evictions: int = 0
     lost_batches: float = 0.0
     planner_watt_hours: float = 0.0
     planner_grams: float = 0.0
     marginal: list[float | None] = field(default_factory=list)
-    wakes_by_node: dict[str, list[int]] = field(default_factory=dict)
+    slept: dict[str, list[datetime]] = field(default_factory=dict)
+    evicted: dict[str, list[datetime]] = field(default_factory=dict)
 
     def record(
         self, ledger: PeriodLedger, done: Done, intensity: Mapping[str, float], marginal: Mapping[str, float]
@@ -100,9 +105,8 @@ class Recorder:
         self.marginal.append(_marginal(ledger, marginal))
         self._record_planner(done, intensity)
         self._record_work(done.work)
-        self._record_power(done.ran)
+        self._record_power(done)
         self.fallbacks += done.fallback
-        self.evictions += done.evictions
         self.lost_batches += done.lost_batches
 
     def _record_planner(self, done: Done, intensity: Mapping[str, float]) -> None:
@@ -122,11 +126,12 @@ class Recorder:
             self.batches += item.batches
             self.moved_batches += item.batches if item.on != item.home else 0.0
 
-    def _record_power(self, ran: Mapping[str, Ran]) -> None:
-        self.awake_hours += fsum(done.awake_hours for done in ran.values())
-        for name, done in ran.items():
-            self.wakes += done.wakes
-            self.wakes_by_node.setdefault(name, []).append(done.wakes)
+    def _record_power(self, done: Done) -> None:
+        self.awake_hours += fsum(ran.awake_hours for ran in done.ran.values())
+        self.wakes += sum(ran.wakes for ran in done.ran.values())
+        for log, events in ((self.slept, done.slept), (self.evicted, done.evicted)):
+            for time, name in events:
+                log.setdefault(name, []).append(time)
 
     def outcome(self, policy: str, tasks: Sequence[Task]) -> Outcome:
         """The totals; emissions are the ledgers' own."""
@@ -162,8 +167,9 @@ class Recorder:
             planner_watt_hours=self.planner_watt_hours,
             planner_grams=self.planner_grams,
             plans=self.plans,
-            power_cycles=max((_most_in_a_day(w, self.scenario) for w in self.wakes_by_node.values()), default=0),
-            evictions=self.evictions,
+            power_cycles=_most_within(_DAY, self.slept),
+            evictions=sum(map(len, self.evicted.values())),
+            evictions_per_pod_hour=_most_within(_HOUR, self.evicted),
             lost_batches=self.lost_batches,
             market_grams_by_period=market,
             location_grams_by_period=location,
@@ -181,10 +187,12 @@ def _marginal(ledger: PeriodLedger, intensity: Mapping[str, float]) -> float | N
     return repriced(ledger, factors).grams
 
 
-def _most_in_a_day(wakes: Sequence[int], scenario: Scenario) -> int:
-    """The most wakes in any 24 hours, period by period."""
-    length = max(1, round(24.0 / scenario.period_hours))
-    return max((sum(wakes[first : first + length]) for first in range(len(wakes))), default=0)
+def _most_within(window: timedelta, log: Mapping[str, Sequence[datetime]]) -> int:
+    """The most events that any subject had within any half-open window of this length; times in order."""
+    return max(
+        (sum(t - first < window for t in times[k:]) for times in log.values() for k, first in enumerate(times)),
+        default=0,
+    )
 
 
 def _known(grams: float | None) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sunward.accounting.ledger import PeriodLedger
@@ -117,6 +118,14 @@ class OrderedCluster:
             transit_watt_hours=placed.transit_watt_hours,
             share_energy=orders.share_energy,
             fallback=orders.fallback,
+            slept=self._slept(period, ran),
+        )
+
+    def _slept(self, period: int, ran: Mapping[str, Ran]) -> tuple[tuple[datetime, str], ...]:
+        """Who was awake and is asleep at the end of the period."""
+        end = self._scenario.start + timedelta(seconds=(period + 1) * self._scenario.period_seconds)
+        return tuple(
+            (end, name) for name, done in ran.items() if done.awake_hours > 0 and done.state.power is Power.ASLEEP
         )
 
     def _free_hours(self, period: int) -> dict[str, float]:

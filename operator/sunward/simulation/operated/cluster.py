@@ -48,7 +48,6 @@ class OperatedCluster:
         self._key: Hashable = None
         self._forecasts: Forecasts | None = None
         self._done = _Tally()
-        self.sleeps: list[tuple[datetime, str]] = []
 
     def run(self, period: int, tasks: Sequence[Task]) -> Done:
         """One period of the scenario, from its first second to its last."""
@@ -157,10 +156,11 @@ class OperatedCluster:
             case Act.CORDON | Act.UNCORDON:
                 machine.unschedulable = step.act is Act.CORDON
             case Act.EVICT:
-                self._done.evictions += len(evict(machine, step.pods, self._machines.values()))
+                moved = evict(machine, step.pods, self._machines.values())
+                self._done.evicted += [(self._now, pod.uid) for pod in moved]
             case Act.POWER_OFF | Act.POWER_ON:
                 if step.act is Act.POWER_OFF:
-                    self.sleeps.append((self._now, step.node))
+                    self._done.slept.append((self._now, step.node))
                 machine.switch(on=step.act is Act.POWER_ON)
             case Act.NONE:
                 pass
@@ -229,7 +229,8 @@ class OperatedCluster:
             share_energy=self._spec.share_energy,
             fallback=tally.holds > 0,
             plans=tally.plans,
-            evictions=tally.evictions,
+            slept=tuple(tally.slept),
+            evicted=tuple(tally.evicted),
             lost_batches=lost,
         )
 
@@ -242,7 +243,8 @@ class _Tally:
         self.transit_watt_hours = 0.0
         self.plans = 0
         self.holds = 0
-        self.evictions = 0
+        self.slept: list[tuple[datetime, str]] = []
+        self.evicted: list[tuple[datetime, str]] = []
 
 
 def _machine(scenario: Scenario, name: str) -> Machine:

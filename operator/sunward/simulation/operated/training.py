@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
 from sunward.domain.plans import JobDirective
@@ -75,7 +75,7 @@ class Training:
     rows: tuple[Assignment, ...] = ()
     done: int = 0
     round: Round | None = None
-    waiting_since: datetime | None = None
+    absent_since: dict[str, datetime] = field(default_factory=dict)
     held: dict[str, set[str]] = field(default_factory=dict)
     moved: dict[str, float] = field(default_factory=dict)
     lost_batches: float = 0.0
@@ -110,7 +110,6 @@ class Training:
         present = {node for node in nodes if node in able and self._can_fetch(node, able)}
         if not self._may_start(nodes, present, now):
             return []
-        self.waiting_since = None
         rows = tuple(row for row in self.rows if row.node in present)
         scale = min(1.0, self.owed_per_shard / self.spec.steps_per_round - self.done)
         self.lost_batches += scale * sum(row.batches for row in self.rows if row.node not in present)
@@ -123,11 +122,11 @@ class Training:
         return copies
 
     def _may_start(self, nodes: Collection[str], present: Collection[str], now: datetime) -> bool:
-        if len(present) == len(nodes):
-            return True
-        self.waiting_since = self.waiting_since or now
-        waited = (now - self.waiting_since).total_seconds()
-        return len(present) >= self.spec.minimum_workers and waited >= self.scenario.operator.join_seconds
+        """A quorum is there, and nobody is missing who was given less than `join_seconds` to come."""
+        self.absent_since = {node: self.absent_since.get(node, now) for node in nodes if node not in present}
+        patience = timedelta(seconds=self.scenario.operator.join_seconds)
+        hoped_for = any(now - since < patience for since in self.absent_since.values())
+        return not hoped_for and len(present) >= self.spec.minimum_workers
 
     def _can_fetch(self, node: str, able: Collection[str]) -> bool:
         held = self.held.get(node, set())
