@@ -50,6 +50,7 @@ ALLOWED: list[Question] = [
     *asked(OPERATOR, ["create"], "", ["events"], [JOBS, "default"]),
     *asked(OPERATOR, ["create"], LEASES, ["leases"], [HOME]),
     *asked(OPERATOR, ["get", "update"], LEASES, ["leases"], [HOME], "sunward-operator"),
+    *asked(OPERATOR, ["list", "watch"], LEASES, ["leases"], name="sunward-operator"),
 ]
 
 DENIED: list[Question] = [
@@ -68,6 +69,7 @@ DENIED: list[Question] = [
     *asked(OPERATOR, ["patch", "update"], OURS, ["energyplans"]),
     *asked(OPERATOR, ["get", "update", "delete"], LEASES, ["leases"], [HOME], "another"),
     *asked(OPERATOR, ["update"], LEASES, ["leases"], ["kube-node-lease"]),
+    *asked(OPERATOR, ["list", "watch"], LEASES, ["leases"], ["", HOME, "kube-node-lease"]),
     *asked(OPERATOR, ["create", "bind", "escalate"], RBAC, ["clusterroles"]),
     *asked(OPERATOR, ["create"], RBAC, ["rolebindings"], [JOBS]),
     *asked(OPERATOR, ["create"], "", ["serviceaccounts/token"], [JOBS]),

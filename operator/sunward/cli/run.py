@@ -60,6 +60,7 @@ async def _serve(
     from sunward.cluster.lease import Lease
     from sunward.cluster.loop import Loop, Ports
     from sunward.cluster.observe import Identity
+    from sunward.cluster.sight import Sight
     from sunward.forecasting.expect import RememberingForecaster
     from sunward.optimisation.guarded import GuardedSolver
     from sunward.sources.build import build_intensities, build_sensors
@@ -71,7 +72,7 @@ async def _serve(
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
-    metrics = Metrics()
+    metrics, sight = Metrics(), Sight()
     solver = GuardedSolver()
     try:
         async with (
@@ -89,15 +90,16 @@ async def _serve(
                     solver=solver,
                     drivers=Drivers(session, relays_of(settings)),
                     reporter=TelemetryReporter(metrics),
-                    lease=Lease(api, namespace, identity),
+                    lease=Lease(api, namespace, identity, shown=sight.read),
+                    sight=sight,
                     identity=Identity(started_at=datetime.now(UTC), node_name=node_name or None),
                 )
             )
-            server = await serving.serve(loop, api, namespace, metrics, port)
+            server = await serving.serve(loop, sight, api, namespace, metrics, port)
             kopf_stop = asyncio.Event()
             watching = asyncio.create_task(
                 kopf.operator(
-                    registry=handlers.registry(loop.mark_dirty),
+                    registry=handlers.registry(loop.mark_dirty, sight),
                     standalone=True,
                     clusterwide=True,
                     identity=identity,  # type: ignore[arg-type]  # a NewType of str that Kopf does not export

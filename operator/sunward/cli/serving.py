@@ -9,15 +9,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sunward.cluster.api import Api, ApiError
 from sunward.cluster.loop import Loop
+from sunward.cluster.sight import BLIND_LIMIT_SECONDS, Sight
 from sunward.cluster.targets import exporter_targets
 from sunward.telemetry.metrics import Metrics
 
 PASS_AGE_LIMIT_SECONDS = 180.0
 
 
-async def serve(loop: Loop, api: Api, namespace: str, metrics: Metrics, port: int) -> web.AppRunner:
+async def serve(loop: Loop, sight: Sight, api: Api, namespace: str, metrics: Metrics, port: int) -> web.AppRunner:
     """Start serving on every address of the pod; returns the runner, whose `cleanup` ends it."""
-    pages = _Pages(loop, api, namespace, metrics)
+    pages = _Pages(loop, sight, api, namespace, metrics)
     app = web.Application()
     app.add_routes(
         [
@@ -34,18 +35,23 @@ async def serve(loop: Loop, api: Api, namespace: str, metrics: Metrics, port: in
 
 
 class _Pages:
-    def __init__(self, loop: Loop, api: Api, namespace: str, metrics: Metrics) -> None:
+    def __init__(self, loop: Loop, sight: Sight, api: Api, namespace: str, metrics: Metrics) -> None:
         self._loop = loop
+        self._sight = sight
         self._api = api
         self._namespace = namespace
         self._metrics = metrics
         self._started = time.monotonic()
 
     async def healthz(self, _: web.Request) -> web.Response:
-        """Alive: a pass ended lately, or the process is young."""
+        """Alive: a pass ended lately, or the process is young; and the watches bring what the passes read."""
         age = time.monotonic() - (self._loop.last_pass_at or self._started)
-        status = 200 if age < PASS_AGE_LIMIT_SECONDS else 500
-        return web.Response(status=status, text=f"last pass ended {age:.0f} s ago\n")
+        blind = self._sight.blind_seconds()
+        text = f"last pass ended {age:.0f} s ago\n"
+        if blind > 0:
+            text += f"the watches have not brought {self._sight.missing()} for {blind:.0f} s\n"
+        status = 200 if age < PASS_AGE_LIMIT_SECONDS and blind < BLIND_LIMIT_SECONDS else 500
+        return web.Response(status=status, text=text)
 
     async def readyz(self, _: web.Request) -> web.Response:
         """Ready: at least one pass succeeded."""

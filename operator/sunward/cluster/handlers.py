@@ -12,18 +12,23 @@ from typing import Any
 
 import kopf
 
+from sunward.cluster.lease import LEASE_NAME
+from sunward.cluster.sight import Sight
+
 GROUP = "sunward.dev"
 VERSION = "v1alpha1"
+LEASES = ("coordination.k8s.io", "v1", "leases")
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
-def registry(mark_dirty: Callable[[], None]) -> kopf.OperatorRegistry:
-    """Handlers for everything whose change may matter."""
+def registry(mark_dirty: Callable[[], None], sight: Sight) -> kopf.OperatorRegistry:
+    """Handlers for everything whose change may matter; `sight` is told of all that they see."""
     handlers = kopf.OperatorRegistry()
-    wishes = _Wishes(mark_dirty)
+    wishes = _Wishes(mark_dirty, sight)
     for plural in ("energynodes", "trainingjobs", "energypolicies"):
         kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(wishes.spec_changed)
     kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(wishes.node_changed)
+    kopf.on.event(*LEASES, registry=handlers, id="lease-renewed")(wishes.lease_renewed)
     kopf.on.login(registry=handlers, id="login", retries=3)(login)
     kopf.on.startup(registry=handlers, id="configure")(configure)
     return handlers
@@ -56,6 +61,7 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10
+    settings.watching.field_selectors[LEASES] = f"metadata.name={LEASE_NAME}"
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = [1, 2, 4, 8, 15, 30]
     settings.persistence.finalizer = "sunward.dev/finalizer"
@@ -64,8 +70,9 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 class _Wishes:
     """Compares with what was seen last, so that our own status writes do not wake the loop."""
 
-    def __init__(self, mark_dirty: Callable[[], None]) -> None:
+    def __init__(self, mark_dirty: Callable[[], None], sight: Sight) -> None:
         self._mark_dirty = mark_dirty
+        self._sight = sight
         self._last: dict[str, object] = {}
 
     async def spec_changed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
@@ -77,9 +84,14 @@ class _Wishes:
         ready = [c.get("status") for c in (body.get("status") or {}).get("conditions") or () if c["type"] == "Ready"]
         self._compare(event, body, (tuple(ready), bool((body.get("spec") or {}).get("unschedulable"))))
 
+    async def lease_renewed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
+        """Seen, and nothing else: who leads is asked in every pass."""
+        self._sight.watched(body, gone=event.get("type") == "DELETED")
+
     def _compare(self, event: Mapping[str, Any], body: Mapping[str, Any], essence: object) -> None:
         uid = str(body["metadata"].get("uid"))
         gone = event.get("type") == "DELETED"
+        self._sight.watched(body, gone=gone)
         if gone or self._last.get(uid) != essence:
             self._mark_dirty()
         if gone:

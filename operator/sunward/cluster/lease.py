@@ -8,7 +8,7 @@ a process that finds its own name in the Lease but did not put it there (its con
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,17 +19,28 @@ GROUP = "coordination.k8s.io/v1"
 DURATION_SECONDS = 15.0
 RENEW_SECONDS = 5.0
 SAFETY_SECONDS = 5.0
+LEASE_NAME = "sunward-operator"
 
 
 class Lease:
-    """One operator's view of the Lease. `holds()` is the only question the rest of the program asks."""
+    """One operator's view of the Lease. `holds()` is the only question the rest of the program asks.
+
+    `shown` is told of every state of the Lease that was read or written: a watch must bring it too.
+    """
 
     def __init__(
-        self, api: Api, namespace: str, identity: str, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        api: Api,
+        namespace: str,
+        identity: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        shown: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
         self._api = api
         self._namespace = namespace
         self._identity = identity
+        self._shown = shown
         self._monotonic = monotonic
         self._renewed_at: float | None = None
         self._seen: tuple[str, str] | None = None
@@ -61,20 +72,21 @@ class Lease:
         if not self.holds():
             return
         self._renewed_at = None
-        body = await self._api.get(self._path("sunward-operator"))
+        body = await self._api.get(self._path(LEASE_NAME))
         if (body.get("spec") or {}).get("holderIdentity") == self._identity:
             body["spec"] |= {"holderIdentity": "", "renewTime": format_time(now)}
-            await self._api.replace(self._path("sunward-operator"), body)
+            await self._api.replace(self._path(LEASE_NAME), body)
 
     async def _try(self, now: datetime, above: int) -> bool:
         try:
-            body = await self._api.get(self._path("sunward-operator"))
+            body = await self._api.get(self._path(LEASE_NAME))
         except ApiError as error:
             if error.status != 404:
                 raise
-            await self._api.create(self._path(""), self._body(now, above + 1))
+            self._shown(await self._api.create(self._path(""), self._body(now, above + 1)))
             self.token = above + 1
             return True
+        self._shown(body)
         spec = body.get("spec") or {}
         if spec.get("holderIdentity") != self._identity and not self._expired(spec):
             return False
@@ -96,7 +108,7 @@ class Lease:
         body["spec"] = self._spec(now, transitions if mine else max(transitions, above) + 1)
         if mine:
             body["spec"]["acquireTime"] = spec.get("acquireTime")
-        await self._api.replace(self._path("sunward-operator"), body)
+        self._shown(await self._api.replace(self._path(LEASE_NAME), body))
         self.token = int(body["spec"]["leaseTransitions"])
         return True
 
@@ -113,7 +125,7 @@ class Lease:
         return {
             "apiVersion": GROUP,
             "kind": "Lease",
-            "metadata": {"name": "sunward-operator", "namespace": self._namespace},
+            "metadata": {"name": LEASE_NAME, "namespace": self._namespace},
             "spec": self._spec(now, transitions),
         }
 

@@ -22,7 +22,9 @@ from sunward.cluster.lease import Lease
 from sunward.cluster.observe import Identity, Observation, observe
 from sunward.cluster.placement import placement
 from sunward.cluster.ports import Forecaster, Intensities, Reporter, Sensors
+from sunward.cluster.read import ClusterState
 from sunward.cluster.settlement import Settler
+from sunward.cluster.sight import Sight
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.policy import Mode
@@ -55,6 +57,7 @@ class Ports:
     reporter: Reporter
     lease: Lease
     identity: Identity
+    sight: Sight = field(default_factory=Sight)
     service_account: str = "sunward-trainer"
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
@@ -108,6 +111,7 @@ class Loop:
         seen = await observe(
             ports.api, ports.session, ports.sensors, ports.intensities, ports.identity, now, is_leader=leading
         )
+        self._expect(seen.state)
         seen = self._judged(seen)
         self._youngest_token = _youngest_token(seen.snapshot)
         ports.reporter.observed(seen.snapshot)
@@ -123,6 +127,14 @@ class Loop:
         await self._report(plan, seen)
         await self._settler.settle(seen.snapshot)
         return self._pause(plan, seen.snapshot)
+
+    def _expect(self, state: ClusterState) -> None:
+        """What this pass has read, the watches must bring too."""
+        sight = self._ports.sight
+        for bodies in (state.node_bodies, state.energy_node_bodies, state.job_bodies):
+            sight.read_all(bodies.values())
+        if state.policy_body is not None:
+            sight.read(state.policy_body)
 
     def _judged(self, seen: Observation) -> Observation:
         """The same view with doubtful data taken out or marked; the trail is only a memory of what came before."""
