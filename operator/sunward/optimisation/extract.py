@@ -125,9 +125,13 @@ def _add(flows: dict[Flow, float], where: Flow, amount: float) -> None:
 def implied_integers(plan: PlanModel, values: Floats) -> Floats:
     """Columns of a relaxation with every integer as its flows imply it: who works, exports or charges at all.
 
-    Starts and on-periods are rounded. Whether these integers fit together is for the next solve to say.
+    A node with one start is on as soon as it is on at all, on-periods of whole-period sleep are rounded. Whether these
+    integers fit together is for the next solve to say.
     """
     implied = np.round(values)
+    if plan.problem.policy.partial_period_sleep:
+        for column in plan.on.values():
+            implied[column] = values[column] > DUST
     done: dict[Pair, float] = {}
     sent: dict[Pair, float] = {}
     for flows in (plan.at_home, plan.arriving):
