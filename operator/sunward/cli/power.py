@@ -1,14 +1,15 @@
 """`sunward wake` and `sunward sleep`: a person's word about one node, or all of them.
 
 With an operator running, the word goes into `spec.override` and the operator obeys within its safety rules. `wake
---direct` works without any operator: it switches the relays itself and takes back every cordon of ours.
+--direct` works without any operator: it switches the relays itself and takes back every cordon of ours, and exits with
+1 when any of it failed.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,7 @@ from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from sunward.cluster.api import KubernetesApi
+    from sunward.cluster.rescue import Rescued
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +35,7 @@ def wake(
     settings: Annotated[
         Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file with the relays; for --direct.")
     ] = Path("/etc/sunward/settings.yaml"),
+    pause: Annotated[float, typer.Option(help="Seconds between two relays; for --direct.", min=0.0)] = 0.0,
     reason: Annotated[str, typer.Option(help="Why; shown in the node's status.")] = "woken by hand",
     kubeconfig: Kubeconfig = "",
 ) -> None:
@@ -40,10 +43,14 @@ def wake(
     if bool(node) == all_nodes:
         raise InvalidInput("NODE", "name one node, or give --all")
 
+    if direct:
+        rescued = with_api(kubeconfig, lambda api: _rescue(api, node, settings, pause))
+        for one in rescued:
+            typer.echo(str(one))
+        raise typer.Exit(1 if any(one.failed for one in rescued) else 0)
+
     async def work(api: KubernetesApi) -> list[str]:
         names = await _names(api, node)
-        if direct:
-            return [await _wake_directly(api, name, settings) for name in names]
         for name in names:
             await _override(api, name, "Awake", minutes, reason)
         return [f"{name}: held awake for {minutes} min" for name in names]
@@ -83,32 +90,18 @@ async def _override(api: KubernetesApi, name: str, power: str, minutes: int, rea
     )
 
 
-async def _wake_directly(api: KubernetesApi, name: str, settings: Path) -> str:
-    """Power on through the relay of the settings, and take back our cordon."""
+async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: float) -> list[Rescued]:
+    """Through the relays of the settings, without the operator."""
     import aiohttp
 
     from sunward.cli.relays import relays_of
-    from sunward.cluster import acts
-    from sunward.cluster.api import ours
     from sunward.cluster.drivers import Drivers
-    from sunward.cluster.records import node_record
-    from sunward.cluster.schema import node_spec
-    from sunward.domain.measurement import Absent
-    from sunward.domain.nodes import MeterFacts, NodeView
-    from sunward.domain.reasons import Reason
+    from sunward.cluster.rescue import wake_all, wake_one
     from sunward.sources.settings import load_settings
 
-    body: dict[str, Any] = await api.get(ours("energynodes", name))
-    silent = Absent(reason=Reason.DATA_MISSING, source="none")
-    node = NodeView(
-        spec=node_spec(body),
-        record=node_record(body),
-        facts=None,
-        meters=MeterFacts(power_watts=silent, harvest_watts=silent, battery_ratio=silent),
-    )
+    relays = relays_of(load_settings(settings))
     async with aiohttp.ClientSession() as session:
-        driver = Drivers(session, relays_of(load_settings(settings))).of(node)
-        if driver is not None:
-            await driver.switch(True, "wake-by-hand", 0)
-    await acts.uncordon(api, node.spec.node_name)
-    return f"{name}: {'powered on and ' if driver else ''}uncordoned"
+        drivers = Drivers(session, relays)
+        if node:
+            return await wake_one(api, drivers, node)
+        return await wake_all(api, drivers, relays, pause_seconds=pause_seconds)

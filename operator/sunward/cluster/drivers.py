@@ -193,6 +193,13 @@ class Drivers:
         relay = self._relays.get(sleep.driver_ref or "")
         if relay is None or relay.driver.lower() != sleep.driver.lower():
             return None
+        return self.at(relay.name)
+
+    def at(self, name: str) -> PowerDriver | None:
+        """The driver of a relay of the settings, whatever node it belongs to; None for a name or kind unknown."""
+        relay = self._relays.get(name)
+        if relay is None:
+            return None
         line = Line(session=self._session, relay=relay, clock=self._clock, timeout=self._timeout)
         match relay.driver.lower():
             case "shelly":
