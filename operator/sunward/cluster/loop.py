@@ -18,7 +18,7 @@ import aiohttp
 from sunward.cluster import acts, events, jobs, plan_objects, recheck, report
 from sunward.cluster.api import Api, ApiError, ours
 from sunward.cluster.drivers import Drivers
-from sunward.cluster.lease import Lease
+from sunward.cluster.lease import RENEW_SECONDS, Lease
 from sunward.cluster.observe import Identity, Observation, observe
 from sunward.cluster.placement import placement
 from sunward.cluster.ports import Forecaster, Intensities, Reporter, Sensors
@@ -84,6 +84,7 @@ class Loop:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass until *stop*; a failed pass is reported and tried again, never fatal."""
+        keeping = asyncio.create_task(self._keep_lease())
         while not stop.is_set():
             try:
                 pause = await self.tick()
@@ -92,7 +93,18 @@ class Loop:
                 self._ports.reporter.failed("pass", error)
                 pause = RETRY_SECONDS
             await self._wait(stop, pause)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         await self._ports.lease.release(self._ports.clock())
+
+    async def _keep_lease(self) -> None:
+        """A pass that plans for hundreds of nodes takes longer than the Lease lasts: it is renewed beside the pass."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self._ports.lease.keep(self._ports.clock())
+            except ApiError as error:
+                self._ports.reporter.failed("lease", error)
 
     async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
         waits = {asyncio.create_task(stop.wait()), asyncio.create_task(self._dirty.wait())}

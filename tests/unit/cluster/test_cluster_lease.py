@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from sunward.cluster.api import Api, ApiError
-from sunward.cluster.lease import DURATION_SECONDS, SAFETY_SECONDS, Lease
+from sunward.cluster.lease import DURATION_SECONDS, RENEW_SECONDS, SAFETY_SECONDS, Lease
 from support.loop_store import Body, Store
 
 START = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -173,3 +173,18 @@ async def test_nobody_gives_up_the_lease_of_another() -> None:
     server.store.patch(PATH, {"spec": {"holderIdentity": "c"}})
     await first.release(clock.now)
     assert holder(server)[0] == "c"
+
+
+async def test_keeping_renews_what_is_held_and_never_takes_what_is_not() -> None:
+    server, clock = Server(), Clock()
+    first, second = a_lease(server, "a", clock), a_lease(server, "b", clock)
+    assert not await first.keep(clock.now)
+    assert await first.renew(clock.now)
+    assert not await second.renew(clock.now)
+    for _ in range(10):  # a pass that takes longer than the Lease lasts
+        clock.seconds += RENEW_SECONDS
+        assert await first.keep(clock.now)
+        assert not await second.renew(clock.now)
+    assert holder(server) == ("a", 1)
+    clock.seconds += 3 * DURATION_SECONDS
+    assert not await first.keep(clock.now)
