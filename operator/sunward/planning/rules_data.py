@@ -78,7 +78,7 @@ def intensity(case: Case) -> Refusal | None:
 
 def pipeline(case: Case) -> Refusal | None:
     """Many bad nodes at once are one bad pipeline."""
-    share = suspect_share(case.snapshot, case.now)
+    share = _share.of(case)
     if share <= SUSPECT_SHARE:
         return None
     return Refusal(reason=Reason.PIPELINE_SUSPECT, message=f"{share:.0%} of the running nodes have no trusted meter")
@@ -90,6 +90,22 @@ def suspect_share(snapshot: Snapshot, now: datetime) -> float:
     limits = snapshot.policy.staleness
     bad = [node for node in running if sensor_doubt(node.meters.power_watts, now, limits, "power") is not None]
     return len(bad) / len(running) if running else 0.0
+
+
+class _LastShare:
+    """`suspect_share` of the last case: all nodes of a pass ask the same, and each answer looks at every node."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Snapshot, datetime, float] | None = None
+
+    def of(self, case: Case) -> float:
+        last = self._last
+        if last is None or last[0] is not case.snapshot or last[1] != case.now:
+            last = self._last = (case.snapshot, case.now, suspect_share(case.snapshot, case.now))
+        return last[2]
+
+
+_share = _LastShare()
 
 
 def sensor_doubt(reading: Reading, now: datetime, limits: Staleness, what: str) -> Refusal | None:

@@ -25,6 +25,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._states: Mapping[str, PowerState] = {}
         self._intensity = self._gauge(
             "sunward_grid_intensity_grams_per_kilowatt_hour",
             "Grid intensity now. The one deliberate exception to base units: every provider quotes it so.",
@@ -89,10 +90,17 @@ class Metrics:
             if series is not None and series.values:
                 mean = sum(series.values) / len(series.values)
                 self._intensity_forecast.labels(zone, series.source, value.basis).set(mean)
+        self._show_states({node.name: node.record.power_state for node in snapshot.nodes})
+
+    def _show_states(self, states: Mapping[str, PowerState]) -> None:
+        """One series per node and state; made anew only when a node came, went or changed."""
+        if states == self._states:
+            return
+        self._states = states
         self._power_state.clear()
-        for node in snapshot.nodes:
+        for name, now in states.items():
             for state in PowerState:
-                self._power_state.labels(node.name, str(state)).set(1 if node.record.power_state is state else 0)
+                self._power_state.labels(name, str(state)).set(1 if now is state else 0)
 
     def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
         """Count a plan and its decisions."""
