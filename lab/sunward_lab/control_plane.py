@@ -9,6 +9,7 @@ import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,7 @@ class ControlPlane:
     address: str
     grace_seconds: int = 50
     audited_user: str = ""
+    service_network: IPv4Network = SERVICE_NETWORK
 
     @property
     def server(self) -> str:
@@ -52,7 +54,7 @@ class ControlPlane:
 
     def start(self, users: Sequence[Identity]) -> None:
         """Start all four and wait until the API server serves; raises LabError that names the log."""
-        service = str(SERVICE_NETWORK[1])
+        service = str(self.service_network[1])
         addresses = [self.address, self.local, "127.0.0.1", service]
         self.identities.create(self.server, list(dict.fromkeys(addresses)), users)
         self.run.kubeconfig.unlink(missing_ok=True)
@@ -109,7 +111,7 @@ class ControlPlane:
             f"--kubelet-client-certificate={who.certificate('apiserver-client')}",
             f"--kubelet-client-key={who.key('apiserver-client')}",
             "--kubelet-preferred-address-types=InternalIP",
-            f"--service-cluster-ip-range={SERVICE_NETWORK}",
+            f"--service-cluster-ip-range={self.service_network}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={who.service_account_key}",
             f"--service-account-signing-key-file={who.service_account_key}",
@@ -170,6 +172,7 @@ def for_settings(settings: Settings, run: RunFolder, binaries: Path) -> ControlP
         address=address,
         grace_seconds=settings.node_monitor_grace_seconds,
         audited_user=settings.audited_user,
+        service_network=IPv4Network(settings.service_network),
     )
 
 

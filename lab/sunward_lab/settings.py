@@ -39,6 +39,7 @@ class Settings:
     network 10.<77 + instance>.0.0/16, so that two never share an address. `worker_cores` is how much of this
     machine's cores the pods of one worker may use, None for no limit: a worker is then as fast whether it
     works alone or beside the others. Every write of `audited_user` is kept in the API server's audit log.
+    A control plane without machines may number its Services from another `service_network`, of loopback for instance.
     """
 
     nodes: int = 3
@@ -49,6 +50,7 @@ class Settings:
     worker_cores: float | None = None
     node_monitor_grace_seconds: int = 50
     audited_user: str = ""
+    service_network: str = str(SERVICE_NETWORK)
 
     def __post_init__(self) -> None:
         if not 0 <= self.nodes <= MAXIMUM_WORKERS:

@@ -21,7 +21,7 @@ import pytest
 
 from sunward_lab import checks, cluster, processes
 from sunward_lab.api import Api
-from sunward_lab.settings import RunFolder, Settings
+from sunward_lab.settings import SERVICE_NETWORK, RunFolder, Settings
 
 _PREFIX: Final = "sunward-plane-"
 _OWNER: Final = "owner"
@@ -42,7 +42,11 @@ class ControlPlane:
 
 @contextmanager
 def running_control_plane(
-    *, kwok_nodes: int = 0, grace_seconds: int = 50, audited_user: str = ""
+    *,
+    kwok_nodes: int = 0,
+    grace_seconds: int = 50,
+    audited_user: str = "",
+    service_network: str = str(SERVICE_NETWORK),
 ) -> Iterator[ControlPlane]:
     """Start a control plane in a folder of its own, and take it down again whatever happens."""
     settings = Settings(
@@ -51,6 +55,7 @@ def running_control_plane(
         world=False,
         node_monitor_grace_seconds=grace_seconds,
         audited_user=audited_user,
+        service_network=service_network,
     )
     take_down_orphans(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:

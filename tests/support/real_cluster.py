@@ -14,8 +14,9 @@ Nothing is waited for with a plain sleep: every wait has a condition and a deadl
 from __future__ import annotations
 
 import json
+import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from support.real_journal import Journal, wait_until
 from support.real_machines import Machine, close_all
 from support.real_operator import PROGRAM, Operator
 from support.real_surroundings import Surroundings, serving
+from support.real_training import Training
 
 Body = dict[str, Any]
 GRACE_SECONDS: Final = 12
@@ -50,6 +52,7 @@ class RealWorld:
     machines: dict[str, Machine]
     surroundings: Surroundings
     journal: Journal
+    training: Training
     operators: list[Operator] = field(default_factory=list)
     auditors: list[Auditor] = field(default_factory=list)
 
@@ -136,7 +139,7 @@ class RealWorld:
 
     def running_pods(self, app: str = "") -> list[Body]:
         """Pods that run, are not about to end, and whose node is alive."""
-        return [pod for pod in self.pods(app) if self._runs(pod)]
+        return [pod for pod in self.pods(app) if runs(pod, self.machines)]
 
     def marked(self) -> list[str]:
         """Nodes that carry a cordon or a taint of ours."""
@@ -171,16 +174,16 @@ class RealWorld:
         self.auditors.append(started)
         return started
 
-    def _runs(self, pod: Body) -> bool:
-        where = pod["spec"].get("nodeName", "")
-        ending = pod["metadata"].get("deletionTimestamp")
-        return (
-            pod["status"]["phase"] == "Running" and not ending and where in self.machines and self.machines[where].alive
-        )
-
     def _accepted(self, answer: crds.Answer) -> Body:
         assert answer.code in (200, 201), answer.message
         return answer.body
+
+
+def runs(pod: Body, machines: Mapping[str, Machine]) -> bool:
+    """Whether a pod runs on a living machine and is not about to end."""
+    where = pod["spec"].get("nodeName", "")
+    going = pod["metadata"].get("deletionTimestamp") or pod["status"]["phase"] != "Running"
+    return not going and where in machines and machines[where].alive
 
 
 def power_state(energy_node: Body) -> str:
@@ -218,15 +221,21 @@ def real_cluster(
     boot_seconds: float = 1.0,
     energy_nodes: bool = True,
     policy: Body | None = None,
+    scrape_seconds: float = 1.0,
+    more_sleep: bool = False,
 ) -> Iterator[RealWorld]:
     """Start everything but the operator, and take it down again whatever happens.
 
-    `nodes` have a machine of their own that can be switched; `more_nodes` only fill the cluster: they are always alive.
+    `nodes` have a machine of their own that can be switched; `more_nodes` only fill the cluster: they are always alive,
+    and AlwaysOn unless `more_sleep` gives them relays like the others'.
     `zone` is the failure zone of all nodes with machines. Skips a test where the binaries are missing.
     """
     with (
         running_control_plane(
-            kwok_nodes=more_nodes, grace_seconds=grace_seconds, audited_user=real_objects.OPERATOR
+            kwok_nodes=more_nodes,
+            grace_seconds=grace_seconds,
+            audited_user=real_objects.OPERATOR,
+            service_network=f"127.{192 + secrets.randbelow(62)}.{secrets.randbelow(256)}.0/24",
         ) as plane,
         tempfile.TemporaryDirectory(prefix="sunward-chart-") as folder,
     ):
@@ -247,7 +256,8 @@ def real_cluster(
         }
         _create(admin, [real_objects.node(name, zone=zone) for name, one in machines.items() if one.switchable])
         if energy_nodes:
-            _create(admin, [real_objects.energy_node(name) for name in machines])
+            always_on = {name: not (one.switchable or more_sleep) for name, one in machines.items()}
+            _create(admin, [real_objects.energy_node(name, always_on=on) for name, on in always_on.items()])
         _create(admin, [policy or real_objects.policy()])
         yield from _running(
             RealWorld(
@@ -255,7 +265,8 @@ def real_cluster(
                 admin=admin,
                 machines=machines,
                 journal=journal,
-                surroundings=Surroundings(machines=machines, journal=journal),
+                training=Training(admin=admin, runs=lambda pod: runs(pod, machines)),
+                surroundings=Surroundings(machines=machines, journal=journal, scrape_seconds=scrape_seconds),
             )
         )
 
@@ -266,8 +277,10 @@ def _running(world: RealWorld) -> Iterator[RealWorld]:
             for machine in world.machines.values():
                 machine.start()
             world.wait(lambda: not world.not_ready(), 60.0, "every node Ready")
+            world.training.start()
             yield world
         finally:
+            world.training.close()
             for auditor in world.auditors:
                 auditor.stop()
             for operator in world.operators:

@@ -28,9 +28,9 @@ def node(name: str, *, zone: str = "") -> Body:
     }
 
 
-def energy_node(name: str) -> Body:
-    """Its EnergyNode: a Shelly relay, quick to wake, no panel."""
-    spec = {
+def energy_node(name: str, *, always_on: bool = False) -> Body:
+    """Its EnergyNode: a Shelly relay, quick to wake, no panel; or one that is always on."""
+    spec: Body = {
         "gridZone": ZONE,
         "power": {
             "idleMilliwatts": 2700,
@@ -47,6 +47,8 @@ def energy_node(name: str) -> Body:
             "maximumCyclesPerDay": 48,
         },
     }
+    if always_on:
+        spec |= {"role": "AlwaysOn", "sleep": {"driver": "None"}}
     return {"apiVersion": "sunward.dev/v1alpha1", "kind": "EnergyNode", "metadata": {"name": name}, "spec": spec}
 
 
@@ -119,6 +121,22 @@ def deployment(name: str, replicas: int, *, leave_seconds: int = 300) -> Body:
         "template": {"metadata": {"labels": labels}, "spec": pod},
     }
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+def training_job(name: str, nodes: list[str], *, rounds: int) -> Body:
+    """A small job with one shard at each of some nodes."""
+    shards = [{"name": f"of-{node}", "node": node, "samples": 600, "sizeMebibytes": 1} for node in nodes]
+    spec = {
+        "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
+        "rounds": rounds,
+        "stepsPerRound": 10,
+        "batchSize": 10,
+        "shards": shards,
+        "minimumWorkers": 1,
+        "cost": {"milliwattHoursPerThousandBatches": 1000, "millisecondsPerBatch": 100},
+    }
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "sunward.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
 
 
 def settings(address: str, process: str, nodes: list[str], *, scrape_seconds: float) -> Body:

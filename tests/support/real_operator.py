@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from signal import Signals
 from typing import Any, Final
@@ -70,6 +71,8 @@ class Operator:
     starts: int = 0
     process: Process | None = None
     exits: list[Exit] = field(default_factory=list)
+    started_at: float = 0.0
+    _log_begins: int = 0
     _child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -90,6 +93,7 @@ class Operator:
     def start(self) -> None:
         """Start the process; it is ready some seconds later."""
         self.starts += 1
+        self.started_at, self._log_begins = time.time(), self.log.stat().st_size if self.log.exists() else 0
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "settings.yaml"
         label = f"{self.name}-{self.starts}"
@@ -188,6 +192,15 @@ class Operator:
     def wait_ready(self, seconds: float = READY_SECONDS) -> float:
         """Wait until it is ready; returns the seconds it took, or raises TimeoutError that names the log."""
         return wait_until(lambda: self.page("readyz")[0] == 200, seconds, f"operator {self.name} ready, {self.log}")
+
+    def first_said(self, message: str) -> float | None:
+        """Seconds from the last start until it first said something in its log; None while it has not."""
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self._log_begins)
+            lines = [json.loads(line) for line in log if line.startswith("{") and line.endswith("}\n")]
+        times = (line["time"] for line in lines if line.get("message") == message)
+        first = next(times, None)
+        return None if first is None else datetime.fromisoformat(first).timestamp() - self.started_at
 
     def resident_mebibytes(self) -> tuple[float, float]:
         """Resident memory of the operator and of its children together, MiB each."""
