@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from datetime import UTC, datetime
@@ -50,17 +49,16 @@ async def _serve(
 ) -> None:
     """Everything that runs, in one task group; the first to fail ends the process, which is then restarted."""
     import aiohttp
-    import kopf
 
     from sunward.cli import serving
     from sunward.cli.relays import relays_of
-    from sunward.cluster import handlers
     from sunward.cluster.api import connect
     from sunward.cluster.drivers import Drivers
     from sunward.cluster.lease import Lease
     from sunward.cluster.loop import Loop, Ports
     from sunward.cluster.observe import Identity
     from sunward.cluster.sight import Sight
+    from sunward.cluster.watching import keep_watching
     from sunward.forecasting.expect import RememberingForecaster
     from sunward.optimisation.guarded import GuardedSolver
     from sunward.sources.build import build_intensities, build_sensors
@@ -73,6 +71,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
     metrics, sight = Metrics(), Sight()
+    reporter = TelemetryReporter(metrics)
     solver = GuardedSolver()
     try:
         async with (
@@ -89,29 +88,20 @@ async def _serve(
                     forecaster=RememberingForecaster(),
                     solver=solver,
                     drivers=Drivers(session, relays_of(settings)),
-                    reporter=TelemetryReporter(metrics),
+                    reporter=reporter,
                     lease=Lease(api, namespace, identity, shown=sight.read),
                     sight=sight,
                     identity=Identity(started_at=datetime.now(UTC), node_name=node_name or None),
                 )
             )
             server = await serving.serve(loop, sight, api, namespace, metrics, port)
-            kopf_stop = asyncio.Event()
             watching = asyncio.create_task(
-                kopf.operator(
-                    registry=handlers.registry(loop.mark_dirty, sight),
-                    standalone=True,
-                    clusterwide=True,
-                    identity=identity,  # type: ignore[arg-type]  # a NewType of str that Kopf does not export
-                    stop_flag=kopf_stop,
-                )
+                keep_watching(loop.mark_dirty, sight, identity, stop, lambda error: reporter.failed("watch", error))
             )
             looping = asyncio.create_task(loop.run(stop))
             await asyncio.wait({watching, looping}, return_when=asyncio.FIRST_COMPLETED)
             stop.set()
-            kopf_stop.set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(watching, looping)
+            await asyncio.gather(watching, looping)
             await server.cleanup()
     finally:
         solver.close()

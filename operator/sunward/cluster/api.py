@@ -17,8 +17,8 @@ import aiohttp
 from kubernetes.aio import client, config
 
 Body = dict[str, Any]
-TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=12)
-"""A connection that is half open says nothing for ever: 12 s without a byte end it, long before the Lease is missed."""
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=8)
+"""A connection that is half open says nothing for ever: 8 s without a byte end it, before the Lease is missed."""
 PAGE_SIZE = 500
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"

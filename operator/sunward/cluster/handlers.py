@@ -8,17 +8,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import kopf
 
 from sunward.cluster.lease import LEASE_NAME
-from sunward.cluster.sight import Sight
 
 GROUP = "sunward.dev"
 VERSION = "v1alpha1"
 LEASES = ("coordination.k8s.io", "v1", "leases")
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class Sight(Protocol):
+    """Is told of every object that a watch brings."""
+
+    def watched(self, body: Mapping[str, Any], *, gone: bool = False) -> None: ...
 
 
 def registry(mark_dirty: Callable[[], None], sight: Sight) -> kopf.OperatorRegistry:
