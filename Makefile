@@ -11,7 +11,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-fast coverage lint types imports verify bench bench-planner experiments faults lock package clean
+.PHONY: help setup tools images lab lab-down demo demo-down test test-fast coverage lint types imports verify bench bench-planner experiments faults sbom lock package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ fault-%: setup ## one fault battery, e.g. fault-crash SEED=3 JSON=crash.json LON
 
 faults: tools ## all fault batteries with their release figures, into FAULTS
 	@$(RUN) tests/batteries all --long --seed $(SEED) --folder $(FAULTS)
+
+sbom: setup ## bills of materials of the images, into report/sbom
+	@$(RUN) tools/sbom.py
 
 lock: setup ## write the locked requirement files again
 	@bash tools/lock.sh
