@@ -99,7 +99,7 @@ async def service_account(api: KubernetesApi) -> None:
 @pytest.mark.usefixtures("service_account")
 async def test_an_eviction_hits_this_very_pod_and_not_its_successor(api: KubernetesApi) -> None:
     name = f"pod-{uuid4().hex[:8]}"
-    first = pod_facts(await a_pod(api, name))
+    first = pod_facts(await a_pod(api, name), datetime.now(UTC))
     await api.delete(core("pods", name, namespace="default"), uid=first.uid, grace_seconds=0)
     second = await a_pod(api, name)
     with pytest.raises(ApiError) as refused:
@@ -111,7 +111,7 @@ async def test_an_eviction_hits_this_very_pod_and_not_its_successor(api: Kuberne
 @pytest.mark.usefixtures("service_account")
 async def test_an_evicted_pod_is_gone(api: KubernetesApi) -> None:
     name = f"pod-{uuid4().hex[:8]}"
-    await acts.evict(api, pod_facts(await a_pod(api, name)))
+    await acts.evict(api, pod_facts(await a_pod(api, name), datetime.now(UTC)))
     with pytest.raises(ApiError) as gone:
         await api.get(core("pods", name, namespace="default"))
     assert gone.value.status == 404

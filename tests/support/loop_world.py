@@ -21,6 +21,7 @@ from sunward.cluster.drivers import Drivers
 from sunward.cluster.lease import Lease
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.observe import Identity
+from sunward.cluster.ports import Sensors
 from sunward.cluster.schema import format_time
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Metered, Quality, Window
@@ -208,7 +209,7 @@ class World:
         condition = body["status"]["conditions"][0]
         if (condition["status"] == "True") is not ready:
             condition = condition | {"status": str(ready), "lastTransitionTime": format_time(self.now)}
-            self.store.put("nodes", {**body, "status": {"conditions": [condition]}})
+            self.store.put("nodes", {**body, "status": {**body["status"], "conditions": [condition]}})
 
     def _keep(self, pod: Body) -> None:
         """Ends what is to end, starts what was bound; a ReplicaSet makes a new pod for one that ended."""
@@ -334,7 +335,7 @@ def _node(name: str) -> Body:
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": {"example.org/owner": "lab"}},
         "spec": {"taints": [dict(FOREIGN_TAINT)]},
-        "status": {"conditions": [ready]},
+        "status": {"conditions": [ready], "allocatable": {"cpu": "4", "memory": "4Gi", "pods": "110"}},
     }
 
 
@@ -420,6 +421,7 @@ class Process:
         faults: Hook | None = None,
         deaths: Iterable[tuple[int, str]] = (),
         drivers: Drivers | None = None,
+        sensors: Sensors | None = None,
     ) -> None:
         self.world = world
         self.name = name
@@ -435,7 +437,7 @@ class Process:
             Ports(
                 api=api,
                 session=cast(aiohttp.ClientSession, Session(self)),
-                sensors=WorldSensors(world),
+                sensors=sensors or WorldSensors(world),
                 intensities=WorldIntensities(world),
                 forecaster=FlatForecaster(),
                 solver=Solver(),

@@ -26,6 +26,7 @@ from sunward.domain.nodes import (
     NodeView,
     PodFacts,
     PowerProfile,
+    Room,
     SleepSpec,
 )
 from sunward.domain.policy import Mode, PolicySpec
@@ -121,6 +122,12 @@ def a_pod(name: str = "web-1", **changes: Any) -> PodFacts:
     return replace(pod, **changes)
 
 
+def a_room(node: str = "hub", **changes: Any) -> Room:
+    """A node with room for a hundred pods."""
+    room = Room(node=node, labels=(), taints=(), free_millicores=4000, free_memory_bytes=4 << 30, free_pods=100)
+    return replace(room, **changes)
+
+
 def a_worker_pod(job: str = "mnist", node: str = "pi-01", **changes: Any) -> PodFacts:
     """A training worker as the operator makes it."""
     labels = (("sunward.dev/component", "worker"), ("sunward.dev/job", job))
@@ -193,6 +200,7 @@ def a_snapshot(*nodes: NodeView, jobs: Iterable[Any] = (), intensities: Any = No
         operator_started_at=LONG_AGO,
         operator_node="hub",
         total_nodes=max(len(nodes), 1),
+        rooms=(a_room(),),
     )
     return replace(snapshot, **changes)
 

@@ -56,7 +56,7 @@ async def observe(
     is_leader: bool,
 ) -> Observation:
     """Read everything once. Raises ApiError when the API server does not answer; silent meters become Absent."""
-    state = await read_cluster(api)
+    state = await read_cluster(api, now)
     (meters, sensors_available), zones, (jobs, objects, invalid) = await asyncio.gather(
         _read_meters(sensors, state.specs, now),
         intensities.read(state.policy.intensity_source, sorted({s.grid_zone for s in state.specs}), now),
@@ -75,6 +75,7 @@ async def observe(
         unmanaged_not_ready_nodes=sum(not f.ready for name, f in state.facts.items() if name not in known),
         total_nodes=len(state.facts),
         sensors_available=sensors_available,
+        rooms=state.rooms,
     )
     return Observation(snapshot=snapshot, state=state, objects=objects, invalid=(*state.invalid, *invalid))
 

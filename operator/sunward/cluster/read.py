@@ -9,13 +9,16 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sunward.cluster import schema
 from sunward.cluster.api import Api, ApiError, apis, core, ours
 from sunward.cluster.records import CORDON_MARK, DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
+from sunward.cluster.rooms import Pins, needs_of, rooms, volume_pins
 from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec, PodFacts
+from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec, PodFacts, Room
 from sunward.domain.policy import PolicySpec
 
 Body = dict[str, Any]
@@ -29,6 +32,7 @@ DO_NOT_DISRUPT = (
     ("karpenter.sh/do-not-disrupt", "true"),
     ("sunward.dev/do-not-disrupt", "true"),
 )
+DO_NOT_DISRUPT_KEY = "sunward.dev/do-not-disrupt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +61,29 @@ class ClusterState:
     volumes_attached: frozenset[str]
     pending_pods: int
     invalid: tuple[InvalidObject, ...]
+    rooms: tuple[Room, ...] = ()
 
 
-async def read_cluster(api: Api) -> ClusterState:
-    """Read everything once. Raises ApiError when any list fails: half a view is no view."""
-    nodes, pods, energy_nodes, jobs, policy, volumes = await asyncio.gather(
+async def read_cluster(api: Api, now: datetime) -> ClusterState:
+    """Read everything once, at *now*, until which pods may have asked to stay. Raises ApiError when any list fails.
+
+    Half a view is no view.
+    """
+    nodes, pods, energy_nodes, jobs, attachments, volumes = await asyncio.gather(
         api.list(core("nodes")),
         api.list(core("pods")),
         api.list(ours("energynodes")),
         api.list(ours("trainingjobs")),
-        _policy(api),
         api.list(apis("storage.k8s.io/v1", "volumeattachments")),
+        api.list(core("persistentvolumes")),
     )
+    policy = await _policy(api)
+    pins = volume_pins(volumes)
+    pod_list = [pod_facts(pod, now, pins) for pod in pods]
     specs, invalid = _parse_nodes(energy_nodes)
     by_node: dict[str, list[PodFacts]] = defaultdict(list)
     pending = 0
-    for pod in pods:
-        facts = pod_facts(pod)
+    for facts in pod_list:
         if facts.node_name:
             by_node[facts.node_name].append(facts)
         elif facts.phase == "Pending":
@@ -88,7 +98,8 @@ async def read_cluster(api: Api) -> ClusterState:
         node_bodies={body["metadata"]["name"]: body for body in nodes},
         energy_node_bodies={body["metadata"]["name"]: body for body in energy_nodes},
         job_bodies={f"{b['metadata']['namespace']}/{b['metadata']['name']}": b for b in jobs},
-        volumes_attached=attached_nodes(volumes),
+        volumes_attached=attached_nodes(attachments),
+        rooms=rooms(nodes, pod_list),
         pending_pods=pending,
         invalid=invalid,
     )
@@ -115,8 +126,8 @@ def _parse_nodes(bodies: Sequence[Body]) -> tuple[tuple[NodeSpec, ...], tuple[In
 
 
 def attached_nodes(volumes: Sequence[Body]) -> frozenset[str]:
-    """Kubernetes nodes to which one of these VolumeAttachments is attached."""
-    return frozenset(body["spec"]["nodeName"] for body in volumes if (body.get("status") or {}).get("attached"))
+    """Kubernetes nodes with a VolumeAttachment: attached, being attached, or not yet let go."""
+    return frozenset(body["spec"]["nodeName"] for body in volumes)
 
 
 def node_facts(body: Mapping[str, Any]) -> NodeFacts:
@@ -140,8 +151,8 @@ def node_facts(body: Mapping[str, Any]) -> NodeFacts:
     )
 
 
-def pod_facts(body: Mapping[str, Any]) -> PodFacts:
-    """What the drain needs to know of a Pod object."""
+def pod_facts(body: Mapping[str, Any], now: datetime, pins: Pins = MappingProxyType({})) -> PodFacts:
+    """What the drain needs to know of a Pod object; `pins` tell where its volumes can be used."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     annotations = metadata.get("annotations") or {}
     owner = next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), None)
@@ -155,10 +166,26 @@ def pod_facts(body: Mapping[str, Any]) -> PodFacts:
         is_daemon=bool(owner and owner["kind"] == "DaemonSet"),
         is_mirror="kubernetes.io/config.mirror" in annotations,
         is_terminating=bool(metadata.get("deletionTimestamp")),
-        do_not_disrupt=any(annotations.get(key) == value for key, value in DO_NOT_DISRUPT),
+        do_not_disrupt=asks_to_stay(annotations, now),
         uses_local_storage=_uses_local_storage(spec),
         labels=tuple(sorted((metadata.get("labels") or {}).items())),
+        needs=needs_of(body, pins),
     )
+
+
+def asks_to_stay(annotations: Mapping[str, str], now: datetime) -> bool:
+    """Whether a pod asks not to be disrupted at *now*: for ever, or until the time that stands in our annotation.
+
+    A word that is neither a time nor "false" counts as for ever.
+    """
+    until = annotations.get(DO_NOT_DISRUPT_KEY, "false")
+    if any(annotations.get(key) == value for key, value in DO_NOT_DISRUPT):
+        return True
+    try:
+        end = schema.parse_time(until) if until != "false" else now
+    except ValueError:
+        return True
+    return end is None or now < end
 
 
 def _uses_local_storage(spec: Mapping[str, Any]) -> bool:

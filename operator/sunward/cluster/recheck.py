@@ -65,7 +65,7 @@ async def _looked_at_again(api: Api, step: Step, snapshot: Snapshot) -> NodeView
         old,
         spec=schema.node_spec(body),
         facts=facts,
-        pods=_pods_on(name, pods),
+        pods=_pods_on(name, pods, snapshot.taken_at),
         volume_attached=name in attached_nodes(volumes),
     )
 
@@ -79,8 +79,8 @@ async def _facts(api: Api, name: str) -> NodeFacts | None:
         raise
 
 
-def _pods_on(name: str, bodies: list[Body]) -> tuple[PodFacts, ...]:
-    pods = (pod_facts(body) for body in bodies)
+def _pods_on(name: str, bodies: list[Body], now: datetime) -> tuple[PodFacts, ...]:
+    pods = (pod_facts(body, now) for body in bodies)
     return tuple(pod for pod in pods if pod.node_name == name)
 
 

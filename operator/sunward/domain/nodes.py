@@ -148,6 +148,64 @@ class NodeRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One line of a node selector: a label (or, with `is_name`, the node's name) and the values asked for."""
+
+    key: str
+    operator: str  # In | NotIn | Exists | DoesNotExist | Gt | Lt
+    values: tuple[str, ...] = ()
+    is_name: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """What a pod puts up with; an empty key means every taint, an empty effect every effect."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+Terms = tuple[tuple[Requirement, ...], ...]
+"""Alternatives, each a list of requirements that must all hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a pod asks of any node: thousandths of a core, bytes, and of each of `selectors` one alternative.
+
+    Its own selector and affinity count, and those of the volumes that it has claimed.
+    """
+
+    millicores: int = 0
+    memory_bytes: int = 0
+    selectors: tuple[Terms, ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A taint that keeps pods away; PreferNoSchedule is left out."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What a node can still take: Ready, schedulable, with what is free after all pods that are bound to it."""
+
+    node: str
+    labels: tuple[tuple[str, str], ...]
+    taints: tuple[Taint, ...]
+    free_millicores: int
+    free_memory_bytes: int
+    free_pods: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodFacts:
     """What the drain needs to know of one pod on a node."""
 
@@ -163,6 +221,7 @@ class PodFacts:
     do_not_disrupt: bool
     uses_local_storage: bool
     labels: tuple[tuple[str, str], ...] = ()
+    needs: Needs = field(default_factory=Needs)
 
     def label(self, key: str) -> str | None:
         """Value of a label, or None."""

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     SHARD_NOT_COPIED = "ShardNotCopied"
     WORK_NOT_MOVED = "WorkNotMoved"
     UNEVICTABLE_POD = "UnevictablePod"
+    UNPLACEABLE_POD = "UnplaceablePod"
     VOLUME_ATTACHED = "VolumeAttached"
     SLEEP_DISABLED = "SleepDisabled"
     NOT_LEADER = "NotLeader"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
-from sunward.domain.nodes import NodeView
+from sunward.domain.nodes import NodeView, Room
 from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 
@@ -27,7 +27,8 @@ class ZoneIntensity:
 class Snapshot:
     """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease.
 
-    `data_hold` is the data ladder's word that nothing may be decided on these data.
+    `data_hold` is the data ladder's word that nothing may be decided on these data. `rooms` are the nodes that take
+    pods now, the emptiest first.
     """
 
     taken_at: datetime
@@ -43,6 +44,7 @@ class Snapshot:
     sensors_available: bool = True
     data_hold: Reason | None = None
     data_hold_message: str = ""
+    rooms: tuple[Room, ...] = ()
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""

@@ -76,6 +76,7 @@ GUARDS: Guards = MappingProxyType(
         "work-moved": _guard(rules_work.work_moved, Stage.START, Stage.RECHECK, Stage.CUT),
         "shard-copied": _guard(rules_work.shard_copied, Stage.START, Stage.RECHECK, Stage.CUT),
         "pods-evictable": _guard(rules_work.pods_evictable, *SLEEPING),
+        "pods-placeable": _guard(rules_work.pods_placeable, Stage.PLAN, Stage.START, Stage.RECHECK),
         "eviction-possible": _guard(rules_work.eviction_possible, Stage.RECHECK),
         "drained": _guard(rules_work.drained, Stage.CUT),
         "volumes-detached": _guard(rules_work.volumes_detached, Stage.CUT),

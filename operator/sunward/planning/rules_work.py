@@ -6,6 +6,7 @@ from sunward.domain.jobs import JobView
 from sunward.domain.reasons import Reason
 from sunward.planning.case import Case, Refusal
 from sunward.planning.drain import classify, is_our_worker
+from sunward.planning.fitting import unplaceable
 
 
 def work_moved(case: Case) -> Refusal | None:
@@ -56,6 +57,20 @@ def pods_evictable(case: Case) -> Refusal | None:
     return Refusal(
         reason=first.reason or Reason.UNEVICTABLE_POD, message="; ".join(verdict.message for verdict in blocking)
     )
+
+
+def pods_placeable(case: Case) -> Refusal | None:
+    """Pods that no other node takes would wait until this one is back; availability comes before emissions.
+
+    Training workers are not asked for: the operator makes them anew where their work went.
+    """
+    leaving = [pod for pod in classify(case.node.pods).evictable if not is_our_worker(pod)]
+    others = [room for room in case.snapshot.rooms if not case.answers_to(room.node)]
+    left = unplaceable(leaving, others)
+    if not left:
+        return None
+    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in left)
+    return Refusal(reason=Reason.UNPLACEABLE_POD, message=f"no other node takes {names}")
 
 
 def eviction_possible(case: Case) -> Refusal | None:

@@ -12,6 +12,7 @@ import pytest
 from sunward.domain.measurement import Absent, Quality
 from sunward.domain.nodes import (
     BatterySpec,
+    Needs,
     NodeFacts,
     NodeRecord,
     NodeView,
@@ -331,6 +332,12 @@ SCENARIOS = [
             Stage.START,
             Reason.UNEVICTABLE_POD,
             lambda: case_of(a_node(pods=[a_pod(do_not_disrupt=True)])),
+        ),
+        (
+            "pods-placeable",
+            Stage.START,
+            Reason.UNPLACEABLE_POD,
+            lambda: case_of(a_node(pods=[a_pod(needs=Needs(millicores=8000))])),
         ),
         (
             "eviction-possible",

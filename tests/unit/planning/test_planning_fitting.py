@@ -1,0 +1,87 @@
+"""Pods that leave a node find room elsewhere, or it is known beforehand that they do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from sunward.domain.nodes import Needs, Requirement, Taint, Terms, Toleration
+from sunward.planning.fitting import suits, unplaceable
+from support.planning import a_pod, a_room
+
+SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator="In", values=("ssd",)),),),)
+GPU = Taint(key="gpu", value="yes", effect="NoSchedule")
+
+
+def left(*millicores: int, rooms: tuple[int, ...]) -> list[str]:
+    pods = [a_pod(f"web-{n}", needs=Needs(millicores=asked)) for n, asked in enumerate(millicores)]
+    return [pod.name for pod in unplaceable(pods, [a_room(f"n{i}", free_millicores=r) for i, r in enumerate(rooms)])]
+
+
+def test_every_pod_takes_what_it_needs_of_the_room_that_it_finds() -> None:
+    assert left(600, 400, 500, rooms=(1000, 500)) == []
+    assert left(600, 600, rooms=(1000,)) == ["web-1"]
+    assert left(100, rooms=()) == ["web-0"]
+
+
+def test_the_largest_comes_first() -> None:
+    assert left(300, 1000, rooms=(1000, 300)) == []
+
+
+def test_memory_and_the_number_of_pods_run_out_too() -> None:
+    pods = [a_pod(f"web-{n}", needs=Needs(memory_bytes=100)) for n in range(2)]
+    assert len(unplaceable(pods, [a_room(free_memory_bytes=150)])) == 1
+    assert len(unplaceable(pods, [a_room(free_pods=1)])) == 1
+
+
+def test_a_pod_that_asks_for_nothing_fits_where_others_asked_for_too_much() -> None:
+    assert left(0, rooms=(-100,)) == []
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "label", "fits"),
+    [
+        ("In", ("ssd",), "ssd", True),
+        ("In", ("ssd",), "hdd", False),
+        ("NotIn", ("ssd",), "hdd", True),
+        ("NotIn", ("ssd",), None, True),
+        ("NotIn", ("ssd",), "ssd", False),
+        ("Exists", (), "hdd", True),
+        ("Exists", (), None, False),
+        ("DoesNotExist", (), None, True),
+        ("DoesNotExist", (), "hdd", False),
+        ("Gt", ("3",), "4", True),
+        ("Gt", ("3",), "3", False),
+        ("Lt", ("3",), "2", True),
+        ("Lt", ("3",), "many", False),
+        ("Near", ("3",), "3", False),
+    ],
+)
+def test_labels_that_a_pod_asks_for(operator: str, values: tuple[str, ...], label: str | None, fits: bool) -> None:
+    needs = Needs(selectors=(((Requirement(key="disk", operator=operator, values=values),),),))
+    assert suits(needs, a_room(labels=() if label is None else (("disk", label),))) is fits
+
+
+def test_one_alternative_is_enough_and_every_selector_counts() -> None:
+    here = Requirement(key="metadata.name", operator="In", values=("n1",), is_name=True)
+    fast = Requirement(key="disk", operator="In", values=("ssd",))
+    assert suits(Needs(selectors=(((here,), (fast,)),)), a_room("n1"))
+    assert not suits(Needs(selectors=(((here,),), ((fast,),))), a_room("n1"))
+    assert not suits(Needs(selectors=(((here, fast),),)), a_room("n1"))
+
+
+@pytest.mark.parametrize(
+    ("toleration", "fits"),
+    [
+        (None, False),
+        (Toleration(key="gpu", value="yes"), True),
+        (Toleration(key="gpu", value="no"), False),
+        (Toleration(key="gpu", operator="Exists"), True),
+        (Toleration(operator="Exists"), True),
+        (Toleration(key="gpu", operator="Exists", effect="NoExecute"), False),
+        (Toleration(key="other", operator="Exists"), False),
+        (Toleration(value="yes"), False),
+    ],
+)
+def test_taints_that_a_pod_puts_up_with(toleration: Toleration | None, fits: bool) -> None:
+    needs = Needs(tolerations=() if toleration is None else (toleration,))
+    assert suits(needs, a_room(taints=(GPU,))) is fits
