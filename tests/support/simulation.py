@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sunward.optimisation.exact import solve_exact
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
 from sunward.simulation.world import Battery, Inputs, NodeModel, NodeState, Power
@@ -97,3 +98,9 @@ jobs: {j: {batches: {a: 10}, seconds_per_batch: 60, deadline_hours: 4}}
 def no_solver(problem: Problem) -> Solution:
     """For runs that never plan and never trade."""
     raise AssertionError(f"nothing was to be solved, but {len(problem.nodes)} nodes were")
+
+
+def solve(problem: Problem) -> Solution:
+    """The exact solver on a checked problem, near enough to the optimum for a simulation."""
+    problem.check()
+    return solve_exact(problem, relative_gap=1e-4, time_limit_seconds=10.0)

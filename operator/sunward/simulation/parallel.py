@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.exact import SolveError, solve_exact
+from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
 from sunward.simulation.outcome import Outcome
@@ -35,8 +36,14 @@ class Run:
 
 
 def planner(problem: Problem) -> Solution:
-    """The exact solver as simulations use it: a plan within 1e-4 of the optimum is good enough to carry out."""
-    return solve_exact(problem, relative_gap=_PLANNING_GAP, time_limit_seconds=_PLANNING_SECONDS)
+    """The exact solver as simulations use it: a plan within 1e-4 of the optimum is good enough to carry out.
+
+    Where it has no trustworthy answer the greedy plan stands in, as in the operator.
+    """
+    try:
+        return solve_exact(problem, relative_gap=_PLANNING_GAP, time_limit_seconds=_PLANNING_SECONDS)
+    except SolveError:
+        return solve_greedy(problem)
 
 
 def run_all(runs: Sequence[Run], *, processes: int | None = None) -> list[Outcome]:

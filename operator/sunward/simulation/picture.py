@@ -22,6 +22,7 @@ from sunward.domain.nodes import (
     NodeView,
     PowerProfile,
     Role,
+    Room,
     SleepSpec,
 )
 from sunward.domain.policy import Budgets, Mode, PolicySpec, PoolKind, PoolSpec
@@ -205,10 +206,11 @@ def snapshot(
     now: datetime,
 ) -> Snapshot:
     """One picture of the cluster; every grid zone is known, as the first hour of its forecast."""
+    seen = tuple(nodes)
     return Snapshot(
         taken_at=now,
         policy=policy,
-        nodes=tuple(nodes),
+        nodes=seen,
         jobs=tuple(jobs),
         intensities={
             zone: ZoneIntensity(
@@ -224,6 +226,23 @@ def snapshot(
         operator_started_at=scenario.start - LONG_BEFORE,
         operator_node=None,
         total_nodes=len(scenario.nodes),
+        rooms=tuple(_room(node) for node in sorted(seen, key=lambda node: len(node.pods)) if _takes_pods(node)),
+    )
+
+
+def _takes_pods(node: NodeView) -> bool:
+    return node.facts is not None and node.facts.ready and not node.facts.unschedulable
+
+
+def _room(node: NodeView) -> Room:
+    """Ordinary pods fit everywhere: what the simulation asks is how often they move, not where they find room."""
+    return Room(
+        node=node.spec.node_name,
+        labels=(),
+        taints=(),
+        free_millicores=4000,
+        free_memory_bytes=2**32,
+        free_pods=100,
     )
 
 

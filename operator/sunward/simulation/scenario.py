@@ -6,7 +6,7 @@ is run under every policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -56,7 +56,7 @@ class Scenario(Strict):
     """A whole simulated world."""
 
     schema_: Annotated[Literal["sunward.dev/scenario/v1alpha1"], Field(alias="schema")]
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
     description: str = ""
     start: AwareDatetime
     trace_offset_hours: Hours = 0.0
@@ -109,9 +109,18 @@ class Scenario(Strict):
                 _known(f"{kind}.{number}.node", fault.node, self.nodes)
         if self.operator.zone is not None:
             _known("operator.zone", self.operator.zone, self.zones)
+        return self
+
+    @model_validator(mode="after")
+    def _jobs_fit(self) -> Self:
         for name, job in self.jobs.items():
             for home in job.batches:
                 _known(f"jobs.{name}.batches", home, self.nodes)
+            window = round(job.deadline_hours / self.period_hours) - round(job.release_hours / self.period_hours)
+            if window < 1:
+                raise ValueError(f"jobs.{name}.deadline_hours: less than one period after release_hours")
+            if job.every_hours is not None and job.every_hours < self.period_hours:
+                raise ValueError(f"jobs.{name}.every_hours: shorter than one period")
         return self
 
 
@@ -142,16 +151,36 @@ def bundled_scenarios() -> tuple[str, ...]:
 
 
 def parse_scenario(text: str, source: str) -> Scenario:
-    """A scenario from YAML text; `source` begins the message of an error."""
+    """A scenario from YAML text; `source` begins the message of an error, which is one line."""
     try:
-        raw: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput(source, f"is not YAML: {error}") from error
+        raw: Any = _NoRepeats(text).get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InvalidInput(source, f"is not YAML: {' '.join(str(error).split())}") from error
     try:
         return Scenario.model_validate(raw)
     except ValidationError as error:
-        faults = "; ".join(f"{_path(item['loc'])}: {item['msg']}" for item in error.errors())
-        raise InvalidInput(source, faults) from error
+        raise InvalidInput(source, "; ".join(_fault(item["loc"], item["msg"]) for item in error.errors())) from error
+
+
+class _NoRepeats(yaml.SafeLoader):
+    """YAML without a key named twice in one mapping: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping, or an error that names the place of the repeated key."""
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.add(key.value if isinstance(key.value, str) else id(key))
+        return super().construct_mapping(node, deep=deep)
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> str:
+    """Path and fault; what was checked on the whole names its path itself."""
+    path, message = ".".join(map(str, location)), message.removeprefix("Value error, ")
+    if not path:
+        return message if ": " in message else f"(top): {message}"
+    return f"{path}: {message}"
 
 
 def _beside(scenario: Scenario, folder: Path) -> Scenario:
@@ -159,10 +188,6 @@ def _beside(scenario: Scenario, folder: Path) -> Scenario:
     named = {"solar_file": scenario.solar_file, "intensity_file": scenario.intensity_file}
     found = {name: folder / file for name, file in named.items() if file is not None}
     return scenario.model_copy(update=found) if found else scenario
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "(top)"
 
 
 def unknown_name(name: str, known: dict[str, Any]) -> str:

@@ -192,8 +192,9 @@ class Operator(Strict):
     """How the operator is set in policies that run it, with the product's own defaults, and what it draws itself.
 
     `shift_in_time` is the policy's switch: without it a job never waits for a better hour. `join_seconds` is how long
-    a round waits for workers that are still booting. `watts` and `watt_hours_per_plan` are counted against the
-    operator, at the intensity of `zone` (the dirtiest one unless named).
+    a round waits for workers that are not there yet: longer than the trainer's own 10 s, so that policies do equal
+    work. `watts` and `watt_hours_per_plan` are counted against the operator, at the intensity of `zone` (the dirtiest
+    one unless named).
     """
 
     tick_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
@@ -204,7 +205,7 @@ class Operator(Strict):
     maximum_cycles_per_day: Annotated[int, Field(ge=0)] = 6
     dwell_seconds: NotNegative = 600.0
     maximum_asleep_nodes: Annotated[int, Field(ge=0)] | None = None
-    join_seconds: NotNegative = 300.0
+    join_seconds: NotNegative = 900.0
     watts: NotNegative = 0.05
     watt_hours_per_plan: NotNegative = 0.0005
     zone: str | None = None
