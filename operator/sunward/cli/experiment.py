@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,9 +53,12 @@ def experiment(
         wanted = chosen(tuple(names))
     except ValueError as error:
         raise InvalidInput("NAMES", str(error)) from error
-    results = _run_all(wanted, seeds, small=small, processes=processes)
-    if report is not None:
-        _write(results, report)
+    results: list[Result] = []
+    try:
+        results.extend(_run_all(wanted, seeds, small=small, processes=processes))
+    finally:  # what minutes of work have found is not lost because a later experiment fails
+        if report is not None and results:
+            _write(results, report)
     _show(results, output)
     if any(claim.holds is False for result in results for claim in result.claims):
         raise typer.Exit(1)
@@ -67,19 +71,19 @@ def exact(problem: Problem) -> Solution:
     return solve_exact(problem, relative_gap=1e-7)
 
 
-def _run_all(wanted: tuple[Experiment, ...], seeds: int | None, *, small: bool, processes: int | None) -> list[Result]:
+def _run_all(
+    wanted: tuple[Experiment, ...], seeds: int | None, *, small: bool, processes: int | None
+) -> Iterator[Result]:
     from sunward.simulation.experiments.bench import Bench, crew_of
     from sunward.simulation.experiments.registry import Setting
 
     clock = _Clock()
     with standard_output_kept(), crew_of(processes, clock.tick) as crew:
         setting = Setting(bench=Bench(solve=exact, crew=crew), seeds=seeds or (30 if small else 60), small=small)
-        results = []
         for number, item in enumerate(wanted, start=1):
             clock.start(f"{number}/{len(wanted)} {item.name}: {item.question}")
-            results.append(item.result(setting))
+            yield item.result(setting)
             clock.stop()
-    return results
 
 
 class _Clock:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner, Result
+from click.testing import Result
+from typer.testing import CliRunner
 
 from sunward.cli import experiment, simulate
 from sunward.domain.errors import InvalidInput
+from sunward.simulation.experiments import registry
+from sunward.simulation.experiments.result import Result as ExperimentResult
 from support.simulation import MINIMAL_SCENARIO
 
 
@@ -80,3 +83,17 @@ def test_an_experiment_prints_its_claims_and_writes_its_numbers(tmp_path: Path) 
     assert {claim["level"] for claim in data["claims"]} == {"L2 from data"}
     rows = (tmp_path / "table1" / "rows.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 19
+
+
+def test_what_was_found_is_written_although_a_later_experiment_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_setting: registry.Setting) -> ExperimentResult:
+        raise RuntimeError("a solver contradicts itself")
+
+    broken = registry.Experiment(name="fig3", question="Does it?", run=fail)
+    monkeypatch.setattr(registry, "EXPERIMENTS", dict(registry.EXPERIMENTS) | {"fig3": broken})
+    result = run("experiment", "table1", "fig3", "--report", str(tmp_path))
+    assert isinstance(result.exception, RuntimeError)
+    assert (tmp_path / "table1" / "result.json").exists()
+    assert "Table I" in (tmp_path / "index.html").read_text(encoding="utf-8")

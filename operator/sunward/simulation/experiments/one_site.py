@@ -78,7 +78,7 @@ class OneSite:
         )
         return DotChart(
             name="one-site-chart",
-            title="Ten workers on one site (location- and market-based alike)",
+            title="Ten workers on one site, both accounts alike",
             x_label="reduction against none (%)",
             rows=tuple(f"harvest {harvest:.2f}, {panels} with panels" for harvest, panels in self.runs),
             series=series,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 from sunward.simulation.experiments.result import DotChart
@@ -31,6 +32,7 @@ _WIDTH_INCHES: Final = 5.2
 _HEIGHT_INCHES: Final = 3.6
 _INCHES_PER_ROW: Final = 0.27
 _LEGEND_LETTERS: Final = 78
+_LETTERS_OF_A_TITLE: Final = 64
 _LETTERS_OF_A_HANDLE: Final = 7
 _MOST_MARKERS: Final = 40
 _MOST_WHOLE_TICKS: Final = 12
@@ -48,7 +50,7 @@ def draw(figure: Figure | DotChart, folder: Path) -> tuple[Path, ...]:
     return _draw(lambda axes: _lines(axes, figure), folder / figure.name, _HEIGHT_INCHES)
 
 
-def _draw(fill: Callable[[Axes], None], stem: Path, height: float) -> tuple[Path, ...]:
+def _draw(onto: Callable[[Axes], None], stem: Path, height: float) -> tuple[Path, ...]:
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -56,7 +58,7 @@ def _draw(fill: Callable[[Axes], None], stem: Path, height: float) -> tuple[Path
 
     with mpl.rc_context(_STYLE):
         canvas, axes = pyplot.subplots(figsize=(_WIDTH_INCHES, height), layout="constrained")
-        fill(axes)
+        onto(axes)
         paths = tuple(stem.with_name(f"{stem.name}.{kind}") for kind in ("svg", "png"))
         for path in paths:
             canvas.savefig(path, dpi=160, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -67,7 +69,7 @@ def _draw(fill: Callable[[Axes], None], stem: Path, height: float) -> tuple[Path
 def _lines(axes: Axes, figure: Figure) -> None:
     for number, line in enumerate(figure.lines):
         _draw_line(axes, line, number)
-    axes.set_title(figure.title, fontsize=10)
+    axes.set_title(fill(figure.title, _LETTERS_OF_A_TITLE), fontsize=10)
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(figure.y_label)
     if figure.log_y:
@@ -109,7 +111,7 @@ def _dots(axes: Axes, chart: DotChart) -> None:
         _draw_series(axes, series, number, len(chart.series))
     axes.set_yticks(range(len(chart.rows)), chart.rows)
     axes.set_ylim(len(chart.rows) - 0.4, -0.6)
-    axes.set_title(chart.title, fontsize=10)
+    axes.set_title(fill(chart.title, _LETTERS_OF_A_TITLE - max(map(len, chart.rows))), fontsize=10)
     axes.set_xlabel(chart.x_label)
     if chart.reference is not None:
         axes.axvline(chart.reference[1], color=_GREY, linewidth=0.9, dashes=(2, 2), label=chart.reference[0])
