@@ -30,6 +30,7 @@ def explain_problem(
 
     problem = read_problem(file, mode)
     with GuardedSolver() as guarded:
+        guarded.start()
         found = explain(problem, solve_with=lambda other: guarded.solve(other, time_limit_seconds=time_limit))
     if output is Output.TABLE:
         _print(found)

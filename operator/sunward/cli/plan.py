@@ -173,6 +173,7 @@ def _solve(problem: Problem, solver: str, time_limit: float, *, whole: bool) -> 
     from sunward.optimisation.rounding import whole_batches
 
     with GuardedSolver() as guarded:
+        guarded.start()
         solution = guarded.solve(problem, solver=solver, time_limit_seconds=time_limit)
     return whole_batches(problem, solution) if whole else solution
 

@@ -1,4 +1,4 @@
-"""Messages between the program and its solver process: a length and that many bytes, read with a deadline."""
+"""Messages between the program and its solver process: a length and that many bytes, sent and read with a deadline."""
 
 import os
 import select
@@ -7,17 +7,27 @@ import time
 HEADER = 8
 LARGEST = 1 << 30
 """No message is longer; a larger announcement is garbage."""
+LONGEST_WAIT_SECONDS = 3600.0
+"""The system takes no longer wait at once."""
 
 
 class FrameError(RuntimeError):
     """The other side is gone, late or talks nonsense."""
 
 
-def write_frame(descriptor: int, payload: bytes) -> None:
-    """Write one message completely; raises OSError when nobody reads."""
+def write_frame(descriptor: int, payload: bytes, deadline: float | None = None) -> None:
+    """Write one message completely; raises OSError when nobody reads.
+
+    With a `deadline` (of `time.monotonic`) the descriptor must not block, and a reader that is late is a FrameError.
+    """
     view = memoryview(len(payload).to_bytes(HEADER, "big") + payload)
     while view:
-        view = view[os.write(descriptor, view) :]
+        if deadline is not None:
+            _wait([], [descriptor], deadline)
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            continue
 
 
 def read_frame(descriptor: int, deadline: float | None = None) -> bytes:
@@ -31,12 +41,22 @@ def read_frame(descriptor: int, deadline: float | None = None) -> bytes:
 def _read_exactly(descriptor: int, count: int, deadline: float | None) -> bytes:
     chunks = []
     while count > 0:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        if not select.select([descriptor], [], [], left)[0]:
-            raise FrameError("no answer in time")
+        if deadline is not None:
+            _wait([descriptor], [], deadline)
         chunk = os.read(descriptor, min(count, 1 << 20))
         if not chunk:
             raise FrameError("the solver process ended")
         chunks.append(chunk)
         count -= len(chunk)
     return b"".join(chunks)
+
+
+def _wait(readable: list[int], writable: list[int], deadline: float) -> None:
+    """Until one of the descriptors is ready; a deadline that is no number has passed."""
+    while True:
+        left = deadline - time.monotonic()
+        ready = select.select(readable, writable, [], min(left, LONGEST_WAIT_SECONDS) if left > 0 else 0.0)
+        if ready[0] or ready[1]:
+            return
+        if not left > LONGEST_WAIT_SECONDS:
+            raise FrameError("no answer in time")

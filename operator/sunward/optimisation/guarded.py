@@ -5,12 +5,15 @@ Whatever goes wrong (crash, hang, garbage, a forged or contradictory answer) end
 
 import contextlib
 import json
+import os
+import select
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import IO
 
 from sunward.optimisation.child import READY
 from sunward.optimisation.frames import FrameError, read_frame, write_frame
@@ -22,9 +25,32 @@ from sunward.optimisation.violations import TOLERANCE
 
 GRACE_SECONDS = 2.0
 """After the time limit plus this the solver process is killed."""
+LEAST_SHARE = 0.1
+"""Share of the time limit that is left to a solver whose process was slow to start."""
 START_SECONDS = 60.0
 """A solver process that is not ready by then is given up."""
 COMMAND = (sys.executable, "-m", "sunward.optimisation.child")
+
+
+class _NotReadyError(FrameError):
+    """The process was started and has not greeted yet; it may be asked later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Time:
+    """When a call began (`time.monotonic`) and how many seconds its solver may take."""
+
+    began: float
+    limit_seconds: float
+
+    @property
+    def deadline(self) -> float:
+        """When the answer must be there."""
+        return self.began + self.limit_seconds + GRACE_SECONDS
+
+    def left_seconds(self) -> float:
+        """What the solver may take now; a share of the limit at least, which the grace covers."""
+        return max(LEAST_SHARE * self.limit_seconds, self.limit_seconds - (time.monotonic() - self.began))
 
 
 class GuardedSolver:
@@ -35,22 +61,31 @@ class GuardedSolver:
         self._command = tuple(command)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._greeted = False
+        self._given_up_at = 0.0
 
     def solve(self, problem: Problem, *, solver: str = "auto", time_limit_seconds: float = 30.0) -> Solution:
         """A verified plan: the solver's, or the greedy one with status fallback and the reason in `solver`.
 
-        Blocks for at most the time limit plus the grace (and a start). Raises ProblemError for a wrong problem, and
-        nothing else. Status infeasible comes either with the solver's reasons or, where the solver failed too, with
-        what the greedy plan could not place and the failure in `solver`.
+        Blocks for at most the time limit plus the grace, the start of the process included: where that takes longer,
+        the greedy plan is the answer and the next call finds the process ready. Raises ProblemError for a wrong
+        problem, and nothing else. Status infeasible comes either with the solver's reasons or, where the solver failed
+        too, with what the greedy plan could not place and the failure in `solver`.
         """
+        began = time.monotonic()
         problem.check()
         ready = solve_greedy(problem)
         try:
-            found = self._ask(problem, solver, time_limit_seconds)
-            reason = refusal(problem, found, ready)
+            found = self._ask(problem, solver, _Time(began=began, limit_seconds=time_limit_seconds))
         except (FrameError, OSError, SolutionError) as error:
-            found, reason = ready, _one_line(error)
+            return _fallback(ready, _one_line(error))
+        reason = _checked(problem, found, ready)
         return found if reason is None else _fallback(ready, reason)
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready, for callers whose first answer matters; never fails."""
+        with self._lock, contextlib.suppress(FrameError, OSError):
+            self._running(time.monotonic() + START_SECONDS)
 
     def close(self) -> None:
         """End the solver process; a later `solve` starts a new one."""
@@ -70,36 +105,42 @@ class GuardedSolver:
         """The process in use, None before the first problem and after a failure."""
         return self._process.pid if self._process is not None else None
 
-    def _ask(self, problem: Problem, solver: str, time_limit_seconds: float) -> Solution:
-        request = {"problem": problem.to_json(), "solver": solver, "time_limit_seconds": time_limit_seconds}
+    def _ask(self, problem: Problem, solver: str, allowed: "_Time") -> Solution:
         with self._lock:
             try:
-                return _solution(self._exchange(json.dumps(request).encode(), time_limit_seconds))
+                process = self._running(allowed.deadline)
+                request = {"problem": problem.to_json(), "solver": solver, "time_limit_seconds": allowed.left_seconds()}
+                return _solution(_exchange(process, json.dumps(request).encode(), allowed.deadline))
+            except _NotReadyError:
+                raise
             except BaseException:
                 self._stop()
                 raise
 
-    def _exchange(self, request: bytes, time_limit_seconds: float) -> bytes:
-        process = self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        deadline = time.monotonic() + time_limit_seconds + GRACE_SECONDS
-        write_frame(process.stdin.fileno(), request)
-        return read_frame(process.stdout.fileno(), deadline)
-
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self, deadline: float) -> subprocess.Popen[bytes]:
+        """The process, started and ready; raises `_NotReadyError` when it is still starting at the deadline."""
         if self._process is None or self._process.poll() is not None:
             self._stop()
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
-            assert self._process.stdout is not None
-            if read_frame(self._process.stdout.fileno(), time.monotonic() + START_SECONDS) != READY:
-                raise FrameError("garbage instead of a greeting")
+            self._given_up_at = time.monotonic() + START_SECONDS
+            os.set_blocking(_descriptor(self._process.stdin), False)
+        if not self._greeted:
+            self._greet(self._process, deadline)
         return self._process
 
+    def _greet(self, process: subprocess.Popen[bytes], deadline: float) -> None:
+        answers = _descriptor(process.stdout)
+        began = time.monotonic()
+        if deadline < self._given_up_at and not select.select([answers], [], [], max(0.0, deadline - began))[0]:
+            raise _NotReadyError("the solver process is still starting")
+        if read_frame(answers, min(deadline, self._given_up_at)) != READY:
+            raise FrameError("garbage instead of a greeting")
+        self._greeted = True
+
     def _stop(self) -> None:
-        process, self._process = self._process, None
+        process, self._process, self._greeted = self._process, None, False
         if process is None:
             return
         process.kill()
@@ -110,17 +151,35 @@ class GuardedSolver:
                     pipe.close()
 
 
+def _exchange(process: subprocess.Popen[bytes], request: bytes, deadline: float) -> bytes:
+    write_frame(_descriptor(process.stdin), request, deadline)
+    return read_frame(_descriptor(process.stdout), deadline)
+
+
+def _descriptor(pipe: IO[bytes] | None) -> int:
+    assert pipe is not None
+    return pipe.fileno()
+
+
 def _solution(answer: bytes) -> Solution:
     """The solution in an answer; raises FrameError with the process's own error or what is wrong with the answer."""
     try:
         document = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and isinstance(document.get("error"), str):
         raise FrameError(document["error"])
     if not isinstance(document, dict) or not isinstance(document.get("solution"), str):
         raise FrameError("garbage instead of an answer")
     return Solution.from_json(document["solution"])
+
+
+def _checked(problem: Problem, found: Solution, ready: Solution) -> str | None:
+    """As `refusal`; an answer on which the verifier itself trips over is refused too."""
+    try:
+        return refusal(problem, found, ready)
+    except Exception as error:  # no answer of another process may end this one
+        return f"the verifier could not read the solver's answer: {_one_line(error)}"
 
 
 def refusal(problem: Problem, found: Solution, ready: Solution) -> str | None:

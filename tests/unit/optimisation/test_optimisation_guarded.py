@@ -1,5 +1,6 @@
 """Every way a solver process can fail ends in the greedy plan and the reason. Real processes, no mocks."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.guarded import GuardedSolver
+from sunward.optimisation.guarded import GRACE_SECONDS, GuardedSolver
 from sunward.optimisation.problem import Problem, ProblemError
 from sunward.optimisation.solution import Status
 from sunward.optimisation.verify import verify
@@ -47,6 +48,7 @@ def guarded() -> Iterator[GuardedSolver]:
 
 def broken(body: str, tmp_path: Path) -> GuardedSolver:
     """A solver process that greets, reads the problem and then does as told."""
+    tmp_path.mkdir(exist_ok=True)
     script = tmp_path / "solver.py"
     script.write_text(PRELUDE + body)
     return GuardedSolver((sys.executable, str(script)))
@@ -91,6 +93,94 @@ def test_a_hang_is_killed_two_seconds_after_the_limit(tmp_path: Path) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_a_process_that_does_not_read_its_problem_is_not_waited_for(tmp_path: Path) -> None:
+    large = problem(*(node(f"n{index}") for index in range(400)))
+    assert len(large.to_json()) > 1 << 17  # more than a pipe holds
+    script = tmp_path / "solver.py"
+    script.write_text("import time\nfrom sunward.optimisation.frames import write_frame\nwrite_frame(1, b'ready')\n")
+    script.write_text(script.read_text() + "time.sleep(600)\n")
+    with GuardedSolver((sys.executable, str(script))) as solver:
+        solver.start()
+        began = time.monotonic()
+        found = solver.solve(large, time_limit_seconds=0.2)
+    assert time.monotonic() - began < 0.2 + GRACE_SECONDS + 1.5  # the greedy plan and its check come on top
+    assert found.status is Status.FALLBACK
+    assert "no answer in time" in found.solver
+
+
+@pytest.mark.parametrize("greeting", ["", "os.write(1, b'\\0')"])
+def test_a_process_that_is_slow_to_start_is_neither_waited_for_nor_killed(greeting: str) -> None:
+    slow = GuardedSolver((sys.executable, "-c", f"import os, time; {greeting or 'pass'}; time.sleep(600)"))
+    with slow:
+        began = time.monotonic()
+        found = slow.solve(made(), time_limit_seconds=0.2)
+        assert time.monotonic() - began < 0.2 + GRACE_SECONDS + 1.0
+        assert found.status is Status.FALLBACK
+        assert (slow.process_id is None) == bool(greeting)  # half a greeting is garbage, none may still come
+
+
+def test_a_process_that_was_slow_to_start_serves_the_next_call(tmp_path: Path) -> None:
+    script = tmp_path / "solver.py"
+    script.write_text(
+        "import time\ntime.sleep(3)\nimport runpy\nrunpy.run_module('sunward.optimisation.child', run_name='__main__')"
+    )
+    with GuardedSolver((sys.executable, str(script))) as solver:
+        assert "still starting" in solver.solve(made(), time_limit_seconds=0.1).solver
+        process = solver.process_id
+        solver.start()
+        assert solver.solve(made()).status is Status.OPTIMAL
+        assert solver.process_id == process
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("-inf"), -1.0, 0.0])
+def test_a_time_limit_that_leaves_no_time_brings_a_correct_plan(seconds: float, guarded: GuardedSolver) -> None:
+    found = guarded.solve(made(), time_limit_seconds=seconds)
+    assert found.status is not Status.INFEASIBLE
+    assert verify(made(), found) == ()
+
+
+def test_a_time_limit_without_end_is_no_error(guarded: GuardedSolver) -> None:
+    assert verify(made(), guarded.solve(made(), time_limit_seconds=float("inf"))) == ()
+    assert guarded.solve(made(), time_limit_seconds=1e9).status is Status.OPTIMAL
+
+
+def test_an_answer_that_trips_the_verifier_falls_back(guarded: GuardedSolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trip(*_: object) -> str | None:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr("sunward.optimisation.guarded.refusal", trip)
+    found = guarded.solve(made())
+    assert found.status is Status.FALLBACK
+    assert "could not read the solver's answer: float division by zero" in found.solver
+
+
+def descriptors() -> int:
+    """Open descriptors of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def zombies() -> list[str]:
+    """Children of this process that ended and that nobody asked about."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # others end while they are listed
+            state, parent, *_ = path.read_text().rpartition(")")[2].split()
+            found += [path.parent.name] if (state, parent) == ("Z", str(os.getpid())) else []
+    return found
+
+
+def test_fifty_failures_leave_no_process_and_no_descriptor(tmp_path: Path) -> None:
+    deaths = ("os.kill(os.getpid(), 9)", "os.write(1, b'x' * 100); time.sleep(60)", "answer({'error': 'x'})")
+    solvers = [broken(death, tmp_path / str(index)) for index, death in enumerate(deaths)]
+    before = descriptors()
+    for turn in range(50):
+        solver = solvers[turn % len(solvers)]
+        assert solver.solve(made(), time_limit_seconds=5.0).status is Status.FALLBACK
+        assert solver.process_id is None
+    assert descriptors() == before
+    assert zombies() == []
+
+
 def test_a_process_that_cannot_start_falls_back() -> None:
     assert_falls_back(GuardedSolver(("/nonexistent/solver",)), "No such file")
 
@@ -110,6 +200,9 @@ def test_a_process_that_greets_wrongly_falls_back() -> None:
         ("answer({})", "garbage"),
         ("answer({'solution': 7})", "garbage"),
         ("answer({'solution': '{}'})", "schema"),
+        ("write_frame(1, b'[' * 100_000); time.sleep(60)", "garbage"),
+        ("os.write(1, b'\\x7f' * 8); time.sleep(60)", "garbage"),
+        ("answer({'solution': '[' * 100_000})", "nested too deeply"),
         ("answer({'error': 'SolveError: model_invalid at row 7'})", "model_invalid at row 7"),
         ("answer({'error': 'SolveError: no plan within the time limit'})", "no plan within the time limit"),
     ],
@@ -144,6 +237,10 @@ def forged(tmp_path: Path, **changes: object) -> GuardedSolver:
             "objective_grams": None,
         },
         {"objective_grams": None},
+        {"objective_grams": 0.0, "lower_bound_grams": -1.0, "relative_gap": 0.0},
+        {"objective_grams": -1.0, "lower_bound_grams": -2.0, "relative_gap": -1.0},
+        {"relative_gap": 0.5},
+        {"nodes": []},
     ],
     ids=",".join,
 )
