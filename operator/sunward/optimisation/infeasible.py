@@ -2,10 +2,8 @@
 
 import time
 
-import numpy as np
-
 from sunward.optimisation.build import build
-from sunward.optimisation.matrix import scaled
+from sunward.optimisation.matrix import Floats, scaled
 from sunward.optimisation.model import PlanModel, Relaxed
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Obstacle, Shortfall
@@ -38,6 +36,8 @@ _LEAST = 1e-7
 
 _NOTHING = 1e-9
 """Misses below this are nothing, whatever the constraint."""
+_FAINT = 0.01
+"""Where all misses are rounding, those below this share of the largest are not told."""
 
 
 def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, ...]:
@@ -57,7 +57,7 @@ def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, 
     if found:
         return tuple(found)
     everything = frozenset(Relaxed) - {Relaxed.TIME}
-    return tuple(_missed(problem, everything, deadline) or ())
+    return tuple(_missed(problem, everything, deadline) or _missed(problem, everything, deadline, faint=True) or ())
 
 
 def _late(problem: Problem, deadline: float) -> list[Shortfall]:
@@ -66,23 +66,30 @@ def _late(problem: Problem, deadline: float) -> list[Shortfall]:
     return [row for row in missed or () if row.constraint is Obstacle.DEADLINE]
 
 
-def _missed(problem: Problem, relaxed: frozenset[Relaxed], deadline: float) -> list[Shortfall] | None:
-    """The least that the relaxed constraints miss; None when there is no plan even so."""
+def _missed(
+    problem: Problem, relaxed: frozenset[Relaxed], deadline: float, *, faint: bool = False
+) -> list[Shortfall] | None:
+    """The least that the relaxed constraints miss; None when there is no plan even so.
+
+    `faint` also tells misses of a solver's rounding: a problem on the very edge has no others.
+    """
     plan = build(problem, relaxed)
     model = plan.matrix.arrays()
     backend = Backend.HIGHS if model.integer.any() else Backend.GLOP
     answer = solve_model(scaled(model, 1.0), backend, seconds=deadline - time.perf_counter(), relative_gap=1e-6)
     if answer.outcome not in (Outcome.OPTIMAL, Outcome.FEASIBLE) or answer.values is None:
         return None
-    return _shortfalls(plan, answer.values)
+    return _shortfalls(plan, answer.values, faint=faint)
 
 
-def _shortfalls(plan: PlanModel, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[Shortfall]:
+def _shortfalls(plan: PlanModel, values: Floats, *, faint: bool) -> list[Shortfall]:
+    largest = max((float(values[column]) for column in plan.slacks.values()), default=0.0)
     names = [node.name for node in plan.problem.nodes]
     jobs = [job.name for job in plan.problem.jobs]
     missed: dict[tuple[Obstacle, str | None, str | None], float] = {}
     for (kind, j, i), column in sorted(plan.slacks.items()):
-        if values[column] > max(_LEAST * plan.matrix.upper[column], _NOTHING):
+        floor = _FAINT * largest if faint else max(_LEAST * plan.matrix.upper[column], _NOTHING)
+        if values[column] > floor:
             node = names[i] if i >= 0 and kind not in _OF_JOBS else None
             where = (_MEANING[kind], jobs[j] if j >= 0 else None, node)
             missed[where] = missed.get(where, 0.0) + float(values[column])

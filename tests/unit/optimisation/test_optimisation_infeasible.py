@@ -116,3 +116,24 @@ def test_several_causes_at_once_are_all_named() -> None:
 def test_an_overloaded_node_beside_an_idle_one_needs_time_or_a_wider_cap() -> None:
     made = problem(node("a"), node("b"), jobs=(job({"a": 9000.0}, ("b",), maximum_offload_ratio=0.1),))
     assert {reason.constraint.value for reason in reasons(made)} == {"deadline", "offload"}
+
+
+def test_a_problem_on_the_very_edge_has_a_reason_too() -> None:
+    """It lacks 5e-9 of its time: solvers call 1e-9 rounding, and reasons usually start at 1e-7."""
+    owed, moved = {"a": 98.56536182403536}, {"b": 0.008153486809064248}
+    seconds = {"a": 36.52860759493671, "b": 36.52860759493671}
+    rate = {"synchronous": True, "deadline_period": 1, "gigabytes_per_batch": 1e-5, "seconds_per_batch": seconds}
+    jobs = (
+        job(owed, ("b",), name="default/stays", maximum_offload_ratio=0.00012649081003492712, **rate),
+        job(moved, ("a",), name="default/moves", maximum_offload_ratio=0.9999124051119112, **rate),
+    )
+    reason = only(
+        problem(
+            node("a", harvest=(0.0,), initially_awake=False, storage_gigabytes=1e6, wake_seconds=0.0),
+            node("b", harvest=(0.0,), storage_gigabytes=1e6),
+            jobs=jobs,
+            intensity_grams_per_kilowatt_hour={"dirty": (500.0,), "clean": (100.0,)},
+        )
+    )
+    assert reason.constraint in ("deadline", "offload")
+    assert 0 < reason.shortfall < 1e-6
