@@ -68,9 +68,10 @@ def _check_claims(problem: Problem, solution: Solution, findings: Findings) -> N
     slack = TOLERANCE * abs(objective) + GRAMS
     if not bound <= objective + slack:
         findings.fault("bound", "lower_bound_grams", "above the objective", bound - objective)
-    gap = 0.0 if objective <= bound else (objective - bound) / objective
+    apart = max(0.0, objective - bound)
+    gap = apart / objective if objective > 0 else math.inf if apart else 0.0
     claimed = math.nan if solution.relative_gap is None else solution.relative_gap
-    if not abs(claimed - gap) * objective <= slack:
+    if not abs(claimed * objective - apart) <= slack:
         findings.fault("bound", "relative_gap", f"is {gap:.3g} by objective and bound", gap)
     if solution.status is Status.OPTIMAL and objective - bound > OPTIMAL_GAP * abs(objective) + GRAMS:
         findings.fault("status", "status", f"optimal with a gap of {gap:.3g}", gap)

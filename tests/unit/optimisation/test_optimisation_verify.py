@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -319,3 +320,12 @@ def test_greedy_solutions_are_feasible_and_prove_nothing(seed: int) -> None:
     if found.status is not Status.INFEASIBLE:
         assert verify(made, found) == ()
         assert found.lower_bound_grams == 0.0
+
+
+@pytest.mark.parametrize("bound", [-1.0, -1e9])
+def test_a_bound_below_nothing_has_no_relative_gap_and_is_refused(bound: float) -> None:
+    free = replace(working(), intensity_grams_per_kilowatt_hour={"clean": (0.0, 0.0), "dirty": (0.0, 0.0)})
+    found = solve_exact(free)
+    assert found.objective_grams == 0.0
+    forged = replace(found, lower_bound_grams=bound, relative_gap=0.0)
+    assert "bound" in {violation.constraint for violation in verify(free, forged)}
