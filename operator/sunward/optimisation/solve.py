@@ -6,10 +6,10 @@ from sunward.optimisation.exact import solve_exact
 from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution
-from sunward.optimisation.two_price import solve_two_price, supports
+from sunward.optimisation.two_price import closed_form, solve_two_price, supports
 
 MANY_NODES = 2000
-"""From here the coordinator of two prices is faster than the exact model, where it applies."""
+"""From here the coordinator of two prices is faster than the exact model, where nodes reply in closed form."""
 
 
 class Solver(StrEnum):
@@ -30,7 +30,7 @@ def solve(problem: Problem, *, solver: Solver | str = Solver.AUTO, time_limit_se
     problem.check()
     chosen = Solver(solver)
     if chosen is Solver.AUTO:
-        large = len(problem.nodes) >= MANY_NODES and supports(problem) is None
+        large = len(problem.nodes) >= MANY_NODES and closed_form(problem)
         chosen = Solver.TWO_PRICE if large else Solver.EXACT
     if chosen is Solver.GREEDY:
         return solve_greedy(problem)

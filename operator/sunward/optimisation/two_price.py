@@ -30,7 +30,7 @@ from sunward.optimisation.two_price_periods import solve_linear, unsupported_lin
 from sunward.optimisation.two_price_recovery import ColumnPlan
 from sunward.optimisation.two_price_rows import GRAMS_PER_KILOGRAM
 
-__all__ = ["ColumnSolution", "NoWholePlanError", "solve_columns", "solve_two_price", "supports"]
+__all__ = ["ColumnSolution", "NoWholePlanError", "closed_form", "solve_columns", "solve_two_price", "supports"]
 
 SOLVER = "two-price"
 EXPLAINED_NODES = 1000
@@ -43,12 +43,13 @@ SMALLEST_SHARE = 1e-12
 
 def supports(problem: Problem) -> str | None:
     """Why the two-price coordinator cannot plan this problem; None when it can."""
-    if _closed_form(problem):
+    if closed_form(problem):
         return None
     return unsupported_linear(problem)
 
 
-def _closed_form(problem: Problem) -> bool:
+def closed_form(problem: Problem) -> bool:
+    """Whether nodes reply to prices without a solver, by columns: one period, one job, no battery, one pool each."""
     return not_columnar(problem) is None and unsupported(to_columns(problem)) is None
 
 
@@ -74,7 +75,7 @@ def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap
 
 def _priced(problem: Problem, seconds: float, relative_gap: float, began: float) -> Solution:
     """By closed-form replies where they hold, else, or where their choices lead to no plan, by linear ones."""
-    if _closed_form(problem):
+    if closed_form(problem):
         try:
             found = solve_columns(to_columns(problem), time_limit_seconds=seconds, relative_gap=relative_gap)
         except NoWholePlanError:

@@ -8,6 +8,7 @@ also lifts the lower bound, and prices run once more with these choices held. Kn
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from ortools.math_opt.python import mathopt
@@ -17,6 +18,7 @@ from sunward.optimisation.matrix import Arrays, Floats, Integers, dual_bound, sc
 from sunward.optimisation.solvers import Backend, Outcome, solve_model
 from sunward.optimisation.two_price_coordinator import Answer
 from sunward.optimisation.two_price_errors import BlockError, InfeasibleBlockError
+from sunward.optimisation.two_price_master import CANDID
 from sunward.optimisation.two_price_split import Block, Split
 
 
@@ -70,9 +72,10 @@ class BlockSolver:
     def _solve(self) -> mathopt.SolveResult:
         """Warm first, then cold: a warm start can mislead."""
         said, infeasible = "", False
-        for solve in (self._solver.solve, lambda: mathopt.solve(self._model, mathopt.SolverType.GLOP)):
+        cold = partial(mathopt.solve, self._model, mathopt.SolverType.GLOP)
+        for solve in (self._solver.solve, cold):
             try:
-                result = solve()
+                result = solve(params=CANDID)
             except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
                 said = f"{type(error).__name__}: {error}"
                 continue

@@ -8,6 +8,7 @@ meets every coupling row. Knows no node.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from ortools.math_opt.python import mathopt
@@ -15,6 +16,10 @@ from ortools.math_opt.python import mathopt
 from sunward.optimisation.columnar import Flags, Floats
 from sunward.optimisation.two_price_errors import MasterError
 
+CANDID = mathopt.SolveParameters()
+CANDID.glop.change_status_to_imprecise = False
+"""GLOP disowns answers whose objective is far below 1, such as those of a problem that emits nothing; these serve,
+because nobody takes its word: bounds are recomputed from duals, plans are verified."""
 DUST = 1e-13
 """Scaled supplies below this are rounding of zero, which GLOP would take for a coefficient."""
 
@@ -85,9 +90,10 @@ class Master:
     def _solved(self) -> mathopt.SolveResult:
         """Warm first, then cold: a warm start can mislead. Imprecise answers serve, the caller certifies its bounds."""
         said = ""
-        for solve in (self._solver.solve, lambda: mathopt.solve(self._model, mathopt.SolverType.GLOP)):
+        cold = partial(mathopt.solve, self._model, mathopt.SolverType.GLOP)
+        for solve in (self._solver.solve, cold):
             try:
-                result = solve()
+                result = solve(params=CANDID)
             except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
                 said = f"{type(error).__name__}: {error}"
                 continue

@@ -7,6 +7,7 @@ import pytest
 from sunward.optimisation.exact import solve_exact
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.solve import solve
 from sunward.optimisation.two_price import solve_two_price, supports
 from sunward.optimisation.verify import verify
 from support.two_price import fleet
@@ -93,3 +94,13 @@ def test_a_synchronous_job_over_several_periods_is_refused_with_the_reason() -> 
     assert "synchronous over several periods" in str(supports(changed))
     with pytest.raises(ValueError, match="synchronous over several periods"):
         solve_two_price(changed, time_limit_seconds=5)
+
+
+@pytest.mark.parametrize(("periods", "chosen"), [(1, "two-price"), (3, "exact")])
+def test_of_large_fleets_only_those_with_closed_replies_go_to_the_coordinator(
+    periods: int, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sunward.optimisation.solve.MANY_NODES", 4)
+    problem = fleet(1, nodes=4, periods=periods)
+    assert supports(problem) is None
+    assert solve(problem).solver.startswith(chosen)

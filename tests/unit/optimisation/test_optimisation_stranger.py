@@ -1,0 +1,73 @@
+"""Our optima against a second reading of the format, solved by another solver, on files that use every field of it."""
+
+import json
+
+import pytest
+
+from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.greedy import solve_greedy
+from sunward.optimisation.problem import Problem
+from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.two_price import solve_two_price, supports
+from sunward.optimisation.verify import verify
+from support.optimisation_stranger import GRAMS, MODES, RELATIVE, Document, Least, cost_of, in_mode, optimum
+from support.optimisation_stranger_cases import document
+
+CHUNK = 3
+
+
+def cases(chunk: int) -> list[Document]:
+    """Some files, each under its own policy and in the four modes."""
+    files = [document(seed) for seed in range(CHUNK * chunk, CHUNK * chunk + CHUNK)]
+    return [file if mode is None else in_mode(file, mode) for file in files for mode in (None, *MODES)]
+
+
+def rows_hold(case: Document, plan: Solution) -> bool:
+    """Whether a plan's rows keep every rule of the second reading and cost what the plan says."""
+    cost, claimed = cost_of(case, json.loads(plan.to_json())), plan.objective_grams
+    return cost is not None and claimed is not None and abs(cost - claimed) <= 3 * RELATIVE * abs(cost) + 10 * GRAMS
+
+
+def at_least(value: float | None, least: Least) -> bool:
+    """Whether a value is not below the optimum."""
+    return value is not None and value >= min(least.whole, least.nearly_whole) * (1 - RELATIVE) - GRAMS
+
+
+@pytest.mark.parametrize("chunk", range(15))
+def test_the_exact_optimum_is_the_strangers(chunk: int) -> None:
+    for case in cases(chunk):
+        least, found = optimum(case), solve_exact(Problem.from_json(json.dumps(case)))
+        assert (found.status is Status.INFEASIBLE) == (least is None)
+        if least is not None:
+            assert found.status is Status.OPTIMAL
+            assert found.objective_grams is not None
+            assert least.agrees(found.objective_grams)
+            assert rows_hold(case, found)
+
+
+@pytest.mark.parametrize("chunk", range(15, 30))
+def test_greedy_and_two_price_plans_lie_above_the_strangers_optimum_and_bounds_below(chunk: int) -> None:
+    for case in cases(chunk):
+        made, least = Problem.from_json(json.dumps(case)), optimum(case)
+        priced = None if supports(made) else solve_two_price(made, time_limit_seconds=20.0)
+        plans = [plan for plan in (priced, solve_greedy(made)) if plan and plan.status is not Status.INFEASIBLE]
+        assert not (plans and least is None)
+        for plan in plans if least is not None else ():
+            assert at_least(plan.objective_grams, least) or not made.policy.shift_in_time
+            assert verify(made, plan) == ()
+            assert rows_hold(case, plan)
+        if priced is not None and least is not None:
+            assert priced.lower_bound_grams is not None
+            assert priced.lower_bound_grams <= max(least.whole, least.nearly_whole) * (1 + RELATIVE) + GRAMS
+
+
+def test_a_problem_that_emits_nothing_is_planned_by_prices() -> None:
+    free = {**document(36), "harvest_intensity_grams_per_kilowatt_hour": 0.0}
+    free["intensity_grams_per_kilowatt_hour"] = {
+        zone: [0.0] * len(grams) for zone, grams in free["intensity_grams_per_kilowatt_hour"].items()
+    }
+    free["policy"] |= {"include_embodied": False, "shift_in_time": True}
+    free["network"]["transit_intensity_grams_per_kilowatt_hour"] = 0.0
+    made = Problem.from_json(json.dumps(free))
+    assert supports(made) is None
+    assert solve_two_price(made, time_limit_seconds=20.0).objective_grams == pytest.approx(0.0, abs=GRAMS)
