@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sunward.domain.nodes import PowerState
+from sunward.domain.reasons import Reason
 from sunward_exporter.collector import CONTRACT
 from support import crds
 
@@ -29,3 +31,9 @@ def test_every_field_of_every_kind_is_documented() -> None:
 def test_every_metric_is_documented_with_its_help() -> None:
     page = (ROOT / "docs" / "exporter-metrics.md").read_text(encoding="utf-8")
     assert all(family.name in page and family.help in page for family in CONTRACT)
+
+
+def test_the_operations_page_has_every_state_and_every_reason() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert [reason for reason in Reason if f"`{reason}`" not in page] == []
+    assert [state for state in PowerState if f"\n| {state}" not in page] == []
