@@ -85,8 +85,6 @@ async def _act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None)
             operation = step.record.operation
             identity, token = (operation.id, operation.fencing_token) if operation else ("none", 0)
             await driver.switch(step.act is Act.POWER_ON, identity, token)
-        case Act.NONE:
-            pass
     return Done(step=step)
 
 
@@ -134,7 +132,9 @@ async def uncordon(api: Api, node_name: str) -> None:
 
 async def _patch_node(api: Api, node_name: str, patch: Callable[[Body], list[Body] | None]) -> None:
     """Read, patch with a test on the version read, and try again when somebody wrote in between."""
-    for attempt in range(ATTEMPTS):
+    left = ATTEMPTS
+    while True:
+        left -= 1
         body = await api.get(core("nodes", node_name))
         operations = patch(body)
         if operations is None:
@@ -144,7 +144,7 @@ async def _patch_node(api: Api, node_name: str, patch: Callable[[Body], list[Bod
             await api.patch(core("nodes", node_name), [version, *operations])
             return
         except ApiError as error:
-            if error.status not in CONFLICTS or attempt == ATTEMPTS - 1:
+            if error.status not in CONFLICTS or left == 0:
                 raise
 
 

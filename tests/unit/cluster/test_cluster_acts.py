@@ -198,6 +198,45 @@ async def test_a_record_is_refused_when_the_view_behind_it_is_old(server: Server
     assert server.store.get(path)["status"]["lastTransition"]["to"] == "Cordoned"
 
 
+async def test_nothing_to_do_is_done() -> None:
+    assert await do(Server(), a_step(Act.NONE)) == acts.Done(step=a_step(Act.NONE))
+
+
+@pytest.mark.parametrize("annotations", [None, {"example.org/a": "b"}])
+@pytest.mark.parametrize("taints", [None, [OURS], [FOREIGN]])
+async def test_a_cordon_adds_what_is_missing_and_nothing_twice(
+    annotations: Body | None, taints: list[Body] | None
+) -> None:
+    server = Server()
+    metadata: Body = {"name": "pi-01"} | ({"annotations": annotations} if annotations else {})
+    server.store.create(core("nodes"), {"metadata": metadata, "spec": {"taints": taints} if taints else {}})
+    await do(server, a_step(Act.CORDON))
+    foreign = [taint for taint in taints or () if taint is not OURS]
+    assert spec(server) == {"unschedulable": True, "taints": [*foreign, OURS]}
+    assert server.store.get(NODE)["metadata"]["annotations"] == {**(annotations or {}), MARK: OPERATION.id}
+
+
+async def test_a_mark_without_a_cordon_is_taken_back(server: Server) -> None:
+    await do(server, a_step(Act.CORDON))
+    server.store.patch(NODE, {"spec": {"unschedulable": None}})
+    await do(server, a_step(Act.UNCORDON))
+    assert (spec(server), mark(server)) == ({"taints": [FOREIGN]}, None)
+
+
+async def test_a_node_that_is_written_again_and_again_is_left_to_the_next_pass(server: Server) -> None:
+    class Restless(Server):
+        async def get(self, path: str) -> Body:
+            body = server.store.get(path)
+            taints = [*body["spec"]["taints"], FOREIGN]
+            server.store.patch(path, {"spec": {"taints": taints}})
+            return body
+
+    restless = Restless()
+    restless.store = server.store
+    assert (await do(restless, a_step(Act.CORDON))).reason is Reason.WRITE_CONFLICT
+    assert mark(server) is None
+
+
 async def test_a_server_that_forbids_is_no_conflict(server: Server) -> None:
     class Forbids(Server):
         async def get(self, path: str) -> Body:

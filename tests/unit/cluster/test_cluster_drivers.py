@@ -1,0 +1,142 @@
+"""Drivers of relays against a relay on loopback that answers as told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from sunward.cluster.drivers import Drivers, Relay
+from sunward.cluster.ports import PowerDriver
+from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
+from support.planning import NOW, a_node
+from support.sources import FakeServer, serving
+
+RELAYS = {"relay-pi-01": "shelly", "plug-1": "tasmota", "plug-2": "tasmota", "odd": "knx"}
+
+
+class Bench:
+    """A relay that answers each command with what stands in `answers`, and the drivers in front of it."""
+
+    drivers: Drivers
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        command = request.query.get("cmnd") or (await request.json())["method"]
+        self.asked.append((request.method, command))
+        return web.json_response(self.answers[command])
+
+    def driver(self, name: str) -> PowerDriver:
+        found = self.drivers.at(name)
+        assert found is not None
+        return found
+
+
+@pytest_asyncio.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    async with serving(made.answer) as fake, aiohttp.ClientSession() as session:
+        made.drivers = Drivers(session, relays(fake))
+        yield made
+
+
+def relays(fake: FakeServer) -> dict[str, Relay]:
+    return {
+        name: Relay(name=name, driver=kind, url=fake.url, switch_id=int(name == "plug-2"))
+        for name, kind in RELAYS.items()
+    }
+
+
+def the_plug_says(bench: Bench, state: Any, watts: Any, channel: int = 1) -> None:
+    bench.answers = {f"Power{channel}": state, "Status 8": {"StatusSNS": {"ENERGY": {"Power": watts}}}}
+
+
+async def test_a_reading_is_dated_before_the_question(bench: Bench) -> None:
+    bench.answers["Switch.GetStatus"] = {"result": {"id": 0, "output": True, "apower": 2.7}}
+    before = datetime.now(UTC)
+    found = await bench.driver("relay-pi-01").read()
+    assert found is not None
+    assert (found.is_on, found.watts) == (True, 2.7)
+    assert before <= found.time <= before + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("answer", [[1], "on", {"result": {"id": 1, "output": False}}, {"error": {"code": -1}}, {}])
+async def test_another_answer_proves_nothing(bench: Bench, answer: object) -> None:
+    bench.answers["Switch.GetStatus"] = answer
+    assert await bench.driver("relay-pi-01").read() is None
+
+
+@pytest.mark.parametrize(
+    ("state", "watts", "told"),
+    [
+        ({"POWER": "ON"}, 2, (True, 2.0)),
+        ({"POWER1": "OFF"}, [0.5, 9.0], (False, 0.5)),
+        ({"POWER": "OFF"}, [], (False, None)),
+        ({"POWER": "OFF"}, "2", (False, None)),
+        ({"POWER": "maybe"}, 2, None),
+        ({"POWER2": "ON"}, 2, None),
+        ({}, 2, None),
+    ],
+)
+async def test_a_plug_of_one_channel(bench: Bench, state: object, watts: object, told: tuple[Any, ...] | None) -> None:
+    the_plug_says(bench, state, watts)
+    found = await bench.driver("plug-1").read()
+    assert (None if found is None else (found.is_on, found.watts)) == told
+
+
+async def test_the_second_channel_of_a_plug_has_its_own_draw(bench: Bench) -> None:
+    the_plug_says(bench, {"POWER2": "ON"}, [0.5, 9.0], channel=2)
+    found = await bench.driver("plug-2").read()
+    assert found is not None
+    assert (found.is_on, found.watts) == (True, 9.0)
+
+
+@pytest.mark.parametrize("sensors", [{}, {"StatusSNS": None}, {"StatusSNS": {"ENERGY": 3}}])
+async def test_a_plug_without_a_meter_has_an_output_all_the_same(bench: Bench, sensors: object) -> None:
+    bench.answers = {"Power1": {"POWER": "OFF"}, "Status 8": sensors}
+    found = await bench.driver("plug-1").read()
+    assert found is not None
+    assert (found.is_on, found.watts) == (False, None)
+
+
+async def test_a_plug_is_ordered_by_a_post(bench: Bench) -> None:
+    bench.answers = {"Power1 On": {"POWER": "ON"}, "Power1 Off": {"POWER": "OFF"}}
+    await bench.driver("plug-1").switch(True, "op", 1)
+    await bench.driver("plug-1").switch(False, "op", 1)
+    assert bench.asked == [("POST", "Power1 On"), ("POST", "Power1 Off")]
+
+
+@pytest.mark.parametrize(
+    ("sleep", "has_driver"),
+    [
+        (SleepSpec(driver="Shelly", driver_ref="relay-pi-01"), True),
+        (SleepSpec(driver="Tasmota", driver_ref="relay-pi-01"), False),
+        (SleepSpec(driver="Shelly", driver_ref="unknown"), False),
+        (SleepSpec(driver="Shelly"), False),
+        (SleepSpec(driver="None"), False),
+        (SleepSpec(driver="knx", driver_ref="odd"), False),
+    ],
+)
+async def test_a_node_has_the_relay_of_its_name_and_kind(bench: Bench, sleep: SleepSpec, has_driver: bool) -> None:
+    assert (bench.drivers.of(a_node(sleep=sleep)) is not None) is has_driver
+
+
+@pytest.mark.parametrize(
+    ("state", "on"), [(PowerState.AWAKE, True), (PowerState.POWER_OFF_REQUESTED, False), (PowerState.ASLEEP, False)]
+)
+async def test_a_node_that_is_only_cordoned_is_as_its_record_says(bench: Bench, state: PowerState, on: bool) -> None:
+    node = a_node(sleep=SleepSpec(driver="CordonOnly"), record=NodeRecord(power_state=state, asleep_since=NOW))
+    driver = bench.drivers.of(node)
+    assert driver is not None
+    await driver.switch(not on, "op", 1)
+    found = await driver.read()
+    assert found is not None
+    assert (found.is_on, found.watts) == (on, None)
