@@ -60,6 +60,13 @@ class Part:
         return tuple((f"{home}-{number}", home) for home in self.homes for number in range(self._counts[home]))
 
     @property
+    def movable_ratio(self) -> float:
+        """Share of what is left that may still leave home, for the home with the least."""
+        task = self.task
+        homes = [home for home in self.homes if task.remaining[home] > 0.0]
+        return min((min(1.0, task.movable[home] / task.remaining[home]) for home in homes), default=0.0)
+
+    @property
     def _counts(self) -> Mapping[str, int]:
         """Shards at each home: of equal size where several homes train together."""
         return self.task.job.equal_shards() if len(self.homes) > 1 else {self.homes[0]: 1}
@@ -170,13 +177,10 @@ def _remaining(scenario: Scenario, part: Part, period: int) -> JobView:
     """What is left of a part as a job that has just begun, in steps of a thousandth of a batch."""
     task = part.task
     left = part.batches_per_shard(task.remaining)
-    tight = min(
-        (task.movable[home] / task.remaining[home] for home in part.homes if task.remaining[home] > 0.0), default=0.0
-    )
     rounds = max(1, round(left * STEPS_PER_BATCH))
     gigabytes = left * task.job.gigabytes_per_batch
     return JobView(
-        spec=job_spec(scenario, part, rounds=rounds, steps=1, gigabytes=gigabytes, ratio=tight),
+        spec=job_spec(scenario, part, rounds=rounds, steps=1, gigabytes=gigabytes, ratio=part.movable_ratio),
         progress=progress(scenario, part, picture.period_start(scenario, period), steps=STEPS_PER_BATCH),
     )
 
@@ -227,6 +231,7 @@ def _lifted_job(scenario: Scenario, job: Job, part: Part, *, is_due: bool) -> Jo
             for name in job.seconds_per_batch
         },
         gigabytes_per_batch=task.job.gigabytes_per_batch,
+        maximum_offload_ratio=part.movable_ratio,
         minimum_workers=0,
         minimum_batches_per_worker=0.0,
     )
