@@ -187,6 +187,16 @@ def test_a_hold_without_enough_homes_lets_the_job_wait() -> None:
     assert (directive.run, directive.reason) == (False, Reason.WAITING_FOR_QUORUM)
 
 
+def test_a_hold_lets_a_job_wait_whose_home_must_sleep_on() -> None:
+    since = NOW - timedelta(minutes=1)
+    down = some_facts("dirty", ready=False, unschedulable=True, has_our_cordon_mark=True)
+    sleeper = a_node("dirty", record=NodeRecord(power_state=PowerState.ASLEEP, asleep_since=since), facts=down)
+    job = a_job(homes=("clean", "dirty"), progress=COPIED, minimum_workers=2)
+    snapshot = a_snapshot(a_node("clean"), sleeper, a_node("spare"), jobs=[job], sensors_available=False)
+    (directive,) = planned(snapshot).jobs
+    assert (directive.run, directive.reason) == (False, Reason.WAITING_FOR_NODE)
+
+
 class Impossible(InProcessSolver):
     """A solver for which nothing is possible."""
 

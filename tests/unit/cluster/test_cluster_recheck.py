@@ -1,0 +1,87 @@
+"""The last look before power is cut, on an API server in memory."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from sunward.cluster.api import Api, ApiError, core, ours
+from sunward.cluster.recheck import obstacle
+from sunward.domain.nodes import NodeRecord, Operation, PowerState
+from sunward.domain.reasons import Reason
+from sunward.domain.steps import Act, Step
+from support.loop_store import Body, Store
+from support.planning import NOW, a_node, a_snapshot, relay
+
+NODE = core("nodes", "pi-01")
+RECORD = NodeRecord(
+    power_state=PowerState.POWER_OFF_REQUESTED,
+    operation=Operation(
+        id="pi-01-sleep-1",
+        intent="Sleep",
+        reason=Reason.SLEEP_STARTED,
+        started_at=NOW,
+        deadline=NOW + timedelta(minutes=1),
+        fencing_token=1,
+    ),
+)
+
+
+class Server:
+    """The store; what is `forbidden` may not be read."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.forbidden = ""
+
+    async def get(self, path: str) -> Body:
+        if path == self.forbidden:
+            raise ApiError(403, "GET", path, "forbidden")
+        return self.store.get(path)
+
+    async def list(self, path: str, **_: str) -> list[Body]:
+        return self.store.list(path)
+
+
+@pytest.fixture
+def server() -> Server:
+    made = Server()
+    power = {"idleMilliwatts": 2700, "busyMilliwatts": 6400}
+    spec = {"gridZone": "CLEAN", "power": power, "sleep": {"driver": "Shelly", "driverRef": {"name": "relay"}}}
+    made.store.create(ours("energynodes"), {"metadata": {"name": "pi-01"}, "spec": spec})
+    return made
+
+
+def a_step(act: Act, *, changed: bool = True) -> Step:
+    return Step(
+        node="pi-01", record=RECORD, act=act, reason=Reason.POWER_OFF_REQUESTED, message="cuts", changed=changed
+    )
+
+
+async def found(server: Server, step: Step) -> str | None:
+    others = (a_node(name) for name in ("pi-02", "pi-03", "pi-04"))
+    return await obstacle(cast(Api, server), step, a_snapshot(a_node(), *others), relay(True), 1, NOW)
+
+
+async def test_a_node_that_is_gone_is_not_cut(server: Server) -> None:
+    told = await found(server, a_step(Act.POWER_OFF))
+    assert told is not None
+    assert told.startswith(f"{Reason.NODE_MISSING}: ")
+
+
+async def test_a_node_that_may_not_be_read_is_not_cut_either(server: Server) -> None:
+    server.forbidden = NODE
+    with pytest.raises(ApiError):
+        await found(server, a_step(Act.POWER_OFF))
+
+
+@pytest.mark.parametrize("act", [Act.NONE, Act.POWER_ON, Act.UNCORDON])
+async def test_what_harms_nobody_is_not_looked_at_again(server: Server, act: Act) -> None:
+    assert await found(server, a_step(act)) is None
+
+
+async def test_an_act_on_a_record_that_is_another_by_now_is_not_taken(server: Server) -> None:
+    told = await found(server, a_step(Act.EVICT, changed=False))
+    assert told == "its record is another by now: Awake"
