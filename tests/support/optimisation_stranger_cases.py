@@ -30,6 +30,19 @@ def document(seed: int, *, nodes: int | None = None, periods: int | None = None)
     }
 
 
+def columnar_document(seed: int) -> dict[str, Any]:
+    """Returns a problem of the kind that columns hold, often with more work than there is time or workers for."""
+    draw = random.Random(seed)
+    found = document(seed, periods=1, nodes=draw.choice([2, 3, 4, 5, 6]))
+    found["jobs"], found["energy_pools"] = found["jobs"][:1], found["energy_pools"][:1]
+    for node in found["nodes"]:
+        node["battery"] = None
+    burden = draw.choice([1, 1, 2, 4, 8])
+    for job in found["jobs"]:
+        job["batches"] = {name: burden * count for name, count in job["batches"].items()}
+    return found
+
+
 def _intensity(draw: random.Random) -> float:
     return draw.choice([0.0, 400.0, *[round(draw.uniform(10, 900), 1)] * 4])
 

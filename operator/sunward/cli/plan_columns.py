@@ -28,7 +28,7 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
     Raises InvalidInput that names the file and the column; exit status 1 when there is no plan.
     """
     from sunward.optimisation.columnar_files import read_columns, write_plan
-    from sunward.optimisation.two_price import solve_columns
+    from sunward.optimisation.two_price_small import solve_fleet
 
     if plan_file is not None:
         _check_target(plan_file)
@@ -39,7 +39,7 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
     except InvalidInput as error:
         raise InvalidInput(f"{file}: {error.where}", error.why) from None
     try:
-        found = solve_columns(columns, time_limit_seconds=time_limit_seconds)
+        found = solve_fleet(columns, time_limit_seconds=time_limit_seconds)
     except (RuntimeError, TimeoutError, ValueError) as error:  # the coordinator's own errors derive from these
         raise NoPlan(f"{file}: {error}") from error
     report: dict[str, Any] = {
@@ -52,6 +52,10 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
         "build_seconds": found.build_seconds,
         "solve_seconds": found.solve_seconds,
         "task_price_grams_per_batch": found.task_price,
+        "infeasible_because": [
+            {"constraint": row.constraint.value, "node": row.node, "shortfall": row.shortfall}
+            for row in found.infeasible_because
+        ],
         "energy_price_grams_per_watt_hour": [float(price) for price in found.energy_price],
     }
     if output is Output.TABLE:

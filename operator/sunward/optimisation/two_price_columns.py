@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from sunward.optimisation.two_price_fleet import ColumnFleet
 from sunward.optimisation.two_price_integers import Planned, plan_from
 from sunward.optimisation.two_price_recovery import ColumnPlan
 from sunward.optimisation.two_price_rounds import Effort, Rounds
-from sunward.optimisation.two_price_rows import Group, Overload, groups, overloads
+from sunward.optimisation.two_price_rows import Group, Overload, groups, missing_workers, overloads
 
 OPTIMAL_GAP = 1e-6
 LARGE_FLEET = 65_536
@@ -75,13 +75,13 @@ def solve_columns(
     could not be rounded. An infeasible problem is an answer, not an exception.
     """
     began = time.perf_counter()
-    columns.checked()
+    columns = _without_idle_rules(columns.checked())
     refusal = unsupported(columns)
     if refusal is not None:
         raise ValueError(refusal)
     parts = groups(columns)
     clock = _Clock(began=began, built=time.perf_counter())
-    stuck = [_overload_row(columns, overload) for group in parts for overload in overloads(group)]
+    stuck = _stuck(columns, parts)
     if stuck:
         return _infeasible(columns, stuck, clock)
     with _workers(len(columns)) as workers:
@@ -154,6 +154,20 @@ def _infeasible(columns: Columns, because: Sequence[Shortfall], clock: _Clock) -
         solve_seconds=time.perf_counter() - clock.built,
         infeasible_because=tuple(because),
     )
+
+
+def _without_idle_rules(columns: Columns) -> Columns:
+    """A job without batches asks for no workers (constraint 10)."""
+    if columns.batches.any():
+        return columns
+    return replace(columns, settings=replace(columns.settings, minimum_workers=0, minimum_batches_per_worker=0.0))
+
+
+def _stuck(columns: Columns, parts: Sequence[Group]) -> list[Shortfall]:
+    """What no prices can mend: nodes with too much work of their own, workers that do not exist."""
+    found = [_overload_row(columns, overload) for group in parts for overload in overloads(group)]
+    missing = missing_workers(columns, parts)
+    return [*found, Shortfall(constraint=Obstacle.WORKERS, shortfall=float(missing))] if missing else found
 
 
 def _overload_row(columns: Columns, overload: Overload) -> Shortfall:

@@ -5,7 +5,7 @@ from the grid, is one row per mode, and the reply is its cheapest row. The deriv
 docs/optimisation-model.md; the arrays here are its symbols. Knows columns, not prices.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -109,6 +109,26 @@ def overloads(group: Group) -> tuple[Overload, ...]:
     excess = (group.rows.send_least - group.rows.send_most).reshape(-1, count).min(axis=0)
     bad = np.flatnonzero(group.rows.impossible.reshape(-1, count).all(axis=0))
     return tuple(Overload(node=int(group.nodes[index]), shortfall=float(excess[index])) for index in bad)
+
+
+def missing_workers(columns: Columns, parts: Sequence[Group]) -> int:
+    """How many of the job's workers can certainly not be found, whatever the prices; 0 where that is not certain.
+
+    Counts the nodes that can hold a worker's smallest amount, the ones that need the fewest moved batches first, as far
+    as what the others may send and the job's batches go. Without a smallest amount every node may be called a worker.
+    """
+    smallest, wanted = columns.settings.minimum_batches_per_worker, columns.settings.minimum_workers
+    if smallest <= 0:
+        return max(0, wanted - len(columns))
+    most, movable = np.zeros(len(columns)), 0.0
+    for group in parts:
+        rows, count = group.rows, len(group.nodes)
+        net = np.where(rows.impossible, -np.inf, rows.receive_most - rows.send_least).reshape(-1, count).max(axis=0)
+        most[group.nodes] = columns.batches[group.nodes] + net
+        movable += float(np.where(rows.impossible, 0.0, rows.send_most).reshape(-1, count).max(axis=0).sum())
+    needed = np.sort(np.maximum(smallest - columns.batches[most >= smallest * (1 - SLACK)], 0.0))
+    served = int(np.count_nonzero(np.cumsum(needed) <= movable * (1 + SLACK) + SLACK))
+    return max(0, wanted - min(served, int(columns.batches.sum() * (1 + SLACK) / smallest)))
 
 
 def _by_pool(columns: Columns) -> Iterator[tuple[int, float, Integers]]:
