@@ -38,6 +38,7 @@ from sunward.planning.data_quality import cleaned, judge
 from sunward.planning.data_trail import Trail
 from sunward.planning.decide import plan
 from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.rules_work import holds_shard
 from sunward.planning.validate import still_valid
 from sunward.sources.samples import strict_float
 from support.planning import (
@@ -312,6 +313,15 @@ def everybody_gets_a_decision_with_a_sentence(snapshot: Snapshot, made: Plan) ->
     assert all(decision.message for decision in made.decisions)
 
 
+def who_must_hand_over_a_shard_is_awake(snapshot: Snapshot, made: Plan) -> None:
+    """Work can only move when its data can: a home whose shard another node is yet to copy is wanted awake."""
+    jobs_by_key = {job.spec.key: job for job in snapshot.jobs}
+    asked = [(directive.job, row) for directive in made.jobs for row in directive.assignments]
+    for key, row in asked:
+        if row.node != row.from_node and not holds_shard(jobs_by_key[key], row.node, row.shard):
+            assert made.awake.get(row.from_node, True), row
+
+
 PROPERTIES: tuple[Property, ...] = (
     nobody_newly_sleeps_who_may_not,
     every_shard_gets_its_batches_from_nodes_that_can_work,
@@ -319,6 +329,7 @@ PROPERTIES: tuple[Property, ...] = (
     jobs_that_are_over_or_must_wait_do_not_run,
     the_plan_holds_against_its_own_snapshot,
     everybody_gets_a_decision_with_a_sentence,
+    who_must_hand_over_a_shard_is_awake,
 )
 
 
