@@ -217,7 +217,9 @@ def _growth_table(drawn: dict[int, Runs], ordered: dict[int, Runs]) -> Table:
         for n in drawn
     ]
     header = ("workers", "random order", "low", "high", "cleanest first", "low ", "high ", "other: random", "cleanest")
-    title = "DETA's reduction by order in which regions join, percent; `other` is an independent computation"
+    title = (
+        "DETA's reduction by order in which regions join, %; `other` is an independent computation with its own panels"
+    )
     return Table(name="growth", title=title, header=header, rows=tuple(rows))
 
 
