@@ -9,11 +9,9 @@ import os
 import signal
 import sys
 
-from sunward.optimisation.frames import FrameError, read_frame, write_frame
+from sunward.optimisation.frames import READY, FrameError, read_frame, write_frame
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solve import solve
-
-READY = b"ready"
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ import os
 import select
 import time
 
+READY = b"ready"
+"""The solver process' first message: it has loaded what it needs. Here, because the program loads no solver."""
 HEADER = 8
 LARGEST = 1 << 30
 """No message is longer; a larger announcement is garbage."""

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import IO
 
-from sunward.optimisation.child import READY
-from sunward.optimisation.frames import FrameError, read_frame, write_frame
+from sunward.optimisation.frames import READY, FrameError, read_frame, write_frame
 from sunward.optimisation.greedy import UNPROVEN, solve_greedy
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import Solution, SolutionError, Status

@@ -1,0 +1,24 @@
+"""What the operator's process holds: memory counts on small boards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+MODULES = (
+    "sunward.cli.main",
+    "sunward.cli.serving",
+    "sunward.cluster.handlers",
+    "sunward.cluster.loop",
+    "sunward.forecasting.expect",
+    "sunward.optimisation.guarded",
+    "sunward.sources.build",
+    "sunward.telemetry.reporter",
+)
+
+
+def test_the_operators_process_loads_no_solver() -> None:
+    """The solver and its libraries (25 MiB) live in the solver's process alone."""
+    code = f"import sys, {', '.join(MODULES)}; print('ortools' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
