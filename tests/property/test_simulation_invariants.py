@@ -9,19 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
 from sunward.simulation.outcome import Outcome
 from sunward.simulation.policies.registry import policies
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.simulator import simulate
-
-
-def solve(problem: Problem) -> Solution:
-    problem.check()
-    return solve_exact(problem, relative_gap=1e-4, time_limit_seconds=10.0)
-
+from support.simulation import solve
 
 POLICIES = policies(solve)
 
@@ -38,7 +30,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "profile": "p",
         }
         if draw(st.booleans()):
-            node["harvest"] = {"city": "berlin", "nameplate_watts": draw(st.floats(1.0, 30.0))}
+            sky = {"latitude_degrees": 52.5, "longitude_degrees": 13.4, "clearness_spread": draw(st.floats(0.0, 0.5))}
+            sun = {"city": "berlin"} if draw(st.booleans()) else {"sky": sky}
+            node["harvest"] = {"nameplate_watts": draw(st.floats(1.0, 30.0))} | sun
         if draw(st.booleans()):
             node["battery"] = {"capacity_watt_hours": 10, "maximum_charge_watts": 5, "maximum_discharge_watts": 5}
         nodes[f"n{number}"] = node
@@ -67,6 +61,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             }
         },
         "forecast_error": {"harvest_ratio": draw(st.sampled_from([0.0, 0.5])), "intensity_ratio": 0.1},
+        "operator": {"minimum_gain_ratio": draw(st.sampled_from([0.0, 0.05]))},
     }
     return Scenario.model_validate(raw)
 
@@ -80,7 +75,7 @@ def ran(scenario: Scenario, name: str) -> Outcome:
 @given(scenario=scenarios())
 def test_books_close_and_the_work_is_done(name: str, scenario: Scenario) -> None:
     outcome = ran(scenario, name)
-    assert outcome.closing_error_ratio < 1e-6
+    assert outcome.closing_error_ratio < 1e-9
     assert outcome.unfinished_batches == pytest.approx(0.0, abs=1e-3)
     assert outcome.batches == pytest.approx(100.0 * len(scenario.nodes), rel=1e-5)
     assert outcome.load_watt_hours > 0.0
@@ -97,3 +92,25 @@ def test_trading_after_the_fact_never_emits_more_than_not_trading(scenario: Scen
 @given(scenario=scenarios(), name=st.sampled_from(["none", "packing + sleep", "DETA"]))
 def test_the_same_seed_gives_the_same_run(scenario: Scenario, name: str) -> None:
     assert ran(scenario, name) == ran(scenario, name)
+
+
+FAULTS = st.fixed_dictionaries(
+    {"node": st.sampled_from(["n0", "n1"]), "from_hours": st.floats(0.0, 6.0), "to_hours": st.floats(6.5, 8.0)}
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    scenario=scenarios(),
+    name=st.sampled_from(["none + sleep", "DAT", "DETA", "DETA, pure"]),
+    outages=st.lists(FAULTS, max_size=2),
+    silences=st.lists(FAULTS, max_size=2),
+)
+def test_books_close_and_no_batch_is_done_twice_whatever_fails(
+    scenario: Scenario, name: str, outages: list[dict[str, Any]], silences: list[dict[str, Any]]
+) -> None:
+    raw = scenario.model_dump(by_alias=True) | {"outages": outages, "silences": silences}
+    outcome = ran(Scenario.model_validate(raw), name)
+    assert outcome.closing_error_ratio < 1e-9
+    assert outcome.batches + outcome.unfinished_batches == pytest.approx(100.0 * len(scenario.nodes), rel=1e-5)
+    assert outcome.power_cycles <= 8

@@ -34,6 +34,7 @@ SPLIT = "--"
 STEPS_PER_BATCH = 1000
 """The operator counts whole steps; so fine ones that fractions of a batch are kept."""
 
+_LEAST_BATCHES = 1e-9
 _SAFETY = 1.002
 """Plans leave this much time over, or a last period without any slack would miss its deadline by rounding."""
 
@@ -166,7 +167,7 @@ def pure_problem(
 
 
 def _is_owed(part: Part) -> bool:
-    return sum(part.task.remaining[home] for home in part.homes) * STEPS_PER_BATCH >= 1.0
+    return sum(part.task.remaining[home] for home in part.homes) > _LEAST_BATCHES
 
 
 def _record(state: NodeState) -> NodeRecord:

@@ -60,3 +60,10 @@ def test_bundled_intensities_cover_four_regions_for_four_weeks() -> None:
 def test_uneven_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="seconds"):
         read_traces(["seconds,a", "0,1", "300,1", "500,1"])
+
+
+@pytest.mark.parametrize("city", ["berlin", "lagos", "sydney"])
+def test_an_average_at_night_is_not_below_zero_by_rounding(city: str) -> None:
+    trace = solar_traces()[city]
+    hours = 300 / 3600
+    assert min(trace.average(hours * k, hours * k + hours) for k in range(576)) == 0.0

@@ -61,7 +61,8 @@ class Trace:
         """
         if not end_hours > start_hours:
             raise ValueError(f"trace {self.name}: an average needs an end after its start")
-        return (self._integral(end_hours) - self._integral(start_hours)) / (end_hours - start_hours)
+        mean = (self._integral(end_hours) - self._integral(start_hours)) / (end_hours - start_hours)
+        return min(max(self.values), max(min(self.values), mean))  # a difference of sums may miss the range by rounding
 
     def scaled(self, *, mean: float, swing: float = 1.0) -> Trace:
         """The same shape around another mean; `swing` 0 is flat, 1 keeps the relative variation.
