@@ -48,7 +48,7 @@ class _Search:
     backend: Backend
     gap: float
     deadline: float
-    reserve: float  # seconds kept from the search for integers, to settle the rest
+    reserve: float  # seconds kept from every search, to settle the rest
     reference: Solution | None
     best: Solution | None = None
     bound: float = 0.0
@@ -106,7 +106,7 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
     _accept_reference(search)
     model = search.plan.matrix.arrays()
     began = time.perf_counter()
-    relaxed = _solve(search, model, Backend.GLOP)
+    relaxed = _solve_early(search, model, Backend.GLOP)
     search.reserve = min(max(search.reserve, 1.5 * (time.perf_counter() - began)), 0.5 * max(0.0, search.left()))
     if relaxed.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, relaxed)
@@ -131,10 +131,17 @@ def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float
     return solve_model(measured, backend, seconds=search.left(), relative_gap=search.gap / 5, hint=search.hint)
 
 
-def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
+def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:
+    """Solve, but leave the reserve: solvers rarely look at the clock, and answers have to be written."""
     search.deadline -= search.reserve
-    answer = _solve(search, model, search.backend)
-    search.deadline += search.reserve
+    try:
+        return _solve(search, model, backend)
+    finally:
+        search.deadline += search.reserve
+
+
+def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
+    answer = _solve_early(search, model, search.backend)
     if answer.outcome is Outcome.FAILED:
         answer = _solve(search, model, Backend.GSCIP if search.backend is Backend.HIGHS else Backend.HIGHS)
     if answer.outcome is Outcome.INFEASIBLE:

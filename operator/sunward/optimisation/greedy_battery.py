@@ -45,7 +45,7 @@ def cycle(battery: Battery, flows: tuple[Floats, Floats], outlook: Outlook, hour
     for k in np.argsort(-outlook.grid, kind="stable").tolist():
         for cost, s, tier in sources if state.need[k] > 0 else ():
             gain = outlook.grid[k] - battery.wear_grams_per_watt_hour - cost / battery.discharge_efficiency
-            if gain <= 0 or state.need[k] <= 0:
+            if gain <= 0 or state.need[k] <= 0 or state.discharge[k] >= most_out:
                 break
             if s == k or state.charge[k] > 0 or (s < len(state.need) and state.discharge[s] > 0):
                 continue
@@ -85,25 +85,27 @@ def _sources(battery: Battery, outlook: Outlook, state: _State) -> list[tuple[fl
 
 def _exchange(battery: Battery, state: _State, what: tuple[int, int, str], most_in: float, most_out: float) -> None:
     k, s, tier = what
-    given = min(state.need[k], most_out - state.discharge[k])
-    stored = given / battery.discharge_efficiency
-    if s < k:
-        stored = min(stored, battery.capacity_watt_hours - float(np.max(state.level[s:k])))
-    elif s == len(state.need):
-        floor = min(
-            float(np.min(state.level[k:])) - battery.minimum_watt_hours, state.level[-1] - battery.final_watt_hours
-        )
-        stored = min(stored, floor)
-    else:
-        stored = min(stored, float(np.min(state.level[k:s])) - battery.minimum_watt_hours)
+    stored = float(min(state.need[k], most_out - state.discharge[k])) / battery.discharge_efficiency
     if s < len(state.need):
         limit = {"surplus": state.surplus, "own": state.own}.get(tier)
         available = most_in - state.charge[s]
         if limit is not None:
             available = min(available, limit[s])
         stored = min(stored, available * battery.charge_efficiency)
+    if stored > NOTHING * battery.capacity_watt_hours:  # levels last, they take longest to look up
+        stored = min(stored, _room(battery, state.level, k, s))
     if stored > NOTHING * battery.capacity_watt_hours:
         _book(battery, state, what, stored)
+
+
+def _room(battery: Battery, level: Floats, k: int, s: int) -> float:
+    """Stored watt-hours that may come from period s (the stock where it lies after the last) and go in period k."""
+    if s < k:
+        return battery.capacity_watt_hours - float(level[s:k].max())
+    if s == len(level):
+        lowest = float(level[k:].min()) - battery.minimum_watt_hours
+        return min(lowest, float(level[-1]) - battery.final_watt_hours)
+    return float(level[k:s].min()) - battery.minimum_watt_hours
 
 
 def _book(battery: Battery, state: _State, what: tuple[int, int, str], stored: float) -> None:

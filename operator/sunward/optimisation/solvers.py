@@ -4,6 +4,7 @@ Statuses are read before any number; a solver that fails is an answer (`Answer.r
 """
 
 import math
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -74,11 +75,12 @@ def solve_model(
     """
     if seconds <= 0:
         return Answer(outcome=Outcome.UNKNOWN, reason="no time left")
-    relaxed = backend is Backend.GLOP
+    began, relaxed = time.perf_counter(), backend is Backend.GLOP
     try:
         model = mathopt.Model.from_model_proto(_proto(scaled.model, relaxed=relaxed))
         start = _start(model, scaled, hint) if backend is Backend.GSCIP and hint is not None else None
-        parameters = _parameters(backend, seconds, relative_gap)
+        left = max(seconds - (time.perf_counter() - began), 1e-3 * seconds)  # a large model takes time to hand over
+        parameters = _parameters(backend, left, relative_gap)
         result = mathopt.solve(model, _TYPES[backend], params=parameters, model_params=start)
         return _answer(scaled, model, result, linear=relaxed or not scaled.model.integer.any())
     except Exception as error:  # a status that cannot be represented surfaces as AttributeError, others as RuntimeError
