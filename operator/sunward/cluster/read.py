@@ -170,6 +170,7 @@ def pod_facts(body: Mapping[str, Any], now: datetime, pins: Pins = MappingProxyT
         uses_local_storage=_uses_local_storage(spec),
         labels=tuple(sorted((metadata.get("labels") or {}).items())),
         needs=needs_of(body, pins),
+        priority=int(spec.get("priority") or 0),
     )
 
 

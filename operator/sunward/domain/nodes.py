@@ -222,6 +222,7 @@ class PodFacts:
     uses_local_storage: bool
     labels: tuple[tuple[str, str], ...] = ()
     needs: Needs = field(default_factory=Needs)
+    priority: int = 0
 
     def label(self, key: str) -> str | None:
         """Value of a label, or None."""

@@ -15,6 +15,8 @@ PART_OF_LABEL = "app.kubernetes.io/part-of"
 WORKER = "worker"
 COORDINATOR = "coordinator"
 SYSTEM_NAMESPACE = "kube-system"
+SYSTEM_PRIORITY = 2_000_000_000
+"""From here on Kubernetes' own priority classes begin (system-cluster-critical); no user may define a higher one."""
 ENDED_PHASES = ("Succeeded", "Failed")
 
 
@@ -91,7 +93,8 @@ def _blocker(pod: PodFacts) -> tuple[Reason, str] | None:
         return Reason.UNEVICTABLE_POD, "asks not to be disrupted"
     if is_our_worker(pod):
         return None
-    if pod.namespace == SYSTEM_NAMESPACE or pod.label(PART_OF_LABEL) == "sunward":
+    is_critical = pod.priority >= SYSTEM_PRIORITY
+    if is_critical or pod.namespace == SYSTEM_NAMESPACE or pod.label(PART_OF_LABEL) == "sunward":
         return Reason.HOSTS_SYSTEM_SINGLETON, "keeps the cluster running; move it to a node that is always on"
     if pod.owner_kind is None:
         return Reason.UNEVICTABLE_POD, "has no controller that would start it again"

@@ -78,6 +78,8 @@ POD_TABLE: list[tuple[str, dict[str, Any], Fate, Reason | None]] = [
     ("local files", {"uses_local_storage": True}, Fate.BLOCKS, Reason.UNEVICTABLE_POD),
     ("do not disrupt", {"do_not_disrupt": True}, Fate.BLOCKS, Reason.UNEVICTABLE_POD),
     ("system", {"namespace": "kube-system"}, Fate.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),
+    ("critical", {"priority": 2_000_000_000}, Fate.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),
+    ("important", {"priority": 1_000_000_000}, Fate.EVICT, None),
     (
         "ours",
         {"labels": (("app.kubernetes.io/part-of", "sunward"),)},
