@@ -27,7 +27,6 @@ from sunward_lab.settings import RunFolder, Settings
 from support import chart, crds, real_objects
 from support.crds import Api
 from support.lab import ControlPlane, running_control_plane
-from support.real_auditor import Auditor
 from support.real_journal import Journal, wait_until
 from support.real_machines import Machine, close_all
 from support.real_operator import PROGRAM, Operator
@@ -54,7 +53,6 @@ class RealWorld:
     journal: Journal
     training: Training
     operators: list[Operator] = field(default_factory=list)
-    auditors: list[Auditor] = field(default_factory=list)
 
     @property
     def run(self) -> RunFolder:
@@ -67,7 +65,7 @@ class RealWorld:
         return list(self.machines)
 
     def operator(
-        self, name: str, *, program: Sequence[str] = PROGRAM, server: str = "", authority: str = ""
+        self, name: str, *, program: Sequence[str] = PROGRAM, server: str = "", clock_ahead_seconds: float = 0.0
     ) -> Operator:
         """A replica that is not started yet; see Operator for the fields."""
         made = Operator(
@@ -79,7 +77,7 @@ class RealWorld:
             scrape_seconds=self.surroundings.scrape_seconds,
             program=program,
             server=server,
-            authority=authority,
+            clock_ahead_seconds=clock_ahead_seconds,
         )
         self.operators.append(made)
         return made
@@ -161,18 +159,20 @@ class RealWorld:
 
         return self.wait(settled, seconds, f"{nodes} nodes asleep, the others awake")
 
+    def wait_on_the_way(self, seconds: float) -> bool:
+        """Until a node is on its way to sleep or back; False when none is within that time."""
+        try:
+            wait_until(lambda: set(self.power_states().values()) - {"Awake", "Asleep"}, seconds, "a node on its way")
+        except TimeoutError:
+            return False
+        return True
+
     def wait(self, holds: Callable[[], object], seconds: float, what: str) -> float:
         """Until something holds; the TimeoutError says what the records were instead."""
         try:
             return wait_until(holds, seconds, what)
         except TimeoutError as late:
             raise TimeoutError(f"{late}; records: {self.power_states()}") from None
-
-    def audit(self, argv: Sequence[str], **environment: str) -> Auditor:
-        """Start an independent auditor: `python ARGV...` (its arguments may name `world.plane.kubeconfig`)."""
-        started = Auditor.start(self.run, argv, environment)
-        self.auditors.append(started)
-        return started
 
     def _accepted(self, answer: crds.Answer) -> Body:
         assert answer.code in (200, 201), answer.message
@@ -281,8 +281,6 @@ def _running(world: RealWorld) -> Iterator[RealWorld]:
             yield world
         finally:
             world.training.close()
-            for auditor in world.auditors:
-                auditor.stop()
             for operator in world.operators:
                 operator.kill()
             close_all(list(world.machines.values()))

@@ -53,8 +53,8 @@ class Exit:
 class Operator:
     """One replica. Each start is another process to the journal: `NAME-1`, `NAME-2`, ...
 
-    `server` is where it finds the API server (a proxy, say); `authority` is the PEM text that it trusts there, empty to
-    trust anything. `program` replaces the command line's beginning, for operators that a test has tampered with.
+    `server` is where it finds the API server, when that is a proxy. `program` replaces the beginning of its arguments,
+    for operators that a test has tampered with. `clock_ahead_seconds` gives it a wall clock of its own.
     """
 
     name: str
@@ -64,9 +64,8 @@ class Operator:
     surroundings: str
     scrape_seconds: float = 1.0
     server: str = ""
-    authority: str = ""
+    clock_ahead_seconds: float = 0.0
     program: Sequence[str] = PROGRAM
-    before: Sequence[str] = ()
     port: int = field(default_factory=_free_port)
     starts: int = 0
     process: Process | None = None
@@ -100,9 +99,10 @@ class Operator:
         content = settings(self.surroundings, label, self.nodes, scrape_seconds=self.scrape_seconds)
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
         flags = ["--listen-port", str(self.port), "--namespace", NAMESPACE, "--identity", self.identity]
-        argv = [*self.before, sys.executable, *self.program, "run", "--settings", str(file), *flags]
+        argv = [sys.executable, *self.program, "run", "--settings", str(file), *flags]
         argv += ["--kubeconfig", str(self._kubeconfig())]
-        self._become(argv, {"PYTHONPATH": str(ROOT / "operator"), "PYTHONDONTWRITEBYTECODE": "1"})
+        clock = wrong_clock(self.clock_ahead_seconds) if self.clock_ahead_seconds else {}
+        self._become(argv, {"PYTHONPATH": str(ROOT / "operator"), "PYTHONDONTWRITEBYTECODE": "1", **clock})
 
     def _become(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         """Our own child, so that its exit status is known; recorded, so that it is ended even when we are killed."""
@@ -223,14 +223,24 @@ class Operator:
     def _kubeconfig(self) -> Path:
         admin: dict[str, Any] = json.loads(self.run.kubeconfig.read_text(encoding="utf-8"))
         there = dict(admin["clusters"][0]["cluster"])
-        if self.server:
-            there = {"server": self.server}
-            there |= {"certificate-authority-data": self.authority} if self.authority else {}
-        admin["clusters"][0]["cluster"] = there
+        admin["clusters"][0]["cluster"] = {"server": self.server} if self.server else there
         admin["users"][0]["user"] = {"token": token(self.admin)}
         path = self.folder / "kubeconfig"
         path.write_text(json.dumps(admin), encoding="utf-8")
         return path
+
+
+def faketime() -> Path | None:
+    """The library of Debian's libfaketime; None where it is not installed."""
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
+def wrong_clock(ahead_seconds: float) -> dict[str, str]:
+    """Environment in which the wall clock is ahead, and the monotonic one is not touched."""
+    library = faketime()
+    assert library is not None, "install libfaketime"
+    offset = f"{ahead_seconds:+.0f}s"
+    return {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def token(admin: Api, account: str = "sunward-operator") -> str:
