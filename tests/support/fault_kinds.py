@@ -97,12 +97,14 @@ def everything(_: Ask) -> bool:
 class Fault:
     """One fault while it is in force: a kind, the requests it hits, and whether the server hears them first.
 
-    With `answer_lost`, a reset or half-open connection breaks only after the server has done what was asked.
+    With `answer_lost`, a reset or half-open connection breaks only after the server has done what was asked. With
+    `ends_watches`, open watches that it concerns are cut at its beginning, so that they meet it when they come back.
     """
 
     kind: Kind
     hits: Callable[[Ask], bool] = everything
     answer_lost: bool = False
+    ends_watches: bool = False
 
     def concerns(self, ask: Ask) -> bool:
         """Whether this request meets the fault."""

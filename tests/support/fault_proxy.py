@@ -12,6 +12,7 @@ import json
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,7 @@ class FaultProxy:
         self._slow_seconds = slow_seconds
         self._faults: list[Fault] = []
         self._ended: dict[Fault, asyncio.Event] = {}
+        self._hits: Counter[Fault] = Counter()
         self._is_lost: Loss = _nothing
         self._revisions: Mapping[str, int] = {}
         self._watches: set[Watch] = set()
@@ -79,6 +81,14 @@ class FaultProxy:
             yield
         finally:
             self._call(self._end(fault))
+
+    def watched(self) -> set[str]:
+        """Resources that are watched now by a watch that is not silent."""
+        return {watch.ask.plural for watch in set(self._watches) if not watch.is_silent}
+
+    def hits(self, fault: Fault) -> int:
+        """Requests and open watches that have met a fault so far."""
+        return self._hits[fault]
 
     @contextmanager
     def losing(self, is_lost: Loss) -> Iterator[None]:
@@ -128,7 +138,9 @@ class FaultProxy:
         self._faults.append(fault)
         self._ended[fault] = asyncio.Event()
         hit = [watch for watch in self._watches if fault.concerns(watch.ask)]
-        await asyncio.gather(*(watch.meet(fault.kind) for watch in hit))
+        self._hits[fault] += len(hit) if fault.kind.is_of_watches else 0
+        kind = Kind.RESET if fault.ends_watches else fault.kind
+        await asyncio.gather(*(watch.meet(kind) for watch in hit))
 
     async def _end(self, fault: Fault) -> None:
         self._faults.remove(fault)
@@ -148,6 +160,8 @@ class FaultProxy:
         ask = Ask.of(request.method, request.path, request.query)
         content = await request.read()
         fault = self._fault_for(ask)
+        if fault is not None:
+            self._hits[fault] += 1
         self._note_read(ask)
         if ask.is_watch:
             return await self._watch(request, ask, fault)

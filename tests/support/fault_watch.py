@@ -26,13 +26,13 @@ class Watch:
         self._client = client
         self._request = request
         self._records = records
-        self._is_silent = False
+        self.is_silent = False
         self._ends = asyncio.Event()
 
     async def meet(self, kind: Kind) -> None:
         """A fault begins while this watch is open, or has begun before it was opened."""
         if kind in (Kind.SILENT, Kind.HALF_OPEN):
-            self._is_silent = True
+            self.is_silent = True
         elif kind is Kind.RESET:
             abort(self._request)
             self._ends.set()
@@ -48,7 +48,7 @@ class Watch:
         ending = asyncio.create_task(self._ends.wait())
         try:
             await asyncio.wait({passing, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if self._is_silent:  # upstream has ended, and nobody tells
+            if self.is_silent:  # upstream has ended, and nobody tells
                 await ending
         finally:
             passing.cancel()
@@ -59,7 +59,7 @@ class Watch:
         async for line in lines_of(upstream):
             await free.wait()
             event = self._record(line, is_lost)
-            if not event.passed or self._is_silent:
+            if not event.passed or self.is_silent:
                 continue
             with contextlib.suppress(ConnectionError):
                 await self._client.write(line)
@@ -68,7 +68,7 @@ class Watch:
         """Number the event and ask whether it is lost; bookmarks carry no change and are not asked about."""
         body: Body = json.loads(line)
         number = len(self._records.events) + 1
-        event = event_of(number, self.ask, body, passed=not self._is_silent)
+        event = event_of(number, self.ask, body, passed=not self.is_silent)
         if event.kind != "BOOKMARK" and is_lost(event):
             event = event_of(number, self.ask, body, passed=False)
         self._records.events.append(event)

@@ -259,6 +259,19 @@ async def test_an_open_watch_is_reset(proxy: FaultProxy, session: aiohttp.Client
             await stream.line()
 
 
+async def test_a_watch_can_be_cut_so_that_it_meets_the_fault_when_it_comes_back(
+    proxy: FaultProxy, session: aiohttp.ClientSession
+) -> None:
+    async with watching(session, proxy) as stream:
+        with proxy.broken(fault := Fault(kind=Kind.FORBIDDEN, ends_watches=True)):
+            with pytest.raises(aiohttp.ClientError):
+                await stream.line()
+            assert proxy.hits(fault) == 0
+            async with session.get(f"{proxy.url}{NODES}?watch=true") as response:
+                assert response.status == 403
+            assert proxy.hits(fault) == 1
+
+
 @pytest.mark.parametrize("kind", [Kind.SILENT, Kind.HALF_OPEN])
 async def test_a_silent_watch_stays_silent_and_a_new_one_does_not(
     server: Server, proxy: FaultProxy, session: aiohttp.ClientSession, kind: Kind

@@ -1,0 +1,139 @@
+"""Battery R6: the API server fails in fourteen ways while nodes fall asleep and wake.
+
+A real operator reaches a real API server through the fault proxy. In each trial a fault begins, a person changes what a
+node is held at, the fault ends, and the operator must act on the change: none is lost, nothing is done twice. No fault
+may end the process; at the end it is killed some times, and must be back soon.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from batteries.outcome import Options, Outcome
+from support.audit_process import audited
+from support.fault_kinds import Kind
+from support.fault_scene import Scene, audit_violations, fault_scene
+from support.fault_trials import PATIENCE_SECONDS, Recovery, Trial, attempt, kill, silence
+
+TITLE = "R6 faults of the API server"
+NODES = 4
+REPEATS, LONG_REPEATS = 5, 75
+KILLS, LONG_KILLS = 3, 20
+RECOVERY_SECONDS, SILENT_SECONDS, RESTART_SECONDS = 15.0, 80.0, 10.0
+SILENCES: Sequence[Sequence[str]] = (("nodes", "trainingjobs", "energypolicies"), ("energynodes", "nodes"))
+"""Watches that fall silent together, while other faults are tried."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What came of all trials: recoveries, and seconds from each death to the next pass."""
+
+    recoveries: list[Recovery] = field(default_factory=list)
+    restarts: list[float] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    process_ends: int = 0
+
+
+def run(options: Options) -> Outcome:
+    """Every kind as often as asked for, in one life of a cluster."""
+    found = Findings()
+    try:
+        with fault_scene(nodes=NODES) as scene:
+            with audited(scene.world) as audit:
+                _try_all(scene, options, found)
+                found.process_ends = len(scene.operator.exits)
+                if found.process_ends:
+                    found.violations.append(f"the process ended {found.process_ends} times, see {_kept_log(scene)}")
+                found.restarts = [kill(scene) for _ in range(LONG_KILLS if options.long else KILLS)]
+                found.violations += _afterwards(scene)
+            found.violations += [*_late(found), *audit_violations(audit)]
+    except pytest.skip.Exception as skipped:
+        return _outcome(options, found, not_run=str(skipped))
+    return _outcome(options, found)
+
+
+def _kept_log(scene: Scene) -> Path:
+    """What the operator said, for whoever wants to know why."""
+    kept = Path(tempfile.mkdtemp(prefix="sunward-fault-api-")) / "operator.log"
+    return Path(shutil.copy(scene.operator.log, kept))
+
+
+def _try_all(scene: Scene, options: Options, found: Findings) -> None:
+    """Trials that leave watches alone run while some are silent; the others after that."""
+    dice = random.Random(options.seed)
+    repeats = LONG_REPEATS if options.long else REPEATS
+    gentle, harsh = _trials(repeats, dice)
+    rounds = max(1, repeats // REPEATS)
+    for number in range(rounds):
+        for half, plurals in enumerate(SILENCES):
+            share = gentle[number * 2 + half :: rounds * 2]
+            with silence(scene, plurals, found.recoveries, number * REPEATS + 3 * half):
+                _attempt_each(scene, share, dice, found)
+    _attempt_each(scene, harsh, dice, found)
+
+
+def _trials(repeats: int, dice: random.Random) -> tuple[list[Trial], list[Trial]]:
+    kinds = [kind for kind in Kind if kind is not Kind.SILENT]
+    trials = [Trial(kind=kind, repeat=number) for kind in kinds for number in range(repeats)]
+    dice.shuffle(trials)
+    harsh = [trial for trial in trials if _may_end_watches(trial)]
+    return [trial for trial in trials if trial not in harsh], harsh
+
+
+def _may_end_watches(trial: Trial) -> bool:
+    return trial.kind.is_of_watches or trial.kind in (Kind.RESET, Kind.HALF_OPEN) or trial.fault.ends_watches
+
+
+def _attempt_each(scene: Scene, trials: Sequence[Trial], dice: random.Random, found: Findings) -> None:
+    for trial in trials:
+        try:
+            found.recoveries.append(attempt(scene, trial, dice))
+        except TimeoutError as late:
+            found.violations.append(str(late))
+
+
+def _afterwards(scene: Scene) -> list[str]:
+    """Lost changes and double acts, once everything had time to settle."""
+    try:
+        scene.world.wait(lambda: not scene.lost(), PATIENCE_SECONDS, "every wish is fulfilled")
+    except TimeoutError:
+        return [*(f"lost change: {lost}" for lost in scene.lost()), *scene.violations()]
+    return scene.violations()
+
+
+def _late(found: Findings) -> list[str]:
+    late = []
+    for one in found.recoveries:
+        limit = SILENT_SECONDS if one.trial.kind is Kind.SILENT else RECOVERY_SECONDS
+        if one.seconds > limit:
+            late.append(f"{one.trial}: {one.seconds:.1f} s after the fault, at most {limit:.0f} s")
+    slow = [seconds for seconds in found.restarts if seconds > RESTART_SECONDS]
+    return late + [f"a pass {seconds:.1f} s after a death, at most {RESTART_SECONDS:.0f} s" for seconds in slow]
+
+
+def _outcome(options: Options, found: Findings, *, not_run: str | None = None) -> Outcome:
+    kinds = sorted({one.trial.kind for one in found.recoveries})
+    worst = {str(kind): max(one.seconds for one in found.recoveries if one.trial.kind is kind) for kind in kinds}
+    others = [seconds for kind, seconds in worst.items() if kind != Kind.SILENT]
+    return Outcome(
+        battery="api",
+        title=TITLE,
+        seed=options.seed,
+        counts={
+            "kinds": len(kinds),
+            "faults": len(found.recoveries),
+            "process_ends": found.process_ends,
+            "kills": len(found.restarts),
+        },
+        violations=found.violations,
+        worst_recovery_seconds=max(others, default=None),
+        not_run=not_run,
+        figures={"worst_seconds_by_kind": worst, "restart_seconds": found.restarts},
+    )

@@ -1,0 +1,56 @@
+"""Battery R4: after a restart the operator's first lists are older than what it, or a person, did since.
+
+The loop lives in this process on a real API server. It is killed after some passes of a sleep or a wake; something may
+happen meanwhile; its successor is given lists of the past, of another age for each kind of object, and is judged by
+what reaches the relays. Reads of one object by its name are true, as they are on every API server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from batteries.outcome import Options, Outcome
+from support.audit_process import audited
+from support.fault_scene import audit_violations, fault_stage
+from support.fault_stale import StaleTrials, Tally
+from support.real_operator import token
+
+TITLE = "R4 stale state"
+NODES = 3
+PLANS, LONG_PLANS = 50, 300
+
+
+def run(options: Options) -> Outcome:
+    """All plans, on one cluster."""
+    tally = Tally()
+    try:
+        with fault_stage(nodes=NODES, warmUpSeconds=0) as scene:
+            kubeconfig = scene.proxy.kubeconfig(scene.world.run.path / "proxy.json", token(scene.world.admin))
+            dice = random.Random(options.seed)
+            with audited(scene.world) as audit:
+                trials = StaleTrials(scene=scene, kubeconfig=kubeconfig, dice=dice, tally=tally)
+                asyncio.run(trials.run(LONG_PLANS if options.long else PLANS))
+            found = [*tally.violations, *scene.violations(), *audit_violations(audit)]
+    except pytest.skip.Exception as skipped:
+        return _outcome(options, tally, [], not_run=str(skipped))
+    return _outcome(options, tally, found)
+
+
+def _outcome(options: Options, tally: Tally, violations: list[str], *, not_run: str | None = None) -> Outcome:
+    return Outcome(
+        battery="stale",
+        title=TITLE,
+        seed=options.seed,
+        counts={
+            "plans": tally.plans,
+            "stale_passes": tally.stale_passes,
+            "passes_refused_by_the_server": tally.refused_passes,
+            "power_actions_while_stale": tally.actions_while_stale,
+        },
+        violations=violations,
+        not_run=not_run,
+        figures={"interludes": tally.interludes, "most_passes_to_settle": tally.most_passes_after},
+    )

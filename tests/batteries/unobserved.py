@@ -1,0 +1,68 @@
+"""Battery R5: each event of a trace is kept from the operator's watches once, then all events of every two kinds.
+
+A real operator on a real API server; only its pauses between passes are shorter, for which nothing depends on events.
+Whatever was lost, the periodic pass must bring about what the undisturbed operator brought about.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batteries.outcome import Options, Outcome
+from support import quick_operator
+from support.audit_process import audited
+from support.fault_scene import Scene, audit_violations, fault_scene
+from support.fault_traces import Losses, pair_losses, reference, single_losses, try_loss
+
+TITLE = "R5 unobserved events"
+NODES = 2
+REPEATS, LONG_REPEATS = 1, 5
+PROGRAM = (str(Path(quick_operator.__file__)),)
+
+
+def run(options: Options) -> Outcome:
+    """The trace, then every loss, in one life of a cluster."""
+    losses = Losses()
+    try:
+        with fault_scene(nodes=NODES, program=PROGRAM) as scene:
+            with audited(scene.world) as audit:
+                _lose(scene, losses, LONG_REPEATS if options.long else REPEATS)
+                losses.violations += [f"lost change: {lost}" for lost in scene.lost()]
+            losses.violations += [*scene.violations(), *audit_violations(audit)]
+    except pytest.skip.Exception as skipped:
+        return _outcome(options, losses, not_run=str(skipped))
+    return _outcome(options, losses)
+
+
+def _lose(scene: Scene, losses: Losses, repeats: int) -> None:
+    trace = reference(scene, losses)
+    for cause, loss in single_losses(trace, repeats):
+        try_loss(scene, cause, loss, losses)
+        losses.single += len(loss.lost)
+    for cause, loss in pair_losses(trace):
+        try_loss(scene, cause, loss, losses)
+        losses.pairs += bool(loss.lost)
+
+
+def _outcome(options: Options, losses: Losses, *, not_run: str | None = None) -> Outcome:
+    return Outcome(
+        battery="unobserved",
+        title=TITLE,
+        seed=options.seed,
+        counts={
+            "events_in_trace": sum(losses.trace.values()),
+            "events_lost_alone": losses.single,
+            "pairs_of_kinds_lost": losses.pairs,
+            "kinds": len(losses.lost),
+        },
+        violations=losses.violations,
+        worst_recovery_seconds=losses.worst_seconds,
+        not_run=not_run,
+        figures={
+            "trace": losses.trace,
+            "lost_by_kind": dict(losses.lost),
+            "undisturbed_seconds": losses.undisturbed_seconds,
+        },
+    )
