@@ -4,28 +4,31 @@ Works on the columns of the whole model and on the draft made of them. Knows no 
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 
 from sunward.optimisation.draft import Draft, loads, needs
 from sunward.optimisation.matrix import Floats
-from sunward.optimisation.model import PlanModel
+from sunward.optimisation.model import Pair, PlanModel
 from sunward.optimisation.model_nodes import may_sleep
 
 
-def settle(plan: PlanModel, values: Floats) -> None:
+def settle(plan: PlanModel, values: Floats, shares: Mapping[Pair, float]) -> None:
     """Fills the columns that belong to no node and takes home what a node would both send and receive, in place."""
-    for column in plan.share.values():
-        values[column] = 1.0
-    away: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    back: defaultdict[tuple[int, int], dict[int, int]] = defaultdict(dict)
-    for (j, i, _), column in plan.leaving.items():
-        away[j, i].append(column)
+    for where, column in plan.share.items():
+        values[column] = shares.get(where, 1.0)
+    back: defaultdict[Pair, dict[int, int]] = defaultdict(dict)
     for (j, i, t), column in plan.arriving.items():
         back[j, i][t] = column
-    for (j, i), columns in away.items():
-        own = {t: (column, plan.at_home[j, i, t]) for t, column in back[j, i].items() if (j, i, t) in plan.at_home}
-        _bring_home(values, columns, own)
+    for (j, i, t), column in plan.leaving.items():
+        periods = [t] if plan.problem.jobs[j].synchronous else list(back[j, i])
+        own = {
+            period: (back[j, i][period], plan.at_home[j, i, period])
+            for period in periods
+            if period in back[j, i] and (j, i, period) in plan.at_home
+        }
+        _bring_home(values, [column], own)
 
 
 def trim(plan: PlanModel, draft: Draft) -> None:

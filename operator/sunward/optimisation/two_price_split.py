@@ -1,23 +1,25 @@
 """Cuts the linear model of a problem into blocks of nodes that only prices connect.
 
-Every column belongs to one node except the total that a job moves (and the shares of a synchronous job, which are 1
-where its window is one period). Rows that touch several nodes become priced rows "net supply >= least"; the rows that
+Every column belongs to one node except the total that a job moves and the shares of a synchronous job, which are given:
+1 where its window is one period. Rows that touch several nodes become priced rows "net supply >= least"; the rows that
 forbid a node to send to itself are dropped, because taking such batches back home never raises emissions. Knows the
 model, not how blocks are solved.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sunward.optimisation.columnar import Flags
 from sunward.optimisation.matrix import Arrays, Floats, Integers
-from sunward.optimisation.model import PlanModel
+from sunward.optimisation.model import Pair, PlanModel
 from sunward.optimisation.problem import Problem
 
 SHARED = -2
 UNKNOWN = -1
+ANY_PERIOD = -1
+"""Key of the leaving columns of a job that has no rounds."""
 NOBODY = np.iinfo(np.int64).max
 
 
@@ -39,8 +41,8 @@ class Block:
 class Split:
     """Blocks and what the sum of their net supplies must reach in every priced row.
 
-    `pool_of` names the rows of pools as (pool, period), `job_of` those of jobs by index; other rows are sleepers or
-    workers.
+    `pool_of` names the rows of pools as (pool, period), `job_of` those of jobs, or of their rounds, by index; other
+    rows are sleepers or workers.
     """
 
     blocks: tuple[Block, ...]
@@ -62,12 +64,16 @@ def unsplittable(problem: Problem) -> str | None:
     return None
 
 
-def split(plan: PlanModel, *, nodes_per_block: int) -> Split:
-    """The model in blocks of so many nodes; raises `ValueError` with the reason when it cannot be split."""
-    refusal = unsplittable(plan.problem)
+def split(plan: PlanModel, *, nodes_per_block: int, shares: Mapping[Pair, float] | None = None) -> Split:
+    """The model in blocks of so many nodes.
+
+    `shares` of the rounds, by job and period as in the model, have to be given where `unsplittable` names a job; raises
+    `ValueError` with that reason where they are not.
+    """
+    refusal = unsplittable(plan.problem) if shares is None else None
     if refusal is not None:
         raise ValueError(refusal)
-    model = _with_fixed_shares(plan, plan.matrix.arrays())
+    model = _with_fixed_shares(plan, plan.matrix.arrays(), shares or {})
     owner = _owners(plan, model)
     rows = _row_owners(model, owner)
     supply, least, pool_of, job_of = _priced_rows(plan, model, np.flatnonzero(rows == SHARED).tolist())
@@ -77,16 +83,16 @@ def split(plan: PlanModel, *, nodes_per_block: int) -> Split:
     return Split(blocks=blocks, least=least, pool_of=pool_of, job_of=job_of)
 
 
-def _with_fixed_shares(plan: PlanModel, model: Arrays) -> Arrays:
-    """Shares of one-period synchronous jobs are 1: fixed, so that they tie no rows together."""
-    lower = model.lower.copy()
-    for column in plan.share.values():
-        lower[column] = 1.0
-    shift = model.times(np.where(np.isin(np.arange(len(lower)), list(plan.share.values())), 1.0, 0.0))
+def _with_fixed_shares(plan: PlanModel, model: Arrays, shares: Mapping[Pair, float]) -> Arrays:
+    """Shares of synchronous jobs as given, 1 where they are not: fixed, so that they tie no rows together."""
+    lower, upper, held = model.lower.copy(), model.upper.copy(), np.zeros(len(model.lower))
+    for where, column in plan.share.items():
+        held[column] = lower[column] = upper[column] = shares.get(where, 1.0)
+    shift = model.times(held)
     kept = ~np.isin(model.columns, list(plan.share.values()))
     return Arrays(
         lower=lower,
-        upper=model.upper,
+        upper=upper,
         cost=model.cost,
         integer=model.integer,
         row_lower=model.row_lower - shift,
@@ -167,9 +173,9 @@ def _priced_rows(
             pool_of[len(least)] = names[row]
         least.append(float(model.row_lower[row] if sign > 0 else -model.row_upper[row]))
     job_of: dict[int, int] = {}
-    for job in sorted({key[0] for key in plan.leaving}):
+    for job, round_ in sorted({(key[0], key[2]) for key in plan.leaving}):
         for sign, mapping in ((-1.0, plan.leaving), (1.0, plan.arriving)):
-            mine = [column for key, column in mapping.items() if key[0] == job]
+            mine = [column for key, column in mapping.items() if key[0] == job and round_ in (ANY_PERIOD, key[2])]
             columns += mine
             values += [sign] * len(mine)
             index += [len(least)] * len(mine)

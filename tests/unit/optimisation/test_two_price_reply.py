@@ -13,12 +13,11 @@ from support.two_price import fleet
 STEPS = 4001
 
 
-def usable(seed: int, *, choices: bool) -> Columns | None:
-    problem = fleet(seed, choices=choices)
-    if not_columnar(problem) is not None:
-        return None
-    columns = to_columns(problem)
-    return None if unsupported(columns) is not None else columns
+def usable(seed: int, *, choices: bool) -> Columns:
+    """A fleet with closed-form replies: the seed's, or that of the next seed in a hundred that draws one."""
+    fleets = (fleet(other, choices=choices) for other in range(seed, seed + 10_000, 100))
+    columns = (to_columns(drawn) for drawn in fleets if not_columnar(drawn) is None)
+    return next(found for found in columns if unsupported(found) is None)
 
 
 def searched(group: Group, position: int, offer: Offer, harvest_price: float) -> float:
@@ -60,8 +59,6 @@ def cheapest_energy(group: Group, grid: float, demand, offer: Offer, harvest_pri
 @pytest.mark.parametrize("seed", range(25))
 def test_no_node_finds_a_better_answer_to_prices_than_the_closed_form(seed: int, choices: bool) -> None:
     columns = usable(seed, choices=choices)
-    if columns is None:
-        pytest.skip("the seed draws a problem without a closed form")
     draw = np.random.default_rng(seed)
     harvest_price = columns.settings.harvest_intensity_grams_per_kilowatt_hour / 1000
     for group in groups(columns):
@@ -76,8 +73,6 @@ def test_no_node_finds_a_better_answer_to_prices_than_the_closed_form(seed: int,
 @pytest.mark.parametrize("seed", range(10))
 def test_sums_are_the_sums_of_the_details(seed: int) -> None:
     columns = usable(seed, choices=True)
-    if columns is None:
-        pytest.skip("the seed draws a problem without a closed form")
     offer = Offer(energy=0.2, task=0.001, asleep=0.0)
     for group in groups(columns):
         sums, detail = group_sums(group, offer, 0.0), group_detail(group, offer, 0.0)
