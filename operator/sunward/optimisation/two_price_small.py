@@ -1,6 +1,7 @@
 """A fleet as columns, planned by prices; where these lead to no plan and the fleet is small, by the exact model.
 
-So that an infeasible fleet ends in reasons, and a feasible one in a plan, whatever its choices do to the prices.
+So that an infeasible fleet ends in reasons, and a feasible one in a plan, whatever its choices do to the prices and
+whether or not its nodes can reply in closed form.
 """
 
 import time
@@ -21,9 +22,10 @@ SMALL_FLEET = 1000
 def solve_fleet(columns: Columns, *, time_limit_seconds: float = 60.0) -> ColumnSolution:
     """As `solve_columns`; raises its errors for large fleets only, and those of wrong columns."""
     began = time.perf_counter()
+    columns.checked()
     try:
         return solve_columns(columns, time_limit_seconds=time_limit_seconds)
-    except (MasterError, NoWholePlanError):
+    except (MasterError, NoWholePlanError, ValueError):
         left = time_limit_seconds - (time.perf_counter() - began)
         if len(columns) > SMALL_FLEET or left <= 0:
             raise

@@ -49,8 +49,6 @@ def test_columns_survive_the_way_through_rows(seed: int) -> None:
 def test_small_fleets_are_planned_or_told_why_not(chunk: int) -> None:
     for case in map(columnar_document, range(20 * chunk, 20 * chunk + 20)):
         columns, least = columns_of(case), optimum(case)
-        if unsupported(columns) is not None:
-            continue
         found = solve_fleet(columns, time_limit_seconds=20.0)
         assert (found.plan is None) == (least is None) == bool(found.infeasible_because)
         if found.plan is not None and least is not None and found.lower_bound_grams is not None:
