@@ -1,0 +1,34 @@
+"""Battery R20: each guard is switched off alone, and at least one test, by name, turns red.
+
+In long mode the rules of the sleep machine are also changed at random places (a comparison turned, a limit moved, a
+branch never taken); the share of changes that tests notice is the figure.
+"""
+
+from __future__ import annotations
+
+from batteries.outcome import Options, Outcome
+from support import mutants, safety_guards, small_changes
+
+TITLE = "R20 guard removal"
+TARGET_RATIO = 0.9
+
+
+def run(options: Options) -> Outcome:
+    """Remove every guard, then, in long mode, change the safety package in small ways."""
+    mutants.preload()
+    removed = [*safety_guards.of_the_registry(), *safety_guards.elsewhere()]
+    verdicts = {mutant.name: mutants.judge(mutant) for mutant in removed}
+    violations = [f"nothing notices that it is gone: {name}" for name, found in verdicts.items() if not found.red]
+    counts: dict[str, int | float] = {"guards": len(verdicts), "noticed": sum(bool(v.red) for v in verdicts.values())}
+    figures: dict[str, object] = {name: list(found.red) or found.broken for name, found in verdicts.items()}
+    if options.long:
+        changed = {change.name: mutants.judge(change) for change in small_changes.of_the_safety_package()}
+        share = mutants.shares(changed)
+        ratio = share["noticed"] / share["tried"]
+        counts |= {"small_changes": share["tried"], "noticed_small_changes": share["noticed"]}
+        figures |= {"share_of_small_changes_noticed": ratio}
+        figures |= {"unnoticed": [name for name, found in changed.items() if not found.red]}
+        violations += [f"only {ratio:.0%} of the small changes are noticed"] if ratio < TARGET_RATIO else []
+    return Outcome(
+        battery="guards", title=TITLE, seed=options.seed, counts=counts, violations=violations, figures=figures
+    )
