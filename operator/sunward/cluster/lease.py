@@ -69,8 +69,15 @@ class Lease:
         return self.holds()
 
     async def keep(self, now: datetime) -> bool:
-        """Renew what is held, and never take what is not; returns `holds()`. For beside a pass that takes long."""
-        return await self.renew(now) if self.holds() else False
+        """Renew what is held unless that was just done, and never take what is not; returns `holds()`.
+
+        For beside a pass that takes long.
+        """
+        if self._renewed_at is None or not self.holds():
+            return False
+        if self._monotonic() - self._renewed_at < RENEW_SECONDS:
+            return True
+        return await self.renew(now)
 
     async def release(self, now: datetime) -> None:
         """Give the Lease up at once, so that a successor need not wait."""

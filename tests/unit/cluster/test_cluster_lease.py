@@ -188,3 +188,16 @@ async def test_keeping_renews_what_is_held_and_never_takes_what_is_not() -> None
     assert holder(server) == ("a", 1)
     clock.seconds += 3 * DURATION_SECONDS
     assert not await first.keep(clock.now)
+
+
+async def test_what_was_just_renewed_is_not_written_again() -> None:
+    server, clock = Server(), Clock()
+    lease = a_lease(server, "a", clock)
+    assert await lease.renew(clock.now)
+    version = server.store.get(PATH)["metadata"]["resourceVersion"]
+    clock.seconds += RENEW_SECONDS / 2
+    assert await lease.keep(clock.now)
+    assert server.store.get(PATH)["metadata"]["resourceVersion"] == version
+    clock.seconds += RENEW_SECONDS / 2
+    assert await lease.keep(clock.now)
+    assert server.store.get(PATH)["metadata"]["resourceVersion"] != version
