@@ -1,4 +1,4 @@
-"""Battery R19: the solver's answers against a second solver, spoilt answers, and processes that fail."""
+"""Battery R19: the solver's answers against two other models, spoilt answers, and processes that fail."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def run(options: Options) -> Outcome:
     """Small problems, spoilt plans, failing processes."""
     instances, plans = (5_000, 1_000) if options.long else (500, 200)
     wrong = {seed: why for seed in range(instances) if (why := solver_faults.disagreement(seed)) is not None}
+    strange = {
+        seed: why
+        for seed in range(instances)
+        if (why := solver_faults.disagreement_with_the_stranger(seed)) is not None
+    }
     spoilt = list(solver_faults.spoilt(options.seed, plans))
     with tempfile.TemporaryDirectory() as folder:
         fallen = {name: solver_faults.survive(name, Path(folder)) for name in solver_faults.FAILURES}
@@ -25,13 +30,15 @@ def run(options: Options) -> Outcome:
         seed=options.seed,
         counts={
             "instances": instances,
-            "disagreements": len(wrong),
+            "files_of_every_field": instances,
+            "disagreements": len(wrong) + len(strange),
             "spoilt_plans": len(spoilt),
             "refused": sum(refused for _, refused in spoilt),
             "failing_processes": len(fallen),
         },
         violations=[
             *(f"instance {seed}: {why}" for seed, why in wrong.items()),
+            *(f"file {seed}: {why}" for seed, why in strange.items()),
             *(f"accepted: {name}" for name, refused in spoilt if not refused),
             *(f"{name}: {one.wrong}" for name, one in fallen.items() if one.wrong),
             *(f"{name}: the simple plan came after {fallen[name].seconds:.1f} s" for name in late),

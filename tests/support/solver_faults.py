@@ -19,6 +19,8 @@ from sunward.optimisation.solution import Solution, SolutionError, Status
 from sunward.optimisation.verify import verify
 from support.optimisation import as_document, instance
 from support.optimisation_oracle import judge
+from support.optimisation_stranger import cost_of, optimum
+from support.optimisation_stranger_cases import document
 
 Document = dict[str, Any]
 Spoil = Callable[[Document, random.Random], bool]
@@ -38,6 +40,20 @@ def disagreement(seed: int) -> str | None:
     if found.status is not Status.OPTIMAL or found.objective_grams is None:
         return f"the answer is {found.status}, the optimum is {truth.objective:g} g"
     return None if truth.is_close(found.objective_grams) else f"{found.objective_grams:g} g, not {truth.objective:g} g"
+
+
+def disagreement_with_the_stranger(seed: int) -> str | None:
+    """What is wrong with the answer to one file that uses every field of the format, by a model made of its text."""
+    case = document(seed)
+    least, problem = optimum(case), Problem.from_json(json.dumps(case))
+    found = solve_exact(problem)
+    if (found.status is Status.INFEASIBLE) != (least is None):
+        return f"the answer is {found.status}, the stranger's optimum is {least}"
+    if least is None or found.objective_grams is None:
+        return None
+    if found.status is not Status.OPTIMAL or not least.agrees(found.objective_grams):
+        return f"{found.status}, {found.objective_grams:g} g, not {least.whole:g} g"
+    return None if cost_of(case, json.loads(found.to_json())) is not None else "its rows break a rule"
 
 
 def _scaled_objective(solution: Document, dice: random.Random) -> bool:
@@ -151,6 +167,26 @@ def answer(document):
     time.sleep(60)
 """
 UNKNOWN = {"schema": "sunward.dev/solution/v1alpha1", "status": "optimal", "objective_grams": 0.0}
+NOTHING: Document = {
+    "schema": "sunward.dev/solution/v1alpha1",
+    **{"status": "optimal", "objective_grams": 0.0, "lower_bound_grams": 0.0, "relative_gap": 0.0},
+    **{
+        "solver": "forged",
+        "solve_seconds": 0.0,
+        "rounded": False,
+        "batches": [],
+        "sends": [],
+        "draws": [],
+        "nodes": [],
+    },
+    **{"prices": {"energy_grams_per_watt_hour": {}, "offload_cap_grams": {}}, "infeasible_because": []},
+}
+LESS_THAN_NOTHING = {**NOTHING, "lower_bound_grams": -1.0}
+INFEASIBLE = {
+    **NOTHING,
+    **{"status": "infeasible", "objective_grams": None, "lower_bound_grams": None, "relative_gap": None},
+    "infeasible_because": [{"constraint": "deadline", "shortfall": 1.0}],
+}
 FAILURES = {
     "it kills itself": "os.kill(os.getpid(), signal.SIGKILL)",
     "it ends at once": "sys.exit(3)",
@@ -161,6 +197,12 @@ FAILURES = {
     "it finds the model invalid": "answer({'error': 'SolveError: model_invalid at row 7'})",
     "it has no plan in time": "answer({'error': 'SolveError: no plan within the time limit'})",
     "it says zero for everything": f"answer({{'solution': json.dumps({UNKNOWN!r})}})",
+    "it stops": "os.kill(os.getpid(), signal.SIGSTOP)",
+    "it announces more than there is": "os.write(1, b'\\0\\0\\0\\0\\x3f\\xff\\xff\\xff'); time.sleep(60)",
+    "it answers without end": "write_frame(1, b'[' + b'[],' * 10_000_000 + b'[]]'); time.sleep(60)",
+    "it nests without end": "write_frame(1, b'[' * 1_000_000); time.sleep(60)",
+    "it calls a feasible problem infeasible": f"answer({{'solution': json.dumps({INFEASIBLE!r})}})",
+    "it promises less than nothing": f"answer({{'solution': json.dumps({LESS_THAN_NOTHING!r})}})",
 }
 
 

@@ -32,10 +32,13 @@ def write_frame(descriptor: int, payload: bytes, deadline: float | None = None) 
             continue
 
 
-def read_frame(descriptor: int, deadline: float | None = None) -> bytes:
-    """Read one message; `deadline` on the `time.monotonic` clock, None waits for ever. Raises FrameError."""
+def read_frame(descriptor: int, deadline: float | None = None, *, largest: int = LARGEST) -> bytes:
+    """Read one message of at most `largest` bytes; raises FrameError.
+
+    `deadline` is on the `time.monotonic` clock, None waits for ever.
+    """
     length = int.from_bytes(_read_exactly(descriptor, HEADER, deadline), "big")
-    if length > LARGEST:
+    if length > largest:
         raise FrameError("garbage instead of an answer")
     return _read_exactly(descriptor, length, deadline)
 

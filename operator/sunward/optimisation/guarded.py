@@ -24,6 +24,9 @@ from sunward.optimisation.violations import TOLERANCE
 
 GRACE_SECONDS = 2.0
 """After the time limit plus this the solver process is killed."""
+ANSWER_BYTES = 1 << 20
+ANSWER_SHARE = 256
+"""An answer is at most so many bytes and so many times as long as its problem: reading more would cost the time."""
 LEAST_SHARE = 0.1
 """Share of the time limit that is left to a solver whose process was slow to start."""
 START_SECONDS = 60.0
@@ -152,7 +155,8 @@ class GuardedSolver:
 
 def _exchange(process: subprocess.Popen[bytes], request: bytes, deadline: float) -> bytes:
     write_frame(_descriptor(process.stdin), request, deadline)
-    return read_frame(_descriptor(process.stdout), deadline)
+    largest = ANSWER_BYTES + ANSWER_SHARE * len(request)
+    return read_frame(_descriptor(process.stdout), deadline, largest=largest)
 
 
 def _descriptor(pipe: IO[bytes] | None) -> int:

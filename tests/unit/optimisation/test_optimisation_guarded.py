@@ -144,6 +144,13 @@ def test_a_time_limit_without_end_is_no_error(guarded: GuardedSolver) -> None:
     assert guarded.solve(made(), time_limit_seconds=1e9).status is Status.OPTIMAL
 
 
+def test_an_answer_far_longer_than_its_problem_is_not_read(tmp_path: Path) -> None:
+    solver = broken("write_frame(1, b'[' + b'[],' * 10_000_000 + b'[]]'); time.sleep(60)", tmp_path)
+    began = time.monotonic()
+    assert_falls_back(solver, "garbage instead of an answer", limit=1.0)
+    assert time.monotonic() - began < 1.0 + GRACE_SECONDS
+
+
 def test_an_answer_that_trips_the_verifier_falls_back(guarded: GuardedSolver, monkeypatch: pytest.MonkeyPatch) -> None:
     def trip(*_: object) -> str | None:
         raise ZeroDivisionError("float division by zero")
