@@ -19,7 +19,7 @@ from sunward.optimisation.problem import (
 ZONES = {"hydro": 24.0, "mixed": 320.0, "coal": 620.0}
 
 
-def sleeping_cluster(nodes: int, periods: int, seed: int) -> Problem:
+def sleeping_cluster(nodes: int, periods: int, seed: int, *, whole_periods: bool = False) -> Problem:
     """A day in `periods` steps: four of ten nodes start asleep, half have panels, a third a battery; two jobs."""
     draw = np.random.default_rng(seed)
     names = [f"pi-{index:02d}" for index in range(nodes)]
@@ -51,7 +51,7 @@ def sleeping_cluster(nodes: int, periods: int, seed: int) -> Problem:
             offload_tasks=True,
             sleep=True,
             shift_in_time=True,
-            partial_period_sleep=True,
+            partial_period_sleep=not whole_periods,
             export_rule=ExportRule.ANY_HARVEST,
             maximum_asleep_nodes=None,
             include_embodied=False,
