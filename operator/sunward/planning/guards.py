@@ -39,6 +39,7 @@ GUARDS: Guards = MappingProxyType(
         "fencing": _guard(rules_power.fencing, Stage.ACT),
         # what the node is
         "node-exists": _guard(rules_node.node_exists, *SLEEPING),
+        "unambiguous": _guard(rules_node.unambiguous, *SLEEPING),
         "control-plane": _guard(rules_node.control_plane, *SLEEPING, Stage.KEEP),
         "always-on": _guard(rules_node.always_on, *SLEEPING, Stage.KEEP),
         "managed": _guard(rules_node.managed, *SLEEPING, Stage.KEEP),

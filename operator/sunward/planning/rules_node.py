@@ -25,6 +25,23 @@ def node_exists(case: Case) -> Refusal | None:
     return Refusal(reason=Reason.NODE_MISSING, message=f"Kubernetes has no node {case.node.spec.node_name}")
 
 
+def unambiguous(case: Case) -> Refusal | None:
+    """Two EnergyNodes that speak of one Node, or share a relay, would switch each other's machine."""
+    mine = case.node.spec
+    for other in case.snapshot.nodes:
+        if other.name == mine.name:
+            continue
+        if other.spec.node_name == mine.node_name:
+            return Refusal(
+                reason=Reason.AMBIGUOUS_NODE, message=f"{other.name} speaks of node {mine.node_name} as well"
+            )
+        if mine.sleep.driver_ref is not None and other.spec.sleep.driver_ref == mine.sleep.driver_ref:
+            return Refusal(
+                reason=Reason.AMBIGUOUS_NODE, message=f"{other.name} has relay {mine.sleep.driver_ref} as well"
+            )
+    return None
+
+
 def control_plane(case: Case) -> Refusal | None:
     """The API server, etcd and whatever else keeps the cluster."""
     if case.node.facts is None or not case.node.facts.is_control_plane:

@@ -334,6 +334,23 @@ SCENARIOS = [
             lambda: case_of(a_node(pods=[a_pod(do_not_disrupt=True)])),
         ),
         (
+            "unambiguous",
+            Stage.START,
+            Reason.AMBIGUOUS_NODE,
+            lambda: case_of(a_node(), a_node("pi-02", node_name="pi-01"), a_node("pi-03"), a_node("pi-04")),
+        ),
+        (
+            "unambiguous",
+            Stage.CUT,
+            Reason.AMBIGUOUS_NODE,
+            lambda: case_of(
+                falling(),
+                a_node("pi-02", sleep=SleepSpec(driver="Shelly", driver_ref="relay-pi-01")),
+                a_node("pi-03"),
+                a_node("pi-04"),
+            ),
+        ),
+        (
             "pods-placeable",
             Stage.START,
             Reason.UNPLACEABLE_POD,
