@@ -41,8 +41,41 @@ spec:
         type: {{ .type | Quote }}
       {{ end }}
       phase: Running
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: pod-run}
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  selector:
+    matchExpressions:
+      - {key: '.metadata.deletionTimestamp', operator: DoesNotExist}
+      - {key: '.status.phase', operator: In, values: [Pending]}
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      phase: Running
+      startTime: {{ $now | Quote }}
+      conditions:
+      - {type: Initialized, status: "True", lastTransitionTime: {{ $now | Quote }}}
+      - {type: Ready, status: "True", lastTransitionTime: {{ $now | Quote }}}
+      - {type: ContainersReady, status: "True", lastTransitionTime: {{ $now | Quote }}}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: pod-end}
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  selector:
+    matchExpressions:
+      - {key: '.metadata.deletionTimestamp', operator: Exists}
+      - {key: '.metadata.annotations["test.sunward.dev/will-not-end"]', operator: DoesNotExist}
+  next:
+    delete: true
 """
-"""KWOK's own stage dates Ready back to the node's creation; a kubelet says when it came back."""
+"""A pod that will not end stays until somebody deletes it by force, as one does whose process ignores SIGTERM.
+
+KWOK's own stages date Ready back to the node's creation, and end every pod at once, finalizers or not."""
 
 IDLE_WATTS: Final = 2.7
 ASLEEP_WATTS: Final = 0.1
