@@ -17,7 +17,7 @@ from support.fault_scene import Scene, audit_violations, fault_scene
 from support.fault_traces import Losses, pair_losses, reference, single_losses, try_loss
 
 TITLE = "R5 unobserved events"
-NODES = 2
+NODES = 3
 REPEATS, LONG_REPEATS = 1, 5
 PROGRAM = (str(Path(quick_operator.__file__)),)
 

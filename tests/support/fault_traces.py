@@ -106,10 +106,13 @@ def single_losses(trace: dict[str, list[Pair]], repeats: int) -> Iterator[tuple[
 
 
 def pair_losses(trace: dict[str, list[Pair]]) -> Iterator[tuple[Cause, Loss]]:
-    """All events of every two kinds that occur together."""
+    """All events of every two kinds that occur together, where they do so for the first time."""
+    tried: set[tuple[Pair, Pair]] = set()
     for first, second in zip(CAUSES[::2], CAUSES[1::2], strict=True):
         kinds = sorted({*trace[first.name], *trace[second.name]})
-        for pair in combinations_with_replacement(kinds, 2):
+        fresh = [pair for pair in combinations_with_replacement(kinds, 2) if pair not in tried]
+        tried.update(fresh)
+        for pair in fresh:
             for cause in (first, second):
                 yield cause, Loss(pairs=frozenset(pair))
 
@@ -118,7 +121,7 @@ def _job() -> Body:
     body = crds.sample("trainingjob-flower")
     body["metadata"]["name"] = LATE
     body["spec"]["suspend"] = True
-    body["spec"]["shards"] = [{"name": "a", "node": "pi-02", "samples": 100, "sizeMebibytes": 1}]
+    body["spec"]["shards"] = [{"name": "a", "node": "pi-03", "samples": 100, "sizeMebibytes": 1}]
     body["spec"]["minimumWorkers"] = 1
     del body["spec"]["deadline"]
     return body
@@ -158,7 +161,7 @@ def _delete_late_node(scene: Scene) -> None:
 
 
 def _cordon(scene: Scene, value: bool | None) -> None:
-    scene.world.admin.merge(f"{NODES}/pi-02", {"spec": {"unschedulable": value}})
+    scene.world.admin.merge(f"{NODES}/pi-03", {"spec": {"unschedulable": value}})
 
 
 def _delete_job(scene: Scene) -> None:
@@ -175,6 +178,7 @@ def _pair(node: str) -> tuple[Cause, Cause]:
 
 CAUSES: Final = (
     *_pair("pi-01"),
+    *_pair("pi-02"),
     Cause(
         name="a job comes",
         do=lambda scene: void(scene.world.create(_job())),
@@ -198,12 +202,12 @@ CAUSES: Final = (
     Cause(
         name="a person cordons",
         do=lambda scene: _cordon(scene, True),
-        answered=lambda scene: _sleepable(scene, "pi-02") == "CordonedByOthers",
+        answered=lambda scene: _sleepable(scene, "pi-03") == "CordonedByOthers",
     ),
     Cause(
         name="a person uncordons",
         do=lambda scene: _cordon(scene, None),
-        answered=lambda scene: _sleepable(scene, "pi-02") != "CordonedByOthers",
+        answered=lambda scene: _sleepable(scene, "pi-03") != "CordonedByOthers",
     ),
     Cause(name="a node joins", do=_create_late_node, answered=lambda scene: _sleepable(scene, LATE) != ""),
     Cause(name="a node leaves", do=_delete_late_node, answered=_counted),

@@ -1,0 +1,39 @@
+"""A few trials of the batteries R4, R5 and R6, so that every run of the tests has met each way to lose sight."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from support.fault_kinds import Kind
+from support.fault_scene import fault_scene, fault_stage
+from support.fault_stale import StaleTrials
+from support.fault_traces import CAUSES, Loss, happen
+from support.fault_trials import Trial, attempt
+from support.real_operator import token
+
+pytestmark = pytest.mark.cluster
+
+RECOVERY_SECONDS = 15.0
+
+
+def test_garbage_lost_answers_and_lost_events_neither_end_the_operator_nor_lose_a_change() -> None:
+    dice = random.Random(1)
+    with fault_scene(nodes=3) as scene:
+        for trial in (Trial(kind=Kind.GARBAGE, repeat=0), Trial(kind=Kind.RESET, repeat=1)):
+            assert attempt(scene, trial, dice).seconds <= RECOVERY_SECONDS
+        scene.world.wait(lambda: not scene.lost(), 60.0, "every wish is fulfilled")
+        happen(scene, CAUSES[8], Loss(number=0))
+        assert (scene.operator.exits, scene.violations()) == ([], [])
+
+
+def test_a_successor_with_lists_of_the_past_cuts_no_power_by_them(tmp_path: Path) -> None:
+    with fault_stage(nodes=2, warmUpSeconds=0) as scene:
+        kubeconfig = scene.proxy.kubeconfig(tmp_path / "proxy.json", token(scene.world.admin))
+        trials = StaleTrials(scene=scene, kubeconfig=kubeconfig, dice=random.Random(1))
+        asyncio.run(trials.run(3))
+        assert (trials.tally.violations, scene.violations()) == ([], [])
+        assert trials.tally.stale_passes >= trials.tally.plans == 3
