@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,36 @@ def test_what_was_found_is_written_although_a_later_experiment_fails(
     assert isinstance(result.exception, RuntimeError)
     assert (tmp_path / "table1" / "result.json").exists()
     assert "Table I" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process(scenario: str) -> None:
+    """Sets of strings are ordered anew by every process; nothing may depend on that, nor on a clock."""
+    command = "from sunward.cli.main import main; main()"
+    arguments = ["simulate", scenario, "--policy", "DETA", "--policy", "DETA, pure", "--seed", "3", "-o", "json"]
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", command, *arguments],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=True,
+            timeout=120,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert [row["policy"] for row in json.loads(outputs[0])] == ["none", "DETA", "DETA, pure"]
+
+
+def test_a_wrong_file_ends_in_one_line_and_status_2(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(MINIMAL_SCENARIO.replace("zone: Z", "zone: Y"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", "from sunward.cli.main import main; main()", "simulate", str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"sunward: {path}: nodes.a.zone: 'Y' is unknown; known: Z\n"
