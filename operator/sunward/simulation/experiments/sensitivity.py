@@ -19,8 +19,8 @@ from sunward.simulation.experiments.statistics import Estimate
 
 _OPTIMISED = (Mode.DET, Mode.DAT, Mode.DETA)
 _UNKNOWN = (None, None, None)
-_TOLERANCE_POINTS = 2.5
-"""Two ensembles of some dozen seeds each differ by about this much at these spreads."""
+_TOLERANCE_POINTS = 2.0
+"""What the other ensemble's own interval may add to ours: it has some dozen seeds too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +110,20 @@ def _reductions(runs: Runs) -> tuple[Estimate, ...]:
 
 
 def _agreement_claim(found: Sequence[tuple[Change, Runs]]) -> Claim:
-    worst, where = max(
-        (abs(estimate.value - expected), change.name)
+    pairs = [
+        (estimate, expected, change.name)
         for change, runs in found
         if change.expected is not None
         for estimate, expected in zip(_reductions(runs), change.expected, strict=True)
-    )
+    ]
+    worst, where = max((abs(estimate.value - expected), name) for estimate, expected, name in pairs)
+    beyond = max(max(estimate.low - expected, expected - estimate.high, 0.0) for estimate, expected, _ in pairs)
     return Claim(
         name="Another implementation of the model agrees",
         paper=None,
-        ours=f"largest difference {worst:.1f} points ({where})",
+        ours=f"largest difference {worst:.1f} points ({where}); at most {beyond:.1f} points outside our interval",
         level=Level.CALIBRATED,
-        holds=worst <= _TOLERANCE_POINTS,
+        holds=beyond <= _TOLERANCE_POINTS,
         note="different random placements of the five panels; the rest of the model is the same",
     )
 
