@@ -122,7 +122,12 @@ class FakeCluster:
             pods=machine.pods,
             meters=some_meters(measured(2.7, at=seen_at), measured(5.0, at=seen_at)),
             power=PowerProfile(idle_watts=2.7, busy_watts=6.4, asleep_watts=0.1, wake_seconds=20.0),
-            sleep=SleepSpec(driver="Shelly", driver_ref="relay", minimum_awake_seconds=0.0, minimum_asleep_seconds=0.0),
+            sleep=SleepSpec(
+                driver="Shelly",
+                driver_ref=f"relay-{machine.name}",
+                minimum_awake_seconds=0.0,
+                minimum_asleep_seconds=0.0,
+            ),
         )
 
     def reading(self, machine: Machine) -> PowerReading | None:
