@@ -89,7 +89,9 @@ def _stopping(seconds: float | None) -> asyncio.Event:
     """Set after so many seconds, or by SIGTERM or SIGINT."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # not every platform has handlers in its loop
+        with contextlib.suppress(
+            NotImplementedError, RuntimeError
+        ):  # not on every platform, and in the main thread only
             loop.add_signal_handler(number, stop.set)
     if seconds is not None:
         loop.call_later(seconds, stop.set)

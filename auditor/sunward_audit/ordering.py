@@ -12,8 +12,8 @@ from itertools import accumulate
 
 from sunward_audit.events import Event
 
-HOLD_SECONDS = 1.0
-SETTLE_SECONDS = 0.3
+HOLD_SECONDS = 3.0
+SETTLE_SECONDS = 1.5
 """What a relay was told counts as this much later: the record that announced it travels on another connection."""
 
 

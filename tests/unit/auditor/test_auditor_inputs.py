@@ -53,8 +53,8 @@ def test_what_is_not_ripe_waits_unless_something_younger_is() -> None:
 def test_an_order_comes_after_the_record_that_was_written_before_it() -> None:
     ordering = Ordering(hold_seconds=1.0)
     ordering.add(other(1, 10.0))
-    ordering.add(seen("record", 10.2, 4))  # its connection was slower
-    ordering.add(seen("much later", 10.9, 5))
+    ordering.add(seen("record", 11.2, 4))  # its connection was slower
+    ordering.add(seen("much later", 15.0, 5))
     assert names(ordering.release(99.0)) == ["record", "01", "much later"]
 
 
