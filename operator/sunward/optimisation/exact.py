@@ -128,7 +128,7 @@ def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float
         grams = float(np.max(np.abs(model.cost) * finite, initial=0.0))
     search.used.append(backend.value)
     measured = scaled(model, grams)
-    return solve_model(measured, backend, seconds=search.left(), relative_gap=search.gap / 5, hint=search.hint)
+    return solve_model(measured, backend, seconds=search.left(), relative_gap=search.gap / 2, hint=search.hint)
 
 
 def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:

@@ -25,7 +25,7 @@ def settle(problem: Problem, flows: dict[Flow, float], on: Flags, label: Label, 
     plan = build(free)
     _fix(plan, flows, on)
     model = plan.matrix.arrays()
-    backend = Backend.HIGHS if model.integer.any() else Backend.GLOP
+    backend = Backend.GSCIP if model.integer.any() else Backend.GLOP
     largest = float(np.max(np.abs(model.cost) * model.upper, initial=0.0))
     answer = solve_model(scaled(model, largest), backend, seconds=seconds, relative_gap=1e-7)
     for tidy in (True, False):

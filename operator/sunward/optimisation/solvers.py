@@ -3,8 +3,12 @@
 Statuses are read before any number; a solver that fails is an answer (`Answer.reason`), never an exception. One thread.
 """
 
+import contextlib
+import ctypes
 import math
+import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -81,10 +85,26 @@ def solve_model(
         start = _start(model, scaled, hint) if backend is Backend.GSCIP and hint is not None else None
         left = max(seconds - (time.perf_counter() - began), 1e-3 * seconds)  # a large model takes time to hand over
         parameters = _parameters(backend, left, relative_gap)
-        result = mathopt.solve(model, _TYPES[backend], params=parameters, model_params=start)
+        with _silence() if backend is Backend.HIGHS else contextlib.nullcontext():
+            result = mathopt.solve(model, _TYPES[backend], params=parameters, model_params=start)
         return _answer(scaled, model, result, linear=relaxed or not scaled.model.integer.any())
     except Exception as error:  # a status that cannot be represented surfaces as AttributeError, others as RuntimeError
         return Answer(outcome=Outcome.FAILED, reason=f"{backend}: {type(error).__name__}: {error}"[:200])
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Send what native code prints to standard error: HiGHS writes stray lines to standard output, where answers go."""
+    library = ctypes.CDLL(None)
+    library.fflush(None)
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        library.fflush(None)  # native output is buffered
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _start(model: mathopt.Model, scaled: Scaled, hint: Floats) -> mathopt.ModelSolveParameters:
