@@ -21,6 +21,7 @@ from support.fault_kinds import Fault, Kind
 from support.fault_proxy import FaultProxy
 from support.real_cluster import RealWorld, obstacle, real_cluster
 from support.real_journal import duplicates, fencing
+from support.real_objects import policy
 from support.real_operator import Operator, faketime
 
 TITLE = "R16 two replicas"
@@ -28,6 +29,7 @@ FAIL_OVERS = 10
 LONG_FAIL_OVERS = 40
 LIMIT_SECONDS = 30.0
 CLOCK_SECONDS = 60.0
+PERIOD_SECONDS = 120
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/sunward-operator"
 BLOWS = ("killed", "ended", "stopped", "without_the_Lease")
 
@@ -57,7 +59,7 @@ def run(options: Options) -> Outcome:
         return Outcome(battery="leaders", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     count = LONG_FAIL_OVERS if options.long else FAIL_OVERS
     ahead = CLOCK_SECONDS if faketime() is not None else 0.0
-    with real_cluster(nodes=4) as world:
+    with real_cluster(nodes=4, policy=policy(planningPeriodSeconds=PERIOD_SECONDS)) as world:
         with audited(world) as audit:
             contest = contested(world, random.Random(options.seed), count, ahead)
         contest.violations += audit.violations()
