@@ -57,14 +57,16 @@ def period_start(scenario: Scenario, period: int) -> datetime:
 def policy_spec(scenario: Scenario, allowed: Allowed) -> PolicySpec:
     """The `EnergyPolicy` of a simulated cluster."""
     operator = scenario.operator
+    shifts = allowed.shift_in_time or operator.shift_in_time
+    horizon = max(1, scenario.horizon_periods // scenario.replan_every_periods)
     return PolicySpec(
         mode=Mode.ACTIVE,
         planning_period_seconds=scenario.period_seconds * scenario.replan_every_periods,
-        horizon_periods=max(1, scenario.horizon_periods // scenario.replan_every_periods),
+        horizon_periods=min(horizon, operator.shift_periods) if shifts else horizon,
         share_energy=allowed.share_energy,
         offload_tasks=allowed.offload_tasks,
         sleep=allowed.sleep,
-        shift_in_time=allowed.shift_in_time or operator.shift_in_time,
+        shift_in_time=shifts,
         minimum_gain_ratio=operator.minimum_gain_ratio,
         pools=pool_specs(scenario),
         budgets=Budgets(dwell_seconds=operator.dwell_seconds, maximum_asleep_nodes=operator.maximum_asleep_nodes),
