@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from sunward.cluster import watching
 from sunward.cluster.watching import again_and_again
 
 
@@ -71,7 +72,7 @@ async def test_watches_that_end_without_a_word_are_begun_anew_too() -> None:
 
     async with asyncio.timeout(10):
         await again_and_again(watch, stop, failed, pause_seconds=0.0)
-    assert told == ["the watches ended by themselves"]
+    assert told == ["the watches ended by themselves or were blind"]
 
 
 async def test_what_dies_while_everything_stops_is_no_failure() -> None:
@@ -85,3 +86,28 @@ async def test_what_dies_while_everything_stops_is_no_failure() -> None:
     async with asyncio.timeout(10):
         await again_and_again(watch, stop, told.append, pause_seconds=0.0)
     assert told == []
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_watches_that_bring_nothing_are_ended_and_begun_anew(
+    listens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that do not listen when they are told to end."""
+    monkeypatch.setattr(watching, "END_SECONDS", 0.1)
+    watches, stop, blind = Watches(0), asyncio.Event(), [True]
+
+    async def watch(over: asyncio.Event) -> None:
+        if blind[0]:
+            await (over.wait() if listens else asyncio.Event().wait())
+        else:
+            await watches.watch(over)
+
+    def failed(error: Exception) -> None:
+        watches.failed(error)
+        blind[0] = False
+        asyncio.get_running_loop().call_later(0.1, stop.set)
+
+    async with asyncio.timeout(10):
+        await again_and_again(watch, stop, failed, is_blind=lambda: blind[0], pause_seconds=0.0, patience_seconds=0.05)
+    assert watches.errors == ["the watches ended by themselves or were blind"]
+    assert watches.ended_well
