@@ -61,6 +61,9 @@ def test_the_cycle_limit_is_what_keeps_nodes_from_flapping(tmp_path: Path) -> No
     limited = churn.operated(churn.scenario(churn.weather(2), tmp_path))
     loose = churn.operated(churn.scenario(churn.weather(2), tmp_path, maximum_cycles_per_day=1000))
     assert limited.power_cycles == 6 < loose.power_cycles <= 24 * 60 // 45
+    held = churn.held(churn.scenario(churn.weather(2), tmp_path))
+    assert limited.market_grams + limited.planner_grams < held.market_grams
+    assert limited.batches == pytest.approx(held.batches)
 
 
 def test_the_optimiser_alone_naps_beyond_what_machines_bear() -> None:
