@@ -45,9 +45,6 @@ SAFETY_TESTS = (
     "tests/unit/planning",
     "tests/unit/cluster",
     "tests/unit/domain",
-    "tests/integration/test_cluster_loop_faults.py",
-    "tests/integration/test_cluster_loop_stale.py",
-    "tests/integration/test_cluster_relays.py",
 )
 FAST = "not cluster and not e2e and not prometheus"
 OVERALL_PERCENT = 90.0
