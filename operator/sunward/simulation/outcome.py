@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import fsum
 
+from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import PeriodLedger
 from sunward.accounting.measures import jain_fairness, repriced
 from sunward.accounting.values import Basis, FactorScope, Signal, ZoneFactor
@@ -21,12 +22,12 @@ _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 class Outcome:
     """Totals of one run; grams include moving data, and unfinished batches are counted, never hidden.
 
-    `marginal_grams` prices the grid energy at the marginal intensities, None where a zone states none. What the
-    operator itself draws is `planner_*`, beside the cluster's own figures and never in them. `power_cycles` is the most
-    that any node went to sleep within 24 hours, `evictions_per_pod_hour` the most that one pod was moved in an hour.
-    `lost_batches` were missed or begun in vain in rounds. `stretch` is the time a task took over the time its
-    window allowed, averaged over tasks that were finished.
-    `fairness` is Jain's index of the work done per node (1 is equal). `closing_error_ratio` is the worst of
+    `marginal_grams` prices the grid energy at the marginal intensities, None where a zone states none;
+    `carbon_free_score` is the 24/7 score in the location view. What the operator itself draws is `planner_*`, beside
+    the cluster's own figures and never in them. `power_cycles` is the most that any node went to sleep within 24
+    hours, `evictions_per_pod_hour` the most that one pod was moved in an hour. `lost_batches` were missed or begun in
+    vain in rounds. `stretch` is the time a task took over the time its window allowed, averaged over tasks that were
+    finished. `fairness` is Jain's index of the work done per node (1 is equal). `closing_error_ratio` is the worst of
     all periods.
     """
 
@@ -54,6 +55,7 @@ class Outcome:
     closing_error_ratio: float
     marginal_grams: float | None
     embodied_grams: float
+    carbon_free_score: float | None
     planner_watt_hours: float
     planner_grams: float
     plans: int
@@ -164,6 +166,7 @@ class Recorder:
             closing_error_ratio=max((ledger.closing_error_ratio for ledger in self.ledgers), default=0.0),
             marginal_grams=None if None in self.marginal else fsum(value or 0.0 for value in self.marginal),
             embodied_grams=fsum(ledger.totals.embodied_grams for ledger in self.ledgers),
+            carbon_free_score=score(self.ledgers, lambda zone, _: self.scenario.zones[zone].carbon_free_ratio),
             planner_watt_hours=self.planner_watt_hours,
             planner_grams=self.planner_grams,
             plans=self.plans,

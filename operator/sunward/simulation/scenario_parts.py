@@ -22,11 +22,13 @@ class Zone(Strict):
     """A grid zone: a trace, taken as it is or scaled to another mean, or one constant intensity.
 
     `marginal_*` describe the intensity of one more watt-hour in the same way; plans never use it, accounts show it.
+    `carbon_free_ratio` is the part of the grid's energy that counts as free of carbon in the 24/7 score.
     """
 
     trace: str | None = None
     mean_grams_per_kilowatt_hour: NotNegative | None = None
     swing: NotNegative = 1.0
+    carbon_free_ratio: Ratio = 0.0
     marginal_trace: str | None = None
     marginal_mean_grams_per_kilowatt_hour: NotNegative | None = None
 

@@ -136,6 +136,14 @@ def test_marginal_intensities_are_priced_beside_the_average_and_change_no_plan()
     assert ran().marginal_grams is None
 
 
+def test_the_hourly_score_counts_what_the_grid_has_without_carbon() -> None:
+    half = FOUR.replace("mean_grams_per_kilowatt_hour: 30}", "mean_grams_per_kilowatt_hour: 30, carbon_free_ratio: 1}")
+    outcome, dark = ran(text=half), ran()
+    assert outcome.carbon_free_score is not None
+    assert 0.5 < outcome.carbon_free_score < 1.0  # most of the work is done where the grid is clean
+    assert dark.carbon_free_score == 0.0
+
+
 def test_embodied_grams_follow_the_hours_awake() -> None:
     text = FOUR.replace("boot_seconds: 60}", "boot_seconds: 60, embodied_grams: 17520, embodied_lifetime_days: 730}")
     outcome = ran(text=text)
