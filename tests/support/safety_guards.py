@@ -51,7 +51,9 @@ PLACES: dict[str, Place] = {
     "only our cordon is taken back": _place(
         "cluster.acts",
         "        if CORDON_MARK in annotations:\n            operations.append(",
-        "        if True:\n            operations.append(",
+        '        if body["spec"].get("unschedulable"):\n'
+        '            operations.append({"op": "remove", "path": "/spec/unschedulable"})\n'
+        "        if CORDON_MARK in annotations:\n            operations.append(",
         ACTS,
     ),
     "our mark is not written twice": _place(
