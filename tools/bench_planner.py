@@ -139,14 +139,14 @@ def _median(work: Callable[..., Measurement], arguments: tuple[object, ...]) -> 
 def apart(
     work: Callable[..., Measurement], arguments: tuple[object, ...], cap: float, blank: Measurement
 ) -> Measurement:
-    """Runs `work` in a fresh process; killed at twice the cap plus ten seconds, whatever it does."""
+    """Runs `work` in a fresh process; killed a quarter and 15 seconds after the cap, whatever it does."""
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(theirs, work, arguments), daemon=True)
     process.start()
     theirs.close()
     try:
-        found = mine.recv() if mine.poll(2 * cap + 10.0) else "killed at the cap"
+        found = mine.recv() if mine.poll(1.25 * cap + 15.0) else "killed at the cap"
     except EOFError:
         found = "died"
     process.kill()
