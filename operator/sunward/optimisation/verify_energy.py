@@ -4,19 +4,23 @@ from sunward.optimisation.ledger import Ledger
 from sunward.optimisation.problem import Battery, ExportRule, Node, Problem
 from sunward.optimisation.violations import FLOOR, TOLERANCE, Findings
 
+Scales = dict[tuple[str, int], float]
+"""Watt-hours that a node's energy in a period is measured by: the larger side of its balance, or a period of idling."""
+
 
 def check_energy(problem: Problem, ledger: Ledger, findings: Findings) -> None:
     """Constraints 6 to 9 for every node, pool and period."""
+    scales: Scales = {}
     for node in problem.nodes:
         for t in range(1, problem.period_count + 1):
-            _check_signs(ledger, node, t, findings)
-            scale = _check_balance(problem, ledger, node, t, findings)
+            scale = scales[node.name, t] = _check_balance(problem, ledger, node, t, findings)
+            _check_signs(ledger, node, t, findings, scale)
             _check_export(problem, ledger, node, t, findings, scale)
-        _check_battery(problem, ledger, node, findings)
-    _check_pools(problem, ledger, findings)
+        _check_battery(problem, ledger, node, findings, scales)
+    _check_pools(problem, ledger, findings, scales)
 
 
-def _check_signs(ledger: Ledger, node: Node, t: int, findings: Findings) -> None:
+def _check_signs(ledger: Ledger, node: Node, t: int, findings: Findings, scale: float) -> None:
     row = ledger.nodes[node.name]
     amounts = {
         "grid energy": row.grid_watt_hours[t - 1],
@@ -25,8 +29,7 @@ def _check_signs(ledger: Ledger, node: Node, t: int, findings: Findings) -> None
         "discharge": row.discharge_watt_hours[t - 1],
     }
     for name, amount in amounts.items():
-        if amount < -FLOOR:
-            findings.fault("non-negative", f"{node.name} period {t}", f"negative {name}", -amount)
+        findings.at_most("non-negative", f"{node.name} period {t}", f"negative {name}", (-amount, 0.0), terms=(scale,))
 
 
 def _demand(problem: Problem, ledger: Ledger, node: Node, t: int) -> list[float]:
@@ -47,22 +50,25 @@ def _check_balance(problem: Problem, ledger: Ledger, node: Node, t: int, finding
     row = ledger.nodes[node.name]
     where = f"{node.name} period {t}"
     harvest = row.harvest_used_watt_hours[t - 1]
-    findings.at_most("6", where, "uses more than its harvest", (harvest, node.harvest_watt_hours[t - 1]))
     supply = [row.grid_watt_hours[t - 1], harvest, row.discharge_watt_hours[t - 1], ledger.drawn(problem, node.name, t)]
     use = [*_demand(problem, ledger, node, t), row.charge_watt_hours[t - 1], ledger.sent(problem, node.name, t)]
-    findings.equal("6", where, "energy does not balance", (sum(supply), sum(use)), terms=(*supply, *use))
-    return max(sum(supply), sum(use), FLOOR)
+    scale = max(sum(supply), sum(use), max(node.idle_watts, node.asleep_watts) * problem.period_hours, FLOOR)
+    available = (harvest, node.harvest_watt_hours[t - 1])
+    findings.at_most("6", where, "uses more than its harvest", available, terms=(scale,))
+    findings.equal("6", where, "energy does not balance", (sum(supply), sum(use)), terms=(*supply, *use, scale))
+    return scale
 
 
-def _check_pools(problem: Problem, ledger: Ledger, findings: Findings) -> None:
-    for (where, name, t), amount in [*ledger.sends.items(), *ledger.draws.items()]:
-        if amount < -FLOOR:
-            findings.fault("non-negative", f"{where} {name} period {t}", "negative energy", -amount)
+def _check_pools(problem: Problem, ledger: Ledger, findings: Findings, scales: Scales) -> None:
+    for (pool_name, name, t), amount in [*ledger.sends.items(), *ledger.draws.items()]:
+        where, scale = f"{pool_name} {name} period {t}", scales.get((name, t), 0.0)
+        findings.at_most("non-negative", where, "negative energy", (-amount, 0.0), terms=(scale,))
     for pool in problem.energy_pools:
         for t in range(1, problem.period_count + 1):
             sent = sum(ledger.sends.get((pool.name, name, t), 0.0) for name in pool.members)
             drawn = sum(ledger.draws.get((pool.name, name, t), 0.0) for name in pool.members)
-            findings.equal("7", f"{pool.name} period {t}", "drawn is not sent", (sent, drawn))
+            largest = [scales[name, t] for name in pool.members]
+            findings.equal("7", f"{pool.name} period {t}", "drawn is not sent", (sent, drawn), terms=largest)
 
 
 def _check_export(problem: Problem, ledger: Ledger, node: Node, t: int, findings: Findings, scale: float) -> None:
@@ -74,9 +80,9 @@ def _check_export(problem: Problem, ledger: Ledger, node: Node, t: int, findings
     released = row.discharge_watt_hours[t - 1] if battery is not None and battery.exportable else 0.0
     ratio = node.maximum_export_ratio * node.harvest_watt_hours[t - 1]
     harvest = row.harvest_used_watt_hours[t - 1]
-    findings.at_most("8", where, "sends more than its export ratio", (sent, ratio + released), terms=(ratio,))
+    findings.at_most("8", where, "sends more than its export ratio", (sent, ratio + released), terms=(ratio, scale))
     findings.at_most(
-        "8", where, "sends what it did not harvest", (sent, harvest - charge + released), terms=(harvest, charge)
+        "8", where, "sends what it did not harvest", (sent, harvest - charge + released), terms=(harvest, charge, scale)
     )
     if problem.policy.export_rule == ExportRule.SURPLUS_ONLY:
         grid = row.grid_watt_hours[t - 1]
@@ -89,24 +95,30 @@ def _check_export(problem: Problem, ledger: Ledger, node: Node, t: int, findings
             findings.fault("9", where, "exportable battery charges and discharges at once", both)
 
 
-def _check_battery(problem: Problem, ledger: Ledger, node: Node, findings: Findings) -> None:
+def _check_battery(problem: Problem, ledger: Ledger, node: Node, findings: Findings, scales: Scales) -> None:
     row = ledger.nodes[node.name]
     if node.battery is None:
         for name, values in (("charge", row.charge_watt_hours), ("discharge", row.discharge_watt_hours)):
-            if any(abs(value) > FLOOR for value in values):
-                findings.fault("9", node.name, f"{name} without a battery", max(map(abs, values)))
+            for t, value in enumerate(values, start=1):
+                sides = (abs(value), 0.0)
+                findings.at_most("9", node.name, f"{name} without a battery", sides, terms=(scales[node.name, t],))
         return
     before = node.battery.initial_watt_hours
     for t in range(1, problem.period_count + 1):
-        _check_stored(problem, node.battery, ledger, (node.name, t), before, findings)
+        _check_stored(problem, node.battery, ledger, (node.name, t), before, findings, scales[node.name, t])
         before = row.stored_watt_hours[t - 1]
-    findings.at_most(
-        "9", node.name, "ends below its final energy", (node.battery.final_watt_hours, row.stored_watt_hours[-1])
-    )
+    capacity, ends = node.battery.capacity_watt_hours, (node.battery.final_watt_hours, row.stored_watt_hours[-1])
+    findings.at_most("9", node.name, "ends below its final energy", ends, terms=(capacity,))
 
 
 def _check_stored(
-    problem: Problem, battery: Battery, ledger: Ledger, place: tuple[str, int], before: float, findings: Findings
+    problem: Problem,
+    battery: Battery,
+    ledger: Ledger,
+    place: tuple[str, int],
+    before: float,
+    findings: Findings,
+    scale: float,
 ) -> None:
     name, t = place
     row = ledger.nodes[name]
@@ -114,12 +126,14 @@ def _check_stored(
     charge, discharge = row.charge_watt_hours[t - 1], row.discharge_watt_hours[t - 1]
     stored = row.stored_watt_hours[t - 1]
     expected = before + battery.charge_efficiency * charge - discharge / battery.discharge_efficiency
-    findings.equal("9", where, "stored energy does not follow", (stored, expected), terms=(before, charge, discharge))
-    findings.at_most("9", where, "below its minimum", (battery.minimum_watt_hours, stored))
-    findings.at_most("9", where, "above its capacity", (stored, battery.capacity_watt_hours))
+    capacity = battery.capacity_watt_hours
+    terms = (before, charge, discharge, capacity)
+    findings.equal("9", where, "stored energy does not follow", (stored, expected), terms=terms)
+    findings.at_most("9", where, "below its minimum", (battery.minimum_watt_hours, stored), terms=(capacity,))
+    findings.at_most("9", where, "above its capacity", (stored, capacity), terms=(capacity,))
     limits = (battery.maximum_charge_watts, battery.maximum_discharge_watts)
-    findings.at_most("9", where, "charges too fast", (charge, limits[0] * problem.period_hours))
-    findings.at_most("9", where, "discharges too fast", (discharge, limits[1] * problem.period_hours))
+    findings.at_most("9", where, "charges too fast", (charge, limits[0] * problem.period_hours), terms=(scale,))
+    findings.at_most("9", where, "discharges too fast", (discharge, limits[1] * problem.period_hours), terms=(scale,))
     if not battery.charge_from_grid:
         harvest = row.harvest_used_watt_hours[t - 1]
-        findings.at_most("9", where, "charges from the grid", (charge, harvest))
+        findings.at_most("9", where, "charges from the grid", (charge, harvest), terms=(scale,))

@@ -36,9 +36,9 @@ def check_work(problem: Problem, ledger: Ledger, findings: Findings, *, rounded:
 def _check_flow(problem: Problem, job: Job, way: tuple[str, str, int], batches: float, findings: Findings) -> None:
     home, on, period = way
     where = f"{job.name} {home}->{on} period {period}"
-    if batches < -FLOOR:
-        findings.fault("non-negative", where, "negative batches", -batches)
-    if abs(batches) <= TOLERANCE * max(job.batches.get(home, 0.0), FLOOR):
+    shard = job.batches.get(home, 0.0)
+    findings.at_most("non-negative", where, "negative batches", (-batches, 0.0), terms=(shard,))
+    if abs(batches) <= TOLERANCE * max(shard, FLOOR):
         return
     if period not in job.periods:
         findings.fault("1", where, "outside release and deadline", batches)
@@ -118,8 +118,7 @@ def check_awake(problem: Problem, ledger: Ledger, findings: Findings) -> None:
         may_sleep = problem.policy.sleep and node.can_sleep
         for t, (awake, on) in enumerate(zip(row.awake_hours, row.on, strict=True), start=1):
             where = f"{node.name} period {t}"
-            if awake < -FLOOR:
-                findings.fault("non-negative", where, "negative awake time", -awake)
+            findings.at_most("non-negative", where, "negative awake time", (-awake, 0.0), terms=(hours,))
             moving = transfer_hours(problem, ledger, node) if t == 1 else 0.0
             busy = busy_hours(problem, ledger, node, t)
             which = "3" if busy <= awake else "4"

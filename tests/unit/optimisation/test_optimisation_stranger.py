@@ -1,6 +1,7 @@
 """Our optima against a second reading of the format, solved by another solver, on files that use every field of it."""
 
 import json
+import random
 
 import pytest
 
@@ -71,3 +72,56 @@ def test_a_problem_that_emits_nothing_is_planned_by_prices() -> None:
     made = Problem.from_json(json.dumps(free))
     assert supports(made) is None
     assert solve_two_price(made, time_limit_seconds=20.0).objective_grams == pytest.approx(0.0, abs=GRAMS)
+
+
+def shaken(solution: Document, case: Document, seed: int) -> Document:
+    """The solution with the rounding of another solver in every amount: 1e-8 of what it is measured by."""
+    draw = random.Random(seed)
+    hours = case["period_seconds"] / 3600
+    watt_hours = min(max(node["idle_watts"], node["asleep_watts"]) * hours for node in case["nodes"])
+    batches = {job["name"]: job["batches"] for job in case["jobs"]}
+
+    def shake(value: float, scale: float) -> float:
+        return value + draw.uniform(-1e-8, 1e-8) * scale
+
+    for row in solution["batches"]:
+        row["batches"] = shake(row["batches"], batches[row["job"]][row["from"]])
+    for row in (*solution["sends"], *solution["draws"]):
+        row["watt_hours"] = shake(row["watt_hours"], watt_hours)
+    for row in solution["nodes"]:
+        row["awake_hours"] = [shake(value, hours) for value in row["awake_hours"]]
+        for name in ("grid_watt_hours", "harvest_used_watt_hours"):
+            row[name] = [shake(value, watt_hours) for value in row[name]]
+    return solution
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_rounding_of_another_solver_is_no_violation(seed: int) -> None:
+    case = document(seed)
+    made = Problem.from_json(json.dumps(case))
+    found = json.loads(solve_exact(made).to_json())
+    if found["status"] == "optimal":
+        assert verify(made, Solution.from_json(json.dumps(shaken(found, case, seed)))) == ()
+
+
+@pytest.mark.parametrize("seed", [41, 204, 264, 344])
+def test_megawatts_are_planned_as_well_as_watts(seed: int) -> None:
+    """The rounding of a battery of megawatt-hours is more than 1e-12 Wh, and no reason to refuse a plan."""
+    case = in_megawatts(document(seed))
+    least, found = optimum(case), solve_exact(Problem.from_json(json.dumps(case)))
+    assert (least is None) == (found.status is Status.INFEASIBLE)
+    if least is not None:
+        assert found.status is Status.OPTIMAL
+        assert found.objective_grams is not None
+        assert least.agrees(found.objective_grams)
+
+
+def in_megawatts(case: Document) -> Document:
+    """The file with a hundred thousand times the power and energy, and without data or work to keep its scales near."""
+    for node in case["nodes"]:
+        for holder in (node, node["battery"] or {}):
+            for name in holder:
+                if name.endswith(("_watts", "_watt_hours")) and name != "harvest_watt_hours":
+                    holder[name] *= 1e5
+        node["harvest_watt_hours"] = [1e5 * value for value in node["harvest_watt_hours"]]
+    return {**case, "jobs": []}
