@@ -79,7 +79,7 @@ async def _act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None)
             await uncordon(api, node.spec.node_name)
         case Act.EVICT:
             return await _evict_all(api, step)
-        case Act.POWER_OFF | Act.POWER_ON:
+        case _:  # POWER_OFF, POWER_ON; `act` has seen to NONE
             if driver is None:
                 return Done(step=step, reason=Reason.NO_POWER_DRIVER, message=f"{node.name} has no power driver")
             operation = step.record.operation

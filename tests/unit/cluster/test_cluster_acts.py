@@ -237,6 +237,15 @@ async def test_a_node_that_is_written_again_and_again_is_left_to_the_next_pass(s
     assert mark(server) is None
 
 
+async def test_a_record_in_the_same_state_is_no_transition(server: Server) -> None:
+    path = ours("energynodes", "pi-01")
+    version = server.store.get(path)["metadata"]["resourceVersion"]
+    node = a_node(record=NodeRecord(power_state=PowerState.CORDONED))
+    await acts.write_record(cast(Api, server), node, a_step(Act.CORDON), version, NOW)
+    status = server.store.get(path)["status"]
+    assert (status["powerState"], "lastTransition" in status) == ("Cordoned", False)
+
+
 async def test_a_server_that_forbids_is_no_conflict(server: Server) -> None:
     class Forbids(Server):
         async def get(self, path: str) -> Body:

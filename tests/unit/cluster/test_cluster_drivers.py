@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from sunward.cluster.drivers import Drivers, Relay
+from sunward.cluster.drivers import BODY_LIMIT_BYTES, Drivers, Relay
 from sunward.cluster.ports import PowerDriver
+from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
 from support.planning import NOW, a_node
 from support.sources import FakeServer, serving
@@ -27,11 +28,14 @@ class Bench:
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
+        self.status = 200
         self.asked: list[tuple[str, str]] = []
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         command = request.query.get("cmnd") or (await request.json())["method"]
         self.asked.append((request.method, command))
+        if self.status != 200:
+            return web.Response(status=self.status)
         return web.json_response(self.answers[command])
 
     def driver(self, name: str) -> PowerDriver:
@@ -71,6 +75,20 @@ async def test_a_reading_is_dated_before_the_question(bench: Bench) -> None:
 @pytest.mark.parametrize("answer", [[1], "on", {"result": {"id": 1, "output": False}}, {"error": {"code": -1}}, {}])
 async def test_another_answer_proves_nothing(bench: Bench, answer: object) -> None:
     bench.answers["Switch.GetStatus"] = answer
+    assert await bench.driver("relay-pi-01").read() is None
+
+
+@pytest.mark.parametrize("name", ["relay-pi-01", "plug-1"])
+@pytest.mark.parametrize("status", [204, 302, 401, 500])
+async def test_another_status_proves_nothing_and_takes_no_order(bench: Bench, name: str, status: int) -> None:
+    bench.status = status
+    assert await bench.driver(name).read() is None
+    with pytest.raises(SourceUnavailable, match=str(status)):
+        await bench.driver(name).switch(True, "op", 1)
+
+
+async def test_a_long_answer_is_not_read_to_its_end(bench: Bench) -> None:
+    bench.answers["Switch.GetStatus"] = {"result": {"id": 0, "output": True, "filler": "x" * 2 * BODY_LIMIT_BYTES}}
     assert await bench.driver("relay-pi-01").read() is None
 
 

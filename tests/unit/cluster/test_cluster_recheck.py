@@ -9,6 +9,7 @@ import pytest
 
 from sunward.cluster.api import Api, ApiError, core, ours
 from sunward.cluster.recheck import obstacle
+from sunward.cluster.records import record_patch
 from sunward.domain.nodes import NodeRecord, Operation, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -85,3 +86,30 @@ async def test_what_harms_nobody_is_not_looked_at_again(server: Server, act: Act
 async def test_an_act_on_a_record_that_is_another_by_now_is_not_taken(server: Server) -> None:
     told = await found(server, a_step(Act.EVICT, changed=False))
     assert told == "its record is another by now: Awake"
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ({"mode": "Active", "sleep": False}, Reason.SLEEP_DISABLED),
+        ({"mode": "Active", "budgets": {"maximumAsleepNodes": 0}}, Reason.SLEEP_LIMIT),
+        ({"mode": "DryRun"}, Reason.DRY_RUN),
+        (None, Reason.DRY_RUN),
+    ],
+)
+async def test_what_the_owner_has_forbidden_meanwhile_is_not_done(
+    server: Server, policy: Body | None, reason: Reason
+) -> None:
+    labels, ready = {"sunward.dev/managed": "true"}, {"type": "Ready", "status": "True"}
+    body = {"metadata": {"name": "pi-01", "labels": labels}, "spec": {}, "status": {"conditions": [ready]}}
+    server.store.create(core("nodes"), body)
+    if policy is not None:
+        server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": policy})
+    told = await found(server, a_step(Act.POWER_OFF))
+    assert told is not None
+    assert told.startswith(f"{reason}: ")
+
+
+async def test_an_act_on_the_record_that_stands_is_taken(server: Server) -> None:
+    server.store.patch(ours("energynodes", "pi-01", sub="status"), {"status": record_patch(RECORD)})
+    assert await found(server, a_step(Act.EVICT, changed=False)) is None
