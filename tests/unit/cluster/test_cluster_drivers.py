@@ -36,6 +36,8 @@ class Bench:
         self.asked.append((request.method, command))
         if self.status != 200:
             return web.Response(status=self.status)
+        if isinstance(self.answers[command], bytes):
+            return web.Response(body=self.answers[command])
         return web.json_response(self.answers[command])
 
     def driver(self, name: str) -> PowerDriver:
@@ -85,6 +87,17 @@ async def test_another_status_proves_nothing_and_takes_no_order(bench: Bench, na
     assert await bench.driver(name).read() is None
     with pytest.raises(SourceUnavailable, match=str(status)):
         await bench.driver(name).switch(True, "op", 1)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b"[" * 60_000])
+async def test_what_is_no_json_proves_nothing(bench: Bench, body: bytes) -> None:
+    bench.answers = {"Switch.GetStatus": body, "Power1": body}
+    assert await bench.driver("relay-pi-01").read() is None
+    assert await bench.driver("plug-1").read() is None
+
+
+async def test_a_relay_that_the_settings_do_not_know_has_no_driver(bench: Bench) -> None:
+    assert bench.drivers.at("unknown") is None
 
 
 async def test_a_long_answer_is_not_read_to_its_end(bench: Bench) -> None:
