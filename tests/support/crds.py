@@ -202,8 +202,10 @@ _CLUSTER_SCOPED = frozenset(
         "EnergyPolicy",
         "Namespace",
         "Node",
+        "PersistentVolume",
+        "PriorityClass",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
-        "PriorityClass",
+        "VolumeAttachment",
     }
 )
