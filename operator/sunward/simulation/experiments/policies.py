@@ -27,13 +27,7 @@ from sunward.simulation.policies.rules import BASELINE, RULES
 from sunward.simulation.scenario import load_scenario
 
 PLANNED: Final = ("temporal only", "DAT", "DETA", "DETA, no sleep", "DETA, oracle")
-_TOO_SLOW: Final = "temporal only"
-"""As the operator plans it: whole batches over a day of hours that a job may choose take half a minute a plan."""
-NAMES: Final = (
-    *(rule.name for rule in RULES),
-    *(name for name in PLANNED if name != _TOO_SLOW),
-    *(name + PURE for name in PLANNED),
-)
+NAMES: Final = (*(rule.name for rule in RULES), *PLANNED, *(name + PURE for name in PLANNED))
 """All eighteen; those that plan as the operator runs them and, with a suffix, as the paper's model has them."""
 _SMALL = (BASELINE, "none + sleep", "DET", "greedy lowest", "FedZero rule", "DETA", "DAT" + PURE, BEST)
 
