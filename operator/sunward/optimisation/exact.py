@@ -14,7 +14,7 @@ from sunward.domain.errors import SunwardError
 from sunward.optimisation.build import build
 from sunward.optimisation.draft import Label, finish
 from sunward.optimisation.draft import relative_gap as gap_between
-from sunward.optimisation.extract import draft_of, implied_integers, tidy_sleep
+from sunward.optimisation.extract import DUST, draft_of, implied_integers, tidy_sleep
 from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.infeasible import explain_infeasible
 from sunward.optimisation.matrix import Arrays, Floats, fits, scaled
@@ -30,6 +30,9 @@ from sunward.optimisation.violations import TOLERANCE
 RESERVED = 0.08
 """Share of the time limit in which a plan found by the search for integers is settled and written."""
 
+
+ON_FROM = (0.5, 0.2, DUST)
+"""Shares of a period from which a relaxation's node counts as on, in the order tried."""
 
 TOLERANCE_OF_FIT = 1e-9
 """Share of a row's largest possible term by which values with implied integers may miss it."""
@@ -158,16 +161,24 @@ def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
 
 
 def _offer_implied(search: _Search, model: Arrays, relaxed: Answer) -> None:
-    """Offer the relaxation with the integers that its flows imply: as it is where these fit, else settled anew."""
+    """Offer the relaxation with the integers that its flows imply: as it is where these fit, else settled anew.
+
+    Nodes that sleep for whole periods are on from one half upwards; where that leaves too few on, from less.
+    """
     assert relaxed.values is not None
-    implied = implied_integers(search.plan, relaxed.values)
-    values = np.where(model.integer, implied, relaxed.values)
-    if fits(model, values, TOLERANCE_OF_FIT):
-        _offer(search, replace(relaxed, values=values))
-    if not _done(search):
+    whole = search.problem.policy.sleep and not search.problem.policy.partial_period_sleep
+    for least in ON_FROM if whole else ON_FROM[-1:]:
+        implied = implied_integers(search.plan, relaxed.values, on_from=least)
+        values = np.where(model.integer, implied, relaxed.values)
+        if fits(model, values, TOLERANCE_OF_FIT):
+            _offer(search, replace(relaxed, values=values))
+        if _done(search):
+            return
         settled = _solve(search, _fixed(model, implied), Backend.GLOP)
-        _offer(search, settled)
-        search.hint = settled.values
+        if settled.values is not None:
+            _offer(search, settled)
+            search.hint = settled.values
+            return
 
 
 def _fixed(model: Arrays, values: Floats) -> Arrays:

@@ -122,16 +122,15 @@ def _add(flows: dict[Flow, float], where: Flow, amount: float) -> None:
     flows[where] = flows.get(where, 0.0) + amount
 
 
-def implied_integers(plan: PlanModel, values: Floats) -> Floats:
+def implied_integers(plan: PlanModel, values: Floats, *, on_from: float) -> Floats:
     """Columns of a relaxation with every integer as its flows imply it: who works, exports or charges at all.
 
-    A node with one start is on as soon as it is on at all, on-periods of whole-period sleep are rounded. Whether these
-    integers fit together is for the next solve to say.
+    Nodes count as on where they are for more than `on_from` of a period. Whether these integers fit together is for
+    the next solve to say.
     """
     implied = np.round(values)
-    if plan.problem.policy.partial_period_sleep:
-        for column in plan.on.values():
-            implied[column] = values[column] > DUST
+    for column in plan.on.values():
+        implied[column] = values[column] > on_from
     done: dict[Pair, float] = {}
     sent: dict[Pair, float] = {}
     for flows in (plan.at_home, plan.arriving):

@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 from ortools.math_opt.python import mathopt
 
+from sunward.optimisation import exact
 from sunward.optimisation.build import build
+from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.greedy import solve_greedy
 from sunward.optimisation.matrix import Scaled, scaled
-from sunward.optimisation.solvers import Backend, Outcome, solve_model
-from support.optimisation import job, node, problem
+from sunward.optimisation.solution import Status
+from sunward.optimisation.solvers import Answer, Backend, Outcome, solve_model
+from sunward.optimisation.verify import verify
+from support.optimisation import job, node, pool, problem
 
 
 def sleepers() -> Scaled:
@@ -56,3 +61,33 @@ def test_a_solver_that_throws_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> N
     assert answer.outcome is Outcome.FAILED
     assert "cannot be represented" in answer.reason
     assert answer.values is None
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_relaxation_alone_gives_a_better_plan_than_the_greedy_one(
+    monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    def only_linear(model: Scaled, backend: Backend, **named: Any) -> Answer:
+        late = Answer(outcome=Outcome.UNKNOWN, reason="late")
+        return solve_model(model, backend, **named) if backend is Backend.GLOP else late
+
+    monkeypatch.setattr(exact, "solve_model", only_linear)
+    nodes = [node(f"n{i}", "clean" if i % 2 else "dirty", harvest=(1.0,) * 6, initially_awake=whole) for i in range(6)]
+    names = tuple(each.name for each in nodes)
+    made = problem(
+        *nodes,
+        jobs=(job(dict.fromkeys(names, 7000.0), names, deadline_period=6, synchronous=True),),
+        pools=(pool("n0", "n1", "n2"),),
+        partial_period_sleep=not whole,
+        maximum_asleep_nodes=3 if whole else None,
+        intensity_grams_per_kilowatt_hour={
+            "clean": (30.0, 40.0, 50.0, 60.0, 70.0, 30.0),
+            "dirty": (400.0, 440.0, 480.0, 520.0, 560.0, 400.0),
+        },
+    )
+    found, greedy = solve_exact(made), solve_greedy(made)
+    assert verify(made, found) == ()
+    assert found.status is not Status.INFEASIBLE
+    assert found.objective_grams is not None
+    assert greedy.objective_grams is not None
+    assert found.objective_grams < 0.99 * greedy.objective_grams
