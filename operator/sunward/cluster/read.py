@@ -77,7 +77,7 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
         api.list(apis("storage.k8s.io/v1", "volumeattachments")),
         api.list(core("persistentvolumes")),
     )
-    policy = await _policy(api)
+    policy = await read_policy(api)
     pins = volume_pins(volumes)
     pod_list = [pod_facts(pod, now, pins) for pod in pods]
     specs, invalid = _parse_nodes(energy_nodes)
@@ -105,7 +105,8 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
     )
 
 
-async def _policy(api: Api) -> Body | None:
+async def read_policy(api: Api) -> Body | None:
+    """The one EnergyPolicy; None when there is none."""
     try:
         return await api.get(ours("energypolicies", "default"))
     except ApiError as error:

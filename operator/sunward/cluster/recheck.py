@@ -14,9 +14,10 @@ from typing import Any
 
 from sunward.cluster import schema
 from sunward.cluster.api import Api, ApiError, apis, core, ours
-from sunward.cluster.read import attached_nodes, node_facts, pod_facts
+from sunward.cluster.read import attached_nodes, node_facts, pod_facts, read_policy
 from sunward.cluster.records import node_record
 from sunward.domain.nodes import NodeFacts, NodeView, PodFacts
+from sunward.domain.policy import PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning.case import Case, Stage
@@ -35,8 +36,9 @@ async def obstacle(
         return why
     if step.act is not Act.POWER_OFF:
         return None
-    fresh = await _looked_at_again(api, step, snapshot)
-    case = Case(node=fresh, snapshot=_with(snapshot, fresh), now=now, power=power, fencing_token=fencing_token)
+    fresh, policy = await asyncio.gather(_looked_at_again(api, step, snapshot), read_policy(api))
+    view = replace(_with(snapshot, fresh), policy=schema.policy_spec(policy) if policy else PolicySpec())
+    case = Case(node=fresh, snapshot=view, now=now, power=power, fencing_token=fencing_token)
     found = obstacles(case, Stage.CUT)
     return f"{found[0].reason}: {found[0].message}" if found else None
 
