@@ -326,7 +326,7 @@ class Loop:
                 raise
             self.mark_dirty()
             return
-        for condition in report.conditions_changed(old, new):
+        for condition in report.conditions_changed(kind, old, new):
             await events.emit(self._ports.api, body, Reason(condition["reason"]), condition["message"], now)
 
     def _pause(self, plan: Plan, snapshot: Snapshot) -> float:

@@ -259,10 +259,17 @@ def _completion(job: JobView, over: Reason | None) -> str:
     return f"round {job.last_round} of {job.spec.rounds}{reached}" if over else f"round {job.last_round}"
 
 
-def conditions_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Body]:
-    """Conditions whose status changed: each is worth an event."""
+def conditions_changed(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Body]:
+    """Conditions whose status changed: each is worth an event.
+
+    What is said of a node for the first time stands in its status alone, unless its object cannot be used: the events
+    of hundreds of nodes at once would drown the API server and tell nothing new.
+    """
     before = {c["type"]: c["status"] for c in old.get("conditions") or ()}
-    return [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
+    changed = [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
+    if kind == "energynodes" and not before:
+        return [c for c in changed if c["reason"] == Reason.INVALID_SPEC]
+    return changed
 
 
 def invalid_status(kind: str, why: InvalidInput, old: Body, generation: int, now: datetime) -> Body:

@@ -1,0 +1,33 @@
+"""Which conditions are told as events, beside standing in the status."""
+
+from __future__ import annotations
+
+import pytest
+
+from sunward.cluster.report import conditions_changed
+from sunward.domain.reasons import Reason
+from support.loop_store import Body
+
+
+def status(**conditions: str) -> Body:
+    reason = str(conditions.pop("reason", Reason.AWAKE))
+    return {"conditions": [{"type": kind, "status": value, "reason": reason} for kind, value in conditions.items()]}
+
+
+def told(kind: str, old: Body, new: Body) -> list[str]:
+    return [condition["type"] for condition in conditions_changed(kind, old, new)]
+
+
+@pytest.mark.parametrize(("kind", "first"), [("energynodes", []), ("trainingjobs", ["Ready", "Planned"])])
+def test_the_first_conditions_of_nodes_are_no_events(kind: str, first: list[str]) -> None:
+    assert told(kind, {}, status(Ready="True", Planned="False")) == first
+
+
+def test_a_node_that_cannot_be_used_says_so_from_the_first() -> None:
+    assert told("energynodes", {}, status(Ready="False", reason=Reason.INVALID_SPEC)) == ["Ready"]
+
+
+@pytest.mark.parametrize("kind", ["energynodes", "energypolicies"])
+def test_a_status_that_changed_is_an_event_and_one_that_did_not_is_none(kind: str) -> None:
+    old, new = status(Ready="True", Asleep="False"), status(Ready="True", Asleep="True", Degraded="False")
+    assert told(kind, old, new) == ["Asleep", "Degraded"]
