@@ -16,6 +16,7 @@ from sunward.optimisation.greedy_moves import to_cleaner, with_room
 from sunward.optimisation.greedy_sleep import on_periods
 from sunward.optimisation.greedy_slots import slot_schedule
 from sunward.optimisation.greedy_work import Assignment, Schedule, at_home, schedule
+from sunward.optimisation.modes import Mode, with_mode
 from sunward.optimisation.problem import Problem
 from sunward.optimisation.solution import NO_PRICES, Obstacle, Shortfall, Solution, Status
 from sunward.optimisation.verify_plan import check_plan
@@ -34,16 +35,25 @@ def solve_greedy(problem: Problem) -> Solution:
     began = time.perf_counter()
     found: list[Solution] = []
     late: tuple[Shortfall, ...] = ()
-    for plan in _schedules(problem):
-        if plan.late:
-            late = late or _shortfalls(problem, plan)
-            continue
-        found.extend(_plans(problem, plan))
+    for asked in _policies(problem):
+        for plan in _schedules(asked):
+            if plan.late:
+                late = late or _shortfalls(asked, plan)
+                continue
+            found.extend(_plans(asked, plan))
     found.sort(key=_grams)
     best = next((each for each in found if not check_plan(problem, each)), None)
     seconds = time.perf_counter() - began
     label = Label(status=Status.FEASIBLE, solver="greedy", seconds=seconds)
     return _stamped(best, label) if best else _nothing(problem, late, seconds)
+
+
+def _policies(problem: Problem) -> Iterator[Problem]:
+    """The problem, and the same with nothing shared, moved or asleep: what a policy allows may lead a rule astray."""
+    yield problem
+    nothing = with_mode(problem, Mode.NONE)
+    if nothing != problem:
+        yield nothing
 
 
 def _grams(solution: Solution) -> float:
