@@ -38,6 +38,7 @@ LONG = (
 REPEATED_RUNS = 6
 LONG_REPEATED_RUNS = 60
 KILLS = 100
+READY_SECONDS = 180.0
 SETTLE_SECONDS = 240.0
 
 
@@ -112,7 +113,7 @@ def _killed(seed: int) -> Killed:
     with real_cluster(nodes=4) as world:
         operator = world.operator("a")
         with operator.supervised():
-            operator.wait_ready()
+            operator.wait_ready(READY_SECONDS)
             while seen.kills < KILLS:
                 world.allow_asleep(dice.choice((0, 1, 2, 2)))
                 time.sleep(dice.uniform(0.2, 4.0))  # the dice's time of the blow
