@@ -51,7 +51,7 @@ def run(options: Options) -> Outcome:
                 found.process_ends = len(scene.operator.exits)
                 if found.process_ends:
                     found.violations.append(f"the process ended {found.process_ends} times, see {_kept_log(scene)}")
-                found.restarts = [kill(scene) for _ in range(LONG_KILLS if options.long else KILLS)]
+                _kill_some(scene, LONG_KILLS if options.long else KILLS, found)
                 found.violations += _afterwards(scene)
             found.violations += [*_late(found), *audit_violations(audit)]
     except pytest.skip.Exception as skipped:
@@ -97,6 +97,14 @@ def _attempt_each(scene: Scene, trials: Sequence[Trial], dice: random.Random, fo
             found.recoveries.append(attempt(scene, trial, dice))
         except TimeoutError as late:
             found.violations.append(str(late))
+
+
+def _kill_some(scene: Scene, kills: int, found: Findings) -> None:
+    for _ in range(kills):
+        try:
+            found.restarts.append(kill(scene))
+        except TimeoutError as late:
+            found.violations.append(f"{late}, see {_kept_log(scene)}")
 
 
 def _afterwards(scene: Scene) -> list[str]:

@@ -69,10 +69,10 @@ def attempt(scene: Scene, trial: Trial, dice: random.Random) -> Recovery:
 def kill(scene: Scene) -> float:
     """The process dies; seconds until its successor has made a pass. A change is made while nobody lives."""
     node = settled(scene)
+    ended = len(scene.operator.exits)
     scene.operator.send(Signals.SIGKILL)
     died = time.monotonic()
     scene.wish(node, OPPOSITE[scene.wished[node]])
-    ended = len(scene.operator.exits)
     wait_until(lambda: len(scene.operator.exits) > ended, PATIENCE_SECONDS, "the process is found dead")
     scene.operator.wait_ready(PATIENCE_SECONDS)
     return time.monotonic() - died
