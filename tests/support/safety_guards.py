@@ -16,6 +16,7 @@ ACTS = "tests/unit/cluster/test_cluster_acts.py"
 LEASE = "tests/unit/cluster/test_cluster_lease.py"
 STALE = "tests/integration/test_cluster_loop_stale.py"
 FAULTS = "tests/integration/test_cluster_loop_faults.py"
+DRIVERS = "tests/unit/cluster/test_cluster_drivers.py"
 RELAYS = "tests/integration/test_cluster_relays.py"
 VALIDATE = "tests/unit/planning/test_planning_validate.py"
 TRANSITIONS = "tests/unit/planning/test_planning_transitions.py"
@@ -118,20 +119,27 @@ PLACES: dict[str, Place] = {
     ),
     # what relays and meters prove
     "an output is a plain yes or no": _place(
-        "cluster.drivers", "if not isinstance(output, bool):\n        return None", "output = bool(output)", RELAYS
+        "cluster.drivers",
+        "if not isinstance(output, bool):\n        return None",
+        "output = bool(output)",
+        DRIVERS,
+        RELAYS,
     ),
-    "a draw is a finite number": _place("cluster.drivers", " and math.isfinite(watts)", "", RELAYS),
-    "a draw has no sign": _place("cluster.drivers", "abs(float(watts))", "float(watts)", RELAYS),
-    "a redirect is not followed": _place("cluster.drivers", "allow_redirects=False", "allow_redirects=True", RELAYS),
-    "an answer is short": _place("cluster.drivers", "if len(body) > BODY_LIMIT_BYTES:", "if False:", RELAYS),
+    "a draw is a finite number": _place("cluster.drivers", " and math.isfinite(watts)", "", DRIVERS, RELAYS),
+    "a draw has no sign": _place("cluster.drivers", "abs(float(watts))", "float(watts)", DRIVERS, RELAYS),
+    "a redirect is not followed": _place(
+        "cluster.drivers", "allow_redirects=False", "allow_redirects=True", DRIVERS, RELAYS
+    ),
+    "an answer is short": _place("cluster.drivers", "if len(body) > BODY_LIMIT_BYTES:", "if False:", DRIVERS, RELAYS),
     "an answer is about the switch that was asked": _place(
         "cluster.drivers",
         'if answer.get("id", self._line.relay.switch_id) != self._line.relay.switch_id:',
         "if False:",
+        DRIVERS,
         RELAYS,
     ),
     "an order is not sent twice by the client": _place(
-        "cluster.drivers", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", RELAYS
+        "cluster.drivers", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
     ),
     "a number is finite": _place(
         "sources.samples", "return value if math.isfinite(value) else None", "return value", SAMPLES
