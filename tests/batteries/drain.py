@@ -14,13 +14,16 @@ from batteries.outcome import Options, Outcome
 from support.audit_process import audited
 from support.drain_table import CASES, OWN, Case
 from support.real_cluster import ENERGY_NODES, RealWorld, is_marked, obstacle, power_state, real_cluster
-from support.real_objects import policy
+from support.real_objects import energy_node, policy
 
 TITLE = "R9 drain table"
 DRAIN_SECONDS = 25
 UNCORDON_SECONDS = 30
 PATIENCE_SECONDS = 120.0
 FILLERS = 18
+MOVED = tuple(case for case in CASES if case.stays is None)
+"""Cases that come as far as a drain have a machine of their own."""
+STAYING = tuple(case for case in CASES if case.stays is not None)
 BUDGETS = {
     "nodesInTransition": len(CASES),
     "maximumAsleepNodes": len(CASES),
@@ -62,10 +65,12 @@ def run(options: Options) -> Outcome:
 
 def _round() -> tuple[list[str], float]:
     """What was wrong, and the longest time from a drain's beginning to a node without our marks."""
-    start = policy(sleep=False, budgets=BUDGETS)
-    with real_cluster(nodes=len(CASES), more_nodes=FILLERS, policy=start) as world:
+    start = policy(sleep=False, budgets=BUDGETS, planningPeriodSeconds=300)
+    with real_cluster(nodes=len(MOVED), more_nodes=len(STAYING) + FILLERS, policy=start, energy_nodes=False) as world:
+        for name in world.names[: len(CASES)]:
+            world.create(energy_node(name))
         with audited(world) as audit:
-            trials = [_prepared(world, case, node) for case, node in zip(CASES, world.names, strict=False)]
+            trials = [_prepared(world, case, node) for case, node in zip((*MOVED, *STAYING), world.names, strict=False)]
             with _node_name(next(trial.node for trial in trials if trial.case.name == OWN)):
                 operator = world.operator("a")
                 operator.start()

@@ -44,7 +44,7 @@ def run(options: Options) -> Outcome:
 
 
 def _round() -> list[str]:
-    start = policy(sleep=False, budgets=BUDGETS)
+    start = policy(sleep=False, budgets=BUDGETS, planningPeriodSeconds=300)
     with real_cluster(nodes=len(STORIES), more_nodes=FILLERS, policy=start) as world:
         with audited(world) as audit:
             operator = world.operator("a")

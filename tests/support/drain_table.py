@@ -17,7 +17,7 @@ from support.real_cluster import RealWorld
 Body = dict[str, Any]
 WILL_NOT_END: Final = "test.sunward.dev/will-not-end"
 PODS: Final = "/api/v1/namespaces/default/pods"
-EXPIRY_SECONDS: Final = 12.0
+EXPIRY_SECONDS: Final = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
