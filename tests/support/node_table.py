@@ -53,14 +53,15 @@ def second_try(world: RealWorld, node: str) -> None:
 
 
 def dies_in_drain(world: RealWorld, node: str) -> None:
-    """It dies while a budget holds its pod: rolled back, and its power is not cut."""
+    """It dies while a budget holds its pod: rolled back by whoever notices first, its meter falling silent or its
+    kubelet, and its power is not cut."""
     pod(world, node)
     budget(world, node)
     world.hold(node, "Asleep")
     _until(world, node, "Draining", SLEEP_SECONDS)
     world.machines[node].die()
     _until(world, node, "Awake", SLEEP_SECONDS)
-    assert _last(world, node)["reason"] == "NodeNotReady", _last(world, node)
+    assert _last(world, node)["reason"] in ("NodeNotReady", "DataMissing", "DataStale"), _last(world, node)
     world.wait(lambda: not is_marked(_node(world, node)), 30.0, f"{node} without our marks")
     assert not world.journal.switches(node)
 
@@ -79,10 +80,11 @@ def flaps(world: RealWorld, node: str) -> None:
 def switched_on_by_hand(world: RealWorld, node: str) -> None:
     """Somebody presses the button of a node that sleeps: the record follows, and it is given back."""
     _asleep(world, node)
+    world.wait(lambda: not is_ready(_node(world, node)), 40.0, f"{node} NotReady")
     world.machines[node].switch(True)
     _until(world, node, "Awake", WAKE_SECONDS)
     world.wait(lambda: not is_marked(_node(world, node)), 30.0, f"{node} without our marks")
-    assert not [entry for entry in world.journal.switches(node) if entry["on"]]
+    assert not [entry for entry in world.journal.switches(node) if entry["on"]], "it was switched on once more"
 
 
 def switched_off_by_hand(world: RealWorld, node: str) -> None:
