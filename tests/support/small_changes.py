@@ -17,7 +17,7 @@ PACKAGE = {
     "rules_time": (REGISTRY,),
     "rules_work": (REGISTRY, "tests/unit/planning/test_planning_allowance.py"),
     "budgets": (REGISTRY, "tests/unit/planning/test_planning_budgets.py"),
-    "drain": (REGISTRY, "tests/unit/planning/test_planning_allowance.py"),
+    "drain": (REGISTRY, "tests/unit/planning/test_planning_eligibility.py"),
     "eligibility": (REGISTRY, "tests/unit/planning/test_planning_eligibility.py"),
 }
 """Modules of the safety package, and the tests that guard them."""

@@ -229,6 +229,13 @@ def test_a_relay_that_is_still_off_is_asked_again_after_a_while() -> None:
     assert step.record.operation == replace(operation, started_at=NOW, fencing_token=7)
 
 
+def test_a_node_that_calls_itself_ready_behind_a_relay_that_is_off_is_not_awake_yet() -> None:
+    awake = replace(CORDONED, ready_since=NOW - timedelta(seconds=5))
+    node = a_node_in(PowerState.WAKE_REQUESTED, operation=an_operation("Wake", started_at=NOW), facts=awake)
+    assert outcome(step_of(node, power=relay(False))) == (PowerState.WAKE_REQUESTED, Act.NONE, Reason.WAKE_REQUESTED)
+    assert outcome(step_of(node, power=relay(True)))[0] is PowerState.AWAKE
+
+
 def test_a_wake_without_any_word_from_the_relay_waits() -> None:
     node = a_node_in(PowerState.WAKE_REQUESTED, facts=replace(CORDONED, ready=False))
     assert outcome(step_of(node, power=None)) == (PowerState.WAKE_REQUESTED, Act.NONE, Reason.WAKE_REQUESTED)
