@@ -28,7 +28,8 @@ MACHINES = 4
 NODES = 50
 DECISION_LIMIT_SECONDS = 15.0
 RATE = "I14"
-"""How often an object is written is a promise of a process that lives; one that starts writes what it found out."""
+"""How often an object is written is a promise of a process that lives; one that starts writes what it found out, so
+findings about it are counted here and are no violations."""
 HASTY_SHARE = 0.5
 """Of the restarts, those whose next blow does not wait for a first plan."""
 SETTLE_SECONDS = 240.0
@@ -58,7 +59,8 @@ def run(options: Options) -> Outcome:
         with audited(world) as audit:
             storm = stormed(world, random.Random(options.seed), restarts)
         found = audit.violations()
-        storm.violations += [line for line in found if f" {RATE} " not in line]
+        often = [line for line in found if f" {RATE} " in line]
+        storm.violations += [line for line in found if line not in often]
         switches = world.journal.switches()
     return Outcome(
         battery="restarts",
@@ -71,11 +73,17 @@ def run(options: Options) -> Outcome:
             "nodes": NODES,
             "power_actions": len(switches),
             "jobs": len(JOBS),
+            "findings_about_write_rates": len(often),
             "seconds": round(time.monotonic() - begun),
         },
         violations=storm.violations,
         worst_recovery_seconds=max(storm.decisions, default=None),
-        figures={"first_decision_seconds": storm.decisions, "switches": switches, "auditor": audit.judged()},
+        figures={
+            "first_decision_seconds": storm.decisions,
+            "switches": switches,
+            "write_rates": often,
+            "auditor": audit.judged(),
+        },
     )
 
 
