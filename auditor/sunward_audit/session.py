@@ -27,7 +27,6 @@ from sunward_audit.verdicts import Source
 TICK_SECONDS = 0.25
 RELAY_SECONDS = 1.0
 METRICS_SECONDS = 15.0
-CLOCK_REACH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +104,8 @@ class Session:
         self._ordering.add(Arrival(event=event, at=time.monotonic(), version=version))
 
     def _put(self, event: Event) -> None:
-        """An event without a version; its own time counts when the clocks are near."""
-        late = (datetime.now(UTC) - event.time).total_seconds()
-        late = late if abs(late) < CLOCK_REACH_SECONDS else 0.0
-        self._ordering.add(Arrival(event=event, at=time.monotonic() - late))
+        """An event without a version. When it came counts and not its own time: a busy machine delays all alike."""
+        self._ordering.add(Arrival(event=event, at=time.monotonic()))
 
     def _judge(self, now: float) -> None:
         for event in self._ordering.release(now):

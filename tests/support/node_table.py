@@ -15,7 +15,7 @@ from support.real_machines import Fault
 Body = dict[str, Any]
 Story = Callable[[RealWorld, str], None]
 BOOT_SECONDS: Final = 25
-SLEEP_SECONDS: Final = 60.0
+SLEEP_SECONDS: Final = 120.0
 WAKE_SECONDS: Final = 150.0
 MARK: Final = "sunward.dev/cordoned-by"
 TAINT: Final = {"key": "sunward.dev/asleep", "effect": "NoSchedule"}

@@ -32,8 +32,8 @@ def frugal(view: View, event: Event) -> Iterator[Verdict]:
     counted = [w for before, w in pairwise([None, *alike]) if w is not None and _counts(before, w)]
     count = sum(1 for w in counted if w.is_plan == write.is_plan and view.now - w.time < WINDOW)
     per_period = WINDOW.total_seconds() / max(1.0, view.limits.planning_period_seconds)
-    per_minute = 0.0 if write.is_plan else WINDOW.total_seconds() / 60
-    most = BURST + per_minute + (per_period if write.is_plan or write.is_request else 0.0)
+    per_minute = WINDOW.total_seconds() / 60
+    most = BURST + (max(per_minute, per_period) if write.is_plan else per_minute + per_period * write.is_request)
     broken = "is written more than once a minute" if count > most else None
     yield Verdict(subject=write.subject, broken=broken, evidence=f"{count} in {WINDOW}")
 
