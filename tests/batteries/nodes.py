@@ -12,7 +12,7 @@ from support.real_cluster import RealWorld, obstacle, real_cluster
 from support.real_objects import policy
 
 TITLE = "R8 node faults"
-FILLERS = 14
+FILLERS = 24
 MANY_AT_ONCE = " I14 cluster: "
 """Five writes a second in all are meant for one node in transition, not for all stories at once."""
 BUDGETS = {

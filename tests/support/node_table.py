@@ -17,6 +17,8 @@ Story = Callable[[RealWorld, str], None]
 BOOT_SECONDS: Final = 25
 SLEEP_SECONDS: Final = 120.0
 WAKE_SECONDS: Final = 150.0
+NOTICED: Final = ("NodeNotReady", "DataMissing", "DataStale", "PipelineSuspect")
+"""Why a drain is broken off when its node dies; where many die at once, their meters are doubted together."""
 MARK: Final = "sunward.dev/cordoned-by"
 TAINT: Final = {"key": "sunward.dev/asleep", "effect": "NoSchedule"}
 
@@ -61,7 +63,7 @@ def dies_in_drain(world: RealWorld, node: str) -> None:
     _until(world, node, "Draining", SLEEP_SECONDS)
     world.machines[node].die()
     _until(world, node, "Awake", SLEEP_SECONDS)
-    assert _last(world, node)["reason"] in ("NodeNotReady", "DataMissing", "DataStale"), _last(world, node)
+    assert _last(world, node)["reason"] in NOTICED, _last(world, node)
     world.wait(lambda: not is_marked(_node(world, node)), 30.0, f"{node} without our marks")
     assert not world.journal.switches(node)
 
