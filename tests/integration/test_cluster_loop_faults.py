@@ -11,7 +11,7 @@ from sunward.cluster.api import ApiError
 from sunward.domain.errors import SourceUnavailable
 from support.loop_auditor import Auditor
 from support.loop_crash import converge, misses, one_sleeper
-from support.loop_world import TICK, Hook, Process, World, add_job, run
+from support.loop_world import TICK, Hook, Process, World, add_job, override, run
 
 FAULTY_SECONDS = 100.0
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/sunward-system/leases"
@@ -53,6 +53,19 @@ async def test_no_power_is_cut_on_data_that_are_gone(how: str, state: str) -> No
     blind(world, "fresh")
     assert await converge(world, process) is not None, misses(world)
     assert (switches(world), auditor.violations, unexpected(process)) == ([("pi-3", False)], [], [])
+
+
+async def test_a_sleep_that_begins_after_its_meter_came_back_has_the_reading_on_record() -> None:
+    world = World(period_seconds=300, jobs=False)
+    auditor = Auditor(world)
+    world.unmetered = frozenset({"pi-3"})
+    override(world, "pi-3", "Asleep")
+    process = await run(world, Process(world, "op"), 20)
+    assert world.power("pi-3") == "Awake"
+    world.unmetered = frozenset()
+    await run(world, process, 150)
+    assert world.power("pi-3") == "Asleep"
+    assert auditor.violations == []
 
 
 @pytest.mark.parametrize("how", ["silent", "stale"])

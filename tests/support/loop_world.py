@@ -140,6 +140,7 @@ class World:
         self.after_write: list[Watcher] = []
         self.timeline: list[tuple[float, Callable[[World], None]]] = []
         self.data = "fresh"  # or "silent", "stale"
+        self.unmetered: frozenset[str] = frozenset()  # nodes whose own meter says nothing
         self.skew = timedelta(0)  # of the operator's clock
         self.respawned = 0
         self.lives = 1
@@ -586,7 +587,7 @@ class WorldSensors:
     def _facts(self, name: str, taken: datetime) -> MeterFacts:
         absent = Absent(reason=Reason.DATA_MISSING, source="test")
         power: Measurement | Absent = absent
-        if self._world.machines[name].alive(self._world.now):
+        if name not in self._world.unmetered and self._world.machines[name].alive(self._world.now):
             power = Measurement(value=IDLE_WATTS, time=taken, quality=Quality.MEASURED, source="test")
         return MeterFacts(power_watts=power, harvest_watts=absent, battery_ratio=absent)
 

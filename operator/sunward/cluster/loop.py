@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -235,11 +235,20 @@ class Loop:
             drain_failures=self._drain_failures,
             directives=plan.jobs,
         )
+        await self._record_inputs(plan, snapshot, steps)
         bodies = dict(seen.state.energy_node_bodies)
         for step in steps:
             if step.changed or step.act is not Act.NONE:
                 bodies[step.node] = await self._perform(step, seen, power.get(step.node))
         return replace(seen, state=replace(seen.state, energy_node_bodies=bodies))
+
+    async def _record_inputs(self, plan: Plan, snapshot: Snapshot, steps: Sequence[Step]) -> None:
+        """A sleep may begin when a meter is back that was silent for the plan: then the plan's inputs are told anew."""
+        begin = {step.node for step in steps if step.reason is Reason.SLEEP_STARTED}
+        if begin & plan_objects.nodes_without_power(self._plan_body):
+            inputs = plan_objects.inputs(plan, snapshot)
+            path = ours("energyplans", plan.name, sub="status")
+            self._plan_body = await self._ports.api.patch(path, {"status": {"inputs": inputs}})
 
     def _wanted(self, plan: Plan) -> Mapping[str, bool]:
         """The plan's wishes; blind for long with pods that fit nowhere, everybody is wanted, one per wake interval."""

@@ -52,7 +52,7 @@ def plan_object(plan: Plan, policy: PolicySpec) -> Body:
 def plan_status(plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], old: Body, now: datetime) -> Body:
     """The planned half of an EnergyPlan's status."""
     return {
-        "inputs": _inputs(plan, snapshot),
+        "inputs": inputs(plan, snapshot),
         "solution": _solution(plan.solver, plan.hold),
         "emissions": {
             **{mode: micro(grams) for mode, grams in plan.emissions_by_mode_grams.items()},
@@ -76,7 +76,8 @@ def plan_status(plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], o
     }
 
 
-def _inputs(plan: Plan, snapshot: Snapshot) -> Body:
+def inputs(plan: Plan, snapshot: Snapshot) -> Body:
+    """What a plan and the sleeps under it rest on: ages in seconds and qualities, as the snapshot has them."""
     return {
         "digest": plan.input_digest,
         "time": format_time(snapshot.taken_at),
@@ -94,6 +95,12 @@ def _inputs(plan: Plan, snapshot: Snapshot) -> Body:
             for zone, value in sorted(snapshot.intensities.items())
         ],
     }
+
+
+def nodes_without_power(body: Body) -> frozenset[str]:
+    """Nodes for which an EnergyPlan has no reading of power on record."""
+    rows = ((body.get("status") or {}).get("inputs") or {}).get("nodes") or ()
+    return frozenset(row["node"] for row in rows if "powerAgeSeconds" not in row)
 
 
 def _aged(what: str, reading: Reading, now: datetime) -> Body:
