@@ -19,6 +19,8 @@ from kubernetes.aio import client, config
 Body = dict[str, Any]
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=8)
 """A connection that is half open says nothing for ever: 8 s without a byte end it, before the Lease is missed."""
+EVICTION_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=20)
+"""The server itself repeats an eviction that meets a conflict, a UID of the past for one, for ten seconds."""
 PAGE_SIZE = 500
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -110,8 +112,9 @@ class KubernetesApi:
             body=body,
             auth_settings=["BearerToken"],
         )
+        timeout = EVICTION_TIMEOUT if path.endswith("/eviction") else TIMEOUT
         try:
-            answer = await self._client.call_api(*serialised, _request_timeout=TIMEOUT)
+            answer = await self._client.call_api(*serialised, _request_timeout=timeout)
             content = await answer.read()
         except client.ApiException as error:
             raise ApiError(error.status or 0, verb, path, _message_of(error)) from error
