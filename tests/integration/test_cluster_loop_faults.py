@@ -58,12 +58,15 @@ async def test_no_power_is_cut_on_data_that_are_gone(how: str, state: str) -> No
 async def test_a_sleep_that_begins_after_its_meter_came_back_has_the_reading_on_record() -> None:
     world = World(period_seconds=300, jobs=False)
     auditor = Auditor(world)
+    for name in ("pi-1", "pi-2", "pi-3"):
+        override(world, name, "Awake")
+    process = await run(world, Process(world, "op"), 60)
     world.unmetered = frozenset({"pi-3"})
     override(world, "pi-3", "Asleep")
-    process = await run(world, Process(world, "op"), 20)
+    process = await run(world, process, 70)
     assert world.power("pi-3") == "Awake"
     world.unmetered = frozenset()
-    await run(world, process, 150)
+    await run(world, process, 200)
     assert world.power("pi-3") == "Asleep"
     assert auditor.violations == []
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from support.loop_auditor import Auditor
 from support.loop_crash import converge, misses, one_sleeper, whole_day
-from support.loop_world import FOREIGN_TAINT, Process, World, cordon_by_hand, run
+from support.loop_world import FOREIGN_TAINT, TICK, Process, World, cordon_by_hand, run
 
 
 def power_log(world: World) -> list[tuple[str, bool]]:
@@ -64,11 +64,12 @@ async def test_a_cordon_and_a_taint_of_others_stay() -> None:
 async def test_somebody_who_uncordons_a_draining_node_keeps_it_awake() -> None:
     world = one_sleeper()
     world.timeline.clear()
-    world.at(45, lambda w: w.store.patch("/api/v1/nodes/pi-3", {"spec": {"unschedulable": None}}))
     auditor = Auditor(world)
     process = Process(world, "op")
-    await run(world, process, 45)
-    assert world.power("pi-3") == "Cordoned"
-    await run(world, process, 50)
+    while world.power("pi-3") != "Cordoned":
+        assert world.seconds < 100
+        process = await run(world, process, world.seconds + TICK.total_seconds())
+    world.store.patch("/api/v1/nodes/pi-3", {"spec": {"unschedulable": None}})
+    process = await run(world, process, world.seconds + TICK.total_seconds())
     assert world.power("pi-3") == "Awake"
     assert (power_log(world), auditor.violations, process.failures) == ([], [], [])

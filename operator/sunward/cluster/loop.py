@@ -38,7 +38,7 @@ from sunward.planning.ports import SolverPort
 
 Body = dict[str, Any]
 BUSY_TICK_SECONDS = 2.0
-IDLE_TICK_SECONDS = 10.0
+IDLE_TICK_SECONDS = 12.0
 STANDBY_TICK_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 
@@ -377,14 +377,21 @@ def period_length(snapshot: Snapshot) -> timedelta:
 
 
 def _plan_key(snapshot: Snapshot) -> Hashable:
-    """What makes a new plan necessary when it changes: the period, the wishes of people, lost and found nodes."""
+    """What makes a new plan necessary when it changes: the period, wishes, lost and found nodes, a warm start."""
     return (
         period_start(snapshot),
         snapshot.policy,
         tuple((job.spec.key, job.generation, report.job_over(job)) for job in snapshot.jobs),
         tuple((node.name, node.generation, _lost(node)) for node in snapshot.nodes),
         snapshot.sensors_available,
+        _warmed_up(snapshot),
     )
+
+
+def _warmed_up(snapshot: Snapshot) -> bool:
+    """A first plan puts nobody to sleep; the next need not wait for the end of a long period."""
+    running = snapshot.taken_at - snapshot.operator_started_at
+    return running.total_seconds() >= snapshot.policy.budgets.warm_up_seconds
 
 
 def _youngest_token(snapshot: Snapshot) -> int:
