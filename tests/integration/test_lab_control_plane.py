@@ -103,7 +103,8 @@ def _same_path() -> dict[str, str]:
 def test_an_interrupted_start_says_how_to_clean_up(tmp_path: Path) -> None:
     path = tmp_path / "run"
     skip_unless_possible(Settings(nodes=0, world=False), path)
-    argv = [sys.executable, "-m", "sunward_lab", "up", "--nodes", "0", "--no-world", "--run-dir", str(path)]
+    argv = ["env", "--default-signal=INT"]  # a test run in the background may have been told to ignore it
+    argv += [sys.executable, "-m", "sunward_lab", "up", "--nodes", "0", "--no-world", "--run-dir", str(path)]
     environment = os.environ | _same_path()
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True) as start:
         processes.wait_for((path / "processes" / "etcd").exists, 60.0, "the start did not begin")
