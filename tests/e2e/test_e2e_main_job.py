@@ -25,7 +25,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Body:
     done = subprocess.run(
         [
             sys.executable, "-m", "sunward_lab.demo", "--nodes", "3", "--scenario", "small", "--run-dir", str(RUN_DIR),
-            "--report", str(folder), "--rounds", "45", "--trouble", "power", "operator", "prometheus",
+            "--report", str(folder), "--rounds", "110", "--trouble", "power", "operator", "prometheus",
         ],
         capture_output=True,
         text=True,
