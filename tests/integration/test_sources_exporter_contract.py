@@ -18,7 +18,8 @@ from sunward.domain.nodes import MeterFacts, NodeSpec
 from sunward.sources.sensors import PrometheusSensors
 from support.exporter import Sysfs
 from support.planning import a_node
-from support.sources import free_port, prometheus, prometheus_binary, scrape_configuration, until
+from support.ports import free_port
+from support.sources import prometheus, prometheus_binary, scrape_configuration, until
 
 pytestmark = [
     pytest.mark.prometheus,

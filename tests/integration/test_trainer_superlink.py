@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sunward_trainer.members import Source
 from sunward_trainer.rounds import Missing, MissingReason, WorkerReply
 from sunward_trainer.training import Pair
-from support.trainer import RECIPE, free_port, update
+from support.ports import free_port
+from support.trainer import RECIPE, update
 
 with warnings.catch_warnings():
     # What Flower imports is not ours to mend; what it does while the tests run is looked at as usual.

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ import pytest
 from sunward_lab.spec import WorldNode, WorldSpec
 from sunward_lab.world.process import Options, run
 from sunward_lab.world.scenario import load_scenario
+from support.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,6 @@ class Bench:
         async with asyncio.timeout(seconds):
             while not await ready():  # noqa: ASYNC110 - the world tells nobody; only looking helps
                 await asyncio.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def world_node(folder: Path, name: str, index: int, relay_port: int | None) -> WorldNode:

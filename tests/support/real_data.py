@@ -21,8 +21,12 @@ from sunward.domain.reasons import Reason
 from sunward.sources.plausible import NodeLimits
 from sunward.sources.prometheus import PrometheusSource
 from sunward.sources.sensors import PrometheusSensors
-from support.loop_world import IDLE_WATTS, WORKERS, Process, World, override
-from support.sources import exporting, free_port, prometheus, scrape_configuration
+from support.loop_objects import WORKERS
+from support.loop_ports import IDLE_WATTS
+from support.loop_process import Process
+from support.loop_world import World, override
+from support.ports import free_port
+from support.sources import exporting, prometheus, scrape_configuration
 
 VICTIM = "pi-3"
 STALE_AFTER_SECONDS = 10

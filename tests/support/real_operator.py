@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -27,18 +26,12 @@ from sunward_lab.processes import Process
 from sunward_lab.settings import RunFolder
 from support.chart import NAMESPACE, ROOT
 from support.crds import Api
+from support.ports import free_port
 from support.real_journal import wait_until
 from support.real_objects import settings
 
 PROGRAM: Final = ("-m", "sunward.cli.main")
 READY_SECONDS: Final = 60.0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +59,7 @@ class Operator:
     server: str = ""
     clock_ahead_seconds: float = 0.0
     program: Sequence[str] = PROGRAM
-    port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
     starts: int = 0
     process: Process | None = None
     exits: list[Exit] = field(default_factory=list)

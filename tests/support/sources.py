@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -21,6 +20,7 @@ from aiohttp.test_utils import TestServer
 from sunward.sources.http import JsonReader, Limits
 from sunward.sources.prometheus import PrometheusSource
 from sunward.sources.settings import PrometheusSettings
+from support.ports import free_port
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -147,14 +147,6 @@ async def _until_ready(session: ClientSession, url: str, process: asyncio.subpro
                         return
             await asyncio.sleep(0.05)
     raise RuntimeError("Prometheus ended before it was ready")
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def backfill(folder: Path, lines: Iterable[str]) -> None:

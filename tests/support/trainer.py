@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from sunward_trainer.assignment import SCHEMA, Assignment, parse_assignment
 from sunward_trainer.averaging import Update
 from sunward_trainer.data import DataSet
 from sunward_trainer.training import Recipe
+from support.ports import free_port
 
 JOB = "digits"
 RECIPE = Recipe(batch_size=20, learning_rate=0.1, momentum=0.0, seed=3)
@@ -80,13 +80,6 @@ def store_data(data: DataSet, folder: Path) -> Path:
         y_test=data.test_labels,
     )
     return folder
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Federation:

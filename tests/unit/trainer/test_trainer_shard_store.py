@@ -16,7 +16,8 @@ from sunward_trainer.members import Source
 from sunward_trainer.shard_server import HASH_HEADER, build_app
 from sunward_trainer.shard_store import ShardStore
 from sunward_trainer.shards import ShardFile, store, take
-from support.trainer import free_port, toy_data
+from support.ports import free_port
+from support.trainer import toy_data
 
 SHARD = take(toy_data(), "a", np.arange(30))
 
