@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sunward.cluster.api import core, ours
 from support.loop_auditor import Auditor
-from support.loop_world import Process, ProcessApi, Relay, World
+from support.loop_ports import Relay
+from support.loop_process import Process, ProcessApi
+from support.loop_world import World
 
 
 def mad() -> tuple[World, Auditor, Process, ProcessApi]:

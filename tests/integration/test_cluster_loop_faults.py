@@ -11,7 +11,8 @@ from sunward.cluster.api import ApiError
 from sunward.domain.errors import SourceUnavailable
 from support.loop_auditor import Auditor
 from support.loop_crash import converge, misses, one_sleeper
-from support.loop_world import TICK, Hook, Process, World, add_job, override, run
+from support.loop_process import Hook, Process, run
+from support.loop_world import TICK, World, add_job, override
 
 FAULTY_SECONDS = 100.0
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/sunward-system/leases"

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from support.loop_auditor import Auditor
 from support.loop_crash import converge, misses, one_sleeper, whole_day
-from support.loop_world import FOREIGN_TAINT, TICK, Process, World, cordon_by_hand, run
+from support.loop_objects import FOREIGN_TAINT
+from support.loop_process import Process, run
+from support.loop_world import TICK, World, cordon_by_hand
 
 
 def power_log(world: World) -> list[tuple[str, bool]]:

@@ -8,7 +8,8 @@ import pytest
 
 from sunward.cluster.api import apis, core, ours
 from support.loop_crash import converge, misses, one_sleeper
-from support.loop_world import TICK, Process, World, run
+from support.loop_process import Process, run
+from support.loop_world import TICK, World
 
 NODE = core("nodes", "pi-3")
 ENERGY_NODE = ours("energynodes", "pi-3")

@@ -15,7 +15,9 @@ from itertools import accumulate
 
 from sunward.cluster.api import ours
 from support.loop_auditor import Auditor
-from support.loop_world import TICK, WORKERS, Process, World, Write, add_job, override, run
+from support.loop_objects import WORKERS
+from support.loop_process import Process, run
+from support.loop_world import TICK, World, Write, add_job, override
 
 DEADLINE_SECONDS = 600.0
 QUIET_PASSES = 4

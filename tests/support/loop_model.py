@@ -19,8 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sunward.cluster.api import ApiError, core, ours
 from support.loop_auditor import Auditor
 from support.loop_crash import last_telling_write, misses
+from support.loop_objects import WORKERS
+from support.loop_process import Death, Process
 from support.loop_store import Body
-from support.loop_world import WORKERS, Death, Process, World, Write, add_job, cordon_by_hand, override
+from support.loop_world import World, Write, add_job, cordon_by_hand, override
 
 NODE = st.sampled_from(sorted(WORKERS))
 AWAKE, CUT, UP = ("Awake",), "PowerOffRequested", ("WakeRequested", "Booting")

@@ -1,55 +1,28 @@
 """A cluster in memory around the real global loop: machines, kubelets, a scheduler, coordinators and people.
 
-The operator runs in a `Process`, which can be killed before or after any write that leaves it, and which reaches the
-world only through the ports. What it did stands in `World.writes`; the auditor looks at every entry.
+The operator runs in a `Process` (`loop_process`), which reaches the world only through its ports. What it did stands in
+`World.writes`; the auditor looks at every entry.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Self, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
-import aiohttp
-
-from sunward.accounting.ledger import PeriodLedger
 from sunward.cluster.api import core, ours
-from sunward.cluster.drivers import Drivers
-from sunward.cluster.lease import Lease
-from sunward.cluster.loop import Loop, Ports
-from sunward.cluster.observe import Identity
-from sunward.cluster.ports import Sensors
 from sunward.cluster.schema import format_time
-from sunward.domain.errors import SourceUnavailable
-from sunward.domain.measurement import Absent, Measurement, Metered, Quality, Window
-from sunward.domain.nodes import MeterFacts, NodeSpec, NodeView
-from sunward.domain.plans import Plan
-from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
-from sunward.domain.steps import PowerReading, Step
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
-from sunward.optimisation.solve import solve
-from support.loop_store import Address, Body, Store, cloned
-from support.planning import some_forecasts
+from support.loop_machines import START, Machine
+from support.loop_objects import WORKERS, allowed_nodes, new_energy_node, new_node, new_pod, new_policy
+from support.loop_store import Address, Body, Store
 
-START = datetime(2026, 6, 21, 12, tzinfo=UTC)
 TICK = timedelta(seconds=5)
-BOOT = timedelta(seconds=15)
 NOT_READY_AFTER = timedelta(seconds=20)
 ROUND = timedelta(seconds=10)
 PERIOD_SECONDS = 60
-IDLE_WATTS = 2.7
-ZONES = {"CLEAN": 24.0, "MIXED": 240.0, "DIRTY": 610.0}
-WORKERS = {"pi-1": "CLEAN", "pi-2": "MIXED", "pi-3": "DIRTY"}
-FOREIGN_TAINT: Body = {"key": "example.org/fragile", "value": "yes", "effect": "PreferNoSchedule"}
-
-
-class Death(BaseException):
-    """The process ends here. No Exception, so that nothing in the operator can survive it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,43 +48,6 @@ class Write:
 
     def __str__(self) -> str:
         return f"{self.number} {self.verb} {self.path}"
-
-
-@dataclass(slots=True)
-class Machine:
-    """One machine behind its relay."""
-
-    name: str
-    on: bool = True
-    boot_done: datetime = START - timedelta(days=1)
-    heartbeat: datetime = START
-    relay_lag: timedelta = timedelta(0)
-    asked: bool | None = None  # what the relay was told and has not done yet
-    obeys_at: datetime = START
-    listens: bool = True  # whether the relay follows orders at all
-    silent: bool = False  # whether it leaves questions without an answer
-    lies: bool = False  # whether it says the opposite of its output; its meter does not lie
-    boots: bool = True
-    kubelet: bool = True
-
-    def ask(self, on: bool, now: datetime) -> None:
-        """The relay takes an order and follows it after its lag."""
-        if not self.listens:
-            return
-        self.asked, self.obeys_at = on, now + self.relay_lag
-        self.obey(now)
-
-    def obey(self, now: datetime) -> None:
-        """What the relay was told happens when its time has come."""
-        if self.asked is None or now < self.obeys_at:
-            return
-        if self.asked and not self.on:
-            self.boot_done = now + BOOT
-        self.on, self.asked = self.asked, None
-
-    def alive(self, now: datetime) -> bool:
-        """Whether it has power and has booted."""
-        return self.on and self.boots and self.kubelet and now >= self.boot_done
 
 
 @dataclass(slots=True)
@@ -191,13 +127,15 @@ class World:
 
     def _fill(self, period_seconds: int) -> None:
         store = self.store
-        store.create(ours("energypolicies"), _policy(period_seconds))
+        store.create(ours("energypolicies"), new_policy(period_seconds))
         for name, zone in {"hub": "CLEAN", **WORKERS}.items():
-            store.create(core("nodes"), _node(name))
-            store.create(ours("energynodes"), _energy_node(name, zone))
-            store.create(core("pods", namespace="kube-system"), _pod(f"agent-{name}", name, "DaemonSet", "kube-system"))
-        store.create(core("pods", namespace="default"), _pod("web-0", "pi-3", "ReplicaSet", "default"))
-        store.create(core("pods", namespace="default"), _pod("web-1", "pi-2", "ReplicaSet", "default"))
+            store.create(core("nodes"), new_node(name))
+            store.create(ours("energynodes"), new_energy_node(name, zone))
+            store.create(
+                core("pods", namespace="kube-system"), new_pod(f"agent-{name}", name, "DaemonSet", "kube-system")
+            )
+        store.create(core("pods", namespace="default"), new_pod("web-0", "pi-3", "ReplicaSet", "default"))
+        store.create(core("pods", namespace="default"), new_pod("web-1", "pi-2", "ReplicaSet", "default"))
 
     def _kubelet(self, machine: Machine) -> None:
         body = self.store.find("nodes", machine.name)
@@ -219,7 +157,7 @@ class World:
             self.store.delete(core("pods", metadata["name"], namespace=metadata["namespace"]))
             if metadata["ownerReferences"][0]["kind"] == "ReplicaSet":
                 self.respawned += 1
-                new = _pod(f"web-new-{self.respawned}", "", "ReplicaSet", metadata["namespace"])
+                new = new_pod(f"web-new-{self.respawned}", "", "ReplicaSet", metadata["namespace"])
                 self.store.create(core("pods", namespace=metadata["namespace"]), new)
         elif pod["status"]["phase"] == "Pending":
             self.store.put("pods", {**pod, "status": {"phase": "Running"}})
@@ -228,7 +166,7 @@ class World:
         for pod in self.store.of("pods"):
             if pod["spec"].get("nodeName") or pod["metadata"].get("deletionTimestamp"):
                 continue
-            node = next((name for name in _allowed(pod) if self._takes_pods(name)), None)
+            node = next((name for name in allowed_nodes(pod) if self._takes_pods(name)), None)
             if node is not None:
                 spec = pod["spec"] | {"nodeName": node}
                 self.store.put("pods", {**pod, "spec": spec, "status": {"phase": "Pending"}})
@@ -305,78 +243,6 @@ class World:
         }
 
 
-def _policy(period_seconds: int) -> Body:
-    budgets = {
-        "nodesInTransition": 1,
-        "minimumAwakeNodes": 1,
-        "dwellSeconds": 0,
-        "warmUpSeconds": 5,
-        "drainTimeoutSeconds": 60,
-        "powerOffTimeoutSeconds": 30,
-        "bootTimeoutSeconds": 60,
-        "wakeIntervalSeconds": 10,
-        "wakeRetrySeconds": [20, 40, 60],
-    }
-    spec = {
-        "mode": "Active",
-        "planningPeriodSeconds": period_seconds,
-        "horizonPeriods": 3,
-        "budgets": budgets,
-        "namespaces": ["default"],
-    }
-    return {"kind": "EnergyPolicy", "metadata": {"name": "default"}, "spec": spec}
-
-
-def _node(name: str) -> Body:
-    labels = {"sunward.dev/managed": "true"}
-    if name == "hub":
-        labels["node-role.kubernetes.io/control-plane"] = ""
-    ready = {"type": "Ready", "status": "True", "lastTransitionTime": format_time(START - timedelta(days=1))}
-    return {
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels, "annotations": {"example.org/owner": "lab"}},
-        "spec": {"taints": [dict(FOREIGN_TAINT)]},
-        "status": {"conditions": [ready], "allocatable": {"cpu": "4", "memory": "4Gi", "pods": "110"}},
-    }
-
-
-def _energy_node(name: str, zone: str) -> Body:
-    power = {"idleMilliwatts": 2700, "busyMilliwatts": 6400, "asleepMilliwatts": 100, "wakeSeconds": 15}
-    sleep: Body = {"driver": "None"}
-    if name != "hub":
-        sleep = {"driver": "Shelly", "driverRef": {"name": f"relay-{name}"}, "maximumCyclesPerDay": 20}
-    sleep |= {"minimumAwakeSeconds": 0, "minimumAsleepSeconds": 0}
-    role = "AlwaysOn" if name == "hub" else "Worker"
-    return {
-        "apiVersion": "sunward.dev/v1alpha1",
-        "kind": "EnergyNode",
-        "metadata": {"name": name},
-        "spec": {"gridZone": zone, "role": role, "power": power, "sleep": sleep},
-    }
-
-
-def _pod(name: str, node: str, owner: str, namespace: str) -> Body:
-    return {
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "ownerReferences": [{"kind": owner, "name": "owner", "uid": "owner", "controller": True}],
-        },
-        "spec": {"nodeName": node} if node else {},
-        "status": {"phase": "Running" if node else "Pending"},
-    }
-
-
-def _allowed(pod: Body) -> Sequence[str]:
-    """Nodes that the pod's affinity names; without one, every worker."""
-    affinity = (pod["spec"].get("affinity") or {}).get("nodeAffinity")
-    if affinity is None:
-        return tuple(WORKERS)
-    terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    return tuple(terms[0]["matchFields"][0]["values"])
-
-
 def add_job(world: World, name: str, homes: Mapping[str, str], *, rounds: int, mobility: str = "Anywhere") -> None:
     """People submit a TrainingJob with one shard per home."""
     body = {
@@ -404,292 +270,3 @@ def override(world: World, node: str, power: str | None) -> None:
 def cordon_by_hand(world: World, node: str) -> None:
     """A person cordons a node."""
     world.store.patch(core("nodes", node), {"spec": {"unschedulable": True}})
-
-
-Hook = Callable[[str, str, bool], None]
-"""Asked with verb, path, and whether it is done already; what it raises is what the operator gets for an answer."""
-
-
-class Process:
-    """One life of the operator: the real loop, wired to the world through ports that can kill it or fail."""
-
-    def __init__(
-        self,
-        world: World,
-        name: str,
-        *,
-        identity: str = "",
-        faults: Hook | None = None,
-        deaths: Iterable[tuple[int, str]] = (),
-        drivers: Drivers | None = None,
-        sensors: Sensors | None = None,
-    ) -> None:
-        self.world = world
-        self.name = name
-        identity = identity or name
-        self.dead = False
-        self.deaths = iter(deaths)
-        self.die_at = next(self.deaths, None)
-        self.faults = faults
-        self.failures: list[str] = []
-        api = ProcessApi(self)
-        self.lease = Lease(api, "sunward-system", identity, monotonic=lambda: world.seconds)
-        self.loop = Loop(
-            Ports(
-                api=api,
-                session=cast(aiohttp.ClientSession, Session(self)),
-                sensors=sensors or WorldSensors(world),
-                intensities=WorldIntensities(world),
-                forecaster=FlatForecaster(),
-                solver=Solver(),
-                drivers=drivers or WorldDrivers(self),
-                reporter=SilentReporter(self),
-                lease=self.lease,
-                identity=Identity(started_at=world.now + world.skew, node_name="hub"),
-                clock=lambda: world.now + world.skew,
-            )
-        )
-
-    async def tick(self) -> None:
-        """One pass, as `Loop.run` makes it: an error ends the pass, not the process."""
-        try:
-            await self.loop.tick()
-        except Exception as error:  # the same shell as Loop.run
-            self.failures.append(f"{type(error).__name__}: {error}")
-
-    def successor(self) -> Process:
-        """The process that a new pod starts; it may have its own death before it."""
-        self.world.lives += 1
-        return Process(self.world, f"life-{self.world.lives}", faults=self.faults, deaths=self.deaths)
-
-    def must_live(self) -> None:
-        """A dead process does nothing more, not even in tasks that still run."""
-        if self.dead:
-            raise Death
-
-    def write(self, verb: str, path: str, body: Any, do: Callable[[], Any]) -> Any:
-        """One external write: counted, watched, and the place to die."""
-        self.must_live()
-        if self.faults is not None:
-            self.faults(verb, path, False)
-        world = self.world
-        before = None if verb == "switch" else world.store.find(*_found(path))
-        write = Write(
-            number=len(world.writes) + 1, process=self.name, verb=verb, path=path, body=body, before=_copy(before)
-        )
-        self._die_if(write.number, "before")
-        for watch in world.before_write:
-            watch(world, write)
-        result = do()
-        world.writes.append(write)
-        for watch in world.after_write:
-            watch(world, write)
-        self._die_if(write.number, "after")
-        if self.faults is not None:
-            self.faults(verb, path, True)
-        return result
-
-    def _die_if(self, number: int, phase: str) -> None:
-        if self.die_at == (number, phase):
-            self.dead = True
-            raise Death
-
-
-def _found(path: str) -> tuple[str, str, str]:
-    where = Address.of(path)
-    return where.kind, where.name, where.namespace
-
-
-def _copy(body: Body | None) -> Body | None:
-    return None if body is None else cast(Body, cloned(body))
-
-
-class ProcessApi:
-    """`Api` of one process over the world's store."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._store = process.world.store
-
-    def _read(self, verb: str, path: str) -> None:
-        self._process.must_live()
-        if self._process.faults is not None:
-            self._process.faults(verb, path, False)
-
-    async def get(self, path: str) -> Body:
-        self._read("GET", path)
-        return self._store.get(path)
-
-    async def list(self, path: str, **selectors: str) -> list[Body]:
-        self._read("LIST", path)
-        return self._store.list(path, selectors.get("labelSelector", ""))
-
-    async def create(self, path: str, body: Mapping[str, Any]) -> Body:
-        return cast(Body, self._process.write("POST", path, body, lambda: self._store.create(path, body)))
-
-    async def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Body:
-        return cast(Body, self._process.write("PATCH", path, body, lambda: self._store.patch(path, body)))
-
-    async def replace(self, path: str, body: Mapping[str, Any]) -> Body:
-        return cast(Body, self._process.write("PUT", path, body, lambda: self._store.replace(path, body)))
-
-    async def delete(self, path: str, *, uid: str | None = None, grace_seconds: int | None = None) -> None:
-        self._process.write("DELETE", path, {"uid": uid}, lambda: self._store.delete(path, uid))
-
-
-class WorldDrivers(Drivers):
-    """Every node but the hub has a relay."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    def of(self, node: NodeView) -> Relay | None:
-        """The relay in front of a node."""
-        return None if node.name == "hub" else Relay(self._process, node.name)
-
-
-class Relay:
-    """A relay that obeys at once and meters what the machine draws."""
-
-    def __init__(self, process: Process, name: str) -> None:
-        self._process = process
-        self._machine = process.world.machines[name]
-
-    async def read(self) -> PowerReading | None:
-        self._process.must_live()
-        machine, world = self._machine, self._process.world
-        if machine.silent:
-            return None
-        watts = IDLE_WATTS if machine.on else 0.0
-        return PowerReading(is_on=machine.on is not machine.lies, watts=watts, time=world.now + world.skew)
-
-    async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
-        body = {"node": self._machine.name, "on": on, "operation": operation, "token": fencing_token}
-        machine, now = self._machine, self._process.world.now
-        self._process.write("switch", machine.name, body, lambda: machine.ask(on, now))
-
-
-class WorldSensors:
-    """Meters of the machines that run."""
-
-    settle_delay_seconds = 10.0
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def read(self, nodes: Sequence[NodeSpec], now: datetime) -> Mapping[str, MeterFacts]:
-        if self._world.data == "silent":
-            raise SourceUnavailable("prometheus", "connection refused")
-        true = self._world.now
-        taken = true - timedelta(minutes=10) if self._world.data == "stale" else true
-        return {spec.name: self._facts(spec.name, taken) for spec in nodes}
-
-    def _facts(self, name: str, taken: datetime) -> MeterFacts:
-        absent = Absent(reason=Reason.DATA_MISSING, source="test")
-        power: Measurement | Absent = absent
-        if name not in self._world.unmetered and self._world.machines[name].alive(self._world.now):
-            power = Measurement(value=IDLE_WATTS, time=taken, quality=Quality.MEASURED, source="test")
-        return MeterFacts(power_watts=power, harvest_watts=absent, battery_ratio=absent)
-
-    async def energy(self, nodes: Sequence[NodeSpec], start: datetime, end: datetime) -> Mapping[str, Metered]:
-        if self._world.data == "silent":
-            raise SourceUnavailable("prometheus", "connection refused")
-        hours = (end - start).total_seconds() / 3600
-        return {spec.name: Metered(load=Window(watt_hours=IDLE_WATTS * hours), harvest=None) for spec in nodes}
-
-
-class WorldIntensities:
-    """Three zones that never change."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def read(self, source: str, zones: Sequence[str], now: datetime) -> Mapping[str, ZoneIntensity]:
-        return {
-            zone: ZoneIntensity(
-                zone=zone,
-                now_grams_per_kilowatt_hour=Measurement(
-                    value=ZONES[zone], time=self._world.now, quality=Quality.MEASURED, source="test"
-                ),
-                forecast_grams_per_kilowatt_hour=None,
-                basis="average-lifecycle",
-            )
-            for zone in zones
-        }
-
-
-class FlatForecaster:
-    """Tomorrow is like now."""
-
-    def __call__(self, snapshot: Snapshot, start: datetime) -> Forecasts:
-        return replace(some_forecasts(snapshot), start=start)
-
-    def remember(self, snapshot: Snapshot) -> None:
-        """Nothing to remember."""
-
-
-class Solver:
-    """The real solvers in this process. Equal problems have equal answers, so each is solved once."""
-
-    known: dict[tuple[str, str], Solution] = {}  # noqa: RUF012  # shared on purpose: solving is pure
-
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
-        """Solve, or remember."""
-        key = (problem.to_json(), solver)
-        if key not in self.known:
-            self.known[key] = solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
-        return self.known[key]
-
-
-class SilentReporter:
-    """Keeps what failed."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    def planned(self, plan: Plan, snapshot: Snapshot, seconds: float) -> None: ...
-    def stepped(self, step: Step) -> None: ...
-    def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None: ...
-    def observed(self, snapshot: Snapshot) -> None: ...
-    def failed(self, where: str, error: Exception) -> None:
-        self._process.failures.append(f"{where}: {error}")
-
-
-class Session:
-    """The one request that the operator makes of coordinators."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-
-    def get(self, url: str, **_: Any) -> Answer:
-        self._process.must_live()
-        return Answer(self._process.world.progress(url.removeprefix("http://").split(":")[0]))
-
-
-class Answer:
-    """An answer of a coordinator, or the silence of one that is not there."""
-
-    def __init__(self, body: Body | None) -> None:
-        self._body = body
-
-    async def __aenter__(self) -> Self:
-        if self._body is None:
-            raise aiohttp.ClientConnectionError("connection refused")
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
-    def raise_for_status(self) -> None: ...
-    async def json(self, **_: Any) -> Body:
-        assert self._body is not None
-        return self._body
-
-
-async def run(world: World, process: Process, seconds: float) -> Process:
-    """Passes until a time of the world; a process that dies is followed by a new one. Returns who lives then."""
-    while world.seconds < seconds:
-        try:
-            await process.tick()
-        except Death:
-            process = process.successor()
-        world.advance()
-    return process

@@ -19,7 +19,9 @@ from aiohttp.test_utils import TestServer
 from sunward.cluster.api import ours
 from sunward.cluster.drivers import Drivers, Relay
 from support.loop_crash import converge, misses, one_sleeper
-from support.loop_world import IDLE_WATTS, Process, World, Write, override, run
+from support.loop_ports import IDLE_WATTS
+from support.loop_process import Process, run
+from support.loop_world import World, Write, override
 
 VICTIM = "pi-3"
 PATIENCE = aiohttp.ClientTimeout(total=0.15)

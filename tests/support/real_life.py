@@ -32,7 +32,7 @@ from sunward.sources.session import open_session
 from sunward.sources.settings import parse_settings
 from support import real_objects
 from support.chart import NAMESPACE
-from support.loop_world import Solver
+from support.loop_ports import Solver
 from support.real_cluster import RealWorld
 
 POD_NAME: Final = "operator"
