@@ -1,7 +1,7 @@
 """The shipped auditor at the world in memory: it is shown every change of the store and every write of the operator.
 
 What it judges is the world as it stands, before and after each write; it believes no record where the world can be
-asked.
+asked: a relay that has not yet done what it was told has not obeyed.
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ class Auditor:
     def _look(self, world: World, where: str, *, listed: bool = False) -> None:
         """Tell all that changed since the last look; a stored object is exchanged and never changed."""
         for name, machine in world.machines.items():
-            on = machine.on if machine.asked is None else machine.asked
-            self._take(RelayRead(time=world.now, relay=name, node=name, on=on), where)
+            self._take(RelayRead(time=world.now, relay=name, node=name, on=machine.on), where)
         now = _objects(world.store)
         for (kind, key), body in self._seen.items():
             if (kind, key) not in now:
