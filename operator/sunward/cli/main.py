@@ -11,6 +11,9 @@ import typer
 from sunward import __version__
 from sunward.domain.errors import InvalidInput, SunwardError
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What a wrong command line raises; typer exports only its children."""
+
 app = typer.Typer(
     name="sunward",
     no_args_is_help=True,
@@ -62,13 +65,26 @@ def main() -> None:
     """Entry point; an error that people can act on is one line on standard error."""
     _register()
     try:
-        app()
+        sys.exit(app(standalone_mode=False))  # what a command returns is None, typer.Exit becomes its number
+    except UsageError as error:
+        typer.echo(usage(error), err=True)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
     except InvalidInput as error:
         typer.echo(f"sunward: {error}", err=True)
         sys.exit(2)
     except SunwardError as error:
         typer.echo(f"sunward: {error}", err=True)
         sys.exit(1)
+
+
+def usage(error: BaseException) -> str:
+    """What is wrong with the command line, and where to read on, in one line; the help where nothing was asked for."""
+    context = getattr(error, "ctx", None)
+    command = "sunward" if context is None else context.command_path
+    said = str(error.format_message())  # type: ignore[attr-defined]
+    return said if "\n" in said else f"sunward: {said.rstrip('.')}; see '{command} --help'"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sunward.cli.output import Output, print_data, print_table
-from sunward.cli.plan_columns import is_columnar, plan_columns
+from sunward.cli.plan_columns import is_columnar, plan_columns, read_fleet
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -141,10 +141,24 @@ def _from_manifests(paths: list[Path], intensity: list[str] | None, harvest: lis
 
 
 def read_problem(file: str, mode: str) -> Problem:
-    """A checked problem, under a mode's policy where one is named."""
+    """A checked problem, under a mode's policy where one is named; a small fleet as columns becomes one."""
     from sunward.optimisation.problem import Problem
 
+    if is_columnar(file):
+        return in_mode(small_fleet(file), mode)
     return in_mode(read_document(file, Problem.from_json), mode)
+
+
+def small_fleet(file: str) -> Problem:
+    """A fleet as columns as a problem with a row for every node. Raises InvalidInput for a fleet that is too large."""
+    from sunward.optimisation.columnar_rows import to_problem
+    from sunward.optimisation.two_price_small import SMALL_FLEET
+
+    columns = read_fleet(file)
+    if len(columns) > SMALL_FLEET:
+        why = f"has {len(columns)} nodes, at most {SMALL_FLEET} can be looked at one by one; take sunward plan"
+        raise InvalidInput(file, why)
+    return to_problem(columns)
 
 
 def in_mode(problem: Problem, mode: str) -> Problem:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sunward.cli.output import Output, print_data, print_table
 from sunward.domain.errors import InvalidInput, SunwardError
+
+if TYPE_CHECKING:
+    from sunward.optimisation.columnar import Columns
 
 SUFFIXES = (".npz", ".parquet")
 
@@ -27,17 +30,12 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
 
     Raises InvalidInput that names the file and the column; exit status 1 when there is no plan.
     """
-    from sunward.optimisation.columnar_files import read_columns, write_plan
+    from sunward.optimisation.columnar_files import write_plan
     from sunward.optimisation.two_price_small import solve_fleet
 
     if plan_file is not None:
         _check_target(plan_file)
-    try:
-        columns = read_columns(Path(file))
-    except OSError as error:
-        raise InvalidInput(file, f"cannot be read: {error.strerror}") from None
-    except InvalidInput as error:
-        raise InvalidInput(f"{file}: {error.where}", error.why) from None
+    columns = read_fleet(file)
     try:
         found = solve_fleet(columns, time_limit_seconds=time_limit_seconds)
     except (RuntimeError, TimeoutError, ValueError) as error:  # the coordinator's own errors derive from these
@@ -69,6 +67,18 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
             write_plan(found.plan, plan_file, names=columns.names)
         except OSError as error:
             raise InvalidInput(str(plan_file), f"cannot be written: {error.strerror}") from None
+
+
+def read_fleet(file: str) -> Columns:
+    """The columns of a file. Raises InvalidInput that names the file and the column."""
+    from sunward.optimisation.columnar_files import read_columns
+
+    try:
+        return read_columns(Path(file))
+    except OSError as error:
+        raise InvalidInput(file, f"cannot be read: {error.strerror}") from None
+    except InvalidInput as error:
+        raise InvalidInput(f"{file}: {error.where}", error.why) from None
 
 
 def _check_target(plan_file: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import typer
 
+from sunward.cli.explain_problem import explain_problem
 from sunward.cli.output import Output
 from sunward.cli.plan_columns import NoPlan, is_columnar, plan_columns
 from sunward.domain.errors import InvalidInput
@@ -65,3 +66,20 @@ def test_a_fleet_without_a_plan_ends_in_a_word_and_never_in_a_traceback(tmp_path
     write_columns(type(columns)(**hopeless), file)
     with pytest.raises((typer.Exit, NoPlan)):  # both end the command with status 1
         plan_columns(str(file), 10.0, Output.JSON, None)
+
+
+def test_a_small_fleet_is_explained_node_by_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = fleet(5, nodes=12)
+    file = tmp_path / "fleet.npz"
+    write_columns(to_columns(small), file)
+    explain_problem(str(file), output=Output.JSON)
+    report = json.loads(capsys.readouterr().out)
+    assert report["objective_grams"] == pytest.approx(solve_exact(small).objective_grams, rel=1e-6)
+    assert len(report["harvest_grams_per_watt_hour"]) == 12
+
+
+def test_a_large_fleet_is_not_explained_node_by_node(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.npz"
+    write_columns(to_columns(fleet(5, nodes=1001)), file)
+    with pytest.raises(InvalidInput, match="1001 nodes, at most 1000"):
+        explain_problem(str(file))
