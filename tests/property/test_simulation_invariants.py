@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sunward.simulation.future import Future
+from sunward.simulation.operated.cluster import OperatedCluster
 from sunward.simulation.outcome import Outcome
-from sunward.simulation.policies.registry import policies
+from sunward.simulation.policies.registry import GUARDED, policies
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.simulator import simulate
+from sunward.simulation.tasks import tasks_of
+from sunward.simulation.world import Power
 from support.simulation import solve
 
 POLICIES = policies(solve)
+GUARDED_NAMES = [name for name in POLICIES if name.endswith(GUARDED)]
 
 
 @st.composite
@@ -114,3 +120,32 @@ def test_books_close_and_no_batch_is_done_twice_whatever_fails(
     assert outcome.closing_error_ratio < 1e-9
     assert outcome.batches + outcome.unfinished_batches == pytest.approx(100.0 * len(scenario.nodes), rel=1e-5)
     assert outcome.power_cycles <= 8
+
+
+class Watched(OperatedCluster):
+    """Counts who is without power whenever time passes."""
+
+    most_asleep = 0
+
+    def _pass(self, seconds: float) -> None:
+        asleep = sum(machine.state.power is Power.ASLEEP for machine in self._machines.values())
+        self.most_asleep = max(self.most_asleep, asleep)
+        super()._pass(seconds)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenario=scenarios(), name=st.sampled_from(GUARDED_NAMES), cycles=st.integers(0, 3), most=st.none() | st.just(1))
+def test_a_guarded_rule_never_has_more_asleep_or_more_often_than_a_plan_may(
+    scenario: Scenario, name: str, cycles: int, most: int | None
+) -> None:
+    operator = scenario.operator.model_copy(update={"maximum_cycles_per_day": cycles, "maximum_asleep_nodes": most})
+    held, policy = scenario.model_copy(update={"operator": operator}), POLICIES[name]
+    assert policy.allowed is not None
+    cluster, tasks, naps = Watched(held, policy, policy.allowed, Future(held, 1)), tasks_of(held), Counter[str]()
+    for period in range(held.periods):
+        done = cluster.run(period, tasks)
+        naps.update(node for _, node in done.slept)
+        tasks = tuple(task.done([w for w in done.work if w.task == task.name], period) for task in tasks)
+    assert cluster.most_asleep <= (max(2, len(held.nodes) // 2) if most is None else most)
+    assert max(naps.values(), default=0) <= cycles  # eight hours: all of them within any day
+    assert all(task.left == pytest.approx(0.0, abs=1e-3) for task in tasks)

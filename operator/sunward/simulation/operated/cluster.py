@@ -17,8 +17,8 @@ from sunward.domain.steps import Act, Step
 from sunward.planning import transitions
 from sunward.planning.compile import LOOK_AHEAD_PERIODS
 from sunward.simulation import picture
-from sunward.simulation.compile import together
-from sunward.simulation.future import Future
+from sunward.simulation.compile import horizon, together
+from sunward.simulation.future import Future, Outlook
 from sunward.simulation.machine import Done, first_state, model_of
 from sunward.simulation.operated.machines import Machine, evict, ordinary_pods
 from sunward.simulation.operated.training import Training, Worked, training_of, work
@@ -123,7 +123,7 @@ class OperatedCluster:
         view = View(
             scenario=self._scenario,
             period=period,
-            outlook=self._future.outlook(period, 1, perfect=self._policy.oracle),
+            outlook=self._outlook(period, tasks),
             states={name: machine.state for name, machine in self._machines.items()},
             tasks=tasks,
             picture=Picture(snapshot=seen, forecasts=forecasts, previous=self._plan),
@@ -137,6 +137,11 @@ class OperatedCluster:
         for directive in orders.plan.jobs:
             self._trainings[directive.job].assign(directive)
         return orders.plan
+
+    def _outlook(self, period: int, tasks: Sequence[Task]) -> Outlook:
+        """What a rule without guards would be told: to the last deadline, as of this period."""
+        count = horizon(tasks, period, self._scenario.horizon_periods)
+        return self._future.outlook(period, count, perfect=self._policy.oracle)
 
     def _step(self, seen: Snapshot, plan: Plan) -> None:
         """The sleep state machine, where anything is under way or wished; each record before its act."""

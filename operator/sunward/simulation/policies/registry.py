@@ -6,14 +6,18 @@ from collections.abc import Mapping
 
 from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.base import Policy
+from sunward.simulation.policies.guarded import GUARDED, Guarded
 from sunward.simulation.policies.planned import Operated, Pure
-from sunward.simulation.policies.rules import BASELINE, RULES
+from sunward.simulation.policies.rules import BASELINE, IN_ROUNDS, RULES
 from sunward.simulation.solving import Solve
 
-__all__ = ["BASELINE", "PURE", "policies"]
+__all__ = ["BASELINE", "GUARDED", "PURE", "SLEEPERS", "policies"]
 
 PURE = ", pure"
 """Ends the names of policies that optimise without the operator's rules."""
+
+SLEEPERS = ("none + sleep", "packing + sleep", "greedy lowest")
+"""Rules that switch nodes off and that also run under the operator's safety rules."""
 
 _PLANNED = (
     ("temporal only", "ablation: own node, best time", "sleep shift", False),
@@ -26,7 +30,8 @@ _PLANNED = (
 
 def policies(solve: Solve) -> Mapping[str, Policy]:
     """All policies in the order of tables: the baseline first, the pure ones last."""
-    found: list[Policy] = [*RULES]
+    sleepers = [rule for rule in RULES if rule.name in SLEEPERS]
+    found: list[Policy] = [*RULES, *(Guarded(rule=rule) for rule in (*sleepers, *IN_ROUNDS))]
     for name, source, words, oracle in _PLANNED:
         found.append(Operated(name=name, source=source, solve=solve, allowed=_allowed(words), oracle=oracle))
     for name, source, words, oracle in _PLANNED:

@@ -12,7 +12,7 @@ from statistics import quantiles
 
 from sunward.simulation.policies.base import Orders, View
 from sunward.simulation.policies.ready import Hours, active, must_run, run_at_home, run_moved, rush
-from sunward.simulation.tasks import Task
+from sunward.simulation.tasks import Task, Work
 
 _GARDENER_GRAMS = 200.0
 _GARDENER_LIMIT_HOURS = 24.0
@@ -91,6 +91,24 @@ def greedy_lowest(view: View) -> Orders:
         return (name for name in cleanest if view.intensity(name) < view.intensity(home))
 
     return run_moved(view, hosts, sleep=True)
+
+
+def cleanest_half(view: View) -> Orders:
+    """The cleaner half of the nodes does all that may move, in equal parts; what may not runs at home afterwards.
+
+    It orders proportions of a round, not what fits into a period, so it only runs where work is done in rounds.
+    """
+    ranked = sorted(view.scenario.nodes, key=lambda name: (view.intensity(name), name))
+    clean = ranked[: (len(ranked) + 1) // 2]
+    work = [
+        Work(task=task.name, home=home, on=host, batches=batches / len(hosts))
+        for task in active(view)
+        for home, batches in task.remaining.items()
+        for hosts in (clean if home not in clean and task.movable[home] > 0.0 else (home,),)
+        for host in hosts
+    ]
+    busy = {item.on for item in work if item.batches > 0.0}
+    return Orders(work=tuple(work), awake_hours={name: view.hours * (name in busy) for name in ranked})
 
 
 def centralise(view: View) -> Orders:
@@ -192,6 +210,12 @@ RULES: tuple[Rule, ...] = (
     Rule(name="curtailment threshold", source="curtail-llm: 100 g/kWh, 10 min hysteresis", order=curtailment_threshold),
     Rule(name="renewable score", source="green-k8s scheduler and descheduler", order=renewable_score),
 )
+
+
+IN_ROUNDS: tuple[Rule, ...] = (
+    Rule(name="cleanest half", source="the obvious rule where at most half may sleep", order=cleanest_half),
+)
+"""Rules that only make sense under the operator's safety rules."""
 
 
 def with_oracle(rule: Rule) -> Rule:
