@@ -28,6 +28,7 @@ SOLVER = "tests/unit/optimisation/test_optimisation_guarded.py"
 VERIFY = "tests/unit/optimisation/test_optimisation_verify.py"
 TEMPLATES = "tests/unit/cluster/test_cluster_objects.py"
 REGISTRY = "tests/unit/planning/test_planning_guards.py"
+DRAIN = "tests/unit/planning/test_planning_drain.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,42 +286,42 @@ PLACES: dict[str, Place] = {
         "planning.drain",
         "    if pod.do_not_disrupt:\n",
         "    if False:\n",
-        "tests/unit/planning/test_planning_eligibility.py",
+        DRAIN,
         REGISTRY,
     ),
     "a pod without a controller blocks": _place(
         "planning.drain",
         "    if pod.owner_kind is None:\n",
         "    if False:\n",
-        "tests/unit/planning/test_planning_eligibility.py",
+        DRAIN,
         REGISTRY,
     ),
     "a pod with files on the node blocks": _place(
         "planning.drain",
         "    if pod.uses_local_storage:\n",
         "    if False:\n",
-        "tests/unit/planning/test_planning_eligibility.py",
+        DRAIN,
         REGISTRY,
     ),
     "a pod of the system blocks": _place(
         "planning.drain",
         "if is_critical or pod.namespace == SYSTEM_NAMESPACE or",
         "if False and",
-        "tests/unit/planning/test_planning_eligibility.py",
+        DRAIN,
         REGISTRY,
     ),
     "a coordinator blocks": _place(
         "planning.drain",
         "    if is_coordinator(pod):\n",
         "    if False:\n",
-        "tests/unit/planning/test_planning_eligibility.py",
+        DRAIN,
         REGISTRY,
     ),
     "a pod that ends is waited for": _place(
         "planning.drain",
         "    if pod.is_terminating:\n",
         "    if False:\n",
-        "tests/unit/planning/test_planning_eligibility.py",
+        DRAIN,
         REGISTRY,
     ),
     # what a solver may say

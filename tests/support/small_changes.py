@@ -7,18 +7,19 @@ import copy
 from collections.abc import Iterator
 
 from support.mutants import Mutant, source_of
-from support.safety_guards import REGISTRY
+from support.safety_guards import DRAIN, REGISTRY, TRANSITIONS
 
+UNIT = "tests/unit/planning/test_planning_{}.py"
 PACKAGE = {
     "guards": (REGISTRY,),
-    "rules_data": (REGISTRY,),
-    "rules_node": (REGISTRY,),
-    "rules_power": (REGISTRY, "tests/unit/planning/test_planning_transitions.py"),
-    "rules_time": (REGISTRY,),
-    "rules_work": (REGISTRY, "tests/unit/planning/test_planning_allowance.py"),
-    "budgets": (REGISTRY, "tests/unit/planning/test_planning_budgets.py"),
-    "drain": (REGISTRY, "tests/unit/planning/test_planning_eligibility.py"),
-    "eligibility": (REGISTRY, "tests/unit/planning/test_planning_eligibility.py"),
+    "rules_data": (UNIT.format("rules_data"), REGISTRY),
+    "rules_node": (UNIT.format("rules_node"), REGISTRY),
+    "rules_power": (UNIT.format("rules_power"), REGISTRY, TRANSITIONS),
+    "rules_time": (UNIT.format("rules_time"), REGISTRY),
+    "rules_work": (UNIT.format("rules_work"), REGISTRY, UNIT.format("allowance")),
+    "budgets": (UNIT.format("limits"), UNIT.format("budgets"), REGISTRY),
+    "drain": (DRAIN, REGISTRY),
+    "eligibility": (UNIT.format("eligibility"), REGISTRY),
 }
 """Modules of the safety package, and the tests that guard them."""
 

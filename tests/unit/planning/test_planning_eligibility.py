@@ -1,4 +1,4 @@
-"""Who may sleep, asked for nodes in every state, and what a drain does with every kind of pod."""
+"""Who may sleep, asked for nodes in every state."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 
 from sunward.domain.nodes import NodeRecord, PowerState, Role
 from sunward.domain.reasons import Reason
-from sunward.planning.drain import Fate, classify, judge
 from sunward.planning.eligibility import may_sleep, sleep_obstacles
-from support.planning import NOW, a_node, a_pod, a_policy, a_snapshot, a_worker_pod, some_facts
+from support.planning import NOW, a_node, a_policy, a_snapshot, some_facts
 
 JUST_NOW = {"last_transition_at": NOW, "awake_since": NOW, "sleep_times": (NOW,) * 9}
 
@@ -62,58 +61,3 @@ def test_the_instant_of_the_question_can_be_given() -> None:
     snapshot = a_snapshot(node, policy=a_policy())
     assert [o.reason for o in sleep_obstacles(node, snapshot)] == [Reason.DWELL_TIME]
     assert sleep_obstacles(node, snapshot, now=NOW + timedelta(seconds=100)) != ()
-
-
-POD_TABLE: list[tuple[str, dict[str, Any], Fate, Reason | None]] = [
-    ("daemon", {"is_daemon": True, "do_not_disrupt": True}, Fate.STAYS, None),
-    ("mirror", {"is_mirror": True, "owner_kind": "Node"}, Fate.STAYS, None),
-    ("succeeded", {"phase": "Succeeded", "owner_kind": None}, Fate.STAYS, None),
-    ("failed", {"phase": "Failed"}, Fate.STAYS, None),
-    ("terminating", {"is_terminating": True, "do_not_disrupt": True}, Fate.LEAVES, None),
-    ("replicated", {}, Fate.EVICT, None),
-    ("stateful", {"owner_kind": "StatefulSet"}, Fate.EVICT, None),
-    ("batch", {"owner_kind": "Job"}, Fate.EVICT, None),
-    ("pending", {"phase": "Pending"}, Fate.EVICT, None),
-    ("bare", {"owner_kind": None}, Fate.BLOCKS, Reason.UNEVICTABLE_POD),
-    ("local files", {"uses_local_storage": True}, Fate.BLOCKS, Reason.UNEVICTABLE_POD),
-    ("do not disrupt", {"do_not_disrupt": True}, Fate.BLOCKS, Reason.UNEVICTABLE_POD),
-    ("system", {"namespace": "kube-system"}, Fate.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),
-    ("critical", {"priority": 2_000_000_000}, Fate.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),
-    ("important", {"priority": 1_000_000_000}, Fate.EVICT, None),
-    (
-        "ours",
-        {"labels": (("app.kubernetes.io/part-of", "sunward"),)},
-        Fate.BLOCKS,
-        Reason.HOSTS_SYSTEM_SINGLETON,
-    ),
-    (
-        "coordinator",
-        {"labels": (("sunward.dev/component", "coordinator"),)},
-        Fate.BLOCKS,
-        Reason.HOSTS_COORDINATOR,
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "changes", "fate", "reason"), POD_TABLE, ids=str)
-def test_the_fate_of_a_pod(name: str, changes: dict[str, Any], fate: Fate, reason: Reason | None) -> None:
-    verdict = judge(a_pod(name, **changes))
-    assert (verdict.fate, verdict.reason) == (fate, reason)
-    assert (name in verdict.message) is (fate is Fate.BLOCKS)
-
-
-def test_our_workers_go_although_they_keep_files_but_not_when_they_ask_to_stay() -> None:
-    assert judge(a_worker_pod()).fate is Fate.EVICT
-    assert judge(a_worker_pod(do_not_disrupt=True)).fate is Fate.BLOCKS
-
-
-def test_a_node_is_drained_when_only_what_stays_is_left() -> None:
-    stays = [a_pod(name, **changes) for name, changes, fate, _ in POD_TABLE if fate is Fate.STAYS]
-    assert classify(stays).is_done
-    assert not classify([*stays, a_pod("last")]).is_done
-    assert not classify([*stays, a_pod("leaving", is_terminating=True)]).is_done
-
-
-def test_the_order_of_pods_does_not_matter() -> None:
-    pods = [a_pod(name, **changes) for name, changes, _, _ in POD_TABLE]
-    assert classify(pods) == classify(reversed(pods))
