@@ -18,7 +18,7 @@ from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.none_baseline import MeteredNode, Work
 from sunward.accounting.values import Basis, NodePeriod, Period, PoolFlow, ZoneFactor
-from sunward.cluster import plan_objects
+from sunward.cluster import plan_objects, retention
 from sunward.cluster.api import Api, ours
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.schema import format_time, parse_time
@@ -174,8 +174,9 @@ class Settler:
                 self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
 
     async def settle(self, snapshot: Snapshot) -> None:
-        """Settle every plan whose period ended long enough ago for its last samples to be in."""
-        for body in await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward"):
+        """Settle every plan whose period ended long enough ago for its last samples to be in; let old ones go."""
+        plans = await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward")
+        for body in plans:
             name = body["metadata"]["name"]
             if name in self._done:
                 continue
@@ -190,6 +191,8 @@ class Settler:
                 self._done.add(name)
                 continue
             await self._settle_one(name, Period(start=start, end=start + length), snapshot)
+        old = retention.expired(plans, self._done, snapshot.policy.keep_plans)
+        self._done -= set(await retention.remove(self._api, old))
 
     async def _settle_one(self, name: str, period: Period, snapshot: Snapshot) -> None:
         try:
