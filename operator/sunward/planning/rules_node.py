@@ -94,6 +94,14 @@ def foreign_cordon(case: Case) -> Refusal | None:
     return Refusal(reason=Reason.CORDONED_BY_OTHERS, message="somebody else cordoned it")
 
 
+def still_cordoned(case: Case) -> Refusal | None:
+    """Our cordon is gone from a sleeper: a person wants it back, as one who uncordons a node that drains does."""
+    facts = case.node.facts
+    if facts is None or not facts.exists or facts.unschedulable or not case.node.record.cordoned_by_us:
+        return None
+    return Refusal(reason=Reason.NO_LONGER_HOLDS, message="somebody uncordoned it")
+
+
 def power_driver(case: Case) -> Refusal | None:
     """Nothing that could wake it again."""
     if case.node.spec.sleep.driver != NO_DRIVER:

@@ -200,6 +200,21 @@ def test_a_sleeping_node_that_may_no_longer_sleep_wakes(node: dict[str, Any], sn
     assert step_of(asleep, power=relay(False), **snapshot).act is Act.POWER_ON
 
 
+@pytest.mark.parametrize(
+    ("facts", "ours", "act"),
+    [
+        ({"unschedulable": False}, True, Act.POWER_ON),
+        ({"unschedulable": True}, True, Act.NONE),
+        ({"unschedulable": False}, False, Act.NONE),  # the power was cut by others: it never had our cordon
+        ({"unschedulable": False, "exists": False}, True, Act.NONE),
+    ],
+)
+def test_a_sleeping_node_that_a_person_uncordons_wakes(facts: dict[str, bool], ours: bool, act: Act) -> None:
+    asleep_for_an_hour = {"asleep_since": NOW - timedelta(hours=1), "cordoned_by_us": ours}
+    node = a_node_in(PowerState.ASLEEP, facts=replace(CORDONED, ready=False, **facts), **asleep_for_an_hour)
+    assert step_of(node, power=relay(False)).act is act
+
+
 def test_a_persons_order_to_sleep_wins_over_the_plan() -> None:
     node = a_node(override=PowerOverride(power="Asleep", until=NOW + timedelta(hours=1), reason="moving"))
     assert step_of(node, want_awake=True, power=relay(True)).act is Act.CORDON
