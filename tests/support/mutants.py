@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -94,6 +94,13 @@ def preload() -> None:
         importlib.import_module(name)
 
 
+def unchanged(mutants: Iterable[Mutant]) -> Iterator[Mutant]:
+    """Every file of tests once with nothing changed: one that is red then would seem to notice everything."""
+    module = "sunward.planning.guards"
+    for test in sorted({test for mutant in mutants for test in mutant.tests}):
+        yield Mutant(name=test, module=module, text=source_of(module).read_text(), tests=(test,))
+
+
 def judge(mutant: Mutant) -> Verdict:
     """Run its tests against the change, until one fails."""
     assert not any(name.startswith("sunward.") for name in sys.modules), "it would be tried in the old modules"
@@ -148,8 +155,13 @@ def replaced(module: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
+def is_noticed(verdict: Verdict) -> bool:
+    """Whether a test turned red, or the clock ran out."""
+    return bool(verdict.red) or verdict.broken.endswith("137")
+
+
 def shares(verdicts: Mapping[str, Verdict]) -> dict[str, int]:
     """How many changes were noticed, were not, and could not be tried."""
-    noticed = sum(bool(verdict.red) or verdict.broken.endswith("137") for verdict in verdicts.values())
-    broken = sum(bool(verdict.broken) and not verdict.broken.endswith("137") for verdict in verdicts.values())
+    noticed = sum(is_noticed(verdict) for verdict in verdicts.values())
+    broken = sum(bool(verdict.broken) and not is_noticed(verdict) for verdict in verdicts.values())
     return {"tried": len(verdicts), "noticed": noticed, "broken": broken}

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from support import safety_guards
-from support.mutants import ROOT, Verdict, replaced, shares, source_of
-from support.small_changes import PACKAGE, changes
+from support.mutants import ROOT, Mutant, Verdict, replaced, shares, source_of, unchanged
+from support.small_changes import PACKAGE, changes, left_out, of_the_safety_package
 
 
 def test_every_guard_of_the_registry_is_switched_off_once() -> None:
@@ -54,6 +54,27 @@ def test_a_small_change_is_made_in_one_place(source: str, told: list[str]) -> No
     made = list(changes(source))
     assert [what.split(": ")[1] for what, _ in made] == told
     assert all(text != source for _, text in made)
+
+
+def test_how_a_class_is_declared_is_no_rule() -> None:
+    source = (
+        "@dataclass(frozen=True, slots=True)\nclass A:\n    limit: int = 3\n    def of(self):\n        return f(True)"
+    )
+    assert [what.split(": ")[1] for what, _ in changes(source)] == ["3 is 4", "3 is 2", "True is False"]
+    assert left_out(source) == 2
+    assert left_out("@cache(True)\ndef f():\n    return a < b") == 0
+
+
+def test_every_small_change_has_a_name_of_its_own() -> None:
+    names = [mutant.name for mutant in of_the_safety_package()]
+    assert len(names) == len(set(names)) > 300
+
+
+def test_every_file_of_tests_is_tried_with_nothing_changed() -> None:
+    changed = [Mutant(name=name, module="m", text="", tests=("b.py", name)) for name in ("a.py", "c.py")]
+    assert [(mutant.name, mutant.tests) for mutant in unchanged(changed)] == [
+        (name, (name,)) for name in ("a.py", "b.py", "c.py")
+    ]
 
 
 def test_there_are_small_changes_of_every_module() -> None:
