@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from sunward.domain.nodes import NodeRecord, PowerState, Role
+from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.planning.eligibility import may_sleep, sleep_obstacles
+from support.guard_cases import SECOND
 from support.planning import NOW, a_node, a_policy, a_snapshot, some_facts
 
 JUST_NOW = {"last_transition_at": NOW, "awake_since": NOW, "sleep_times": (NOW,) * 9}
@@ -58,6 +60,8 @@ def test_a_degraded_node_is_nobodys_plan() -> None:
 
 def test_the_instant_of_the_question_can_be_given() -> None:
     node = a_node(record=NodeRecord(last_transition_at=NOW))
-    snapshot = a_snapshot(node, policy=a_policy())
-    assert [o.reason for o in sleep_obstacles(node, snapshot)] == [Reason.DWELL_TIME]
-    assert sleep_obstacles(node, snapshot, now=NOW + timedelta(seconds=100)) != ()
+    snapshot = a_snapshot(node, policy=a_policy(budgets=Budgets(dwell_seconds=100.0)))
+    for passed, expected in ((0, [Reason.DWELL_TIME]), (99, [Reason.DWELL_TIME]), (100, [])):
+        found = sleep_obstacles(node, snapshot, now=NOW + passed * SECOND)
+        assert [obstacle.reason for obstacle in found] == expected
+    assert not may_sleep(node, snapshot), "the picture's own time counts unless another is given"

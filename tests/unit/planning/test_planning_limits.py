@@ -197,6 +197,8 @@ def excess(snapshot: Snapshot) -> list[str]:
 @pytest.mark.parametrize(
     ("states", "limit", "woken"),
     [
+        ((ASLEEP, ASLEEP, ASLEEP), 4, []),
+        ((ASLEEP, ASLEEP, ASLEEP), 5, []),
         ((ASLEEP, ASLEEP, ASLEEP), 3, []),
         ((ASLEEP, ASLEEP, ASLEEP), 2, ["n0"]),
         ((ASLEEP, ASLEEP, ASLEEP), 0, ["n0", "n1", "n2"]),
@@ -220,7 +222,11 @@ def test_a_node_that_is_back_already_takes_nobodys_place() -> None:
 
 
 def test_a_broken_cluster_wakes_all_its_sleepers_and_not_more() -> None:
-    assert excess(cluster(ASLEEP, ASLEEP, DEGRADED, DEGRADED, DEGRADED)) == ["n0", "n1"]
+    snapshot = cluster(ASLEEP, ASLEEP, DEGRADED, DEGRADED, DEGRADED)
+    assert excess(snapshot) == ["n0", "n1"]
+    refusal = budgets.excess_sleepers(first(snapshot))
+    assert refusal is not None
+    assert refusal.message == "2 nodes are asleep, 0 may be now"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from sunward.domain.measurement import Absent, Quality, Reading
 from sunward.domain.nodes import NodeRecord, NodeView, PowerState
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
 from sunward.planning import rules_data
 from sunward.planning.case import Case
 from support.guard_cases import A_MOMENT, BATTERY, MISSING, SECOND, case_of, reason_of
@@ -199,3 +200,17 @@ def test_what_was_true_of_one_picture_or_instant_is_not_believed_of_the_next() -
     cases = [good, bad, good, later, good, bad, later, bad]
     found = [reason_of(rules_data.pipeline, case) is not None for case in cases]
     assert found == [False, True, False, True, False, True, True, True]
+
+
+def test_a_pass_over_many_nodes_looks_at_all_of_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(snapshot: Snapshot, now: datetime) -> float:
+        asked.append((snapshot, now))
+        return 0.4
+
+    monkeypatch.setattr(rules_data, "suspect_share", counted)
+    snapshot = a_snapshot(*nodes(4, 10))
+    for node in snapshot.nodes:
+        assert reason_of(rules_data.pipeline, Case(node=node, snapshot=snapshot, now=NOW)) is Reason.PIPELINE_SUSPECT
+    assert asked == [(snapshot, NOW)]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from sunward.domain.nodes import NodeView, PodFacts, PowerOverride, Role, SleepSpec
+from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerOverride, PowerState, Role, SleepSpec
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.planning import rules_node
@@ -62,6 +62,26 @@ def test_a_cordon_without_our_mark_is_somebody_elses(unschedulable: bool, ours: 
     node = facts(unschedulable=unschedulable, has_our_cordon_mark=ours)
     assert reason_of(rules_node.foreign_cordon, case_of(node)) is reason
     assert reason_of(rules_node.foreign_cordon, case_of(a_node(has_facts=False))) is None
+
+
+@pytest.mark.parametrize(
+    ("unschedulable", "ours", "reason"),
+    [
+        (True, True, None),
+        (False, True, Reason.NO_LONGER_HOLDS),
+        (False, False, None),
+        (True, False, None),
+    ],
+)
+def test_a_sleeper_whose_cordon_was_ours_and_is_gone_is_wanted_back(
+    unschedulable: bool, ours: bool, reason: Reason | None
+) -> None:
+    record = NodeRecord(power_state=PowerState.ASLEEP, cordoned_by_us=ours)
+    node = a_node(record=record, facts=some_facts(unschedulable=unschedulable))
+    assert reason_of(rules_node.still_cordoned, case_of(node)) is reason
+    gone = a_node(record=record, facts=some_facts(unschedulable=unschedulable, exists=False))
+    for unknown in (gone, a_node(record=record, has_facts=False)):
+        assert reason_of(rules_node.still_cordoned, case_of(unknown)) is None, "nobody can say"
 
 
 def test_a_role_a_missing_driver_and_a_mode_forbid_a_sleep() -> None:
