@@ -91,8 +91,9 @@ def blind_but_awake(name: str) -> NodeView:
 
 
 def a_cut_node(**changes: Any) -> NodeView:
-    """A node whose power we asked to be cut."""
-    return a_node(**{"record": in_state(PowerState.POWER_OFF_REQUESTED)} | changes)
+    """A node that we cordoned, drained, and whose power we asked to be cut."""
+    cordoned = some_facts(unschedulable=True, has_our_cordon_mark=True)
+    return a_node(**{"record": in_state(PowerState.POWER_OFF_REQUESTED), "facts": cordoned} | changes)
 
 
 def a_waking_node(**changes: Any) -> NodeView:

@@ -83,6 +83,18 @@ SCENARIOS = [
         ),
         ("foreign-cordon", Stage.START, Reason.CORDONED_BY_OTHERS, lambda: case_of(facts(unschedulable=True))),
         (
+            "cordoned",
+            Stage.CUT,
+            Reason.NO_LONGER_HOLDS,
+            lambda: case_of(a_node(record=in_state(PowerState.DRAINING))),
+        ),
+        (
+            "cordoned",
+            Stage.REPEAT_OFF,
+            Reason.NO_LONGER_HOLDS,
+            lambda: case_of(a_cut_node(facts=some_facts())),
+        ),
+        (
             "still-cordoned",
             Stage.KEEP,
             Reason.NO_LONGER_HOLDS,

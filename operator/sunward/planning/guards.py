@@ -47,6 +47,7 @@ GUARDS: Guards = MappingProxyType(
         "hosts-operator": _guard(rules_node.hosts_operator, *SLEEPING),
         "hosts-coordinator": _guard(rules_node.hosts_coordinator, *SLEEPING),
         "foreign-cordon": _guard(rules_node.foreign_cordon, *SLEEPING),
+        "cordoned": _guard(rules_node.cordoned, Stage.CUT, Stage.REPEAT_OFF),
         "still-cordoned": _guard(rules_node.still_cordoned, Stage.KEEP),
         "power-driver": _guard(rules_node.power_driver, *SLEEPING),
         "node-ready": _guard(rules_node.node_ready, *SLEEPING),

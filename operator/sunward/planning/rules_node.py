@@ -94,6 +94,14 @@ def foreign_cordon(case: Case) -> Refusal | None:
     return Refusal(reason=Reason.CORDONED_BY_OTHERS, message="somebody else cordoned it")
 
 
+def cordoned(case: Case) -> Refusal | None:
+    """Power is cut under a cordon only: without one, pods may arrive while the order is under way."""
+    facts = case.node.facts
+    if facts is not None and facts.exists and facts.unschedulable:
+        return None
+    return Refusal(reason=Reason.NO_LONGER_HOLDS, message="it is not cordoned")
+
+
 def still_cordoned(case: Case) -> Refusal | None:
     """Our cordon is gone from a sleeper: a person wants it back, as one who uncordons a node that drains does."""
     facts = case.node.facts

@@ -174,6 +174,8 @@ def _power_off_requested(question: Question) -> Step:
     if question.is_overdue:
         message = "no proof that the power is off: switches it on again"
         return waking.ask_for_power(question, Reason.POWER_OFF_TIMED_OUT, message)
+    if _is_uncordoned(question):
+        return waking.ask_for_power(question, Reason.NO_LONGER_HOLDS, "somebody uncordoned it: switches it on again")
     if question.allows(Stage.REPEAT_OFF):
         return repeat(question, Act.POWER_OFF, Reason.POWER_OFF_REQUESTED, "the relay is still on: asked again")
     return rest(question, Reason.POWER_OFF_REQUESTED, "waits for proof that the power is off")
@@ -201,6 +203,11 @@ def _is_cut(question: Question) -> bool:
     """Relay and Kubernetes agree that it is off. While the Node is Ready, a relay that says off may be wrong."""
     facts = question.case.node.facts
     return question.allows(Stage.OFF) and not (facts is not None and facts.ready)
+
+
+def _is_uncordoned(question: Question) -> bool:
+    facts = question.case.node.facts
+    return facts is not None and facts.exists and not facts.unschedulable
 
 
 def _is_unschedulable(question: Question) -> bool:

@@ -55,6 +55,16 @@ def server() -> Server:
     return made
 
 
+def a_node_body(*, cordoned: bool) -> Body:
+    """A Node that people handed over, as the server has it."""
+    marks = {"sunward.dev/cordoned-by": "sunward"} if cordoned else {}
+    return {
+        "metadata": {"name": "pi-01", "labels": {"sunward.dev/managed": "true"}, "annotations": marks},
+        "spec": {"unschedulable": True} if cordoned else {},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
 def a_step(act: Act, *, changed: bool = True) -> Step:
     return Step(
         node="pi-01", record=RECORD, act=act, reason=Reason.POWER_OFF_REQUESTED, message="cuts", changed=changed
@@ -100,14 +110,20 @@ async def test_an_act_on_a_record_that_is_another_by_now_is_not_taken(server: Se
 async def test_what_the_owner_has_forbidden_meanwhile_is_not_done(
     server: Server, policy: Body | None, reason: Reason
 ) -> None:
-    labels, ready = {"sunward.dev/managed": "true"}, {"type": "Ready", "status": "True"}
-    body = {"metadata": {"name": "pi-01", "labels": labels}, "spec": {}, "status": {"conditions": [ready]}}
-    server.store.create(core("nodes"), body)
+    server.store.create(core("nodes"), a_node_body(cordoned=True))
     if policy is not None:
         server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": policy})
     told = await found(server, a_step(Act.POWER_OFF))
     assert told is not None
     assert told.startswith(f"{reason}: ")
+
+
+@pytest.mark.parametrize("cordoned", [True, False])
+async def test_a_node_that_was_uncordoned_meanwhile_is_not_cut(server: Server, cordoned: bool) -> None:
+    server.store.create(core("nodes"), a_node_body(cordoned=cordoned))
+    server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": {"mode": "Active"}})
+    told = await found(server, a_step(Act.POWER_OFF))
+    assert told == (None if cordoned else f"{Reason.NO_LONGER_HOLDS}: it is not cordoned")
 
 
 async def test_an_act_on_the_record_that_stands_is_taken(server: Server) -> None:

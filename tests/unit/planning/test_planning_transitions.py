@@ -215,6 +215,17 @@ def test_a_sleeping_node_that_a_person_uncordons_wakes(facts: dict[str, bool], o
     assert step_of(node, power=relay(False)).act is act
 
 
+def test_a_node_that_a_person_uncordons_while_its_power_is_cut_is_switched_on_again() -> None:
+    long_ago = an_operation(started_at=NOW - timedelta(seconds=30), deadline=LATER)
+    uncordoned = replace(CORDONED, unschedulable=False)
+    node = a_node_in(PowerState.POWER_OFF_REQUESTED, operation=long_ago, facts=uncordoned)
+    assert outcome(step_of(node, power=relay(True))) == (
+        PowerState.WAKE_REQUESTED,
+        Act.POWER_ON,
+        Reason.NO_LONGER_HOLDS,
+    )
+
+
 def test_a_persons_order_to_sleep_wins_over_the_plan() -> None:
     node = a_node(override=PowerOverride(power="Asleep", until=NOW + timedelta(hours=1), reason="moving"))
     assert step_of(node, want_awake=True, power=relay(True)).act is Act.CORDON
