@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sunward_audit.facts import part
@@ -23,6 +23,18 @@ class Limits:
     planning_period_seconds: float = 300.0
     sensors_seconds: float = 120.0
     intensity_seconds: float = 7200.0
+
+
+def loosest(limits: Sequence[Limits]) -> Limits:
+    """The last of several limits, with the budgets of the one that allows most. Raises IndexError without any."""
+    asleep = [one.maximum_asleep_nodes for one in limits]
+    known = [most for most in asleep if most is not None]
+    return replace(
+        limits[-1],
+        nodes_in_transition=max(one.nodes_in_transition for one in limits),
+        minimum_awake_nodes=min(one.minimum_awake_nodes for one in limits),
+        maximum_asleep_nodes=max(known) if len(known) == len(asleep) else None,
+    )
 
 
 def limits_of(policy: Mapping[str, Any] | None) -> Limits:

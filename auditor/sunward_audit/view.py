@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from sunward_audit import facts
 from sunward_audit.events import Body, Calm, Event, ObjectSeen, RelayOrder, RelayRead, Request
-from sunward_audit.limits import Limits, limits_of
+from sunward_audit.limits import Limits, limits_of, loosest
 from sunward_audit.writes import Write, object_write, request_write
 
 MEMORY = 4096
 """Past orders, evictions and so on that are kept."""
+WISH_SECONDS = timedelta(seconds=4)
+"""How long a tighter limit needs until it must be obeyed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class View:
         self.cordoned_since: dict[str, datetime] = {}
         self.writes: deque[Write] = deque(maxlen=MEMORY)
         self.limits = Limits()
+        self._former_limits: deque[tuple[datetime, Limits]] = deque(maxlen=MEMORY)
         self.calm: Calm | None = None
         self._lease: tuple[str, str] | None = None
         self._led: list[tuple[datetime, datetime]] = []
@@ -115,6 +118,16 @@ class View:
         return newest if newest is not None and newest.event is event else None
 
     @property
+    def lenient_limits(self) -> Limits:
+        """The limits in force; one that was drawn tighter a moment ago does not count yet.
+
+        Nobody can obey a wish that is written between a last look and the act, and what relays were told cannot be
+        put before or after a write of the same second.
+        """
+        former = [limits for until, limits in self._former_limits if self.now - until <= WISH_SECONDS]
+        return loosest([*former, self.limits])
+
+    @property
     def earlier_orders(self) -> Iterator[RelayOrder]:
         """Orders before the newest, the newest of them first."""
         return (order for order in list(self.orders)[-2::-1])
@@ -155,6 +168,8 @@ class View:
             case "leases":
                 self._leadership(event.body)
             case "energypolicies" if key == "default":
+                if self.before is not None:
+                    self._former_limits.append((self.now, self.limits))
                 self.limits = limits_of(None if event.gone else event.body)
         if self.calm is not None and self._is_wish(event):
             self.calm = None

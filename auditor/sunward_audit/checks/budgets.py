@@ -55,7 +55,7 @@ def in_transition(view: View, event: Event) -> Iterator[Verdict]:
     if not isinstance(event, ObjectSeen) or event.kind != "energynodes" or view.step_of(event) is None:
         return
     falling = sorted(n for n in map(facts.name_of, view.of("energynodes")) if _state(view, n) in FALLING)
-    many = len(falling) > view.limits.nodes_in_transition
+    many = len(falling) > view.lenient_limits.nodes_in_transition
     broken = "too many nodes go down at the same time" if many else None
     yield Verdict(subject="cluster", broken=broken, evidence=", ".join(falling))
 
@@ -67,7 +67,7 @@ def going_down(view: View, event: Event) -> Iterator[Verdict]:
     name = facts.kubernetes_node(step.body) if step is not None and begins else cut_node(view, event)
     if name is None:
         return
-    seen, limits = census(view, cut=name), view.limits
+    seen, limits = census(view, cut=name), view.lenient_limits
     most = seen.limit if limits.maximum_asleep_nodes is None else limits.maximum_asleep_nodes
     broken = {
         "goes down although too many nodes are asleep or not ready": len(seen.out) > seen.limit,

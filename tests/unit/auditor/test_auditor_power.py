@@ -84,9 +84,23 @@ def test_i3_enough_workers_stay_awake() -> None:
 
 
 def test_i3_the_policys_own_number() -> None:
-    trace = Trace("I3").change("energypolicies", "default", spec={"budgets": {"maximumAsleepNodes": 1}})
+    trace = Trace("I3").change("energypolicies", "default", spec={"budgets": {"maximumAsleepNodes": 1}}).wait(5)
     assert trace.state("pi-3", "Asleep").broken == []
     assert "goes down although the policy's number of nodes is asleep" in trace.state("pi-2", "Cordoned").broken
+
+
+@pytest.mark.parametrize(("seconds", "broken"), [(0, False), (4, False), (5, True)])
+def test_i3_a_tighter_limit_counts_when_it_can_have_been_read(seconds: float, broken: bool) -> None:
+    trace = with_journal("I3").state("pi-3", "Asleep").cordon("pi-2").state("pi-2", "Draining")
+    trace.change("energypolicies", "default", spec={"budgets": {"maximumAsleepNodes": 1}}).wait(seconds)
+    trace.order("pi-2", on=False)
+    assert ("goes down although the policy's number of nodes is asleep" in trace.broken) is broken
+
+
+def test_i3_a_wider_limit_counts_at_once() -> None:
+    trace = Trace("I3").change("energypolicies", "default", spec={"budgets": {"maximumAsleepNodes": 0}}).wait(60)
+    trace.change("energypolicies", "default", spec={"budgets": {"maximumAsleepNodes": 1}})
+    assert trace.state("pi-3", "Cordoned").broken == []
 
 
 def test_i3_sleepers_are_woken_when_others_die() -> None:
