@@ -65,6 +65,20 @@ def test_a_cordon_without_our_mark_is_somebody_elses(unschedulable: bool, ours: 
 
 
 @pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        (facts(unschedulable=True), None),
+        (facts(unschedulable=True, has_our_cordon_mark=True), None),
+        (facts(unschedulable=False, has_our_cordon_mark=True), Reason.NO_LONGER_HOLDS),
+        (facts(unschedulable=True, exists=False), Reason.NO_LONGER_HOLDS),
+        (a_node(has_facts=False), Reason.NO_LONGER_HOLDS),
+    ],
+)
+def test_power_is_cut_only_where_no_pod_can_arrive(node: NodeView, reason: Reason | None) -> None:
+    assert reason_of(rules_node.cordoned, case_of(node)) is reason
+
+
+@pytest.mark.parametrize(
     ("unschedulable", "ours", "reason"),
     [
         (True, True, None),
