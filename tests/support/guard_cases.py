@@ -93,7 +93,8 @@ def blind_but_awake(name: str) -> NodeView:
 def a_cut_node(**changes: Any) -> NodeView:
     """A node that we cordoned, drained, and whose power we asked to be cut."""
     cordoned = some_facts(unschedulable=True, has_our_cordon_mark=True)
-    return a_node(**{"record": in_state(PowerState.POWER_OFF_REQUESTED), "facts": cordoned} | changes)
+    defaults: dict[str, Any] = {"record": in_state(PowerState.POWER_OFF_REQUESTED), "facts": cordoned}
+    return a_node(**defaults | changes)
 
 
 def a_waking_node(**changes: Any) -> NodeView:

@@ -209,8 +209,8 @@ def test_a_sleeping_node_that_may_no_longer_sleep_wakes(node: dict[str, Any], sn
         ({"unschedulable": False, "exists": False}, True, Act.NONE),
     ],
 )
-def test_a_sleeping_node_that_a_person_uncordons_wakes(facts: dict[str, bool], ours: bool, act: Act) -> None:
-    asleep_for_an_hour = {"asleep_since": NOW - timedelta(hours=1), "cordoned_by_us": ours}
+def test_a_sleeping_node_that_a_person_uncordons_wakes(facts: dict[str, Any], ours: bool, act: Act) -> None:
+    asleep_for_an_hour: dict[str, Any] = {"asleep_since": NOW - timedelta(hours=1), "cordoned_by_us": ours}
     node = a_node_in(PowerState.ASLEEP, facts=replace(CORDONED, ready=False, **facts), **asleep_for_an_hour)
     assert step_of(node, power=relay(False)).act is act
 
