@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from sunward.domain.nodes import BatterySpec, NodeFacts, NodeRecord, NodeView, O
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
-from sunward.planning.case import Case, Rule
+from sunward.planning.case import Case, Rule, Stage
 from support.planning import NOW, a_node, a_policy, a_snapshot, an_assignment, measured, relay, some_facts, some_meters
 
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=5.0, maximum_discharge_watts=5.0)
@@ -21,6 +22,9 @@ A_MOMENT = timedelta(milliseconds=1)
 MISSING = Absent(reason=Reason.DATA_MISSING, source="test")
 AWAY = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-02")
 HOME = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-01")
+
+Row = tuple[str, Stage, Reason, Callable[[], Case]]
+"""A guard, when it is asked, why it objects, and to what."""
 
 
 def reason_of(rule: Rule, case: Case) -> Reason | None:

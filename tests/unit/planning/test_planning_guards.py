@@ -16,8 +16,9 @@ from sunward.planning.case import Stage
 from sunward.planning.guards import GUARDS, obstacles, without
 from sunward.planning.transitions import next_step
 from support.guard_cases import AWAY, HOME, a_cut_node, case_of, held_awake, in_state
-from support.guard_scenarios import CUT_BY_HAND, SCENARIOS, Scenario
+from support.guard_scenarios import SCENARIOS, Scenario
 from support.planning import LONG_AGO, NOW, a_job, a_node, a_pod, a_policy, relay, some_facts, some_progress
+from support.scenarios_limits import CUT_BY_HAND
 
 
 def test_every_guard_has_a_scenario_and_there_are_more_than_thirty() -> None:
