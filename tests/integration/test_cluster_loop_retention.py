@@ -1,4 +1,4 @@
-"""The loop keeps as many plans as the policy says, each with its books."""
+"""The loop keeps as many plans as the policy says, each with its books, and reads them seldom."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ def settled_plans(world: World) -> dict[str, bool]:
     """Names of the plans that there are, and whether they have their settlement."""
     plans = world.store.of("energyplans")
     return {body["metadata"]["name"]: bool((body.get("status") or {}).get("settlement")) for body in plans}
+
+
+async def test_plans_are_listed_when_one_is_new_or_due_and_not_in_every_pass() -> None:
+    world = World(period_seconds=60, jobs=False)
+    lists: list[str] = []
+
+    def count(verb: str, path: str, _: bool) -> None:
+        if verb == "LIST" and path == ours("energyplans"):
+            lists.append(path)
+
+    await run(world, Process(world, "op", faults=count), seconds=600)
+    plans = settled_plans(world)
+    assert 10 <= len(plans) <= len(lists) <= 2 * len(plans) + 1
+    assert sum(plans.values()) >= len(plans) - 2

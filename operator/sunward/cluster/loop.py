@@ -137,7 +137,7 @@ class Loop:
             await self._apply_jobs(plan, seen)
             seen = await self._step_nodes(plan, seen, power)
         await self._report(plan, seen)
-        await self._settler.settle(seen.snapshot)
+        await self._settler.settle(seen.snapshot, plan.name)
         return self._pause(plan, seen.snapshot)
 
     def _expect(self, state: ClusterState) -> None:

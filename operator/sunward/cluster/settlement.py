@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from typing import Any
 
 from sunward.accounting import none_baseline
 from sunward.accounting.attribution import node_shares, weighted
@@ -20,6 +20,7 @@ from sunward.accounting.none_baseline import MeteredNode, Work
 from sunward.accounting.values import Basis, NodePeriod, Period, PoolFlow, ZoneFactor
 from sunward.cluster import plan_objects, retention
 from sunward.cluster.api import Api, ours
+from sunward.cluster.meter_logs import LOG_LENGTH, Log, append, filled, mean_of, nearest
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.schema import format_time, parse_time
 from sunward.domain.errors import SourceUnavailable
@@ -33,11 +34,8 @@ from sunward.domain.steps import PowerReading
 from sunward.planning import settle
 from sunward.planning.ports import SolverPort
 
-LOG_LENGTH = 4096
-RELAY_STEP_LIMIT_SECONDS = 30.0
 GIVE_UP_AFTER = timedelta(hours=2)
-BATTERY_REACH = timedelta(seconds=30)
-Log = deque[tuple[datetime, float]]
+Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,63 +66,6 @@ class Load:
     own_hours: float
 
 
-def integral_watt_hours(log: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float | None:
-    """Watt-hours under the readings of a relay in [start, end), linear in between.
-
-    None when readings are further apart than the limit or do not reach both ends: a guess would not be a meter.
-    """
-    reach = timedelta(seconds=RELAY_STEP_LIMIT_SECONDS)
-    near = [(t, w) for t, w in log if start - reach <= t <= end + reach]
-    if len(near) < 2 or near[0][0] > start + reach / 2 or near[-1][0] < end - reach / 2:
-        return None
-    total = 0.0
-    for (t0, w0), (t1, w1) in pairwise(near):
-        if (t1 - t0) > reach:
-            return None
-        a, b = max(t0, start), min(t1, end)
-        if a < b:
-            span = (t1 - t0).total_seconds()
-            at = [w0 + (w1 - w0) * (t - t0).total_seconds() / span for t in (a, b)]
-            total += sum(at) / 2 * (b - a).total_seconds() / 3600
-    edges = _held(near, start, end)
-    return total + edges
-
-
-def _held(near: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float:
-    """The first and last reading hold towards the ends of the interval."""
-    (first, first_watts), (last, last_watts) = near[0], near[-1]
-    before = max(0.0, (min(first, end) - start).total_seconds()) * first_watts
-    after = max(0.0, (end - max(last, start)).total_seconds()) * last_watts
-    return (before + after) / 3600
-
-
-def filled(
-    window: Window | None, log: Sequence[tuple[datetime, float]], start: datetime, end: datetime
-) -> float | None:
-    """A node's load in a period (Wh): its own meter, and the relay's where that has gaps. None when both were blind."""
-    gaps = ((start, end),) if window is None else window.gaps
-    total = 0.0 if window is None else window.watt_hours
-    for gap_start, gap_end in gaps:
-        part = integral_watt_hours(log, gap_start, gap_end)
-        if part is None:
-            return None
-        total += part
-    return total
-
-
-def mean_of(log: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float | None:
-    """Time-weighted mean of a signal that holds its value until the next reading; None when nothing is known."""
-    known = [(t, v) for t, v in log if t < end]
-    if not known:
-        return None
-    marks = [(max(t, start), v) for t, v in known]
-    marks.append((end, known[-1][1]))
-    weights = [(b[0] - a[0]).total_seconds() for a, b in pairwise(marks)]
-    if sum(weights) <= 0:
-        return known[-1][1]
-    return sum(w * v for w, (_, v) in zip(weights, marks, strict=False)) / sum(weights)
-
-
 class Settler:
     """Remembers relay and intensity readings, and writes the settlement of every period that has ended."""
 
@@ -141,24 +82,26 @@ class Settler:
         self._last_rounds: dict[str, int] = {}
         self._basis = Basis()
         self._done: set[str] = set()
+        self._open: dict[str, datetime] = {}  # plans without a settlement, and when their periods end
+        self._looked_for = ""
 
     def remember(self, snapshot: Snapshot, power: Mapping[str, PowerReading | None]) -> None:
         """Keep what the meters say now; called in every pass."""
         for name, reading in power.items():
             if reading is not None and reading.watts is not None:
-                _append(self._relays, name, reading.time, reading.watts)
+                append(self._relays, name, reading.time, reading.watts)
         for zone, value in snapshot.intensities.items():
             now = value.now_grams_per_kilowatt_hour
             if isinstance(now, Measurement):
-                _append(self._zones, zone, snapshot.taken_at, now.value)
+                append(self._zones, zone, snapshot.taken_at, now.value)
                 self._basis = Basis.parse(value.basis)
         for node in snapshot.nodes:
             ratio = node.meters.battery_ratio
             if node.spec.battery is not None and isinstance(ratio, Measurement):
-                _append(self._batteries, node.name, ratio.time, ratio.value)
+                append(self._batteries, node.name, ratio.time, ratio.value)
             harvest = node.meters.harvest_watts
             if isinstance(harvest, Measurement):
-                _append(self._harvests, node.name, harvest.time, harvest.value)
+                append(self._harvests, node.name, harvest.time, harvest.value)
         self._remember_rounds(snapshot)
 
     def _remember_rounds(self, snapshot: Snapshot) -> None:
@@ -173,26 +116,38 @@ class Settler:
                 )
                 self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
 
-    async def settle(self, snapshot: Snapshot) -> None:
-        """Settle every plan whose period ended long enough ago for its last samples to be in; let old ones go."""
+    async def settle(self, snapshot: Snapshot, plan: str) -> None:
+        """Settle every plan whose period ended long enough ago for its last samples to be in; let old ones go.
+
+        A hundred plans of a large cluster are megabytes: they are listed when *plan*, the one in force, is new, and
+        when one is due.
+        """
+        due = any(self._is_due(end, snapshot.taken_at) for end in self._open.values())
+        if plan == self._looked_for and not due:
+            return
         plans = await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward")
+        self._open, self._looked_for = {}, ""  # until all is seen through: an error on the way must not hide the rest
         for body in plans:
-            name = body["metadata"]["name"]
-            if name in self._done:
-                continue
-            if (body.get("status") or {}).get("settlement"):
-                self._done.add(name)
-                continue
-            start, length = plan_objects.period_of(body)
-            age = snapshot.taken_at - (start + length)
-            if age.total_seconds() < self._sensors.settle_delay_seconds:
-                continue
-            if age > GIVE_UP_AFTER:
-                self._done.add(name)
-                continue
-            await self._settle_one(name, Period(start=start, end=start + length), snapshot)
+            await self._settle_if_due(body, snapshot)
         old = retention.expired(plans, self._done, snapshot.policy.keep_plans)
-        self._done -= set(await retention.remove(self._api, old))
+        gone = await retention.remove(self._api, old)
+        self._done -= set(gone)
+        self._looked_for = plan if len(gone) == len(old) else ""
+
+    def _is_due(self, end: datetime, now: datetime) -> bool:
+        return (now - end).total_seconds() >= self._sensors.settle_delay_seconds
+
+    async def _settle_if_due(self, body: Body, snapshot: Snapshot) -> None:
+        name = body["metadata"]["name"]
+        start, length = plan_objects.period_of(body)
+        end = start + length
+        is_settled = bool((body.get("status") or {}).get("settlement"))
+        if name in self._done or is_settled or snapshot.taken_at - end > GIVE_UP_AFTER:
+            self._done.add(name)
+        else:
+            self._open[name] = end
+            if self._is_due(end, snapshot.taken_at):
+                await self._settle_one(name, Period(start=start, end=end), snapshot)
 
     async def _settle_one(self, name: str, period: Period, snapshot: Snapshot) -> None:
         try:
@@ -212,6 +167,7 @@ class Settler:
         await self._account_jobs(period, snapshot, settled)
         await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
         self._done.add(name)
+        self._open.pop(name, None)
         baseline = sum(settled.baseline_grams.values()) if settled.baseline_grams else None
         self._reporter.settled(settled.ledger, baseline)
 
@@ -300,7 +256,7 @@ class Settler:
         if spec.battery is None:
             return 0.0
         log = self._batteries.get(spec.name, ())
-        start, end = _nearest(log, period.start), _nearest(log, period.end)
+        start, end = nearest(log, period.start), nearest(log, period.end)
         return 0.0 if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
 
     def _baseline_row(self, load: Load, period: Period) -> MeteredNode:
@@ -371,17 +327,6 @@ def _ledger_flow(flow: settle.SettledFlow) -> PoolFlow:
         drawn_watt_hours=flow.drawn_watt_hours,
         efficiency=flow.efficiency,
     )
-
-
-def _append(logs: dict[str, Log], name: str, moment: datetime, value: float) -> None:
-    log = logs.setdefault(name, deque(maxlen=LOG_LENGTH))
-    if not log or moment > log[-1][0]:
-        log.append((moment, value))
-
-
-def _nearest(log: Sequence[tuple[datetime, float]], moment: datetime) -> float | None:
-    near = min(log, key=lambda entry: abs(entry[0] - moment), default=None)
-    return near[1] if near is not None and abs(near[0] - moment) <= BATTERY_REACH else None
 
 
 def _covered_hours(window: Window | None, period: Period) -> float:

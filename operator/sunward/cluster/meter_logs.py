@@ -1,0 +1,88 @@
+"""Readings over time, as the operator sees them from pass to pass, and what can be said of an interval from them.
+
+A gap that is too long stays a gap: a guess would not be a meter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from sunward.domain.measurement import Window
+
+LOG_LENGTH = 4096
+RELAY_STEP_LIMIT_SECONDS = 30.0
+BATTERY_REACH = timedelta(seconds=30)
+Log = deque[tuple[datetime, float]]
+
+
+def integral_watt_hours(log: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float | None:
+    """Watt-hours under the readings of a relay in [start, end), linear in between.
+
+    None when readings are further apart than the limit or do not reach both ends: a guess would not be a meter.
+    """
+    reach = timedelta(seconds=RELAY_STEP_LIMIT_SECONDS)
+    near = [(t, w) for t, w in log if start - reach <= t <= end + reach]
+    if len(near) < 2 or near[0][0] > start + reach / 2 or near[-1][0] < end - reach / 2:
+        return None
+    total = 0.0
+    for (t0, w0), (t1, w1) in pairwise(near):
+        if (t1 - t0) > reach:
+            return None
+        a, b = max(t0, start), min(t1, end)
+        if a < b:
+            span = (t1 - t0).total_seconds()
+            at = [w0 + (w1 - w0) * (t - t0).total_seconds() / span for t in (a, b)]
+            total += sum(at) / 2 * (b - a).total_seconds() / 3600
+    edges = _held(near, start, end)
+    return total + edges
+
+
+def _held(near: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float:
+    """The first and last reading hold towards the ends of the interval."""
+    (first, first_watts), (last, last_watts) = near[0], near[-1]
+    before = max(0.0, (min(first, end) - start).total_seconds()) * first_watts
+    after = max(0.0, (end - max(last, start)).total_seconds()) * last_watts
+    return (before + after) / 3600
+
+
+def filled(
+    window: Window | None, log: Sequence[tuple[datetime, float]], start: datetime, end: datetime
+) -> float | None:
+    """A node's load in a period (Wh): its own meter, and the relay's where that has gaps. None when both were blind."""
+    gaps = ((start, end),) if window is None else window.gaps
+    total = 0.0 if window is None else window.watt_hours
+    for gap_start, gap_end in gaps:
+        part = integral_watt_hours(log, gap_start, gap_end)
+        if part is None:
+            return None
+        total += part
+    return total
+
+
+def mean_of(log: Sequence[tuple[datetime, float]], start: datetime, end: datetime) -> float | None:
+    """Time-weighted mean of a signal that holds its value until the next reading; None when nothing is known."""
+    known = [(t, v) for t, v in log if t < end]
+    if not known:
+        return None
+    marks = [(max(t, start), v) for t, v in known]
+    marks.append((end, known[-1][1]))
+    weights = [(b[0] - a[0]).total_seconds() for a, b in pairwise(marks)]
+    if sum(weights) <= 0:
+        return known[-1][1]
+    return sum(w * v for w, (_, v) in zip(weights, marks, strict=False)) / sum(weights)
+
+
+def append(logs: dict[str, Log], name: str, moment: datetime, value: float) -> None:
+    """Keep a reading, unless it is no younger than the last one."""
+    log = logs.setdefault(name, deque(maxlen=LOG_LENGTH))
+    if not log or moment > log[-1][0]:
+        log.append((moment, value))
+
+
+def nearest(log: Sequence[tuple[datetime, float]], moment: datetime) -> float | None:
+    """The reading next to a moment, if one is near enough."""
+    near = min(log, key=lambda entry: abs(entry[0] - moment), default=None)
+    return near[1] if near is not None and abs(near[0] - moment) <= BATTERY_REACH else None
