@@ -183,6 +183,18 @@ OF_THE_LIMITS: tuple[Row, ...] = (
     ("draw-gone", Stage.OFF, Reason.SOURCES_DISAGREE, lambda: case_of(a_cut_node(), power=relay(False, watts=2.7))),
     ("draw-there", Stage.ON, Reason.SOURCES_DISAGREE, lambda: case_of(power=relay(True, watts=0.2))),
     (
+        "draw-there",
+        Stage.REPEAT_OFF,
+        Reason.SOURCES_DISAGREE,
+        lambda: case_of(a_cut_node(), power=relay(True, watts=0.2)),
+    ),
+    (
+        "draw-gone",
+        Stage.REPEAT_ON,
+        Reason.SOURCES_DISAGREE,
+        lambda: case_of(a_waking_node(), power=relay(False, watts=2.7)),
+    ),
+    (
         "request-lost",
         Stage.REPEAT_OFF,
         Reason.DRIVER_FAILED,
