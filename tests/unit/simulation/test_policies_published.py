@@ -132,4 +132,5 @@ def test_centralising_uses_one_node_as_long_as_time_allows() -> None:
 
 def test_every_policy_names_where_it_was_described() -> None:
     assert all(policy.source for policy in POLICIES.values())
-    assert len([name for name in POLICIES if not name.endswith(", pure")]) == 18
+    assert len([name for name in POLICIES if not name.endswith((", pure", ", guarded"))]) == 21
+    assert len([name for name in POLICIES if name.endswith(", guarded")]) == 4

@@ -17,6 +17,7 @@ from sunward.simulation.experiments.bench import Bench, Solver
 from sunward.simulation.experiments.commitment import BELIEFS, Spread, spread
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, ten_workers
 from sunward.simulation.experiments.markets import MECHANISMS, Market, draw_market, optimum
+from sunward.simulation.experiments.misreport_claims import MARKETS, misreport_claim, misreport_table, temptations
 from sunward.simulation.experiments.paper import REGIONS
 from sunward.simulation.experiments.result import (
     Claim,
@@ -60,7 +61,7 @@ def information(seeds: Sequence[int], bench: Bench) -> Result:
     """The price of not knowing, the coordinator of prices, and five market mechanisms."""
     spreads = [spread(variation, seeds, bench) for variation in SPREADS]
     tight = [spread(variation, seeds, bench, slack=_TIGHT_SLACK) for variation in _TIGHT_SPREADS]
-    captured = capture(range(_MARKETS))
+    captured, tempted = capture(range(_MARKETS)), temptations(range(MARKETS))
     return Result(
         name="information",
         title="Incomplete information",
@@ -72,8 +73,14 @@ def information(seeds: Sequence[int], bench: Bench) -> Result:
             _ratio_claim(spreads),
             _price_claim(seeds[: min(10, len(seeds))], bench.solve),
             _market_claim(captured),
+            misreport_claim(tempted),
         ),
-        tables=(_spread_table(spreads), _cost_table(spreads, tight), _market_table(captured)),
+        tables=(
+            _spread_table(spreads),
+            _cost_table(spreads, tight),
+            _market_table(captured),
+            misreport_table(tempted),
+        ),
         figures=(_commitment_figure(spreads), _market_chart(captured)),
     )
 

@@ -73,7 +73,10 @@ def double_auction(market: Market) -> float:
 
 
 def trade_reduction(market: Market) -> float:
-    """McAfee's rule by agents: the seller and the buyer at the margin do not trade, so that nobody gains by lying."""
+    """McAfee's rule by agents: the seller and the buyer at the margin do not trade.
+
+    Nobody with one price then gains by lying (`misreports`); here a seller has two, one for what it needs itself.
+    """
     offers, needs = _offers(market), _needs(market)
     marginal = _marginal_pair(offers, needs)
     if marginal is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sunward.simulation.experiments.bench import HERE, Crew
+from sunward.simulation.experiments.mode_order import LESS, MOST, order_table
 from sunward.simulation.experiments.policy_claims import claims
 from sunward.simulation.experiments.policy_days import (
     BEST,
@@ -18,7 +19,9 @@ from sunward.simulation.experiments.policy_days import (
     grams,
     location_reduction,
     market_reduction,
+    settled,
 )
+from sunward.simulation.experiments.policy_guards import HELD_BACK, guards_table
 from sunward.simulation.experiments.result import DotChart, Result, Row, Series, Table, cells
 from sunward.simulation.experiments.statistics import mean
 from sunward.simulation.parallel import Run, run_one
@@ -27,15 +30,23 @@ from sunward.simulation.policies.rules import BASELINE, RULES
 from sunward.simulation.scenario import load_scenario
 
 PLANNED: Final = ("temporal only", "DAT", "DETA", "DETA, no sleep", "DETA, oracle")
-NAMES: Final = (*(rule.name for rule in RULES), *PLANNED, *(name + PURE for name in PLANNED))
-"""All eighteen; those that plan as the operator runs them and, with a suffix, as the paper's model has them."""
+NAMES: Final = (
+    *(rule.name for rule in RULES),
+    *HELD_BACK,
+    *PLANNED,
+    *LESS,
+    *(name + PURE for name in PLANNED),
+)
+"""Rules alone and under the operator's guards; those that plan as the operator runs them and, with a suffix, as the
+paper's model has them; and the modes that may do less than DETA, with equal forecasts."""
 _SMALL = (BASELINE, "none + sleep", "DET", "greedy lowest", "FedZero rule", "DETA", "DAT" + PURE, BEST)
+_ALSO_SMALL = (*HELD_BACK, *LESS, MOST)
 
 
 def compare_policies(seeds: Sequence[int], crew: Crew = HERE, *, small: bool = False) -> Result:
-    """All policies on one day per seed; `small` keeps eight of them."""
+    """All policies on one day per seed; `small` leaves out most rules and ablations."""
     scenario = load_scenario("paper-day")
-    names = [name for name in NAMES if not small or name in _SMALL]
+    names = [name for name in NAMES if not small or name in (*_SMALL, *_ALSO_SMALL)]
     runs = [
         Run(scenario=scenario, policy=name, seed=seed, first_period=first_hour(seed))
         for name in names
@@ -48,7 +59,7 @@ def compare_policies(seeds: Sequence[int], crew: Crew = HERE, *, small: bool = F
         title="Policies on the same days",
         settings={"scenario": scenario.name, "days": len(seeds), "harvest error": "30 % at 6 h"},
         claims=claims(days),
-        tables=(_table(days), _gain_table(days)),
+        tables=(_table(days), _gain_table(days), guards_table(days), order_table(settled(days))),
         figures=(_chart(days),),
     )
 

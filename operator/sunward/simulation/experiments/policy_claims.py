@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sunward.accounting.own_energy import after_induced_demand
+from sunward.simulation.experiments.mode_order import order_claim
 from sunward.simulation.experiments.policy_days import (
     BEST,
     Days,
@@ -13,7 +14,9 @@ from sunward.simulation.experiments.policy_days import (
     grams,
     location_reduction,
     market_reduction,
+    settled,
 )
+from sunward.simulation.experiments.policy_guards import guards_claim
 from sunward.simulation.experiments.result import Claim, Level, percent, points
 from sunward.simulation.experiments.statistics import mean, points_gained
 from sunward.simulation.policies.registry import PURE
@@ -32,6 +35,8 @@ def claims(days: Days) -> tuple[Claim, ...]:
         _modes_claim(days),
         _best_rule_claim(days),
         _operator_claim(days),
+        guards_claim(days),
+        order_claim(settled(days)),
         _overhead_claim(days),
         _demand_claim(days),
         *((_forecast_claim(days), _centralise_claim(days)) if "centralise" in days else ()),
@@ -102,8 +107,8 @@ def _operator_claim(days: Days) -> Claim:
         ours=text + f"{percent(against)} below {best}; {points(guards)} less than the paper's model",
         level=Level.PREDICTED,
         note="the operator trains in rounds, boots a node six times a day at most, and lets no more nodes sleep than "
-        "Kubernetes bears, about half: its controller stops healing when more are not ready. No rule here is so "
-        "careful. A negative number means that it emits more",
+        "Kubernetes bears, about half: its controller stops healing when more are not ready. The rule is held back by "
+        "nothing; the next claim holds it back as well. A negative number means that the operator emits more",
     )
 
 

@@ -46,8 +46,7 @@ class Experiment:
 
 MOST_DAYS: Final = 30
 FEW_DAYS: Final = 6
-WEEKS: Final = 5
-"""Thirty-five days of the week's experiment, each a paired sample."""
+FEW_TRACE_DAYS: Final = 2
 
 _ALL: Final = (
     Experiment(
@@ -83,7 +82,11 @@ _ALL: Final = (
     Experiment(
         name="week",
         question="What does DETA save on recorded traces, and what do forecast errors cost?",
-        run=lambda setting: week(range(1 if setting.small else WEEKS), setting.bench.crew, small=setting.small),
+        run=lambda setting: week(
+            range(FEW_TRACE_DAYS if setting.small else min(setting.seeds, MOST_DAYS)),
+            setting.bench.crew,
+            small=setting.small,
+        ),
     ),
     Experiment(
         name="information",

@@ -1,8 +1,9 @@
-"""Weeks on recorded sun and grids, planned hour by hour, with forecasts from perfect to poor.
+"""Days and a week on recorded sun and grids, planned hour by hour, with forecasts from perfect to poor.
 
 Ten boards stand in the four regions of the bundled traces, whose intensities are taken as they are: nothing
-is scaled to the paper. What comes out is the prediction that stands beside the calibrated headline. Every week begins
-at a random hour of the traces and has its own forecasts; days are the paired samples, for each has its own training.
+is scaled to the paper. What comes out is the prediction that stands beside the calibrated headline. Every day begins
+at a random hour of the traces and has its own forecasts and its own training; days are the paired samples, for the
+days of one week would not be independent. One whole week is run as well, to look at its course.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from math import fsum
 from typing import Any, Final
 
 from sunward.simulation.experiments.bench import HERE, Crew
+from sunward.simulation.experiments.mode_order import LESS, MOST, order_claim, order_table
 from sunward.simulation.experiments.policy_days import BEST, first_hour
+from sunward.simulation.experiments.policy_guards import HELD_BACK
 from sunward.simulation.experiments.result import (
     Claim,
     DotChart,
@@ -37,30 +40,52 @@ from sunward.simulation.scenario import ForecastError, Profile, Scenario, Zone, 
 ERRORS: Final = (0.0, 0.1, 0.2, 0.3, 0.5)
 _BASE_ERROR: Final = 0.3
 _REGIONS: Final = ("us-ciso", "us-erco", "us-isne", "us-pjm")
-_POLICIES: Final = (BASELINE, "none + sleep", "greedy lowest", "temporal only, pure", "DET", "DAT, pure", BEST, "DETA")
+_POLICIES: Final = (
+    BASELINE,
+    "none + sleep",
+    "greedy lowest",
+    *HELD_BACK,
+    "temporal only, pure",
+    "DET",
+    "DAT, pure",
+    BEST,
+    "DETA",
+    *LESS,
+    MOST,
+)
+_SHOWN: Final = (BASELINE, "none + sleep", "DETA", BEST)
+"""Policies whose week is drawn."""
 _HALT_WATTS = 1.4
 _HALTED = ", halted 1.4 W"
 _PAPER = 74.9
 _HOURS_PER_DAY = 24
 
-Weeks = Sequence[Outcome]
+Days = Sequence[Outcome]
 
 
 def week(seeds: Sequence[int], crew: Crew = HERE, *, small: bool = False) -> Result:
-    """Seven days per seed of every policy, DETA under five forecast errors, and with nodes that only halt.
+    """A day per seed of every policy, DETA under five forecast errors, and with nodes that only halt; then one week.
 
-    `small` runs two days of three errors.
+    `small` runs three errors and a week of two days.
     """
-    base = week_scenario(days=2 if small else 7)
+    base = week_scenario(days=1)
     errors = (0.0, _BASE_ERROR, 0.5) if small else ERRORS
     found = _run_all(_cases(base, errors), seeds, crew)
+    course = _run_all({name: (week_scenario(days=2 if small else 7), name) for name in _SHOWN}, seeds[:1], crew)
     return Result(
         name="week",
-        title="A week on recorded traces",
-        settings={"weeks": len(seeds), "hours each": base.periods, "regions": _REGIONS, "errors": errors},
-        claims=(_prediction(found), _error_claim(found, errors), _halt_claim(found), _closing_claim(found)),
-        tables=(_table(found), _error_table(found, errors)),
-        figures=(_chart(found), _error_figure(found, errors), *_course(found)),
+        title="Days and a week on recorded traces",
+        settings={"days": len(seeds), "hours each": base.periods, "regions": _REGIONS, "errors": errors},
+        claims=(
+            _prediction(found),
+            _guards_claim(found),
+            order_claim(_grams(found)),
+            _error_claim(found, errors),
+            _halt_claim(found),
+            _closing_claim([*found.values(), *course.values()]),
+        ),
+        tables=(_table(found), _error_table(found, errors), order_table(_grams(found))),
+        figures=(_chart(found), _error_figure(found, errors), _course(course)),
     )
 
 
@@ -75,13 +100,16 @@ def week_scenario(days: int) -> Scenario:
     return _changed(paper, name="week", periods=periods, zones={r: Zone(trace=r) for r in _REGIONS}, nodes=nodes)
 
 
-def days_of(weeks: Weeks, *, location: bool = False) -> list[float]:
-    """Grams of every day of every week."""
-    series = [o.location_grams_by_period if location else o.market_grams_by_period for o in weeks]
-    return [fsum(one[k : k + _HOURS_PER_DAY]) for one in series for k in range(0, len(one), _HOURS_PER_DAY)]
+def days_of(days: Days, *, location: bool = False) -> list[float]:
+    """Grams of every day."""
+    return [one.location_grams if location else one.market_grams for one in days]
 
 
-def reduction(found: Mapping[str, Weeks], name: str, baseline: str = BASELINE, *, location: bool = False) -> Estimate:
+def _grams(found: Mapping[str, Days]) -> dict[str, list[float]]:
+    return {name: days_of(days) for name, days in found.items()}
+
+
+def reduction(found: Mapping[str, Days], name: str, baseline: str = BASELINE, *, location: bool = False) -> Estimate:
     """Reduction in percent over paired days."""
     return reduction_percent(days_of(found[baseline], location=location), days_of(found[name], location=location))
 
@@ -94,7 +122,7 @@ def _cases(base: Scenario, errors: Sequence[float]) -> dict[str, tuple[Scenario,
     return cases | {f"{name}{_HALTED}": (halting, name) for name in ("none + sleep", BEST)}
 
 
-def _run_all(cases: Mapping[str, tuple[Scenario, str]], seeds: Sequence[int], crew: Crew) -> dict[str, Weeks]:
+def _run_all(cases: Mapping[str, tuple[Scenario, str]], seeds: Sequence[int], crew: Crew) -> dict[str, Days]:
     runs = [
         Run(scenario=scenario, policy=policy, seed=seed, first_period=first_hour(seed))
         for scenario, policy in cases.values()
@@ -123,7 +151,7 @@ def _halting(scenario: Scenario) -> Scenario:
     return _changed(scenario, profiles=profiles)
 
 
-def _prediction(found: Mapping[str, Weeks]) -> Claim:
+def _prediction(found: Mapping[str, Days]) -> Claim:
     return Claim(
         name="DETA on recorded traces, nothing tuned",
         paper=f"up to {_PAPER} %",
@@ -135,7 +163,7 @@ def _prediction(found: Mapping[str, Weeks]) -> Claim:
     )
 
 
-def _against(found: Mapping[str, Weeks], name: str) -> str:
+def _against(found: Mapping[str, Days], name: str) -> str:
     return (
         f"{name}: {percent(reduction(found, name))} against none, "
         f"{percent(reduction(found, name, 'none + sleep'))} against none + sleep; "
@@ -143,7 +171,21 @@ def _against(found: Mapping[str, Weeks], name: str) -> str:
     )
 
 
-def _error_claim(found: Mapping[str, Weeks], errors: Sequence[float]) -> Claim:
+def _guards_claim(found: Mapping[str, Days]) -> Claim:
+    """The operator against the best rule under the same guards."""
+    best = max(HELD_BACK, key=lambda name: reduction(found, name).value)
+    own, other = days_of(found["DETA"]), days_of(found[best])
+    worse = sum(mine > theirs for mine, theirs in zip(own, other, strict=True))
+    return Claim(
+        name="The operator against rules under the same guards",
+        paper=None,
+        ours=f"DETA {percent(reduction(found, 'DETA', best))} below {best} ({percent(reduction(found, best))} below "
+        f"none), worse on {worse} of {len(own)} days",
+        level=Level.PREDICTED,
+    )
+
+
+def _error_claim(found: Mapping[str, Days], errors: Sequence[float]) -> Claim:
     cuts = [reduction(found, _under(error)) for error in errors]
     worst = points_gained(days_of(found[BASELINE]), days_of(found[_under(errors[-1])]), days_of(found[_under(0.0)]))
     return Claim(
@@ -157,7 +199,7 @@ def _error_claim(found: Mapping[str, Weeks], errors: Sequence[float]) -> Claim:
     )
 
 
-def _halt_claim(found: Mapping[str, Weeks]) -> Claim:
+def _halt_claim(found: Mapping[str, Days]) -> Claim:
     cut = reduction(found, BEST + _HALTED)
     return Claim(
         name="Nodes that halt at 1.4 W instead of a switched supply",
@@ -168,8 +210,8 @@ def _halt_claim(found: Mapping[str, Weeks]) -> Claim:
     )
 
 
-def _closing_claim(found: Mapping[str, Weeks]) -> Claim:
-    worst = max(one.closing_error_ratio for weeks in found.values() for one in weeks)
+def _closing_claim(runs: Sequence[Days]) -> Claim:
+    worst = max(one.closing_error_ratio for days in runs for one in days)
     return Claim(
         name="Every hour's ledger closes",
         paper=None,
@@ -179,28 +221,28 @@ def _closing_claim(found: Mapping[str, Weeks]) -> Claim:
     )
 
 
-def _table(found: Mapping[str, Weeks]) -> Table:
+def _table(found: Mapping[str, Days]) -> Table:
     rows: list[Row] = [
-        (name, *cells(reduction(found, name)), *cells(reduction(found, name, location=True)), *_totals(weeks))
-        for name, weeks in found.items()
+        (name, *cells(reduction(found, name)), *cells(reduction(found, name, location=True)), *_totals(days))
+        for name, days in found.items()
     ]
     header = ("policy", "market-based %", "low", "high", "location-based %", "low ", "high ", "market g", "location g")
     return Table(
         name="week",
-        title="Reduction against none over paired days with 95 % intervals; the rest are means per week",
+        title="Reduction against none over paired days with 95 % intervals; the rest are means per day",
         header=(*header, "load Wh", "grid Wh", "curtailed Wh", "sent Wh", "wakes", "in time"),
         rows=tuple(rows),
     )
 
 
-def _totals(weeks: Weeks) -> Row:
+def _totals(days: Days) -> Row:
     names = ("market_grams", "location_grams", "load_watt_hours", "grid_watt_hours", "curtailed_watt_hours")
-    means = (fsum(getattr(o, name) for o in weeks) / len(weeks) for name in (*names, "sent_watt_hours", "wakes"))
-    in_time = f"{sum(o.tasks_on_time for o in weeks)}/{sum(o.tasks for o in weeks)}"
+    means = (fsum(getattr(o, name) for o in days) / len(days) for name in (*names, "sent_watt_hours", "wakes"))
+    in_time = f"{sum(o.tasks_on_time for o in days)}/{sum(o.tasks for o in days)}"
     return (*(round(value, 1) for value in means), in_time)
 
 
-def _error_table(found: Mapping[str, Weeks], errors: Sequence[float]) -> Table:
+def _error_table(found: Mapping[str, Days], errors: Sequence[float]) -> Table:
     none, perfect = days_of(found[BASELINE]), days_of(found[_under(0.0)])
     rows: list[Row] = [
         (100 * e, *cells(points_gained(none, days_of(found[_under(e)]), perfect), 2)) for e in errors if e > 0.0
@@ -213,11 +255,11 @@ def _error_table(found: Mapping[str, Weeks], errors: Sequence[float]) -> Table:
     )
 
 
-def _chart(found: Mapping[str, Weeks]) -> DotChart:
+def _chart(found: Mapping[str, Days]) -> DotChart:
     names = tuple(name for name in found if name != BASELINE)
     return DotChart(
         name="week-chart",
-        title="A week on recorded traces",
+        title="Days on recorded traces",
         x_label="reduction against none (%)",
         rows=names,
         series=(
@@ -227,7 +269,7 @@ def _chart(found: Mapping[str, Weeks]) -> DotChart:
     )
 
 
-def _error_figure(found: Mapping[str, Weeks], errors: Sequence[float]) -> Figure:
+def _error_figure(found: Mapping[str, Days], errors: Sequence[float]) -> Figure:
     cuts = tuple(reduction(found, _under(error)) for error in errors)
     return Figure(
         name="forecast-error",
@@ -239,15 +281,12 @@ def _error_figure(found: Mapping[str, Weeks], errors: Sequence[float]) -> Figure
     )
 
 
-def _course(found: Mapping[str, Weeks]) -> tuple[Figure, ...]:
-    shown = (BASELINE, "none + sleep", "DETA", BEST)
+def _course(found: Mapping[str, Days]) -> Figure:
     hours = tuple(float(k) for k in range(len(found[BASELINE][0].market_grams_by_period)))
-    return (
-        Figure(
-            name="course",
-            title="Emissions hour by hour, first of the weeks",
-            x_label="hours since the start",
-            y_label="market-based emissions (g CO2e per hour)",
-            lines=tuple(Line(label=name, x=hours, y=found[name][0].market_grams_by_period) for name in shown),
-        ),
+    return Figure(
+        name="course",
+        title="Emissions of one week hour by hour",
+        x_label="hours since the start",
+        y_label="market-based emissions (g CO2e per hour)",
+        lines=tuple(Line(label=name, x=hours, y=days[0].market_grams_by_period) for name, days in found.items()),
     )

@@ -26,13 +26,18 @@ _PLANNED = (
     ("DETA, no sleep", "ablation", "share offload", False),
     ("DETA, oracle", "perfect forecasts", "share offload sleep", True),
 )
+_WITH_EQUAL_FORECASTS = (
+    ("none, oracle", "the paper's baseline, as the operator runs it", "", True),
+    ("DET, oracle", "the paper: energy trading, perfect forecasts", "share", True),
+    ("DAT, oracle", "the paper: task allocation, perfect forecasts", "offload sleep", True),
+)
 
 
 def policies(solve: Solve) -> Mapping[str, Policy]:
     """All policies in the order of tables: the baseline first, the pure ones last."""
     sleepers = [rule for rule in RULES if rule.name in SLEEPERS]
     found: list[Policy] = [*RULES, *(Guarded(rule=rule) for rule in (*sleepers, *IN_ROUNDS))]
-    for name, source, words, oracle in _PLANNED:
+    for name, source, words, oracle in (*_PLANNED, *_WITH_EQUAL_FORECASTS):
         found.append(Operated(name=name, source=source, solve=solve, allowed=_allowed(words), oracle=oracle))
     for name, source, words, oracle in _PLANNED:
         may = _allowed(words + " shift")
