@@ -77,6 +77,13 @@ def test_the_policys_own_limits_count_too() -> None:
     assert asleep_room(a_snapshot(*nodes, policy=many_awake)) == 2
 
 
+@pytest.mark.parametrize("sleepers", range(7))
+def test_whoever_sleeps_already_is_among_those_who_may(sleepers: int) -> None:
+    states = [PowerState.ASLEEP if index < sleepers else PowerState.AWAKE for index in range(12)]
+    nodes = [in_state(f"n{index}", state, ready=state is PowerState.AWAKE) for index, state in enumerate(states)]
+    assert asleep_room(a_snapshot(*nodes, policy=a_policy(budgets=Budgets(minimum_awake_nodes=8)))) == 4
+
+
 def half_asleep(*broken: str, **snapshot: Any) -> Snapshot:
     """Twelve nodes: s0 to s5 sleep, w0 to w5 are awake, less those that broke."""
     sleepers = [in_state(f"s{index}", PowerState.ASLEEP, ready=False) for index in range(6)]

@@ -115,14 +115,25 @@ def test_a_copy_is_where_the_coordinator_says(node: str, shard: str, holds: bool
 
 
 def test_pods_that_would_be_lost_are_named_one_and_all() -> None:
-    pods = (a_pod("a-bare", owner_kind=None), a_pod("b-web"), a_pod("c-dns", namespace="kube-system"))
+    pods = (a_pod("a-bare", owner_kind=None), a_pod("b-web"), a_pod("c-files", uses_local_storage=True))
     refusal = rules_work.pods_evictable(named(pods=pods))
     assert refusal is not None
-    assert refusal.reason is Reason.UNEVICTABLE_POD, "of the first"
     assert "default/a-bare" in refusal.message
-    assert "kube-system/c-dns" in refusal.message
+    assert "default/c-files" in refusal.message
     assert "b-web" not in refusal.message
-    assert reason_of(rules_work.pods_evictable, named(pods=(a_pod(), a_pod("d", is_daemon=True)))) is None
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason"),
+    [
+        ((), None),
+        ((a_pod(), a_pod("d", is_daemon=True)), None),
+        ((a_pod("a", owner_kind=None), a_pod("b", priority=2_000_000_000)), Reason.UNEVICTABLE_POD),
+        ((a_pod("b", owner_kind=None), a_pod("a", priority=2_000_000_000)), Reason.HOSTS_SYSTEM_SINGLETON),
+    ],
+)
+def test_the_first_pod_that_would_be_lost_gives_the_reason(pods: tuple[PodFacts, ...], reason: Reason | None) -> None:
+    assert reason_of(rules_work.pods_evictable, named(pods=pods)) is reason
 
 
 def needs(millicores: int) -> tuple[PodFacts, ...]:
