@@ -65,6 +65,22 @@ async def test_a_cordon_of_somebody_else_is_neither_taken_over_nor_removed(api: 
     assert (await api.get(core("nodes", name)))["spec"]["unschedulable"] is True
 
 
+async def test_a_cordon_that_a_person_sets_after_theirs_ended_ours_stays(
+    api: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await a_node(api)
+    await acts.cordon(api, name, STEP)
+    with monkeypatch.context() as person:
+        person.setattr("sunward.cluster.api.FIELD_MANAGER", "kubectl")
+        for unschedulable in (None, True):  # uncordon, cordon: neither touches our mark
+            await api.patch(core("nodes", name), {"spec": {"unschedulable": unschedulable}})
+    assert node_facts(await api.get(core("nodes", name))).has_our_cordon_mark is False
+    await acts.uncordon(api, name)
+    left = await api.get(core("nodes", name))
+    assert left["spec"]["unschedulable"] is True
+    assert acts.CORDON_MARK not in (left["metadata"].get("annotations") or {})
+
+
 async def test_taints_of_others_survive_both_ways(api: KubernetesApi) -> None:
     name = await a_node(api, taints=[FOREIGN])
     await acts.cordon(api, name, STEP)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import aiohttp
 
 from sunward.accounting.ledger import PeriodLedger
+from sunward.cluster.api import FIELD_MANAGER
 from sunward.cluster.drivers import Drivers
 from sunward.cluster.lease import Lease
 from sunward.cluster.loop import Loop, Ports
@@ -147,7 +148,10 @@ class ProcessApi:
         return cast(Body, self._process.write("POST", path, body, lambda: self._store.create(path, body)))
 
     async def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Body:
-        return cast(Body, self._process.write("PATCH", path, body, lambda: self._store.patch(path, body)))
+        def do() -> Body:
+            return self._store.patch_as(FIELD_MANAGER, path, body)
+
+        return cast(Body, self._process.write("PATCH", path, body, do))
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> Body:
         return cast(Body, self._process.write("PUT", path, body, lambda: self._store.replace(path, body)))

@@ -56,6 +56,7 @@ class Store:
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[tuple[str, str], Body]] = {}
+        self.writer = "kubectl"
         self._version = 0
         self._addresses = 0
 
@@ -120,6 +121,14 @@ class Store:
         after = merged(before, patch) if isinstance(patch, Mapping) else json_patched(before, patch, path)
         return self._store(where, before, after)
 
+    def patch_as(self, writer: str, path: str, patch: Mapping[str, Any] | Sequence[Any]) -> Body:
+        """As `patch`, by somebody other than a person."""
+        self.writer, before = writer, self.writer
+        try:
+            return self.patch(path, patch)
+        finally:
+            self.writer = before
+
     def replace(self, path: str, body: Mapping[str, Any]) -> Body:
         """Put. Raises ApiError(409) for a copy that is no longer the newest."""
         before = self._existing("PUT", path)
@@ -172,11 +181,18 @@ class Store:
         if not same:
             self._version += 1
             metadata["resourceVersion"] = str(self._version)
+        if where.kind == "nodes" and is_cordoned(after) != is_cordoned(before):
+            metadata["managedFields"] = self._managed(is_cordoned(after))
         if after.get("spec") != before.get("spec"):
             metadata["generation"] = int(metadata.get("generation", 1)) + 1
         stored = {**cloned(after), "metadata": cloned(metadata)}
         self.objects[where.kind][where.key] = stored
         return cast(Body, cloned(stored))
+
+    def _managed(self, cordoned: bool) -> list[Body]:
+        """What the server notes of who set `spec.unschedulable`; of no other field here."""
+        fields = {"f:spec": {"f:unschedulable": {}}} if cordoned else {}
+        return [{"manager": self.writer, "operation": "Update", "fieldsV1": fields}]
 
     def _evict(self, path: str, body: Mapping[str, Any]) -> Body:
         pod = self._existing("POST", path)
@@ -185,6 +201,11 @@ class Store:
             raise ApiError(409, "POST", path, "the UID is another")
         self.put("pods", {**pod, "metadata": pod["metadata"] | {"deletionTimestamp": "now"}})
         return {}
+
+
+def is_cordoned(node: Mapping[str, Any]) -> bool:
+    """Whether the scheduler passes a Node by."""
+    return bool((node.get("spec") or {}).get("unschedulable"))
 
 
 def merged(target: Any, patch: Any) -> Any:

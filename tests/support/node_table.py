@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from sunward.cluster.api import FIELD_MANAGER
 from support.drain_table import budget, pod
 from support.real_cluster import ENERGY_NODES, NODES, RealWorld, is_marked, is_ready, power_state
 from support.real_machines import Fault
@@ -141,7 +142,7 @@ def old_marks(world: RealWorld, node: str) -> None:
         "metadata": {"annotations": {MARK: "long-ago"}},
         "spec": {"unschedulable": True, "taints": [TAINT]},
     }
-    world.admin.merge(f"{NODES}/{node}", patch)
+    world.admin.merge(f"{NODES}/{node}?fieldManager={FIELD_MANAGER}", patch)
     world.wait(lambda: not is_marked(_node(world, node)), 30.0, f"{node} without old marks")
     assert not _node(world, node)["spec"].get("unschedulable")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sunward.cluster import cordons
 from sunward.cluster.api import Api, ApiError, core, ours
 from sunward.cluster.ports import PowerDriver
 from sunward.cluster.records import CORDON_MARK, TAINT_KEY, record_patch
@@ -109,7 +110,7 @@ async def cordon(api: Api, node_name: str, step: Step) -> None:
 
 
 async def uncordon(api: Api, node_name: str) -> None:
-    """Take back our cordon, taint and mark; a Node without our mark is left as it is."""
+    """Take back our cordon, taint and mark; a cordon that others have set since then stays."""
 
     def patch(body: Body) -> list[Body] | None:
         annotations = body["metadata"].get("annotations") or {}
@@ -117,7 +118,7 @@ async def uncordon(api: Api, node_name: str) -> None:
         operations: list[Body] = []
         if CORDON_MARK in annotations:
             operations.append({"op": "remove", "path": f"/metadata/annotations/{_escaped(CORDON_MARK)}"})
-            if body["spec"].get("unschedulable"):
+            if body["spec"].get("unschedulable") and cordons.is_ours(body):
                 operations.append({"op": "remove", "path": "/spec/unschedulable"})
         if any(taint["key"] == TAINT_KEY for taint in taints):
             kept = [taint for taint in taints if taint["key"] != TAINT_KEY]

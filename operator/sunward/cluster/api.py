@@ -22,6 +22,8 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=8)
 EVICTION_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=20)
 """The server itself repeats an eviction that meets a conflict, a UID of the past for one, for ten seconds."""
 PAGE_SIZE = 500
+FIELD_MANAGER = "sunward-operator"
+"""The name under which the server notes the fields that our patches set."""
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -76,7 +78,8 @@ class KubernetesApi:
     async def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Body:
         """Patch and return the object; a JSON patch whose test fails raises ApiError(422)."""
         kind = JSON_PATCH if isinstance(body, Sequence) else MERGE
-        return await self._request("PATCH", path, body=body, content_type=kind)
+        manager = {"fieldManager": FIELD_MANAGER}
+        return await self._request("PATCH", path, query=manager, body=body, content_type=kind)
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> Body:
         """Replace; with metadata.resourceVersion set, a stale copy raises ApiError(409)."""

@@ -13,9 +13,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sunward.cluster import schema
+from sunward.cluster import cordons, schema
 from sunward.cluster.api import Api, ApiError, apis, core, ours
-from sunward.cluster.records import CORDON_MARK, DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
+from sunward.cluster.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
 from sunward.cluster.rooms import Pins, needs_of, rooms, volume_pins
 from sunward.domain.errors import InvalidInput
 from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec, PodFacts, Room
@@ -147,7 +147,7 @@ def node_facts(body: Mapping[str, Any]) -> NodeFacts:
         is_managed=labels.get(MANAGED_LABEL) == "true",
         do_not_sleep=DO_NOT_SLEEP in annotations or labels.get(DO_NOT_SLEEP) == "true",
         has_our_taint=TAINT_KEY in taints,
-        has_our_cordon_mark=CORDON_MARK in annotations,
+        has_our_cordon_mark=cordons.is_ours(body),
         internal_ip=next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), None),
     )
 

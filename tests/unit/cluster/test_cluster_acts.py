@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from sunward.cluster import acts
-from sunward.cluster.api import Api, ApiError, core, ours
+from sunward.cluster.api import FIELD_MANAGER, Api, ApiError, core, ours
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, Operation, PodFacts, PowerState
 from sunward.domain.reasons import Reason
@@ -45,7 +45,7 @@ class Server:
         return self.store.create(path, body)
 
     async def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Body:
-        return self.store.patch(path, body)
+        return self.store.patch_as(FIELD_MANAGER, path, body)
 
 
 class Switch:
