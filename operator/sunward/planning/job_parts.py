@@ -11,6 +11,7 @@ from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobView, S
 from sunward.domain.nodes import NodeView
 from sunward.domain.reasons import Reason
 from sunward.planning.job_facts import (
+    batches_left_to_move,
     covers,
     is_copied,
     moves_allowed,
@@ -194,7 +195,8 @@ class _Rounds:
 
     Full speed is what fits when every shard is worked on at home. A deadline demands a pace, with some haste on top; a
     job without one may take PATIENCE times as long as at full speed: a plan that must be as fast as possible could
-    move nothing, because every node would be busy with its own.
+    move nothing, because every node would be busy with its own. A job that can move nothing more is planned at full
+    speed, unless it may wait for cleaner hours.
     """
 
     def __init__(
@@ -207,14 +209,33 @@ class _Rounds:
         seconds_left = (deadline - horizon.start).total_seconds() if deadline else 0.0
         self.fit = remaining * usable / seconds_at_home if seconds_at_home > 0 else remaining
         self.is_late = deadline is not None and seconds_at_home > seconds_left * USABLE_SHARE_OF_TIME
-        pace = self.fit / PATIENCE if deadline is None else self.fit
-        if seconds_left > 0:
-            pace = min(self.fit, HASTE * remaining * period / seconds_left)
+        pace = self.fit
+        if may_wait or not is_bound_to_homes(job):
+            pace = self._leisurely(deadline, HASTE * remaining * period, seconds_left)
         wanted = min(remaining, pace * last)
         if deadline is not None and horizon.start < deadline < horizon.end:
             wanted = min(remaining, self.fit * last) if fit_deadlines else remaining
         self.now = wanted if may_wait or last == 1 else min(wanted, pace)
         self.later = wanted - self.now
+
+    def _leisurely(self, deadline: datetime | None, round_seconds: float, seconds_left: float) -> float:
+        """Rounds of a period at the slowest pace that is fast enough; a missed deadline allows no leisure."""
+        if deadline is None:
+            return self.fit / PATIENCE
+        return min(self.fit, round_seconds / seconds_left) if seconds_left > 0 else self.fit
+
+
+def is_bound_to_homes(job: JobView) -> bool:
+    """Whether a round of the job needs all of its homes, because less than a round of some shard may still move.
+
+    Taking time is worth something only while a few clean nodes can do whole rounds and the homes sleep. Once every
+    home must be awake for every round, a slow job keeps all of them awake for longer; and the few batches that may
+    still leave would make the clean nodes late and everybody wait for them.
+    """
+    spec = job.spec
+    if spec.data_mobility is DataMobility.NEVER:
+        return True
+    return any(batches_left_to_move(job, shard.name) < spec.steps_per_round for shard in spec.shards)
 
 
 def _seconds_at_home(

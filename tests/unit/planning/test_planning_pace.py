@@ -1,0 +1,67 @@
+"""How many rounds a period is planned with: leisure only while it lets homes sleep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sunward.domain.jobs import DataMobility, JobView
+from sunward.planning.job_parts import HASTE, PATIENCE, USABLE_SHARE_OF_TIME, Horizon, is_bound_to_homes, parts_of
+from support.planning import NOW, a_job, a_node, some_progress
+
+HORIZON = Horizon(start=NOW, period=timedelta(seconds=1000), periods=2)
+NODES = {name: a_node(name) for name in ("clean", "dirty")}
+FIT = 1000 * USABLE_SHARE_OF_TIME / 25  # rounds of 50 batches, each half a second
+LIMIT = 0.5 * 200 * 50
+TEN_PERIODS = NOW + timedelta(seconds=10_000)
+
+
+def job(moved: float = 0.0, **changes: Any) -> JobView:
+    defaults: dict[str, Any] = {
+        "homes": ("clean", "dirty"),
+        "rounds": 200,
+        "maximum_offload_ratio": 0.5,
+        "deadline": TEN_PERIODS,
+        "progress": some_progress(offloaded_batches_by_shard=(("shard-dirty", moved),)),
+    }
+    return a_job(**(defaults | changes))
+
+
+def rounds(view: JobView, *, may_wait: bool = False) -> tuple[float, float]:
+    (part,) = parts_of([(view, view.spec.shards)], NODES, NODES, HORIZON, may_wait=may_wait, fit_deadlines=False)
+    return part.rounds_now, part.rounds_later
+
+
+def test_a_job_that_can_move_takes_as_long_as_its_deadline_lets_it() -> None:
+    assert rounds(job()) == pytest.approx((HASTE * 200 / 10, HASTE * 200 / 10))
+
+
+def test_without_a_deadline_it_takes_its_time_too() -> None:
+    assert rounds(job(deadline=None))[0] == pytest.approx(FIT / PATIENCE)
+
+
+@pytest.mark.parametrize("deadline", [TEN_PERIODS, None])
+def test_a_job_that_has_moved_all_it_may_is_done_at_full_speed(deadline: Any) -> None:
+    assert rounds(job(LIMIT, deadline=deadline)) == pytest.approx((FIT, FIT))
+
+
+@pytest.mark.parametrize(("moved", "bound"), [(0.0, False), (LIMIT - 50, False), (LIMIT - 49, True), (LIMIT, True)])
+def test_a_round_that_cannot_move_whole_needs_every_home(moved: float, bound: bool) -> None:
+    assert is_bound_to_homes(job(moved)) is bound
+
+
+@pytest.mark.parametrize(
+    "changes", [{"maximum_offload_ratio": 0.0}, {"data_mobility": DataMobility.NEVER}], ids=["no share", "no mobility"]
+)
+def test_a_job_that_never_moves_is_done_at_full_speed(changes: dict[str, Any]) -> None:
+    assert rounds(job(**changes)) == pytest.approx((FIT, FIT))
+
+
+def test_a_job_that_may_wait_is_never_hurried() -> None:
+    assert rounds(job(LIMIT), may_wait=True) == rounds(job(), may_wait=True)
+
+
+def test_a_missed_deadline_leaves_no_leisure() -> None:
+    assert rounds(job(deadline=NOW - timedelta(hours=1)))[0] == pytest.approx(FIT)
