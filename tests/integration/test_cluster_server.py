@@ -34,7 +34,8 @@ async def api(control_plane: ControlPlane) -> AsyncIterator[KubernetesApi]:
 
 async def a_node(api: KubernetesApi, **spec: Any) -> str:
     name = f"node-{uuid4().hex[:8]}"
-    await api.create(core("nodes"), {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec})
+    metadata = {"name": name, "labels": {"kubernetes.io/hostname": name}}  # without any field, none is noted later on
+    await api.create(core("nodes"), {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec})
     return name
 
 
