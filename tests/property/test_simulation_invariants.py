@@ -14,7 +14,7 @@ from sunward.simulation.future import Future
 from sunward.simulation.operated.cluster import OperatedCluster
 from sunward.simulation.outcome import Outcome
 from sunward.simulation.policies.registry import GUARDED, policies
-from sunward.simulation.scenario import Scenario
+from sunward.simulation.scenario import Scenario, load_scenario
 from sunward.simulation.simulator import simulate
 from sunward.simulation.tasks import tasks_of
 from sunward.simulation.world import Power
@@ -123,14 +123,28 @@ def test_books_close_and_no_batch_is_done_twice_whatever_fails(
 
 
 class Watched(OperatedCluster):
-    """Counts who is without power whenever time passes."""
+    """Counts who is without power whenever time passes, and how much of what a shard may move was moved."""
 
     most_asleep = 0
+    most_moved_of_limit = 0.0
 
     def _pass(self, seconds: float) -> None:
         asleep = sum(machine.state.power is Power.ASLEEP for machine in self._machines.values())
         self.most_asleep = max(self.most_asleep, asleep)
         super()._pass(seconds)
+        for training in self._trainings.values():
+            limit = training.part.task.job.maximum_offload_ratio * training.owed_per_shard
+            self.most_moved_of_limit = max([self.most_moved_of_limit, *(m / limit for m in training.moved.values())])
+
+
+def watched_run(scenario: Scenario, policy: str, *, seed: int) -> Watched:
+    chosen, tasks = POLICIES[policy], tasks_of(scenario)
+    assert chosen.allowed is not None
+    cluster = Watched(scenario, chosen, chosen.allowed, Future(scenario, seed))
+    for period in range(scenario.periods):
+        done = cluster.run(period, tasks)
+        tasks = tuple(task.done([w for w in done.work if w.task == task.name], period) for task in tasks)
+    return cluster
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -149,3 +163,38 @@ def test_a_guarded_rule_never_has_more_asleep_or_more_often_than_a_plan_may(
     assert cluster.most_asleep <= (max(2, len(held.nodes) // 2) if most is None else most)
     assert max(naps.values(), default=0) <= cycles  # eight hours: all of them within any day
     assert all(task.left == pytest.approx(0.0, abs=1e-3) for task in tasks)
+
+
+MOVERS = ["DETA", "DETA, no sleep", "cleanest half" + GUARDED]
+
+
+def with_periods(scenario: Scenario, seconds: int, **job: Any) -> Scenario:
+    """The same hours in other periods, with the job changed."""
+    count = round(scenario.periods * scenario.period_seconds / seconds)
+    jobs = {name: entry.model_copy(update=job) for name, entry in scenario.jobs.items()}
+    return scenario.model_copy(
+        update={"period_seconds": seconds, "periods": count, "horizon_periods": count, "jobs": jobs}
+    )
+
+
+@pytest.mark.parametrize("policy", MOVERS)
+@pytest.mark.parametrize("seconds", [900, 1800, 3600])
+@pytest.mark.parametrize("name", ["three-sites", "paper-day"])
+def test_no_shard_moves_more_than_its_job_allows(name: str, seconds: int, policy: str) -> None:
+    scenario = with_periods(load_scenario(name), seconds)
+    assert watched_run(scenario, policy, seed=seconds % 7).most_moved_of_limit <= 1 + 1e-9
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    scenario=scenarios(),
+    seconds=st.sampled_from([900, 1200, 3600]),
+    policy=st.sampled_from(MOVERS),
+    rounds=st.integers(3, 60),
+    ratio=st.floats(0.05, 0.95),
+)
+def test_no_shard_moves_more_than_allowed_whatever_the_rounds(
+    scenario: Scenario, seconds: int, policy: str, rounds: int, ratio: float
+) -> None:
+    changed = with_periods(scenario, seconds, rounds=rounds, maximum_offload_ratio=ratio)
+    assert watched_run(changed, policy, seed=1).most_moved_of_limit <= 1 + 1e-9

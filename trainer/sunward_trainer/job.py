@@ -216,6 +216,7 @@ class Job:
             round_in_work=book.number,
             assignment_problem=self._assignments.problem,
             assigned_batches={order.node: order.batches for order in orders},
+            offloading_batches=book.offloading,
         )
         try:
             self._collect(book, {order.node: order for order in orders}, assignment.plan)
@@ -271,7 +272,7 @@ class Job:
         kept = self._after(book, record, weights)
         save(kept, self._settings.checkpoint_path)
         self._kept = kept
-        self._show(checkpoint=kept, round_in_work=None)
+        self._show(checkpoint=kept, round_in_work=None, offloading_batches={})
         _log.info("round closed %s", json.dumps(asdict(record)))
 
     def _after(self, book: RoundBook, record: RoundRecord, weights: Weights) -> Checkpoint:

@@ -5,6 +5,7 @@ immutable values, so that a reader never sees half of a change.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ class Status:
     """The coordinator's own part of the progress; `round_in_work` is None outside a round.
 
     `plan` is the plan that the round in work obeys, or the last round's; `reason` says why it waits or failed.
+    `offloading_batches` are those of the round in work, by shard, that are trained away from the shard's home.
     """
 
     job: str
@@ -44,6 +46,7 @@ class Status:
     round_in_work: int | None = None
     assignment_problem: str | None = None
     assigned_batches: Mapping[str, int] = field(default_factory=dict)
+    offloading_batches: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     checkpoint: Checkpoint | None = None
 
@@ -86,13 +89,22 @@ def progress_document(status: Status, members: Members, now: datetime) -> dict[s
         "model": kept.model if kept else None,
         "data_set": kept.data_set if kept else None,
         "checkpoint_time": kept.written if kept and kept.round else None,
-        "batches_total": kept.batches_total if kept else {"nodes": {}, "shards": {}, "offloaded": {}},
+        "batches_total": _totals(status),
         "batches_owed": dict(kept.debt.owed) if kept else {},
         "batches_written_off": dict(kept.debt.written_off) if kept else {},
         "missing": [asdict(entry) for entry in status.missing],
         "workers": [_worker(status, member, members, now) for member in members.all()],
         "history": [asdict(record) for record in kept.history] if kept else [],
     }
+
+
+def _totals(status: Status) -> dict[str, dict[str, int]]:
+    """What counted. What is away from home in the round in work is among the offloaded at once: a plan made in the
+    middle of a round could else give away the same allowance again."""
+    kept = status.checkpoint
+    totals = kept.batches_total if kept else {"nodes": {}, "shards": {}, "offloaded": {}}
+    offloaded = Counter(totals["offloaded"]) + Counter(status.offloading_batches)
+    return totals | {"offloaded": dict(sorted(offloaded.items()))}
 
 
 def _worker(status: Status, member: Member, members: Members, now: datetime) -> dict[str, Any]:

@@ -140,6 +140,14 @@ class RoundBook:
         return tuple(sorted({update.node for update in self.updates}))
 
     @property
+    def offloading(self) -> Counter[str]:
+        """Batches away from home in this round, by shard: those that arrived and those that are still asked for."""
+        sums = Counter(self.offloaded)
+        for (shard, node), pair in self._open.items():
+            sums[shard] += pair.batches if pair.from_node != node else 0
+        return +sums
+
+    @property
     def arrived(self) -> Counter[str]:
         """Batches that arrived, by shard."""
         sums: Counter[str] = Counter()

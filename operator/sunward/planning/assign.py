@@ -114,12 +114,20 @@ def directive(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow], 
     if may_wait and not at_risk and not any(runs_now(part, rows) for part in parts):
         message = "waits: cleaner energy is expected within the horizon"
         return JobDirective(job=job.spec.key, run=False, reason=Reason.WAITING_FOR_LOWER_INTENSITY, message=message)
-    assigned = tuple(row for part in parts for row in assign_part(part, rows))
-    if not moves_allowed(assigned, job, parts[0].period_seconds):
-        assigned = tuple(row for part in parts for row in assign_part(part, rows, cautious=True))
+    assigned = _within_limit(job, parts, rows)
     if len({row.node for row in assigned}) < job.spec.minimum_workers:
         assigned = at_home(job, [shard for part in parts for shard in part.shards])
     return running(job, tuple(sorted(assigned, key=lambda row: (row.shard, row.node))), at_risk=at_risk)
+
+
+def _within_limit(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow]) -> tuple[Assignment, ...]:
+    """The rows as planned, else with fewer moves, else with none: where nodes are faster than the homes, rounds may
+    go so fast that even few moves are too many."""
+    for cautious in (False, True):
+        assigned = tuple(row for part in parts for row in assign_part(part, rows, cautious=cautious))
+        if moves_allowed(assigned, job, parts[0].period_seconds):
+            return assigned
+    return at_home(job, [shard for part in parts for shard in part.shards])
 
 
 def running(job: JobView, assigned: tuple[Assignment, ...], *, at_risk: bool) -> JobDirective:

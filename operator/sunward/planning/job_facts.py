@@ -66,9 +66,21 @@ def covers(rows: Sequence[Assignment], job: JobView, shards: Sequence[Shard], wo
 
 
 def batches_left_to_move(job: JobView, shard: str) -> float:
-    """Batches of a shard that may still be worked on away from home."""
-    done = dict(job.progress.offloaded_batches_by_shard) if job.progress else {}
-    return max(0.0, job.spec.maximum_offload_ratio * job.spec.batches_per_shard - done.get(shard, 0.0))
+    """Batches of a shard that may still be worked on away from home; the round in work has spent its own already."""
+    limit = job.spec.maximum_offload_ratio * job.spec.batches_per_shard
+    return max(0.0, limit - _moved_at_most(job, shard))
+
+
+def _moved_at_most(job: JobView, shard: str) -> float:
+    """Batches of a shard that were moved or are being moved, as the coordinator counts them.
+
+    One that is silent or has lost its count may have moved every round that the status remembers, and one more.
+    """
+    progress = job.progress
+    if progress is not None and progress.round >= job.last_round:
+        return dict(progress.offloaded_batches_by_shard).get(shard, 0.0)
+    rounds = job.last_round + (1 if job.assignments else 0)
+    return float(rounds * job.spec.steps_per_round)
 
 
 def rounds_at_most(job: JobView, rows: Iterable[Assignment], period_seconds: float) -> int:

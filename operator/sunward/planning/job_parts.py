@@ -28,6 +28,10 @@ PATIENCE = 2.0
 HASTE = 1.25
 """A job with a deadline is planned this much faster than its deadline demands."""
 
+FEWEST_ROUNDS_TO_MOVE = 2
+"""Rounds that must be left to a job's limit for a plan to move them whole: if one fits into a period, another may begin
+before the next plan."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Horizon:
@@ -226,7 +230,7 @@ class _Rounds:
 
 
 def is_bound_to_homes(job: JobView) -> bool:
-    """Whether a round of the job needs all of its homes, because less than a round of some shard may still move.
+    """Whether the rounds of a job need all of its homes, because some shard may move in too few rounds for a plan.
 
     Taking time is worth something only while a few clean nodes can do whole rounds and the homes sleep. Once every
     home must be awake for every round, a slow job keeps all of them awake for longer; and the few batches that may
@@ -235,7 +239,8 @@ def is_bound_to_homes(job: JobView) -> bool:
     spec = job.spec
     if spec.data_mobility is DataMobility.NEVER:
         return True
-    return any(batches_left_to_move(job, shard.name) < spec.steps_per_round for shard in spec.shards)
+    needed = min(FEWEST_ROUNDS_TO_MOVE, remaining_rounds(job)) * spec.steps_per_round
+    return any(batches_left_to_move(job, shard.name) < needed for shard in spec.shards)
 
 
 def _seconds_at_home(

@@ -15,7 +15,7 @@ from sunward.domain.plans import JobDirective
 from sunward.optimisation.solution import BatchRow
 from sunward.planning.assign import EPSILON, fewest_moves
 from sunward.planning.compile_jobs import LATER, batches_to_move
-from sunward.planning.job_facts import smallest_row
+from sunward.planning.job_facts import moves_allowed, smallest_row
 from sunward.planning.job_parts import JobPart
 
 
@@ -42,7 +42,8 @@ def _seeded(
     for part in parts:
         if not part.is_copied and batches_to_move(part) > 0:
             takers = {home: node for home, node in _takers(part, rows).items() if awake[node]}
-            assigned = _with_seeds(assigned, part, takers)
+            seeds = _with_seeds(assigned, part, takers)
+            assigned = seeds if moves_allowed(seeds, part.job, part.period_seconds) else assigned
     return replace(entry, assignments=assigned)
 
 

@@ -47,8 +47,8 @@ def test_a_job_that_has_moved_all_it_may_is_done_at_full_speed(deadline: Any) ->
     assert rounds(job(LIMIT, deadline=deadline)) == pytest.approx((FIT, FIT))
 
 
-@pytest.mark.parametrize(("moved", "bound"), [(0.0, False), (LIMIT - 50, False), (LIMIT - 49, True), (LIMIT, True)])
-def test_a_round_that_cannot_move_whole_needs_every_home(moved: float, bound: bool) -> None:
+@pytest.mark.parametrize(("moved", "bound"), [(0.0, False), (LIMIT - 100, False), (LIMIT - 99, True), (LIMIT, True)])
+def test_rounds_that_cannot_move_whole_need_every_home(moved: float, bound: bool) -> None:
     assert is_bound_to_homes(job(moved)) is bound
 
 

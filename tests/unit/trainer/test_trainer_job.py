@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sunward_trainer.checkpoint import Checkpoint, load
 from sunward_trainer.job import Job, JobSettings, Stopped
 from sunward_trainer.members import Member, Members
 from sunward_trainer.models import Weights
-from sunward_trainer.progress import Phase, Status, StatusBoard
+from sunward_trainer.progress import Phase, Status, StatusBoard, progress_document
 from sunward_trainer.rounds import Debt, MissingReason, WorkerOrder, WorkerReply
 from support.trainer import JOB, assignment_text, update
 
@@ -361,3 +362,21 @@ def test_what_a_worker_kept_is_of_no_use_to_a_coordinator_with_a_checkpoint(worl
 def test_batches_trained_away_from_home_are_counted(world: World) -> None:
     world.assign({"pi-01": [("a", "pi-01", 4)], "pi-02": [("b", "pi-02", 10), ("a", "pi-01", 6)]})
     assert _together(world).job(rounds=2).run().offloaded_batches == {"a": 12}
+
+
+def test_a_round_in_work_tells_what_it_has_away_from_home_before_it_counts(world: World) -> None:
+    world.assign({"pi-01": [("a", "pi-01", 4)], "pi-02": [("b", "pi-02", 10), ("a", "pi-01", 6)]})
+    shown: list[tuple[int, dict[str, int]]] = []
+    show = world.board.show
+
+    def listen(status: Status) -> None:
+        show(status)
+        found = progress_document(status, world.members, datetime.now(UTC))
+        if status.phase in (Phase.TRAINING, Phase.AGGREGATING):
+            shown.append((found["round"], found["batches_total"]["offloaded"]))
+
+    world.board.show = listen  # type: ignore[method-assign]
+    _together(world).job(rounds=2).run()
+    assert [away for at, away in shown if at == 0] == [{"a": 6}] * 3  # asked for, complete, aggregating
+    assert [away for at, away in shown if at == 1] == [{"a": 6}, *[{"a": 12}] * 3]
+    assert shown[-1] == (2, {"a": 12})

@@ -97,10 +97,19 @@ class Training:
         return replace(
             progress(self.scenario, self.part, now, done=self.done),
             phase="Waiting" if self.round is None else "Training",
-            offloaded_batches_by_shard=tuple(sorted(self.moved.items())),
+            offloaded_batches_by_shard=tuple(sorted(self._moved_or_moving().items())),
             cached_shards=tuple((node, tuple(sorted(shards))) for node, shards in sorted(self.held.items())),
             workers=() if self.round is None else tuple(self.round.workers),
         )
+
+    def _moved_or_moving(self) -> Mapping[str, float]:
+        """By shard: what counted away from home and what the round in work has there, as the trainer reports it."""
+        sums = dict(self.moved)
+        if self.round is not None:
+            for row in self.round.rows:
+                if row.node != row.from_node:
+                    sums[row.shard] = sums.get(row.shard, 0.0) + row.batches * self.round.scale
+        return sums
 
     def begin(self, able: Collection[str], now: datetime) -> list[Copied]:
         """Start the next round if it can start now; returns the shards that travel for it."""
