@@ -25,12 +25,13 @@ SHAPES = {"fig3": 4, "fig4": 2, "fig5": 5, "policies": 1}
 """How many of the paper's shapes each experiment looks at; all must hold."""
 
 
-def room(experiment: str, row: list[object], value: float) -> float:
-    """How far a stored number may be missed."""
+def room(experiment: str, table: str, row: list[object], value: float) -> float:
+    """How far a stored number may be missed; every row of `guards` has differences to DETA in it."""
     unit = 10.0 ** int(Decimal(str(value)).as_tuple().exponent)
     if experiment not in SIMULATED:
         return 1.01 * unit
-    return OPERATED_POINTS if row[0] == "DETA" else PURE_POINTS
+    operated = row[0] == "DETA" or str(row[0]).endswith(", oracle") or table == "guards"
+    return OPERATED_POINTS if operated else PURE_POINTS
 
 
 @pytest.mark.parametrize("name", list(WATCHED))
@@ -45,6 +46,6 @@ def test_an_experiment_gives_what_is_stored_and_every_claim_of_it_holds(name: st
         for ours, row in zip(found[table], rows, strict=True):
             for value, old in zip(ours, row, strict=True):
                 if isinstance(old, float) and isinstance(value, float):
-                    assert value == pytest.approx(old, abs=room(name, row, old)), (table, row[0])
+                    assert value == pytest.approx(old, abs=room(name, table, row, old)), (table, row[0])
                 else:
                     assert value == old, (table, row[0])

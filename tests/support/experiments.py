@@ -27,8 +27,8 @@ WATCHED: Final[dict[str, dict[str, int]]] = {
     "calibration": {"points": 15},
     "sensitivity": {"changes": 13},
     "week": {"week": 7, "forecast-errors": 4},
-    "information": {"commitment": 17, "costs": 6, "markets": 4},
-    "policies": {"policies": 7, "gains": 4},
+    "information": {"commitment": 17, "costs": 6, "markets": 4, "misreports": 5},
+    "policies": {"policies": 7, "gains": 4, "guards": 7, "modes": 4},
 }
 """Tables by experiment, and how many of their first columns are compared: the rest are energies and counts."""
 
