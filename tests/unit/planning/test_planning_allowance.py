@@ -157,3 +157,18 @@ def test_a_silent_coordinator_may_have_moved_every_round_and_the_one_in_work() -
     assert batches_left_to_move(replace(job, progress=progress(0.0)), "shard-dirty") == pytest.approx(1000 - 5 * 50)
     new = replace(job, progress=None, last_round=0, assignments=())
     assert batches_left_to_move(new, "shard-dirty") == pytest.approx(1000)
+
+
+@pytest.mark.parametrize("offloaded", [0.0, 700.0, 880.0, 950.0, 990.0])
+def test_a_node_that_is_much_faster_than_the_home_gets_no_more_than_the_limit(offloaded: float) -> None:
+    snapshot = a_cluster(offloaded, round_number=20)
+    job = snapshot.jobs[0]
+    assert job.progress is not None
+    speeds = (("clean", 0.01), ("dirty", 1.0))
+    fast = replace(
+        job,
+        spec=replace(job.spec, cost=replace(job.spec.cost, seconds_per_batch=None)),
+        progress=replace(job.progress, seconds_per_batch=speeds),
+    )
+    made = planned(replace(snapshot, jobs=(fast,)))
+    assert moves_allowed(made.jobs[0].assignments, fast, 50.0)
