@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from support.mutants import Mutant, replaced, source_of
 
 ACTS = "tests/unit/cluster/test_cluster_acts.py"
+CORDONS = "tests/unit/cluster/test_cluster_cordons.py"
+RECHECK = "tests/unit/cluster/test_cluster_recheck.py"
+RETENTION = "tests/unit/cluster/test_cluster_retention.py"
 LEASE = "tests/unit/cluster/test_cluster_lease.py"
 STALE = "tests/integration/test_cluster_loop_stale.py"
 FAULTS = "tests/integration/test_cluster_loop_faults.py"
@@ -87,6 +90,21 @@ PLACES: dict[str, Place] = {
         "if (stored.power_state, stored.operation) == (step.record.power_state, step.record.operation):",
         "if True:",
         STALE,
+    ),
+    "a cordon that is gone is looked for once more": _place(
+        "cluster.recheck",
+        'return "its cordon stands" if facts is not None and facts.unschedulable else None',
+        "return None",
+        RECHECK,
+    ),
+    "a cordon that others set stays": _place(
+        "cluster.cordons",
+        "(not is_cordoned or set(_managers(node)) <= {FIELD_MANAGER})",
+        "True",
+        CORDONS,
+    ),
+    "a plan without its settlement stays": _place(
+        "cluster.retention", ' if body["metadata"]["name"] in closed]', "]", RETENTION
     ),
     # who may act
     "a Lease lapses by our own clock": _place(

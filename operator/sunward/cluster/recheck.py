@@ -18,6 +18,7 @@ from sunward.cluster.read import attached_nodes, node_facts, pod_facts, read_pol
 from sunward.cluster.records import node_record
 from sunward.domain.nodes import NodeFacts, NodeView, PodFacts
 from sunward.domain.policy import PolicySpec
+from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning.case import Case, Stage
@@ -34,6 +35,8 @@ async def obstacle(
         return None
     if not step.changed and (why := await _another_record(api, step)) is not None:
         return why
+    if step.act is Act.POWER_ON and step.reason is Reason.NO_LONGER_HOLDS:
+        return await _stands(api, step, snapshot)
     if step.act is not Act.POWER_OFF:
         return None
     fresh, policy = await asyncio.gather(_looked_at_again(api, step, snapshot), read_policy(api))
@@ -41,6 +44,14 @@ async def obstacle(
     case = Case(node=fresh, snapshot=view, now=now, power=power, fencing_token=fencing_token)
     found = obstacles(case, Stage.CUT)
     return f"{found[0].reason}: {found[0].message}" if found else None
+
+
+async def _stands(api: Api, step: Step, snapshot: Snapshot) -> str | None:
+    """A node is woken because its cordon is gone; a list from before the cordon shows the same."""
+    node = snapshot.node(step.node)
+    assert node is not None  # a step is taken for a node of the snapshot
+    facts = await _facts(api, node.spec.node_name)
+    return "its cordon stands" if facts is not None and facts.unschedulable else None
 
 
 async def _another_record(api: Api, step: Step) -> str | None:

@@ -25,8 +25,11 @@ def asleep(question: Question) -> Step:
     too_soon = question.first(Stage.WAKE)
     if too_soon is not None:
         return rest(question, too_soon.reason, f"wakes later: {too_soon.message}")
-    why = must_wake.message if must_wake else "the plan needs it"
-    return ask_for_power(question, Reason.WAKE_REQUESTED, f"wakes: {why}")
+    if must_wake is None:
+        return ask_for_power(question, Reason.WAKE_REQUESTED, "wakes: the plan needs it")
+    is_uncordoned = must_wake.reason is Reason.NO_LONGER_HOLDS  # so that this is looked at once more before the act
+    reason = must_wake.reason if is_uncordoned else Reason.WAKE_REQUESTED
+    return ask_for_power(question, reason, f"wakes: {must_wake.message}")
 
 
 def ask_for_power(question: Question, reason: Reason, message: str) -> Step:

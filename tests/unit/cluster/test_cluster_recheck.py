@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -124,6 +125,13 @@ async def test_a_node_that_was_uncordoned_meanwhile_is_not_cut(server: Server, c
     server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": {"mode": "Active"}})
     told = await found(server, a_step(Act.POWER_OFF))
     assert told == (None if cordoned else f"{Reason.NO_LONGER_HOLDS}: it is not cordoned")
+
+
+@pytest.mark.parametrize("cordoned", [True, False])
+async def test_a_node_is_woken_for_a_cordon_that_is_gone_only_if_it_is(server: Server, cordoned: bool) -> None:
+    server.store.create(core("nodes"), a_node_body(cordoned=cordoned))
+    step = replace(a_step(Act.POWER_ON), reason=Reason.NO_LONGER_HOLDS)
+    assert await found(server, step) == ("its cordon stands" if cordoned else None)
 
 
 async def test_an_act_on_the_record_that_stands_is_taken(server: Server) -> None:
