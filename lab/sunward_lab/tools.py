@@ -72,6 +72,7 @@ SYSTEM_PACKAGES: Final = {
     "prometheus": "prometheus",
     "openssl": "openssl",
     "nsenter": "util-linux",
+    "faketime": "faketime",  # the tests: operators whose clocks are wrong
 }
 _NO_SERVICES: Final = Path("/usr/sbin/policy-rc.d")
 CLIENTS: Final = "clients"
