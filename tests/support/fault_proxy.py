@@ -30,6 +30,7 @@ _HOP_BY_HOP = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "content-encoding"}
 )
 _FOR_EVER = aiohttp.ClientTimeout(total=None, connect=10)
+_CLOSING_SECONDS = 0.25
 
 
 class FaultProxy:
@@ -133,6 +134,7 @@ class FaultProxy:
             await watch.meet(Kind.RESET)
         await self._runner.cleanup()
         await self._session.close()
+        await asyncio.sleep(_CLOSING_SECONDS)  # transports under TLS close some turns of the loop later
 
     async def _begin(self, fault: Fault) -> None:
         self._faults.append(fault)
