@@ -24,6 +24,7 @@ MODES = {
     "deta": (True, True, True),
 }
 SOONEST_SLACK = 1e-6
+LARGE = 1e3
 RELATIVE, GRAMS = 1e-6, 1e-7
 INFINITE = float("inf")
 
@@ -136,12 +137,15 @@ class Programme:
             self.rows[at] = (terms, low - allowed, high + allowed)
 
     def minimum(self, terms: Terms) -> Least | None:
-        """Returns the smallest value of a sum of terms, None where no point keeps the rows."""
+        """Returns the smallest value of a sum of terms, None where no point keeps the rows.
+
+        SciPy's search stops 1e-6 above the least sum, and lets nobody change that: the costs are made large beside it.
+        """
         cost = np.zeros(len(self.lower))
         for key, value in terms.items():
             if key in self.index:
                 cost[self.index[key]] += value
-        scale = float(np.abs(cost).max(initial=0.0)) or 1.0
+        scale = (float(np.abs(cost).max(initial=0.0)) or 1.0) / LARGE
         found = self._branch(cost / scale)
         return None if found is None else Least(found[0] * scale, found[1] * scale)
 
