@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[0:1] = [str(ROOT / part) for part in ("tests", "operator", "node_exporter", "trainer", "lab", "auditor")]
 
 from batteries.campaign import campaign  # noqa: E402
+from batteries.ending import end_in_order  # noqa: E402
 from batteries.outcome import Options, Outcome  # noqa: E402
 from batteries.registry import BATTERIES, run  # noqa: E402
 
@@ -47,6 +48,7 @@ def tell(outcome: Outcome, file: Path | None) -> int:
 def main() -> int:
     """Run what the command line asks for."""
     given = arguments()
+    end_in_order()
     options = Options(seed=given.seed, long=given.long)
     if given.name == "all":
         return 1 if campaign(options, given.folder) else 0

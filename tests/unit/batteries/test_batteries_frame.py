@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from batteries.campaign import one, table
+from batteries.ending import end
 from batteries.outcome import Options, Outcome
 from batteries.registry import BATTERIES, find, run
 
@@ -77,6 +79,42 @@ def test_a_battery_that_dies_has_failed(tmp_path: Path) -> None:
     result = one("crash", Options(seed=2), tmp_path, dies)
     assert result["state"] == "FAILED"
     assert result["violations"] == ["exit status 9 without figures: last words"]
+
+
+WAITS = """
+import contextlib, pathlib, sys, threading
+sys.path.insert(0, sys.argv[1])
+from batteries.ending import end_in_order
+end_in_order()
+with contextlib.ExitStack() as world:
+    world.callback(pathlib.Path(sys.argv[2]).touch)
+    print("open", flush=True)
+    threading.Event().wait()
+"""
+
+
+def test_a_battery_that_is_ended_closes_what_it_started(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WAITS, str(PACKAGE.parent), str(tmp_path / "closed")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        end(process)
+    assert (tmp_path / "closed").exists()
+
+
+def test_one_that_does_not_end_when_it_is_asked_is_killed() -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"deaf\n"
+        end(process, grace_seconds=0.1)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_battery_that_outstays_its_limit_has_failed(tmp_path: Path) -> None:
+    waits = (sys.executable, "-c", "import signal; signal.pause()")
+    result = one("crash", Options(), tmp_path, waits, limit_seconds=0.5)
+    assert (result["state"], result["violations"]) == ("FAILED", ["ended after 0.5 s without figures: no output"])
 
 
 def test_the_table_tells_passed_failed_and_not_run_apart() -> None:
