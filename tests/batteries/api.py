@@ -2,7 +2,8 @@
 
 A real operator reaches a real API server through the fault proxy. In each trial a fault begins, a person changes what a
 node is held at, the fault ends, and the operator must act on the change: none is lost, nothing is done twice. No fault
-may end the process; at the end it is killed some times, and must be back soon.
+may end the process; at the end it is killed some times, and must be back soon. Trials mostly wait, so that in long mode
+some clusters live side by side, each with a seed of its own.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
+from batteries.ending import end_in_order
 from batteries.outcome import Options, Outcome
 from support.audit_process import audited
 from support.fault_kinds import Kind
@@ -24,8 +27,10 @@ from support.fault_trials import PATIENCE_SECONDS, Recovery, Trial, attempt, kil
 
 TITLE = "R6 faults of the API server"
 NODES = 4
-REPEATS, LONG_REPEATS = 5, 75
-KILLS, LONG_KILLS = 3, 20
+REPEATS, LONG_REPEATS = 5, 25
+"""How often each kind is met in one life of a cluster."""
+KILLS, LONG_KILLS = 3, 7
+LONG_LIVES = 3
 RECOVERY_SECONDS, SILENT_SECONDS, RESTART_SECONDS = 15.0, 80.0, 10.0
 SILENCES: Sequence[Sequence[str]] = (("nodes", "trainingjobs", "energypolicies"), ("energynodes", "nodes"))
 """Watches that fall silent together, while other faults are tried."""
@@ -39,24 +44,35 @@ class Findings:
     restarts: list[float] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     process_ends: int = 0
+    not_run: str | None = None
 
 
 def run(options: Options) -> Outcome:
-    """Every kind as often as asked for, in one life of a cluster."""
+    """Every kind as often as asked for, in one life of a cluster or in some."""
+    if not options.long:
+        return _outcome(options, [live(options.seed, REPEATS, KILLS)])
+    seeds = range(options.seed, options.seed + LONG_LIVES)
+    with get_context("spawn").Pool(LONG_LIVES, initializer=end_in_order) as pool:
+        return _outcome(options, pool.starmap(live, [(seed, LONG_REPEATS, LONG_KILLS) for seed in seeds]))
+
+
+def live(seed: int, repeats: int, kills: int) -> Findings:
+    """One life of a cluster; what is found in it names its seed."""
     found = Findings()
     try:
         with fault_scene(nodes=NODES) as scene:
             with audited(scene.world) as audit:
-                _try_all(scene, options, found)
+                _try_all(scene, random.Random(seed), repeats, found)
                 found.process_ends = len(scene.operator.exits)
                 if found.process_ends:
                     found.violations.append(f"the process ended {found.process_ends} times, see {_kept_log(scene)}")
-                _kill_some(scene, LONG_KILLS if options.long else KILLS, found)
+                _kill_some(scene, kills, found)
                 found.violations += _afterwards(scene)
             found.violations += [*_late(found), *audit_violations(audit)]
     except pytest.skip.Exception as skipped:
-        return _outcome(options, found, not_run=str(skipped))
-    return _outcome(options, found)
+        found.not_run = str(skipped)
+    found.violations = [f"seed {seed}: {why}" for why in found.violations]
+    return found
 
 
 def _kept_log(scene: Scene) -> Path:
@@ -65,10 +81,8 @@ def _kept_log(scene: Scene) -> Path:
     return Path(shutil.copy(scene.operator.log, kept))
 
 
-def _try_all(scene: Scene, options: Options, found: Findings) -> None:
+def _try_all(scene: Scene, dice: random.Random, repeats: int, found: Findings) -> None:
     """Trials that leave watches alone run while some are silent; the others after that."""
-    dice = random.Random(options.seed)
-    repeats = LONG_REPEATS if options.long else REPEATS
     gentle, harsh = _trials(repeats, dice)
     rounds = max(1, repeats // REPEATS)
     for number in range(rounds):
@@ -126,9 +140,11 @@ def _late(found: Findings) -> list[str]:
     return late + [f"a pass {seconds:.1f} s after a death, at most {RESTART_SECONDS:.0f} s" for seconds in slow]
 
 
-def _outcome(options: Options, found: Findings, *, not_run: str | None = None) -> Outcome:
-    kinds = sorted({one.trial.kind for one in found.recoveries})
-    worst = {str(kind): max(one.seconds for one in found.recoveries if one.trial.kind is kind) for kind in kinds}
+def _outcome(options: Options, lives: Sequence[Findings]) -> Outcome:
+    recoveries = [one for found in lives for one in found.recoveries]
+    restarts = [seconds for found in lives for seconds in found.restarts]
+    kinds = sorted({one.trial.kind for one in recoveries})
+    worst = {str(kind): max(one.seconds for one in recoveries if one.trial.kind is kind) for kind in kinds}
     others = [seconds for kind, seconds in worst.items() if kind != Kind.SILENT]
     return Outcome(
         battery="api",
@@ -136,12 +152,12 @@ def _outcome(options: Options, found: Findings, *, not_run: str | None = None) -
         seed=options.seed,
         counts={
             "kinds": len(kinds),
-            "faults": len(found.recoveries),
-            "process_ends": found.process_ends,
-            "kills": len(found.restarts),
+            "faults": len(recoveries),
+            "process_ends": sum(found.process_ends for found in lives),
+            "kills": len(restarts),
         },
-        violations=found.violations,
+        violations=[why for found in lives for why in found.violations],
         worst_recovery_seconds=max(others, default=None),
-        not_run=not_run,
-        figures={"worst_seconds_by_kind": worst, "restart_seconds": found.restarts},
+        not_run=next((found.not_run for found in lives if found.not_run is not None), None),
+        figures={"worst_seconds_by_kind": worst, "restart_seconds": restarts},
     )
