@@ -4,9 +4,11 @@ Seeds are fixed, so nothing is random. What may differ, and by how much:
 
 - Printed arithmetic and optima: one unit of the last printed digit. Optima are unique in grams and found to 1e-7, but a
   value on the edge of two digits may tip over.
-- Simulated days that follow plans: plans need not be unique. Equally good ones differ in when nodes boot, which plans
-  neglect and the physics charge: half a point of what the baseline emits. Under the operator's rules a tie can keep one
-  node awake for one hour more, 2.7 of about 250 Wh that a day takes: two points.
+- Simulated days that follow plans: plans need not be unique, and which of the equally good ones is found depends on the
+  processor, whose vector units round the last digit differently. They differ in when nodes boot, which plans neglect
+  and the physics charge. With prices scaled at random, so that the solver goes other ways to the same optimum, the day
+  that varied most came out between 73.4 and 75.8 % (8 days, 4 times each), the others within 1.6 points. Averages and
+  bounds over a few days may be one such day: two and a half points.
 """
 
 from __future__ import annotations
@@ -18,20 +20,16 @@ import pytest
 from sunward.simulation.experiments.result import Level
 from support.experiments import WATCHED, small, stored, watched
 
-PURE_POINTS = 0.5
-OPERATED_POINTS = 2.0
+SIMULATED_POINTS = 2.5
 SIMULATED = ("week", "policies")
 SHAPES = {"fig3": 4, "fig4": 2, "fig5": 5, "policies": 1}
 """How many of the paper's shapes each experiment looks at; all must hold."""
 
 
-def room(experiment: str, table: str, row: list[object], value: float) -> float:
-    """How far a stored number may be missed; every row of `guards` has differences to DETA in it."""
+def room(experiment: str, value: float) -> float:
+    """How far a stored number may be missed."""
     unit = 10.0 ** int(Decimal(str(value)).as_tuple().exponent)
-    if experiment not in SIMULATED:
-        return 1.01 * unit
-    operated = row[0] == "DETA" or str(row[0]).endswith(", oracle") or table == "guards"
-    return OPERATED_POINTS if operated else PURE_POINTS
+    return SIMULATED_POINTS if experiment in SIMULATED else 1.01 * unit
 
 
 @pytest.mark.parametrize("name", list(WATCHED))
@@ -46,6 +44,6 @@ def test_an_experiment_gives_what_is_stored_and_every_claim_of_it_holds(name: st
         for ours, row in zip(found[table], rows, strict=True):
             for value, old in zip(ours, row, strict=True):
                 if isinstance(old, float) and isinstance(value, float):
-                    assert value == pytest.approx(old, abs=room(name, table, row, old)), (table, row[0])
+                    assert value == pytest.approx(old, abs=room(name, old)), (table, row[0])
                 else:
                     assert value == old, (table, row[0])
