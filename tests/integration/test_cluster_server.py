@@ -1,7 +1,8 @@
-"""Acts and the Lease on a real API server: what is ours is taken back, what is not survives, stale views fail."""
+"""Acts, Lease and time on a real API server: what is ours is taken back, what is not survives, stale views fail."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from sunward.cluster import acts
 from sunward.cluster.api import ApiError, KubernetesApi, connect, core
 from sunward.cluster.lease import DURATION_SECONDS, Lease
 from sunward.cluster.read import node_facts, pod_facts
+from sunward.cluster.server_clock import ServerClock
 from sunward.domain.nodes import NodeRecord
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -175,3 +177,18 @@ async def test_a_released_lease_is_taken_at_once_with_a_newer_token(api: Kuberne
     assert not first.holds()
     assert await second.renew(NOW)
     assert second.token > first.token
+
+
+async def test_an_answer_sets_the_clock(control_plane: ControlPlane) -> None:
+    clock = ServerClock(wall=lambda: time.time() + 3600.0)
+    async with connect(str(control_plane.kubeconfig), clock=clock) as api:
+        await api.get(core("services", "kubernetes", namespace="default"))
+    assert abs(clock().timestamp() - time.time()) < 5.0
+
+
+async def test_a_refusal_sets_the_clock_too(control_plane: ControlPlane) -> None:
+    clock = ServerClock(wall=lambda: time.time() - 3600.0)
+    async with connect(str(control_plane.kubeconfig), clock=clock) as api:
+        with pytest.raises(ApiError, match="404"):
+            await api.get(core("services", "there-is-no-such-service", namespace="default"))
+    assert abs(clock().timestamp() - time.time()) < 5.0

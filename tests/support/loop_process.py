@@ -54,6 +54,7 @@ class Process:
         self.failures: list[str] = []
         api = ProcessApi(self)
         self.lease = Lease(api, "sunward-system", identity, monotonic=lambda: world.seconds)
+        started = world.now + world.skew
         self.loop = Loop(
             Ports(
                 api=api,
@@ -65,7 +66,7 @@ class Process:
                 drivers=drivers or WorldDrivers(self),
                 reporter=SilentReporter(self),
                 lease=self.lease,
-                identity=Identity(started_at=world.now + world.skew, node_name="hub"),
+                identity=Identity(started_at=lambda: started, node_name="hub"),
                 clock=lambda: world.now + world.skew,
             )
         )

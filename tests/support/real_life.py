@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from sunward.cluster.drivers import Drivers
 from sunward.cluster.lease import Lease
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.observe import Identity
+from sunward.cluster.server_clock import ServerClock
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
@@ -82,11 +82,12 @@ async def a_life(world: RealWorld, kubeconfig: Path, label: str) -> AsyncIterato
     address, scrape = world.surroundings.address, world.surroundings.scrape_seconds
     content: dict[str, Any] = real_objects.settings(address, label, world.names, scrape_seconds=scrape)
     settings = parse_settings(yaml.safe_dump(content))
-    told = Told()
+    told, clock = Told(), ServerClock()
+    started = clock.monotonic()
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
         guarded = await stack.enter_async_context(open_session())
-        api = await stack.enter_async_context(connect(str(kubeconfig)))
+        api = await stack.enter_async_context(connect(str(kubeconfig), clock=clock))
         ports = Ports(
             api=api,
             session=session,
@@ -94,9 +95,10 @@ async def a_life(world: RealWorld, kubeconfig: Path, label: str) -> AsyncIterato
             intensities=build_intensities(settings, guarded),
             forecaster=RememberingForecaster(),
             solver=Solver(),
-            drivers=Drivers(session, relays_of(settings)),
+            drivers=Drivers(session, relays_of(settings), clock=clock),
             reporter=told,
             lease=Lease(api, NAMESPACE, POD_NAME),
-            identity=Identity(started_at=datetime.now(UTC), node_name=None),
+            identity=Identity(started_at=lambda: clock.at(started), node_name=None),
+            clock=clock,
         )
         yield Life(loop=Loop(ports), told=told)

@@ -17,6 +17,8 @@ CORDONS = "tests/unit/cluster/test_cluster_cordons.py"
 RECHECK = "tests/unit/cluster/test_cluster_recheck.py"
 RETENTION = "tests/unit/cluster/test_cluster_retention.py"
 LEASE = "tests/unit/cluster/test_cluster_lease.py"
+CLOCK = "tests/unit/cluster/test_cluster_server_clock.py"
+LOOP = "tests/unit/cluster/test_cluster_loop.py"
 STALE = "tests/integration/test_cluster_loop_stale.py"
 FAULTS = "tests/integration/test_cluster_loop_faults.py"
 DRIVERS = "tests/unit/cluster/test_cluster_drivers.py"
@@ -132,6 +134,12 @@ PLACES: dict[str, Place] = {
         '.get("holderIdentity") == self._identity:\n            body["spec"] |=',
         '.get("holderIdentity"):\n            body["spec"] |=',
         LEASE,
+    ),
+    "time is the server's": _place(
+        "cluster.server_clock", "self._offset_seconds = min(max(self._offset_seconds, earliest), latest)", "pass", CLOCK
+    ),
+    "a pass is dated when the server has answered": _place(
+        "cluster.loop", "        now = ports.clock()  # the", "        now = datetime.now(UTC)  # the", LOOP
     ),
     "who does not lead does not plan": _place(
         "cluster.loop", "        if not leading:\n            return STANDBY_TICK_SECONDS\n", "", FAULTS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +56,7 @@ async def _serve(
     from sunward.cluster.lease import Lease
     from sunward.cluster.loop import Loop, Ports
     from sunward.cluster.observe import Identity
+    from sunward.cluster.server_clock import ServerClock
     from sunward.cluster.sight import Sight
     from sunward.cluster.watching import keep_watching
     from sunward.forecasting.expect import RememberingForecaster
@@ -72,12 +72,14 @@ async def _serve(
         running.add_signal_handler(number, stop.set)
     metrics, sight = Metrics(), Sight()
     reporter = TelemetryReporter(metrics)
+    clock = ServerClock(differs=reporter.clock_differs)
+    started = clock.monotonic()
     solver = GuardedSolver()
     try:
         async with (
             aiohttp.ClientSession(trust_env=False) as session,
             open_session() as guarded,
-            connect(kubeconfig) as api,
+            connect(kubeconfig, clock=clock) as api,
         ):
             loop = Loop(
                 Ports(
@@ -87,11 +89,12 @@ async def _serve(
                     intensities=build_intensities(settings, guarded),
                     forecaster=RememberingForecaster(),
                     solver=solver,
-                    drivers=Drivers(session, relays_of(settings)),
+                    drivers=Drivers(session, relays_of(settings), clock=clock),
                     reporter=reporter,
                     lease=Lease(api, namespace, identity, shown=sight.read),
                     sight=sight,
-                    identity=Identity(started_at=datetime.now(UTC), node_name=node_name or None),
+                    identity=Identity(started_at=lambda: clock.at(started), node_name=node_name or None),
+                    clock=clock,
                 )
             )
             server = await serving.serve(loop, sight, api, namespace, metrics, port)

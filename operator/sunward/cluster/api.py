@@ -16,6 +16,8 @@ from urllib.parse import quote
 import aiohttp
 from kubernetes.aio import client, config
 
+from sunward.cluster.server_clock import ServerClock
+
 Body = dict[str, Any]
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=8)
 """A connection that is half open says nothing for ever: 8 s without a byte end it, before the Lease is missed."""
@@ -50,10 +52,14 @@ class Api(Protocol):
 
 
 class KubernetesApi:
-    """`Api` over a real server. A dictionary patches as a merge patch, a list as a JSON patch."""
+    """`Api` over a real server. A dictionary patches as a merge patch, a list as a JSON patch.
 
-    def __init__(self, api_client: client.ApiClient) -> None:
+    `clock` is set by the date of every answer, refusals included.
+    """
+
+    def __init__(self, api_client: client.ApiClient, clock: ServerClock) -> None:
         self._client = api_client
+        self._clock = clock
 
     async def get(self, path: str) -> Body:
         """One object. Raises ApiError(404) when it does not exist."""
@@ -116,10 +122,13 @@ class KubernetesApi:
             auth_settings=["BearerToken"],
         )
         timeout = EVICTION_TIMEOUT if path.endswith("/eviction") else TIMEOUT
+        asked_at = self._clock.monotonic()
         try:
             answer = await self._client.call_api(*serialised, _request_timeout=timeout)
+            self._clock.heard(answer.headers.get("Date"), asked_at)
             content = await answer.read()
         except client.ApiException as error:
+            self._clock.heard((error.headers or {}).get("Date"), asked_at)
             raise ApiError(error.status or 0, verb, path, _message_of(error)) from error
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise ApiError(0, verb, path, f"cannot be reached: {error}") from error
@@ -142,8 +151,12 @@ def _status_message(content: bytes | str) -> str:
 
 
 @asynccontextmanager
-async def connect(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[KubernetesApi]:
+async def connect(
+    kubeconfig: str | None = None, context: str | None = None, *, clock: ServerClock | None = None
+) -> AsyncIterator[KubernetesApi]:
     """Open the API: inside a pod by its service account, else by the kubeconfig (file, $KUBECONFIG, default).
+
+    `clock` is what the server's answers set.
 
     Raises kubernetes.config.ConfigException when there is neither.
     """
@@ -153,7 +166,7 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
     else:
         await config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
     async with client.ApiClient(configuration) as api_client:
-        yield KubernetesApi(api_client)
+        yield KubernetesApi(api_client, clock or ServerClock())
 
 
 def _in_cluster() -> bool:

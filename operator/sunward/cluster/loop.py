@@ -118,8 +118,8 @@ class Loop:
     async def tick(self) -> float:
         """One pass; returns the seconds until the next. Raises ApiError when the API server does not answer."""
         ports = self._ports
-        now = ports.clock()
-        leading = await ports.lease.renew(now, above=self._youngest_token)
+        leading = await ports.lease.renew(ports.clock(), above=self._youngest_token)
+        now = ports.clock()  # the server has answered, and set the clock
         seen = await observe(
             ports.api, ports.session, ports.sensors, ports.intensities, ports.identity, now, is_leader=leading
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,9 +39,12 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who this operator is: start time and node serve the warm-up rule and the rule not to sleep under oneself."""
+    """Who this operator is: start time and node serve the warm-up rule and the rule not to sleep under oneself.
 
-    started_at: datetime
+    `started_at` is asked in every pass: by what clock the process started may turn out later.
+    """
+
+    started_at: Callable[[], datetime]
     node_name: str | None
 
 
@@ -69,7 +72,7 @@ async def observe(
         nodes=tuple(_view(spec, state, meters) for spec in state.specs),
         jobs=jobs,
         intensities=zones,
-        operator_started_at=identity.started_at,
+        operator_started_at=identity.started_at(),
         operator_node=identity.node_name,
         is_leader=is_leader,
         unmanaged_not_ready_nodes=sum(not f.ready for name, f in state.facts.items() if name not in known),

@@ -77,6 +77,11 @@ class TelemetryReporter:
         """Refresh the gauges."""
         self._metrics.observed(snapshot)
 
+    def clock_differs(self, ahead_seconds: float) -> None:
+        """This machine's clock and the API server's are apart; all goes by the server's."""
+        text = "Own clock differs from the API server's: set the time of this node"
+        LOGGER.warning(text, extra={"fields": {"ahead_seconds": round(ahead_seconds, 1)}})
+
     def failed(self, where: str, error: Exception) -> None:
         """A pass failed; it will be tried again."""
         self._metrics.failed(where)

@@ -62,3 +62,22 @@ async def test_the_lease_is_renewed_beside_a_long_pass_and_given_up_after_the_la
     assert (kept >= 4, lease.released, failures) == (True, 1, ["lease"])
     await asyncio.sleep(0.01)
     assert lease.kept == kept
+
+
+async def test_a_pass_is_dated_by_what_the_answer_about_the_lease_told_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {"time": "by our own clock"}
+
+    async def renew(now: object, *, above: int) -> bool:
+        told["time"] = "by the server's"
+        return True
+
+    async def observe(*arguments: object, **_: object) -> None:
+        raise LookupError(arguments[-1])
+
+    monkeypatch.setattr(loop, "observe", observe)
+    reach = dict.fromkeys(("api", "session", "sensors", "intensities", "identity", "solver", "reporter"))
+    ports: Any = SimpleNamespace(lease=SimpleNamespace(renew=renew), clock=lambda: told["time"], **reach)
+    with pytest.raises(LookupError, match="by the server's"):
+        await Loop(cast(Ports, ports)).tick()
