@@ -57,7 +57,7 @@ class Loss:
 class Losses:
     """Everything that was tried: events lost by kind, seconds of the slowest answer, and what was never answered."""
 
-    trace: dict[str, int] = field(default_factory=dict)
+    trace: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     single: int = 0
     pairs: int = 0
@@ -73,7 +73,7 @@ def reference(scene: Scene, losses: Losses) -> dict[str, list[Pair]]:
         nothing = Loss()
         losses.undisturbed_seconds = max(losses.undisturbed_seconds, happen(scene, cause, nothing))
         found[cause.name] = nothing.seen
-    losses.trace = {name: len(events) for name, events in found.items()}
+    losses.trace.update({name: len(events) for name, events in found.items()})
     return found
 
 
@@ -95,14 +95,13 @@ def try_loss(scene: Scene, cause: Cause, loss: Loss, losses: Losses) -> None:
     losses.lost.update(" ".join(pair) for pair in loss.lost)
 
 
-def single_losses(trace: dict[str, list[Pair]], repeats: int) -> Iterator[tuple[Cause, Loss]]:
-    """Every event of the trace once (or more often), in an order in which each cause undoes the one before."""
+def single_losses(trace: dict[str, list[Pair]]) -> Iterator[tuple[Cause, Loss]]:
+    """Every event of the trace once, in an order in which each cause undoes the one before."""
     for first, second in zip(CAUSES[::2], CAUSES[1::2], strict=True):
         longest = max(len(trace[first.name]), len(trace[second.name]))
-        for number in range(longest * repeats):
+        for number in range(longest):
             for cause in (first, second):
-                within = number % longest < len(trace[cause.name])
-                yield cause, Loss(number=number % longest if within else None)
+                yield cause, Loss(number=number if number < len(trace[cause.name]) else None)
 
 
 def pair_losses(trace: dict[str, list[Pair]]) -> Iterator[tuple[Cause, Loss]]:
