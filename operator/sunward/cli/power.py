@@ -7,7 +7,7 @@ With an operator running, the word goes into `spec.override` and the operator ob
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +84,8 @@ async def _override(api: KubernetesApi, name: str, power: str, minutes: int, rea
     from sunward.cluster.api import ours
     from sunward.cluster.schema import format_time
 
-    until = format_time(datetime.now(UTC) + timedelta(minutes=minutes))
+    await api.get(ours("energynodes", name))  # the answer tells the time by which the operator will judge
+    until = format_time(api.clock() + timedelta(minutes=minutes))
     await api.patch(
         ours("energynodes", name), {"spec": {"override": {"power": power, "until": until, "reason": reason}}}
     )

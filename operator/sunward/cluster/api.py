@@ -59,7 +59,7 @@ class KubernetesApi:
 
     def __init__(self, api_client: client.ApiClient, clock: ServerClock) -> None:
         self._client = api_client
-        self._clock = clock
+        self.clock = clock
 
     async def get(self, path: str) -> Body:
         """One object. Raises ApiError(404) when it does not exist."""
@@ -122,13 +122,13 @@ class KubernetesApi:
             auth_settings=["BearerToken"],
         )
         timeout = EVICTION_TIMEOUT if path.endswith("/eviction") else TIMEOUT
-        asked_at = self._clock.monotonic()
+        asked_at = self.clock.monotonic()
         try:
             answer = await self._client.call_api(*serialised, _request_timeout=timeout)
-            self._clock.heard(answer.headers.get("Date"), asked_at)
+            self.clock.heard(answer.headers.get("Date"), asked_at)
             content = await answer.read()
         except client.ApiException as error:
-            self._clock.heard((error.headers or {}).get("Date"), asked_at)
+            self.clock.heard((error.headers or {}).get("Date"), asked_at)
             raise ApiError(error.status or 0, verb, path, _message_of(error)) from error
         except (TimeoutError, OSError, aiohttp.ClientError) as error:
             raise ApiError(0, verb, path, f"cannot be reached: {error}") from error
