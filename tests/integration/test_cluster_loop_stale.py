@@ -97,6 +97,22 @@ async def test_a_record_that_another_wrote_meanwhile_is_not_overwritten() -> Non
     assert (switched_off(world), world.power("pi-3")) == ([], "Awake")
 
 
+@pytest.mark.parametrize("is_taken_back", [True, False])
+async def test_a_node_that_people_hold_asleep_wakes_by_no_rule_of_the_past(is_taken_back: bool) -> None:
+    world = one_sleeper()
+    world.timeline.clear()
+    process = await run(world, Process(world, "op"), world.seconds + 300)
+    assert world.power("pi-3") == "Asleep"
+    world.store.patch(ENERGY_NODE, {"spec": {"override": {"power": "Asleep", "reason": "somebody repairs it"}}})
+    CHANGES["it is opted out"](world)
+    back = patch(NODE, {"metadata": {"annotations": {"sunward.dev/do-not-sleep": None}}})
+    process.faults = Meanwhile(world, "Asleep", "GET", NODE, back if is_taken_back else void)
+    switched = len(world.writes)
+    await run(world, process, world.seconds + 60)
+    orders = [write.body["on"] for write in world.writes[switched:] if write.verb == "switch"]
+    assert orders == ([] if is_taken_back else [True])
+
+
 async def test_nobody_is_evicted_from_a_node_that_another_has_given_back() -> None:
     world = one_sleeper()
     world.timeline.clear()

@@ -93,6 +93,9 @@ PLACES: dict[str, Place] = {
         "if True:",
         STALE,
     ),
+    "a rule that wakes is asked once more": _place(
+        "cluster.recheck", 'return None if still else f"{step.reason} holds no more"', "return None", RECHECK, STALE
+    ),
     "a cordon that is gone is looked for once more": _place(
         "cluster.recheck",
         'return "its cordon stands" if facts is not None and facts.unschedulable else None',

@@ -25,6 +25,8 @@ from sunward.planning.case import Case, Stage
 from sunward.planning.guards import obstacles
 
 Body = dict[str, Any]
+WAKES_AT_ANY_RATE = (Reason.WAKE_REQUESTED, Reason.POWER_OFF_TIMED_OUT)
+"""Reasons of a wake that do not rest on one rule: the plan or a person asks for it, or nothing proves a power cut."""
 
 
 async def obstacle(
@@ -37,13 +39,23 @@ async def obstacle(
         return why
     if step.act is Act.POWER_ON and step.reason is Reason.NO_LONGER_HOLDS:
         return await _stands(api, step, snapshot)
+    if step.act is Act.POWER_ON and step.reason not in WAKES_AT_ANY_RATE:
+        case = await _seen_again(api, step, snapshot, power, fencing_token, now)
+        still = step.reason in {found.reason for found in obstacles(case, Stage.KEEP)}
+        return None if still else f"{step.reason} holds no more"
     if step.act is not Act.POWER_OFF:
         return None
+    found = obstacles(await _seen_again(api, step, snapshot, power, fencing_token, now), Stage.CUT)
+    return f"{found[0].reason}: {found[0].message}" if found else None
+
+
+async def _seen_again(
+    api: Api, step: Step, snapshot: Snapshot, power: PowerReading | None, fencing_token: int, now: datetime
+) -> Case:
+    """The case with the node and the policy as they are now."""
     fresh, policy = await asyncio.gather(_looked_at_again(api, step, snapshot), read_policy(api))
     view = replace(_with(snapshot, fresh), policy=schema.policy_spec(policy) if policy else PolicySpec())
-    case = Case(node=fresh, snapshot=view, now=now, power=power, fencing_token=fencing_token)
-    found = obstacles(case, Stage.CUT)
-    return f"{found[0].reason}: {found[0].message}" if found else None
+    return Case(node=fresh, snapshot=view, now=now, power=power, fencing_token=fencing_token)
 
 
 async def _stands(api: Api, step: Step, snapshot: Snapshot) -> str | None:

@@ -27,8 +27,8 @@ def asleep(question: Question) -> Step:
         return rest(question, too_soon.reason, f"wakes later: {too_soon.message}")
     if must_wake is None:
         return ask_for_power(question, Reason.WAKE_REQUESTED, "wakes: the plan needs it")
-    is_uncordoned = must_wake.reason is Reason.NO_LONGER_HOLDS  # so that this is looked at once more before the act
-    reason = must_wake.reason if is_uncordoned else Reason.WAKE_REQUESTED
+    is_wanted = question.want_awake and must_wake.reason is not Reason.NO_LONGER_HOLDS
+    reason = Reason.WAKE_REQUESTED if is_wanted else must_wake.reason  # which is looked at once more before the act
     return ask_for_power(question, reason, f"wakes: {must_wake.message}")
 
 

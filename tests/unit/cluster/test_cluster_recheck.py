@@ -89,9 +89,18 @@ async def test_a_node_that_may_not_be_read_is_not_cut_either(server: Server) -> 
         await found(server, a_step(Act.POWER_OFF))
 
 
-@pytest.mark.parametrize("act", [Act.NONE, Act.POWER_ON, Act.UNCORDON])
-async def test_what_harms_nobody_is_not_looked_at_again(server: Server, act: Act) -> None:
-    assert await found(server, a_step(act)) is None
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (Act.NONE, Reason.OPTED_OUT),
+        (Act.POWER_ON, Reason.WAKE_REQUESTED),
+        (Act.POWER_ON, Reason.POWER_OFF_TIMED_OUT),
+        (Act.UNCORDON, Reason.OPTED_OUT),
+    ],
+)
+async def test_what_harms_nobody_is_not_looked_at_again(server: Server, act: Act, reason: Reason) -> None:
+    server.forbidden = NODE
+    assert await found(server, replace(a_step(act), reason=reason)) is None
 
 
 async def test_an_act_on_a_record_that_is_another_by_now_is_not_taken(server: Server) -> None:
@@ -132,6 +141,16 @@ async def test_a_node_is_woken_for_a_cordon_that_is_gone_only_if_it_is(server: S
     server.store.create(core("nodes"), a_node_body(cordoned=cordoned))
     step = replace(a_step(Act.POWER_ON), reason=Reason.NO_LONGER_HOLDS)
     assert await found(server, step) == ("its cordon stands" if cordoned else None)
+
+
+@pytest.mark.parametrize("is_opted_out", [True, False])
+async def test_a_rule_wakes_a_node_only_if_it_still_speaks_of_it(server: Server, is_opted_out: bool) -> None:
+    body = a_node_body(cordoned=True)
+    body["metadata"]["annotations"] |= {"sunward.dev/do-not-sleep": "true"} if is_opted_out else {}
+    server.store.create(core("nodes"), body)
+    server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": {"mode": "Active"}})
+    step = replace(a_step(Act.POWER_ON), reason=Reason.OPTED_OUT)
+    assert await found(server, step) == (None if is_opted_out else "OptedOut holds no more")
 
 
 async def test_an_act_on_the_record_that_stands_is_taken(server: Server) -> None:
