@@ -22,6 +22,7 @@ from sunward_audit.session import Inputs, Session
 from sunward_audit.watch import Refused
 
 HELD, VIOLATED, UNUSABLE = 0, 1, 2
+WATCHING = "sunward-audit: the first look is over, watching"
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -77,7 +78,7 @@ async def _audit(chosen: argparse.Namespace) -> Report:
         secret_values=[line for path in chosen.secret_file for line in path.read_text("utf-8").split("\n") if line],
         sources=inputs.sources(),
     )
-    session = Session(auditor, access(chosen.kubeconfig), inputs, _TELL[chosen.lines])
+    session = Session(auditor, access(chosen.kubeconfig), inputs, _TELL[chosen.lines], _ready)
     if chosen.once:
         await session.once()
         return auditor.report()
@@ -96,6 +97,10 @@ def _stopping(seconds: float | None) -> asyncio.Event:
     if seconds is not None:
         loop.call_later(seconds, stop.set)
     return stop
+
+
+def _ready() -> None:
+    print(WATCHING, file=sys.stderr, flush=True)
 
 
 def _text(violation: Violation) -> None:

@@ -50,13 +50,21 @@ class Inputs:
 
 
 class Session:
-    """Feeds an auditor from the real world."""
+    """Feeds an auditor from the real world. `ready` is called when the first look is over and watching begins."""
 
-    def __init__(self, auditor: Auditor, access: Access, inputs: Inputs, tell: Callable[[Violation], None]) -> None:
+    def __init__(
+        self,
+        auditor: Auditor,
+        access: Access,
+        inputs: Inputs,
+        tell: Callable[[Violation], None],
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:
         self._auditor = auditor
         self._access = access
         self._inputs = inputs
         self._tell = tell
+        self._ready = ready
         self._ordering = Ordering()
         self._session: aiohttp.ClientSession
 
@@ -72,6 +80,8 @@ class Session:
         async with self._open():
             watchers = self._watchers()
             await self._first(watchers)
+            self._auditor.looks_since(datetime.now(UTC))
+            self._ready()
             work = [*(watcher.run() for watcher in watchers), *self._followers(), self._clock()]
             await _until(stop, work)
             self._judge(float("inf"))

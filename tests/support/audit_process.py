@@ -20,11 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sunward_audit.command import WATCHING
 from support.chart import ROOT
 from support.real_cluster import RealWorld
+from support.real_journal import wait_until
 from support.real_objects import OPERATOR
 
-STOP_SECONDS = 30.0
+START_SECONDS, STOP_SECONDS = 60.0, 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,4 +89,14 @@ def _started(world: RealWorld, folder: Path, options: tuple[str, ...]) -> Audit:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "auditor"), "PYTHONDONTWRITEBYTECODE": "1"}
     with files["output"].open("wb") as output:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
-    return Audit(process=process, output=files["output"], json=files["report.json"], calls=files["calls.jsonl"])
+    audit = Audit(process=process, output=files["output"], json=files["report.json"], calls=files["calls.jsonl"])
+    try:
+        wait_until(lambda: _watches(audit) or process.poll() is not None, START_SECONDS, "the auditor watches")
+    except TimeoutError:
+        process.kill()
+        raise
+    return audit
+
+
+def _watches(audit: Audit) -> bool:
+    return WATCHING in audit.output.read_text(encoding="utf-8")

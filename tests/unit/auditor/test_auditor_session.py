@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +152,33 @@ async def test_journal_and_relays_are_read(server: tuple[SmallServer, str], tmp_
     reference = {"driver": "Shelly", "driverRef": {"name": "relay-3"}}
     await small.change("energynodes", "pi-3", {"spec": {"sleep": reference}})
     (tmp_path / "settings.yaml").write_text(f"relays: {{relay-3: {{driver: Shelly, url: '{url}/relay'}}}}")
-    line = {"time": "2026-06-21T12:00:00Z", "node": "pi-3", "on": False, "operation": "op-9", "token": 1}
-    (tmp_path / "journal").write_text(json.dumps(line) + "\nno json\n{}\n")
-    options = ["--journal", str(tmp_path / "journal"), "--settings", str(tmp_path / "settings.yaml"), "--for", "2"]
-    assert await audit(*files(tmp_path, url), *options) == command.VIOLATED
+    (tmp_path / "journal").write_text("no json\n{}\n")
+    options = ["--journal", str(tmp_path / "journal"), "--settings", str(tmp_path / "settings.yaml"), "--for", "3"]
+
+    async def disturb() -> None:
+        await asyncio.sleep(0.5)
+        with (tmp_path / "journal").open("a") as journal:
+            journal.write(an_order(datetime.now(UTC) + timedelta(seconds=60)))  # however long the first look takes
+
+    status, _ = await asyncio.gather(audit(*files(tmp_path, url), *options), disturb())
+    assert status == command.VIOLATED
     assert results(tmp_path)["I15"] == "broken"
+
+
+def an_order(time: datetime) -> str:
+    """A line of a journal that no record speaks of."""
+    line = {"time": time.isoformat(), "node": "pi-3", "on": False, "operation": "op-9", "token": 1}
+    return json.dumps(line) + "\n"
+
+
+async def test_orders_from_before_the_first_look_are_not_judged(
+    server: tuple[SmallServer, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "journal").write_text(an_order(datetime.now(UTC) - timedelta(seconds=1)))
+    options = ["--journal", str(tmp_path / "journal"), "--for", "3"]
+    assert await audit(*files(tmp_path, server[1]), *options) == command.HELD
+    assert results(tmp_path)["I15"] == "nothing to judge"
+    assert capsys.readouterr().err == f"{command.WATCHING}\n"
 
 
 async def test_what_may_not_be_read_is_named(
