@@ -26,6 +26,7 @@ from sunward_lab.settings import NodeFolder, RunFolder
 
 _KEPT_STORES: Final = 2
 _IMPORTS_AT_ONCE: Final = 2
+_TRIES: Final = 3
 _USERS: Final = "users"
 _DATABASES: Final = (
     "io.containerd.metadata.v1.bolt/meta.db",
@@ -150,6 +151,18 @@ def _make(layout: Layout, store: Path, *, newest: Path | None) -> None:
 
 
 def _send(layout: Layout, names: Sequence[str], socket: Path) -> None:
+    """Import what is lacking. containerd may collect an older image's layers while it unpacks the newer one on them
+    (its issue 10835); what is imported again finds its layers or brings them."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            _send_once(layout, names, socket)
+            return
+        except LabError:
+            if not tries_left:
+                raise
+
+
+def _send_once(layout: Layout, names: Sequence[str], socket: Path) -> None:
     known = dict(line.split()[0:3:2] for line in run([*_images(socket), "list"]).splitlines()[1:])
     stale = [name for name in names if known.get(name) != layout.digest(name)]
     if not stale:

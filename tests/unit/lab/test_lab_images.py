@@ -137,3 +137,32 @@ def archive_of(folder: Path, file: str, content: object) -> Path:
         about.size = len(text)
         tar.addfile(about, io.BytesIO(text))
     return folder / "image.tar"
+
+
+@pytest.mark.parametrize(("failures", "imports"), [(0, 1), (2, 3)])
+def test_an_import_that_fails_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failures: int, imports: int
+) -> None:
+    tried = importing(monkeypatch, failures)
+    image_store.send(Layout(tmp_path), [ONE], [tmp_path / "socket"])
+    assert len(tried) == imports
+
+
+def test_an_import_that_goes_on_failing_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tried = importing(monkeypatch, failures=9)
+    with pytest.raises(LabError, match="no layers, for the 3rd time"):
+        image_store.send(Layout(tmp_path), [ONE], [tmp_path / "socket"])
+    assert len(tried) == 3
+
+
+def importing(monkeypatch: pytest.MonkeyPatch, failures: int) -> list[Path]:
+    """Let imports fail so many times; the sockets of all that were tried."""
+    tried: list[Path] = []
+
+    def once(_: Layout, __: object, socket: Path) -> None:
+        tried.append(socket)
+        if len(tried) <= failures:
+            raise LabError(f"no layers, for the {len(tried)}rd time")
+
+    monkeypatch.setattr(image_store, "_send_once", once)
+    return tried
