@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sunward_audit.events import Calm, Event, LogLine, ObjectSeen, RelayOrder, RelayRead, Request
 from sunward_audit.invariants import invariants
@@ -46,7 +46,6 @@ class Auditor:
         self.sources = {*sources, *((Source.SECRETS,) if values else ())}
         chosen: tuple[Invariant, ...] = invariants(values)
         self._invariants = tuple(i for i in chosen if only is None or i.id in only)
-        self._looks_since = datetime.min.replace(tzinfo=UTC)
         self._judged: Counter[str] = Counter()
         self._violations: dict[tuple[str, str, str], Violation] = {}
 
@@ -58,7 +57,7 @@ class Auditor:
     def looks_since(self, moment: datetime) -> None:
         """The first look is over. What files tell of the time before it is remembered and not judged: the record that
         announced an order of yesterday has long been another."""
-        self._looks_since = moment
+        self.view.looks_since = moment
 
     def take(self, event: Event) -> tuple[Violation, ...]:
         """Judge the world after an event; returns what is newly broken."""
@@ -68,7 +67,7 @@ class Auditor:
         if isinstance(event, RelayRead) and self.view.powered.get(event.node) is event.on:
             return ()  # nothing changed, and a relay is asked every second
         self.view.take(event)
-        if isinstance(event, FROM_FILES) and event.time < self._looks_since:
+        if isinstance(event, FROM_FILES) and event.time < self.view.looks_since:
             return ()
         return tuple(
             violation

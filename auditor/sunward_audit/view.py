@@ -19,6 +19,8 @@ MEMORY = 4096
 """Past orders, evictions and so on that are kept."""
 WISH_SECONDS = timedelta(seconds=4)
 """How long a tighter limit needs until it must be obeyed."""
+PATIENCE = timedelta(seconds=15)
+"""How much later than an order the record may be seen that announced it: a busy server is slow to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +51,15 @@ class View:
         self.operators = operators
         self.operator_node = operator_node
         self.began: datetime | None = None
+        self.looks_since = datetime.min.replace(tzinfo=UTC)
         self.now = datetime.min.replace(tzinfo=UTC)
         self.earlier = self.now
         self.objects: dict[str, dict[str, Body]] = defaultdict(dict)
         self.before: Body | None = None
         self.steps: dict[str, deque[Step]] = defaultdict(lambda: deque(maxlen=256))
-        self.announced: dict[str, set[tuple[str, str, int | None]]] = defaultdict(set)
+        self.announced: dict[str, dict[tuple[str, str, int | None], datetime]] = defaultdict(dict)
         self.orders: deque[RelayOrder] = deque(maxlen=MEMORY)
+        self._pending: deque[tuple[datetime, RelayOrder]] = deque(maxlen=MEMORY)
         self.powered: dict[str, bool] = {}
         self.first_seen: dict[tuple[str, str], datetime] = {}
         self.removals: deque[Removal] = deque(maxlen=MEMORY)
@@ -77,6 +81,8 @@ class View:
                 self._object(event)
             case RelayOrder():
                 self.orders.append(event)
+                if event.time >= self.looks_since:
+                    self._pending.append((self.now + PATIENCE, event))
             case RelayRead():
                 self.powered[event.node] = event.on
             case Request():
@@ -126,6 +132,11 @@ class View:
         """
         former = [limits for until, limits in self._former_limits if self.now - until <= WISH_SECONDS]
         return loosest([*former, self.limits])
+
+    @property
+    def orders_due(self) -> Iterator[RelayOrder]:
+        """Orders whose record must have been seen by now, each after one event only."""
+        return (order for due, order in self._pending if self.earlier < due <= self.now)
 
     @property
     def earlier_orders(self) -> Iterator[RelayOrder]:
@@ -187,7 +198,9 @@ class View:
         name, body = facts.name_of(event.body), event.body
         operation = facts.operation(body)
         if operation.get("id"):
-            self.announced[name].add((facts.power_state(body), str(operation["id"]), facts.token_of(body)))
+            said = (facts.power_state(body), str(operation["id"]), facts.token_of(body))
+            written = facts.time_of(operation.get("startedAt")) or event.time
+            self.announced[name].setdefault(said, min(written, event.time))
         if self.before is None or event.gone:
             return
         old, new = facts.power_state(self.before), facts.power_state(body)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from sunward_audit import facts
 from sunward_audit.events import Body, Event, ObjectSeen, RelayOrder
 from sunward_audit.verdicts import Verdict
 from sunward_audit.view import View
+
+SAME_TIME = timedelta(seconds=2)
+"""How far the relays' clock may be behind the one that dates records."""
 
 
 def cut_node(view: View, event: Event) -> str | None:
@@ -61,14 +65,22 @@ def undrained(view: View, event: Event) -> Iterator[Verdict]:
 
 def announced(view: View, event: Event) -> Iterator[Verdict]:
     """I15: the intent is on record before the relay is asked, under the same operation and token."""
-    if not isinstance(event, RelayOrder) or event.operation is None:
-        return
-    energy = view.energy_of(event.node)
-    state = "WakeRequested" if event.on else "PowerOffRequested"
-    known = view.announced[facts.name_of(energy)] if energy is not None else set()
-    said = (state, event.operation, event.token) in known
-    broken = None if said else "an order that no record announced"
-    yield Verdict(subject=f"{event.node} {event.operation}", broken=broken, evidence=f"on={event.on} {event.token}")
+    del event
+    for order in view.orders_due:
+        if order.operation is None:
+            continue
+        written = _written(view, order)
+        said = written is not None and written <= order.time + SAME_TIME
+        broken = None if said else "an order that no record announced"
+        yield Verdict(subject=f"{order.node} {order.operation}", broken=broken, evidence=f"on={order.on} {order.token}")
+
+
+def _written(view: View, order: RelayOrder) -> datetime | None:
+    """When the intent behind an order was put on record; that of an EnergyNode that is gone still counts."""
+    energy = view.energy_of(order.node)
+    said = ("WakeRequested" if order.on else "PowerOffRequested", order.operation or "", order.token)
+    names = list(view.announced) if energy is None else [facts.name_of(energy)]
+    return min((known[said] for known in (view.announced[name] for name in names) if said in known), default=None)
 
 
 def fencing(view: View, event: Event) -> Iterator[Verdict]:

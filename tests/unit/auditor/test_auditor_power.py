@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.audit_traces import Trace, with_journal
+from support.audit_traces import Trace, at, with_journal
 
 
 def test_i1_a_drained_worker_may_be_switched_off() -> None:
@@ -120,14 +120,30 @@ WORKERS_AND_HUB = ("hub", "pi-1", "pi-2", "pi-3")
 
 
 def test_i15_an_announced_order_is_fine() -> None:
-    trace = with_journal("I15").sleep("pi-3").order("pi-3", on=False)
+    trace = with_journal("I15").sleep("pi-3").order("pi-3", on=False).wait(15)
     assert (trace.broken, trace.judged) == ([], 3)
+    assert trace.wait(15).judged == 3
 
 
 def test_i15_an_order_that_no_record_announced() -> None:
-    other_token = with_journal("I15").sleep("pi-3", token=2).order("pi-3", on=False, token=1)
-    other_word = with_journal("I15").sleep("pi-3").order("pi-3", on=True)
+    other_token = with_journal("I15").sleep("pi-3", token=2).order("pi-3", on=False, token=1).wait(15)
+    other_word = with_journal("I15").sleep("pi-3").order("pi-3", on=True).wait(15)
     assert other_token.broken == other_word.broken == ["an order that no record announced"]
+
+
+@pytest.mark.parametrize(("begun_after_seconds", "broken"), [(-1, []), (5, ["an order that no record announced"])])
+def test_i15_a_record_that_is_seen_late_counts_if_it_was_written_before(
+    begun_after_seconds: int, broken: list[str]
+) -> None:
+    trace = with_journal("I15").cordon("pi-3").order("pi-3", on=False)
+    operation = {"id": "op-1", "leaseTransitions": 1, "startedAt": at(trace.seconds + begun_after_seconds)}
+    trace.wait(10).change("energynodes", "pi-3", status={"powerState": "PowerOffRequested", "operation": operation})
+    assert trace.wait(10).broken == broken
+
+
+def test_i15_a_record_counts_when_its_energy_node_is_gone() -> None:
+    trace = with_journal("I15").sleep("pi-3").order("pi-3", on=False).delete("energynodes", "pi-3")
+    assert trace.wait(15).broken == []
 
 
 def test_i15_tokens_never_fall_and_belong_to_one_process() -> None:

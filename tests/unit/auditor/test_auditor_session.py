@@ -147,18 +147,22 @@ async def test_changes_are_judged_as_they_come(
     assert first["what"] == "is switched off and is cordoned by somebody else"
 
 
-async def test_journal_and_relays_are_read(server: tuple[SmallServer, str], tmp_path: Path) -> None:
+async def test_journal_and_relays_are_read(
+    server: tuple[SmallServer, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small, url = server
     reference = {"driver": "Shelly", "driverRef": {"name": "relay-3"}}
     await small.change("energynodes", "pi-3", {"spec": {"sleep": reference}})
     (tmp_path / "settings.yaml").write_text(f"relays: {{relay-3: {{driver: Shelly, url: '{url}/relay'}}}}")
     (tmp_path / "journal").write_text("no json\n{}\n")
-    options = ["--journal", str(tmp_path / "journal"), "--settings", str(tmp_path / "settings.yaml"), "--for", "3"]
+    options = ["--journal", str(tmp_path / "journal"), "--settings", str(tmp_path / "settings.yaml"), "--for", "8"]
+    monkeypatch.setattr("sunward_audit.view.PATIENCE", timedelta(seconds=0.5))
 
     async def disturb() -> None:
-        await asyncio.sleep(0.5)
-        with (tmp_path / "journal").open("a") as journal:
-            journal.write(an_order(datetime.now(UTC) + timedelta(seconds=60)))  # however long the first look takes
+        for _ in range(30):  # some of them after the first look, however long that takes
+            await asyncio.sleep(0.2)
+            with (tmp_path / "journal").open("a") as journal:
+                journal.write(an_order(datetime.now(UTC)))
 
     status, _ = await asyncio.gather(audit(*files(tmp_path, url), *options), disturb())
     assert status == command.VIOLATED
