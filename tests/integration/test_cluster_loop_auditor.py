@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sunward.cluster.api import core, ours
+from sunward_audit.view import PATIENCE
 from support.loop_auditor import Auditor
 from support.loop_ports import Relay
 from support.loop_process import Process, ProcessApi
@@ -22,6 +23,8 @@ def kinds(auditor: Auditor) -> set[str]:
 async def test_power_cut_under_a_running_pod_on_a_node_that_was_not_cordoned() -> None:
     world, auditor, process, _ = mad()
     await Relay(process, "pi-3").switch(False, "sleep-1", 1)
+    world.advance(PATIENCE)
+    auditor.later(world)
     assert kinds(auditor) == {"I1", "I2", "I15"}, auditor.violations
     assert not world.machines["pi-3"].on
 

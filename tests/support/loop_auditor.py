@@ -11,7 +11,7 @@ from typing import Any
 
 from sunward_audit import Auditor as Judge
 from sunward_audit import ObjectSeen, RelayOrder, RelayRead, Request
-from sunward_audit.events import Event
+from sunward_audit.events import Event, Tick
 from sunward_audit.report import Report
 from sunward_audit.verdicts import Source
 from support.loop_store import Body, Store
@@ -78,6 +78,10 @@ class Auditor:
         elif write.address.sub == "eviction":
             self.evictions += 1
         self._look(world, f"at write {write}")
+
+    def later(self, world: World) -> None:
+        """What is judged by the time that has passed."""
+        self._take(Tick(time=world.now), f"at {world.seconds:.0f} s")
 
     def _look(self, world: World, where: str, *, listed: bool = False) -> None:
         """Tell all that changed since the last look; a stored object is exchanged and never changed."""
