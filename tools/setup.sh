@@ -20,7 +20,7 @@ rm -rf "$venv"
 "$python" -m venv "$venv"
 uv_line=$(awk '/^uv==/{found=1} found{print} found && !/\\$/{exit}' requirements/dev.txt)
 if printf '%s\n' "$uv_line" > "$venv/uv.txt" && "$venv/bin/pip" install -q --require-hashes -r "$venv/uv.txt"; then
-  "$venv/bin/uv" pip install -q --python "$venv/bin/python" --require-hashes -r requirements/dev.txt ||
+  "$venv/bin/uv" pip install -q --compile-bytecode --python "$venv/bin/python" --require-hashes -r requirements/dev.txt ||
     "$venv/bin/pip" install -q --require-hashes -r requirements/dev.txt
 else
   "$venv/bin/pip" install -q --require-hashes -r requirements/dev.txt
