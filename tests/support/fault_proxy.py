@@ -241,7 +241,10 @@ class FaultProxy:
 
     async def _stream(self, request: web.Request, ask: Ask, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
         client = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await client.prepare(request)
+        try:
+            await client.prepare(request)
+        except ConnectionError:
+            return client  # who asked went away before the first event; nobody reads this
         watch = Watch(ask, client, request, self.records)
         self._watches.add(watch)
         try:
