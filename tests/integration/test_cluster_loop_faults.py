@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from sunward.cluster.api import ApiError
+from sunward.cluster.lease import DURATION_SECONDS
+from sunward.cluster.loop import RETRY_SECONDS, STANDBY_TICK_SECONDS
 from sunward.domain.errors import SourceUnavailable
 from support.loop_auditor import Auditor
 from support.loop_crash import converge, misses, one_sleeper
@@ -108,6 +110,23 @@ async def test_only_the_holder_of_the_lease_acts() -> None:
         world.advance()
     assert {write.process for write in world.writes} == {"first"}
     assert (auditor.violations, misses(world)) == ([], [])
+
+
+async def test_who_had_no_answer_about_the_lease_asks_again_sooner_than_who_knows_of_a_leader() -> None:
+    """A request that hung until the Lease had lapsed: whoever then waits like a standby loses seconds for nothing."""
+    silent = [False]
+
+    def hang(verb: str, path: str, done: bool) -> None:
+        if silent[0] and path.startswith(LEASES):
+            raise ApiError(0, verb, path, "nobody answers")
+
+    world = one_sleeper()
+    leader, standby = Process(world, "leader", faults=hang), Process(world, "standby")
+    await leader.tick()
+    assert await standby.loop.tick() == STANDBY_TICK_SECONDS
+    silent[0] = True
+    world.now += timedelta(seconds=DURATION_SECONDS)
+    assert await leader.loop.tick() == RETRY_SECONDS
 
 
 async def test_a_leader_that_was_stopped_and_goes_on_does_nothing() -> None:

@@ -145,7 +145,7 @@ PLACES: dict[str, Place] = {
         "cluster.loop", "        now = ports.clock()  # the", "        now = datetime.now(UTC)  # the", LOOP
     ),
     "who does not lead does not plan": _place(
-        "cluster.loop", "        if not leading:\n            return STANDBY_TICK_SECONDS\n", "", FAULTS
+        "cluster.loop", "        if not leading:\n            return", "        if False:\n            return", FAULTS
     ),
     # what relays and meters prove
     "an output is a plain yes or no": _place(

@@ -24,8 +24,9 @@ LEASE_NAME = "sunward-operator"
 
 
 class Lease:
-    """One operator's view of the Lease. `holds()` is the only question the rest of the program asks.
+    """One operator's view of the Lease. Whether to act is asked of `holds()` and of nothing else.
 
+    `is_others` says that the last answer named another holder: then there is time. Without an answer there is none.
     `shown` is told of every state of the Lease that was read or written: a watch must bring it too.
     """
 
@@ -46,6 +47,7 @@ class Lease:
         self._renewed_at: float | None = None
         self._seen: tuple[str, str] | None = None
         self._seen_at = 0.0
+        self.is_others = False
         self.token = 0
 
     def holds(self) -> bool:
@@ -59,9 +61,10 @@ class Lease:
         The token ends up above *above*, the youngest one that is on record: a Lease that was deleted, with its
         namespace for instance, would count from one again, and its holder would be taken for the past for ever.
         """
-        begun = self._monotonic()
+        begun, self.is_others = self._monotonic(), False
         try:
-            if await self._try(now, above):
+            self.is_others = not await self._try(now, above)
+            if not self.is_others:
                 self._renewed_at = begun
         except ApiError as error:
             if error.status not in (0, 409, 422, 429, 500, 503, 504):

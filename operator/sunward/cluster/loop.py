@@ -131,7 +131,7 @@ class Loop:
         power = await self._read_power(seen.snapshot)
         self._settler.remember(seen.snapshot, power)
         if not leading:
-            return STANDBY_TICK_SECONDS
+            return STANDBY_TICK_SECONDS if ports.lease.is_others else RETRY_SECONDS
         plan, seen = await self._planned(seen)
         if seen.snapshot.policy.mode is Mode.ACTIVE:
             await self._apply_jobs(plan, seen)

@@ -109,6 +109,19 @@ async def test_a_server_that_fails_lets_it_lapse_and_not_at_once(status: int) ->
     assert not await lease.renew(clock.now)
 
 
+@pytest.mark.parametrize("status", [0, 409, 422, 429, 500, 503, 504])
+async def test_a_server_that_fails_does_not_say_that_another_leads(status: int) -> None:
+    server, clock = Server(), Clock()
+    first, second = a_lease(server, "a", clock), a_lease(server, "b", clock)
+    await first.renew(clock.now)
+    await second.renew(clock.now)
+    assert (first.is_others, second.is_others) == (False, True)
+    server.status = status
+    await first.renew(clock.now)
+    await second.renew(clock.now)
+    assert (first.is_others, second.is_others) == (False, False)
+
+
 async def test_a_server_that_forbids_is_told() -> None:
     server, clock = Server(), Clock()
     server.status = 403
