@@ -3,16 +3,19 @@
 Both are processes of their own with clocks a minute ahead and behind. Whenever machines are on their way to sleep or
 up again the leader is struck; the other must lead within thirty seconds and finish what it finds, and no relay may be
 asked twice for one operation, nor by a leader of the past: one that was stopped goes on when another leads.
+With every blow a person changes what may sleep, some twenty seconds apart. What the auditor says of write rates, which
+is meant for ordinary life, is counted here; instead no object may be written more often than its blows explain.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from signal import Signals
+from typing import Any
 
 from batteries.outcome import Options, Outcome
 from support.audit_process import audited
@@ -31,6 +34,11 @@ LIMIT_SECONDS = 30.0
 CLOCK_SECONDS = 60.0
 PERIOD_SECONDS = 120
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/sunward-operator"
+RATE = "I14"
+WRITES_PER_BLOW = 5
+"""Of one object: what it says after the new wish, after the old leader's end and the new one's start, and two records
+of an operation. 2.7 were measured on the object that was written most; leaders that undo each other's words have no
+such limit."""
 BLOWS = ("killed", "ended", "stopped", "without_the_Lease")
 
 
@@ -62,7 +70,9 @@ def run(options: Options) -> Outcome:
     with real_cluster(nodes=4, policy=policy(planningPeriodSeconds=PERIOD_SECONDS)) as world:
         with audited(world) as audit:
             contest = contested(world, random.Random(options.seed), count, ahead)
-        contest.violations += audit.violations()
+        found = audit.violations()
+        often = [line for line in found if f" {RATE} " in line]
+        contest.violations += [line for line in found if line not in often]
         switches = len(world.journal.switches())
     return Outcome(
         battery="leaders",
@@ -74,10 +84,11 @@ def run(options: Options) -> Outcome:
             "in_the_middle_of_an_operation": contest.in_transition,
             "seconds_of_clock_ahead_and_behind": ahead,
             "power_actions": switches,
+            "findings_about_write_rates": len(often),
         },
         violations=contest.violations,
         worst_recovery_seconds=max(contest.seconds, default=None),
-        figures={"fail_over_seconds": contest.seconds, "auditor": audit.judged()},
+        figures={"fail_over_seconds": contest.seconds, "write_rates": often, "auditor": audit.judged()},
     )
 
 
@@ -98,7 +109,17 @@ def contested(world: RealWorld, chance: random.Random, count: int, ahead: float)
             contest.violations.append(str(late))
     contest.violations += duplicates(world.journal.switches())
     contest.violations += fencing(world.journal.switches())
+    contest.violations += unexplained(world.operator_writes(), count)
     return contest
+
+
+def unexplained(writes: Sequence[Mapping[str, Any]], blows: int) -> list[str]:
+    """Our objects that were written more often than so many blows explain, from entries of the audit log."""
+    answered = [write for write in writes if write["responseStatus"]["code"] < 300]
+    objects = [write["objectRef"] for write in answered if write["objectRef"].get("apiGroup") == "sunward.dev"]
+    counts = Counter(f"{one['resource']} {one.get('name', '')}".rstrip() for one in objects)
+    most = WRITES_PER_BLOW * (blows + 1)
+    return [f"{what}: written {n} times in {blows} blows, at most {most}" for what, n in counts.items() if n > most]
 
 
 @contextmanager
