@@ -8,7 +8,8 @@ Seeds are fixed, so nothing is random. What may differ, and by how much:
   processor, whose vector units round the last digit differently. They differ in when nodes boot, which plans neglect
   and the physics charge. With prices scaled at random, so that the solver goes other ways to the same optimum, the day
   that varied most came out between 73.4 and 75.8 % (8 days, 4 times each), the others within 1.6 points. Averages and
-  bounds over a few days may be one such day: two and a half points.
+  bounds over a few days may be one such day: two and a half points. What two such policies differ by may be missed by
+  twice as much: on one processor a forecast error of 30 % costs 0.45 points at least, on another -2.14.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ from support.experiments import WATCHED, small, stored, watched
 
 SIMULATED_POINTS = 2.5
 SIMULATED = ("week", "policies")
+DIFFERENCES = ("forecast-errors", "gains")
+"""Tables of points between two policies that both follow plans."""
 SHAPES = {"fig3": 4, "fig4": 2, "fig5": 5, "policies": 1}
 """How many of the paper's shapes each experiment looks at; all must hold."""
 
 
-def room(experiment: str, value: float) -> float:
+def room(experiment: str, table: str, value: float) -> float:
     """How far a stored number may be missed."""
-    unit = 10.0 ** int(Decimal(str(value)).as_tuple().exponent)
-    return SIMULATED_POINTS if experiment in SIMULATED else 1.01 * unit
+    if experiment in SIMULATED:
+        return SIMULATED_POINTS * (2 if table in DIFFERENCES else 1)
+    return 1.01 * 10.0 ** int(Decimal(str(value)).as_tuple().exponent)
 
 
 @pytest.mark.parametrize("name", list(WATCHED))
@@ -44,6 +48,6 @@ def test_an_experiment_gives_what_is_stored_and_every_claim_of_it_holds(name: st
         for ours, row in zip(found[table], rows, strict=True):
             for value, old in zip(ours, row, strict=True):
                 if isinstance(old, float) and isinstance(value, float):
-                    assert value == pytest.approx(old, abs=room(name, old)), (table, row[0])
+                    assert value == pytest.approx(old, abs=room(name, table, old)), (table, row[0])
                 else:
                     assert value == old, (table, row[0])
