@@ -11,7 +11,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-fast coverage lint types imports verify bench bench-planner experiments faults sbom lock package clean
+.PHONY: help setup tools images lab lab-down demo demo-down test test-fast test-shared coverage lint types imports verify bench bench-planner experiments faults sbom lock package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -49,13 +49,16 @@ types: setup ## types only
 	@$(BIN)/mypy
 
 test-fast: setup ## tests that need no cluster and no root
-	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus"
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus and not shared"
 
 test: setup ## every test, up to three real nodes
 	@bash tools/test.sh
 
+test-shared: setup ## tests on MNIST itself, from the folder that SUNWARD_SHARED names
+	@$(BIN)/pytest -q tests/shared
+
 coverage: setup ## fast tests with branch coverage
-	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered
 
 verify: setup ## generated files are as generated, the tree is clean
 	@bash tools/verify.sh

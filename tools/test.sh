@@ -8,7 +8,7 @@ export SUNWARD_REQUIRE_CLUSTER=1
 rm -f .coverage .coverage.*
 
 fast() {
-  .venv/bin/pytest -q -n "$workers" -m "not cluster and not e2e and not prometheus" "$@"
+  .venv/bin/pytest -q -n "$workers" -m "not cluster and not e2e and not prometheus and not shared" "$@"
 }
 if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
   fast "$@"

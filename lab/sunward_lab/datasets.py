@@ -1,7 +1,8 @@
 """The data set that the trainer's image carries, as a folder whose `data/` is laid over the image's root.
 
-MNIST where this machine has it; else the distribution's Fashion-MNIST; else nothing, and the trainer falls back
-on the digits that come with its libraries. Which one was used is the trainer's to report.
+MNIST when SUNWARD_SHARED names a folder that holds it; else the distribution's Fashion-MNIST; else nothing, and the
+trainer falls back on the digits that come with its libraries. Nothing is taken from beside the checkout, so that two
+clones of one commit train on the same data. Which set was used is the trainer's to report.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from sunward_lab.errors import LabError
 from sunward_lab.heartbeat import run_with_heartbeat
-from sunward_lab.tools import sources
 
 _MNIST: Final = Path("data/mnist/mnist.npz")
 _MNIST_IN_IMAGE: Final = Path("data/usr/share/sunward/data/mnist/mnist.npz")
@@ -22,10 +23,9 @@ _FASHION: Final = "dataset-fashion-mnist"
 
 
 def prepared(cache: Path, say: Callable[[str], None]) -> Path:
-    """The folder with the data set; its name changes with its content."""
-    mnist = next((path for path in _places() if path.is_file()), None)
-    if mnist is not None:
-        return _from_mnist(cache, mnist)
+    """The folder with the data set; its name changes with its content. Raises LabError when MNIST was promised."""
+    if given := os.environ.get("SUNWARD_SHARED"):
+        return _from_mnist(cache, Path(given) / _MNIST)
     if shutil.which("apt-get") is not None:
         return _from_distribution(cache, say)
     say("no MNIST and no apt-get here: the trainer's image carries no data set and uses scikit-learn's digits")
@@ -34,14 +34,9 @@ def prepared(cache: Path, say: Callable[[str], None]) -> Path:
     return nothing
 
 
-def _places() -> Iterator[Path]:
-    """SUNWARD_SHARED, then the folder beside the checkout."""
-    if given := os.environ.get("SUNWARD_SHARED"):
-        yield Path(given) / _MNIST
-    yield sources().parent.parent / "shared" / _MNIST
-
-
 def _from_mnist(cache: Path, mnist: Path) -> Path:
+    if not mnist.is_file():
+        raise LabError(f"SUNWARD_SHARED: {mnist} does not exist; name a folder with {_MNIST}, or unset SUNWARD_SHARED")
     target = cache / f"data-mnist-{hashlib.sha256(mnist.read_bytes()).hexdigest()[:12]}"
     if not target.is_dir():
         new = _empty(cache)

@@ -24,7 +24,6 @@ FASHION_FOLDER: Final = Path("/usr/share/datasets/fashion-mnist")
 SHARED_FOLDERS: Final = (
     Path("/usr/share/sunward/data"),
     Path("/var/lib/sunward/data"),
-    Path("../shared/data"),
 )
 _IDX_FILES: Final = (
     "train-images-idx3-ubyte",

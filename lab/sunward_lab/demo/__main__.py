@@ -17,6 +17,7 @@ from sunward_lab.demo import manifests, report
 from sunward_lab.demo.cluster import DemoCluster, Look
 from sunward_lab.demo.disturb import KINDS, Trouble
 from sunward_lab.demo.live import LiveView
+from sunward_lab.demo.progress import Progress
 from sunward_lab.demo.record import Record, at
 from sunward_lab.demo.verdict import Finding, judge, sums
 from sunward_lab.errors import LabError
@@ -25,7 +26,8 @@ from sunward_lab.spec import WorldSpec
 from sunward_lab.world.scenario import load_scenario
 
 LOOK_SECONDS = 2.0
-SETTLE_SECONDS = 45.0
+PERIODS_AFTER_THE_JOB = 3
+"""Settled planning periods after the job's end within which its last periods must be in the books."""
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -55,7 +57,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, default=default_run_folder(), help="the cluster's folder")
     parser.add_argument("--report", type=Path, default=Path("report/demo"), help="folder of the report")
     parser.add_argument("--rounds", type=int, default=manifests.Tempo().rounds, help="rounds of training")
-    parser.add_argument("--limit-seconds", type=float, default=420, help="longest wait for the job")
+    parser.add_argument(
+        "--stall-seconds", type=float, default=180, help="end when no round and no period is finished for so long"
+    )
     parser.add_argument(
         "--trouble", nargs="*", choices=KINDS, default=(), help="make trouble in the middle: " + ", ".join(KINDS)
     )
@@ -119,13 +123,12 @@ def _metered(seen: Look) -> int:
 
 
 def _watch(running: DemoCluster, trouble: Trouble, options: argparse.Namespace, say: Callable[[str], None]) -> Record:
-    """Look until the job is over and its periods are settled, or until the time is over."""
+    """Look until the job is over and its periods are settled, or until nothing moves any more."""
     record = Record()
     threading.Thread(target=running.watch_pods, args=(record.pod_changed,), daemon=True).start()
-    end = time.monotonic() + options.limit_seconds
-    over_at: float | None = None
+    progress = Progress(stall_seconds=options.stall_seconds, begun=time.monotonic())
     with LiveView() as view:
-        while time.monotonic() < end:
+        while not progress.has_stalled(time.monotonic()):
             try:
                 seen = running.look()
             except OSError as error:
@@ -135,19 +138,15 @@ def _watch(running: DemoCluster, trouble: Trouble, options: argparse.Namespace, 
             record.add(seen)
             view.show(seen)
             trouble.look(seen)
-            if over_at is None and _over(seen):
-                over_at = time.monotonic()
-            if over_at is not None and (
-                all(f.kept for f in judge(record)) or time.monotonic() - over_at > SETTLE_SECONDS
-            ):
+            progress.add(seen, time.monotonic())
+            periods = progress.periods_after_the_job
+            if periods is not None and (all(f.kept for f in judge(record)) or periods >= PERIODS_AFTER_THE_JOB):
                 break
             time.sleep(LOOK_SECONDS)
+        else:
+            say(f"nothing was finished for {options.stall_seconds:.0f} s (--stall-seconds): giving up")
     trouble.finish()
     return record
-
-
-def _over(seen: Look) -> bool:
-    return any(at(job, "status", "completionTime") for job in seen.jobs)
 
 
 def _data_set(record: Record) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,12 @@ from sunward_lab.demo.record import Record, at
 
 Body = dict[str, Any]
 CLOSING_LIMIT_PPM = 1000
-ACCURACY_LIMIT_PERCENT = 90.0
+LEARNED_PERCENT: Mapping[str, float] = {"mnist": 95.0, "fashion-mnist": 85.0, "digits": 85.0}
+"""Accuracy above which the demo's model has learned its data set; chance gives 10 % on each of them.
+
+The demo's 50 rounds reach 98 % on MNIST and 89 % on Fashion-MNIST, which is the harder set: one limit for both is
+either no test of the first or unreachable on the second.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +101,24 @@ def _complete(jobs: Sequence[Body]) -> Finding:
     for job in jobs:
         conditions = {c["type"]: c for c in at(job, "status", "conditions") or ()}
         done = conditions.get("Complete", {}).get("status") == "True"
-        ppm = at(job, "status", "accuracyPartsPerMillion")
-        accuracy = None if ppm is None else ppm / 10_000
-        shown = "unknown" if accuracy is None else f"{accuracy:.2f} %"
+        learned, accuracy = _learned(job)
         return Finding(
             promise="the job is complete with its accuracy stated",
-            kept=done and accuracy is not None and accuracy > ACCURACY_LIMIT_PERCENT,
-            evidence=f"round {at(job, 'status', 'round')} of {job['spec']['rounds']}, accuracy {shown}",
+            kept=done and learned,
+            evidence=f"round {at(job, 'status', 'round')} of {job['spec']['rounds']}, {accuracy}",
         )
     return Finding(promise="the job is complete with its accuracy stated", kept=False, evidence="no job")
+
+
+def _learned(job: Body) -> tuple[bool, str]:
+    """Whether the job learned what its data set can be expected to teach, and the figures that say so."""
+    ppm, data_set = at(job, "status", "accuracyPartsPerMillion"), at(job, "status", "dataSet")
+    if ppm is None:
+        return False, "accuracy unknown"
+    limit = LEARNED_PERCENT.get(str(data_set))
+    if limit is None:
+        return False, f"accuracy {ppm / 10_000:.2f} % on data set {data_set}, for which no limit is known"
+    return ppm / 10_000 > limit, f"accuracy {ppm / 10_000:.2f} % on {data_set} (learned above {limit:.0f} %)"
 
 
 def _powered(record: Record, state: str, promise: str) -> Finding:
