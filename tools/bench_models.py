@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.math_opt import model_pb2
 
-from sunward.optimisation.columnar import Columns, ColumnSettings, Floats
+from sunward.optimisation.decomposition.columnar import Columns, ColumnSettings, Floats
 
 INTENSITIES = (24.0, 60.0, 150.0, 300.0, 420.0, 560.0, 700.0)
 

@@ -27,10 +27,10 @@ from bench_sleep import sleeping_cluster
 from ortools.math_opt.python import mathopt
 from rich.console import Console
 
-from sunward.optimisation.build import build
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.solvers import Backend
-from sunward.optimisation.two_price_columns import solve_columns
+from sunward.optimisation.decomposition.columns import solve_columns
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.model.build import build
+from sunward.optimisation.model.solvers import Backend
 
 SEED = 1
 WIDTH = 140

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sunward.optimisation.problem import (
+from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
     ExportRule,

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sunward_lab import cluster, image_store, images, power, preparation, processes, tools
+from sunward_lab import cluster, power, processes
+from sunward_lab.building import image_store, images, preparation, tools
+from sunward_lab.building.layout import Layout
 from sunward_lab.errors import LabError
-from sunward_lab.layout import Layout
 from sunward_lab.settings import RunFolder, Settings, cache_folder, default_run_folder
 
 

@@ -15,7 +15,6 @@ from sunward_lab import (
     checks,
     control_plane,
     identities,
-    image_store,
     kubelet,
     kwok,
     network,
@@ -24,6 +23,7 @@ from sunward_lab import (
     sysctls,
 )
 from sunward_lab.api import Api
+from sunward_lab.building import image_store
 from sunward_lab.errors import LabError
 from sunward_lab.identities import Identities, Identity
 from sunward_lab.machine import Node

@@ -20,10 +20,10 @@ import pytest
 
 from batteries.ending import end_in_order
 from batteries.outcome import Options, Outcome
-from support.audit_process import audited
-from support.fault_kinds import Kind
-from support.fault_scene import Scene, audit_violations, fault_scene
-from support.fault_trials import PATIENCE_SECONDS, Recovery, Trial, attempt, kill, silence
+from support.faults.kinds import Kind
+from support.faults.scene import Scene, audit_violations, fault_scene
+from support.faults.trials import PATIENCE_SECONDS, Recovery, Trial, attempt, kill, silence
+from support.real.audit_process import audited
 
 TITLE = "R6 faults of the API server"
 NODES = 4

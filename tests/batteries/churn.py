@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from batteries.outcome import Options, Outcome
-from support import churn
+from support.faults import churn
 
 TITLE = "R13 churn"
 TRACES = 20

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from signal import Signals
 
 from batteries.outcome import Options, Outcome
-from support.loop_crash import SCENARIOS, Figures, crash_everywhere, dies_again_and_again, misses
-from support.real_cluster import obstacle, real_cluster
-from support.real_journal import duplicates, fencing
+from support.loop.crash import SCENARIOS, Figures, crash_everywhere, dies_again_and_again, misses
+from support.real.cluster import obstacle, real_cluster
+from support.real.journal import duplicates, fencing
 
 TITLE = "R3 crash points"
 

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 from batteries.outcome import Options, Outcome
-from support import data_faults, real_data
+from support.faults import data_faults
+from support.real import data as real_data
 from support.sources import prometheus_binary
 
 TITLE = "R10 data faults"

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from batteries.outcome import Options, Outcome
-from support.audit_process import audited
-from support.drain_table import CASES, OWN, Case
-from support.real_cluster import ENERGY_NODES, RealWorld, is_marked, obstacle, power_state, real_cluster
-from support.real_objects import energy_node, policy
+from support.guards.drain_table import CASES, OWN, Case
+from support.real.audit_process import audited
+from support.real.cluster import ENERGY_NODES, RealWorld, is_marked, obstacle, power_state, real_cluster
+from support.real.objects import energy_node, policy
 
 TITLE = "R9 drain table"
 DRAIN_SECONDS = 25

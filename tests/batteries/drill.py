@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batteries.outcome import Options, Outcome
-from support.real_cluster import RealWorld, obstacle, real_cluster
-from support.real_objects import policy
-from support.real_operator import PROGRAM
+from support.real.cluster import RealWorld, obstacle, real_cluster
+from support.real.objects import policy
+from support.real.operator_process import PROGRAM
 
 TITLE = "partial disruption drill"
 NODES = 12

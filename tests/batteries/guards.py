@@ -7,7 +7,8 @@ branch never taken); the share of changes that tests notice is the figure.
 from __future__ import annotations
 
 from batteries.outcome import Options, Outcome
-from support import mutants, safety_guards, small_changes
+from support.guards import mutants, small_changes
+from support.guards import registry as safety_guards
 
 TITLE = "R20 guard removal"
 TARGET_RATIO = 0.9

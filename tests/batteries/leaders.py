@@ -18,14 +18,14 @@ from signal import Signals
 from typing import Any
 
 from batteries.outcome import Options, Outcome
-from support.audit_process import audited
 from support.chart import NAMESPACE
-from support.fault_kinds import Fault, Kind
-from support.fault_proxy import FaultProxy
-from support.real_cluster import RealWorld, obstacle, real_cluster
-from support.real_journal import duplicates, fencing
-from support.real_objects import policy
-from support.real_operator import Operator, faketime
+from support.faults.kinds import Fault, Kind
+from support.faults.proxy import FaultProxy
+from support.real.audit_process import audited
+from support.real.cluster import RealWorld, obstacle, real_cluster
+from support.real.journal import duplicates, fencing
+from support.real.objects import policy
+from support.real.operator_process import Operator, faketime
 
 TITLE = "R16 two replicas"
 FAIL_OVERS = 10

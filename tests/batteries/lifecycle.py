@@ -19,9 +19,9 @@ import yaml
 
 from batteries.outcome import Options, Outcome
 from support import chart, crds
-from support.real_cluster import ENERGY_NODES, POLICY, RealWorld, obstacle, real_cluster
-from support.real_journal import wait_until
-from support.real_operator import PROGRAM, Operator, token
+from support.real.cluster import ENERGY_NODES, POLICY, RealWorld, obstacle, real_cluster
+from support.real.journal import wait_until
+from support.real.operator_process import PROGRAM, Operator, token
 
 TITLE = "R21 lifecycle"
 NODES = 4

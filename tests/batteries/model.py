@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from batteries.outcome import Options, Outcome
-from support.loop_model import RULES, SEEN, OperatorMachine
+from support.loop.model import RULES, SEEN, OperatorMachine
 
 TITLE = "R2 stateful model"
 SLICE = 50

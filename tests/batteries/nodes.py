@@ -6,10 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from batteries.outcome import Options, Outcome
-from support.audit_process import audited
-from support.node_table import BOOT_SECONDS, STORIES
-from support.real_cluster import RealWorld, obstacle, real_cluster
-from support.real_objects import policy
+from support.guards.node_table import BOOT_SECONDS, STORIES
+from support.real.audit_process import audited
+from support.real.cluster import RealWorld, obstacle, real_cluster
+from support.real.objects import policy
 
 TITLE = "R8 node faults"
 FILLERS = 24

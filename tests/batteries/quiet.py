@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from batteries.outcome import Options, Outcome
-from support.real_cluster import RealWorld, obstacle, real_cluster
-from support.real_objects import policy
-from support.real_operator import Operator
+from support.real.cluster import RealWorld, obstacle, real_cluster
+from support.real.objects import policy
+from support.real.operator_process import Operator
 
 TITLE = "R14 scale and quiet"
 NODES = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from batteries.outcome import Options, Outcome
-from support.lying_relays import CASES, Seen, play
+from support.loop.lying_relays import CASES, Seen, play
 
 TITLE = "R23 lying relays"
 KINDS = ("Shelly", "Tasmota")

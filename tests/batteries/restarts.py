@@ -15,11 +15,11 @@ from signal import Signals
 from typing import Any
 
 from batteries.outcome import Options, Outcome
-from support import real_objects
-from support.audit_process import audited
-from support.real_cluster import RealWorld, obstacle, real_cluster
-from support.real_journal import duplicates, fencing
-from support.real_operator import Operator
+from support.real import objects as real_objects
+from support.real.audit_process import audited
+from support.real.cluster import RealWorld, obstacle, real_cluster
+from support.real.journal import duplicates, fencing
+from support.real.operator_process import Operator
 
 TITLE = "R7 restart storm"
 RESTARTS = 40

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from batteries.outcome import Options, Outcome
-from support import solver_faults
+from support.faults import solver_faults
 
 TITLE = "R19 solver faults"
 

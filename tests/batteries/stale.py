@@ -13,10 +13,10 @@ import random
 import pytest
 
 from batteries.outcome import Options, Outcome
-from support.audit_process import audited
-from support.fault_scene import audit_violations, fault_stage
-from support.fault_stale import StaleTrials, Tally
-from support.real_operator import token
+from support.faults.scene import audit_violations, fault_stage
+from support.faults.stale import StaleTrials, Tally
+from support.real.audit_process import audited
+from support.real.operator_process import token
 
 TITLE = "R4 stale state"
 NODES = 3

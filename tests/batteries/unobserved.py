@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from batteries.outcome import Options, Outcome
-from support import quick_operator
-from support.audit_process import audited
-from support.fault_scene import Scene, audit_violations, fault_scene
-from support.fault_traces import Losses, pair_losses, reference, single_losses, try_loss
+from support.faults.scene import Scene, audit_violations, fault_scene
+from support.faults.traces import Losses, pair_losses, reference, single_losses, try_loss
+from support.real import quick_operator
+from support.real.audit_process import audited
 
 TITLE = "R5 unobserved events"
 NODES = 3

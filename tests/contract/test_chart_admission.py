@@ -452,8 +452,8 @@ def test_6_the_operator_cannot_create_pods_that_are_not_of_a_job(operator: Api) 
 def test_6_the_operators_own_templates_pass(operator: Api) -> None:
     from datetime import UTC, datetime
 
-    from sunward.cluster import templates
-    from sunward.cluster.schema import job_spec
+    from sunward.cluster.objects.schema import job_spec
+    from sunward.cluster.training import templates
 
     job = copy.deepcopy(crds.sample("trainingjob-flower"))
     job["metadata"] |= {"namespace": SPACE, "uid": "6f2a5a52-9a57-4b7e-a4a5-0c1f6a0b8d3e"}

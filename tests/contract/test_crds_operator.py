@@ -11,15 +11,16 @@ import jsonschema
 import pytest
 
 from sunward.accounting.ledger import MissingNode, close
-from sunward.cluster import plan_objects, records, report, schema
+from sunward.cluster.objects import records, schema
+from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import BatterySpec, NodeRecord, Operation, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, SolverReport, Transfer
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.reasons import Reason
-from sunward.planning.case import Obstacle
-from sunward.planning.data_quality import judge
-from sunward.planning.data_trail import Trail
+from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.judgement import judge
+from sunward.planning.guards.case import Obstacle
 from support import crds
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
 from support.planning import (

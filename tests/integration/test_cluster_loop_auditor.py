@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sunward.cluster.api import core, ours
+from sunward.cluster.access.api import core, ours
 from sunward_audit.view import PATIENCE
-from support.loop_auditor import Auditor
-from support.loop_ports import Relay
-from support.loop_process import Process, ProcessApi
-from support.loop_world import World
+from support.loop.auditor import Auditor
+from support.loop.ports import Relay
+from support.loop.process import Process, ProcessApi
+from support.loop.world import World
 
 
 def mad() -> tuple[World, Auditor, Process, ProcessApi]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.loop_crash import (
+from support.loop.crash import (
     Figures,
     crash_everywhere,
     dies_again_and_again,

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from sunward.cluster.api import ApiError
-from sunward.cluster.lease import DURATION_SECONDS
+from sunward.cluster.access.api import ApiError
+from sunward.cluster.access.lease import DURATION_SECONDS
 from sunward.cluster.loop import RETRY_SECONDS, STANDBY_TICK_SECONDS
 from sunward.domain.errors import SourceUnavailable
-from support.loop_auditor import Auditor
-from support.loop_crash import converge, misses, one_sleeper
-from support.loop_process import Hook, Process, run
-from support.loop_world import TICK, World, add_job, override
+from support.loop.auditor import Auditor
+from support.loop.crash import converge, misses, one_sleeper
+from support.loop.process import Hook, Process, run
+from support.loop.world import TICK, World, add_job, override
 
 FAULTY_SECONDS = 100.0
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/sunward-system/leases"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from support.loop_auditor import Auditor
-from support.loop_crash import converge, misses, one_sleeper, whole_day
-from support.loop_objects import FOREIGN_TAINT
-from support.loop_process import Process, run
-from support.loop_world import TICK, World, cordon_by_hand
+from support.loop.auditor import Auditor
+from support.loop.crash import converge, misses, one_sleeper, whole_day
+from support.loop.objects import FOREIGN_TAINT
+from support.loop.process import Process, run
+from support.loop.world import TICK, World, cordon_by_hand
 
 
 def power_log(world: World) -> list[tuple[str, bool]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sunward.cluster.api import ours
-from support.loop_process import Process, run
-from support.loop_world import World
+from sunward.cluster.access.api import ours
+from support.loop.process import Process, run
+from support.loop.world import World
 
 KEPT = 3
 

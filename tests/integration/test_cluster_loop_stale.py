@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sunward.cluster.api import apis, core, ours
-from support.loop_crash import converge, misses, one_sleeper
-from support.loop_process import Process, run
-from support.loop_world import TICK, World
+from sunward.cluster.access.api import apis, core, ours
+from support.loop.crash import converge, misses, one_sleeper
+from support.loop.process import Process, run
+from support.loop.world import TICK, World
 
 NODE = core("nodes", "pi-3")
 ENERGY_NODE = ours("energynodes", "pi-3")

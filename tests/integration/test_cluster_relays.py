@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sunward.cluster.drivers import reading
-from support.lying_relays import CASES, Case, play
+from sunward.cluster.acting.drivers import reading
+from support.loop.lying_relays import CASES, Case, play
 
 NOW = datetime(2026, 6, 21, 12, tzinfo=UTC)
 KINDS = ("Shelly", "Tasmota")

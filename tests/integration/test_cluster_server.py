@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from sunward.cluster import acts
-from sunward.cluster.api import ApiError, KubernetesApi, connect, core
-from sunward.cluster.lease import DURATION_SECONDS, Lease
-from sunward.cluster.read import node_facts, pod_facts
-from sunward.cluster.server_clock import ServerClock
+from sunward.cluster.access.api import ApiError, KubernetesApi, connect, core
+from sunward.cluster.access.lease import DURATION_SECONDS, Lease
+from sunward.cluster.access.server_clock import ServerClock
+from sunward.cluster.acting import acts
+from sunward.cluster.reading.read import node_facts, pod_facts
 from sunward.domain.nodes import NodeRecord
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -74,7 +74,7 @@ async def test_a_cordon_that_a_person_sets_after_theirs_ended_ours_stays(
     name = await a_node(api)
     await acts.cordon(api, name, STEP)
     with monkeypatch.context() as person:
-        person.setattr("sunward.cluster.api.FIELD_MANAGER", "kubectl")
+        person.setattr("sunward.cluster.access.api.FIELD_MANAGER", "kubectl")
         for unschedulable in (None, True):  # uncordon, cordon: neither touches our mark
             await api.patch(core("nodes", name), {"spec": {"unschedulable": unschedulable}})
     assert node_facts(await api.get(core("nodes", name))).has_our_cordon_mark is False

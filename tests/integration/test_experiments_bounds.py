@@ -6,9 +6,9 @@ from math import fsum
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.exact.search import solve_exact
 from sunward.simulation.compile import pure_problem
-from sunward.simulation.experiments.policy_days import first_hour
+from sunward.simulation.experiments.comparison.days import first_hour
 from sunward.simulation.future import Future
 from sunward.simulation.machine import first_state
 from sunward.simulation.parallel import planner

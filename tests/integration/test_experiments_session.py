@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, run_modes, ten_workers
-from sunward.simulation.experiments.fig5 import never_worse
 from sunward.simulation.experiments.paper import REGIONS
+from sunward.simulation.experiments.published.fig5 import never_worse
 from sunward.simulation.experiments.session import Mode, Session, Trading
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 from sunward.simulation.experiments.bench import Bench
-from sunward.simulation.experiments.commitment import spread
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, run_modes, ten_workers
-from sunward.simulation.experiments.fig5 import fig5
+from sunward.simulation.experiments.incomplete_information.commitment import spread
+from sunward.simulation.experiments.published.fig5 import fig5
 from sunward.simulation.experiments.session import Mode
 from sunward.simulation.parallel import planner
 from sunward.simulation.policies.registry import policies

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sunward_lab import cgroups, cluster, image_store, images, network, power, processes
-from sunward_lab.layout import Layout
+from sunward_lab import cgroups, cluster, network, power, processes
+from sunward_lab.building import image_store, images
+from sunward_lab.building.layout import Layout
 from sunward_lab.run import run as run_program
 from sunward_lab.settings import RunFolder, Settings, cache_folder
 from support.lab import skip_unless_possible

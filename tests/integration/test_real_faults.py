@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from support.fault_kinds import Kind
-from support.fault_scene import fault_scene, fault_stage
-from support.fault_stale import StaleTrials
-from support.fault_traces import CAUSES, Loss, happen
-from support.fault_trials import Trial, attempt
-from support.real_operator import token
+from support.faults.kinds import Kind
+from support.faults.scene import fault_scene, fault_stage
+from support.faults.stale import StaleTrials
+from support.faults.traces import CAUSES, Loss, happen
+from support.faults.trials import Trial, attempt
+from support.real.operator_process import token
 
 pytestmark = pytest.mark.cluster
 

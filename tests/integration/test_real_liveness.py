@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from support.fault_kinds import Fault, Kind
-from support.fault_proxy import FaultProxy
-from support.real_cluster import real_cluster
+from support.faults.kinds import Fault, Kind
+from support.faults.proxy import FaultProxy
+from support.real.cluster import real_cluster
 
 pytestmark = pytest.mark.cluster
 

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from batteries import leaders, restarts
-from support.audit_process import audited
-from support.real_cluster import RealWorld, real_cluster
-from support.real_objects import policy
+from support.real.audit_process import audited
+from support.real.cluster import RealWorld, real_cluster
+from support.real.objects import policy
 
 pytestmark = pytest.mark.cluster
 QUIET_SECONDS = 8.0

@@ -18,10 +18,10 @@ from sunward.domain.measurement import Absent, Measurement, Reading, is_fresh
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
-from sunward.planning.data_quality import cleaned, judge
-from sunward.planning.data_trail import Trail
-from sunward.planning.data_verdict import Use
-from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.judgement import cleaned, judge
+from sunward.planning.data_quality.verdict import Use
+from sunward.planning.sleep.eligibility import sleep_obstacles
 from sunward.sources.plausible import NodeLimits
 from sunward.sources.prometheus import PrometheusSource, WindowEnergy
 from sunward.sources.promql import Metric

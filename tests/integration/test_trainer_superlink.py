@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sunward_trainer.members import Source
-from sunward_trainer.rounds import Missing, MissingReason, WorkerReply
-from sunward_trainer.training import Pair
+from sunward_trainer.learning.training import Pair
+from sunward_trainer.protocol.members import Source
+from sunward_trainer.protocol.rounds import Missing, MissingReason, WorkerReply
 from support.ports import free_port
 from support.trainer import RECIPE, update
 
@@ -24,9 +24,15 @@ with warnings.catch_warnings():
     from flwr.clientapp import ClientApp
     from flwr.serverapp import Grid, ServerApp
 
-    from sunward_trainer.records import Order, order_from_record, order_to_record, reply_from_record, reply_to_record
-    from sunward_trainer.superlink import ObjectGrid, SuperLink, SuperLinkError
-    from sunward_trainer.supernode import SuperNode
+    from sunward_trainer.coordinator.superlink import ObjectGrid, SuperLink, SuperLinkError
+    from sunward_trainer.protocol.records import (
+        Order,
+        order_from_record,
+        order_to_record,
+        reply_from_record,
+        reply_to_record,
+    )
+    from sunward_trainer.worker.supernode import SuperNode
 
 WEIGHTS = np.arange(200_000, dtype=np.float32)
 

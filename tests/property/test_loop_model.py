@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from support.loop_model import RULES
+from support.loop.model import RULES
 
 RUNS, STEPS, SEED = 15, 30, 1
 CODE = "import sys; from batteries.model import one_slice; print(*one_slice({seed}, {steps}, {runs}), sep='\\n')"

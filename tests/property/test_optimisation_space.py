@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.problem import (
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
     ExportRule,
@@ -19,10 +19,10 @@ from sunward.optimisation.problem import (
     PoolKind,
     Problem,
 )
-from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verify import verify
-from support.optimisation import BATTERY, as_document, job, node, pool, problem
-from support.optimisation_oracle import Unsettled, judge
+from support.optimisation.instances import BATTERY, as_document, job, node, pool, problem
+from support.optimisation.oracle import Unsettled, judge
 
 EFFORT = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

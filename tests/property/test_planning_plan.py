@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sunward.domain.nodes import PowerState
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.compile import unusable
-from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.sleep.eligibility import sleep_obstacles
 from sunward.planning.validate import still_valid
 from support.planning_space import (
     PROPERTIES,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sunward.optimisation.columnar import NODE_FLAGS, NODE_FLOATS, Columns
-from sunward.optimisation.columnar_convert import to_columns
-from sunward.optimisation.two_price import pairs
-from sunward.optimisation.two_price_columns import solve_columns, unsupported
-from support.two_price import fleet
+from sunward.optimisation.decomposition.columnar import NODE_FLAGS, NODE_FLOATS, Columns
+from sunward.optimisation.decomposition.columnar_convert import to_columns
+from sunward.optimisation.decomposition.columns import solve_columns, unsupported
+from sunward.optimisation.decomposition.two_price import pairs
+from support.optimisation.two_price import fleet
 
 seeds = st.integers(min_value=0, max_value=2**32 - 1)
 quietly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])

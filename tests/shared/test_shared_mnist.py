@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sunward_lab import datasets
+from sunward_lab.building import datasets
 from sunward_lab.demo.verdict import LEARNED_PERCENT
-from sunward_trainer.data import DataSet, load_data
 from sunward_trainer.in_process import rounds_in_process
-from sunward_trainer.models import build_model
-from sunward_trainer.shards import ShardSpecification, cut, take
-from sunward_trainer.training import Recipe
+from sunward_trainer.learning.data import DataSet, load_data
+from sunward_trainer.learning.models import build_model
+from sunward_trainer.learning.shards import ShardSpecification, cut, take
+from sunward_trainer.learning.training import Recipe
 from support.trainer import assignment
 
 pytestmark = pytest.mark.shared

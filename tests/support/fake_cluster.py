@@ -14,8 +14,8 @@ from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerProfile, P
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
-from sunward.planning.guards import GUARDS, Guards
-from sunward.planning.transitions import advance
+from sunward.planning.guards.registry import GUARDS, Guards
+from sunward.planning.sleep.transitions import advance
 from support.planning import (
     LONG_AGO,
     NOW,

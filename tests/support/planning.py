@@ -32,8 +32,8 @@ from sunward.domain.nodes import (
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import solve
 
 NOW = datetime(2026, 6, 21, 12, 0, tzinfo=UTC)

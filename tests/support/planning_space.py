@@ -34,11 +34,11 @@ from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.planning.compile import unusable
-from sunward.planning.data_quality import cleaned, judge
-from sunward.planning.data_trail import Trail
+from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.decide import plan
-from sunward.planning.eligibility import sleep_obstacles
-from sunward.planning.rules_work import holds_shard
+from sunward.planning.guards.rules_work import holds_shard
+from sunward.planning.sleep.eligibility import sleep_obstacles
 from sunward.planning.validate import still_valid
 from sunward.sources.samples import strict_float
 from support.planning import (

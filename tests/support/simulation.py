@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 from sunward.simulation.world import Battery, Inputs, NodeModel, NodeState, Power
 
 

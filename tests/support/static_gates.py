@@ -14,31 +14,31 @@ CODE = ("operator", "node_exporter", "trainer", "lab", "auditor")
 BIN = Path(sys.executable).parent
 LONGEST_SECRETS_FILE_BYTES = 2_000_000
 SAFETY_PACKAGE = (
-    "planning/guards.py",
-    "planning/rules_data.py",
-    "planning/rules_node.py",
-    "planning/rules_power.py",
-    "planning/rules_time.py",
-    "planning/rules_work.py",
-    "planning/budgets.py",
-    "planning/case.py",
-    "planning/drain.py",
-    "planning/eligibility.py",
-    "planning/steps.py",
-    "planning/transitions.py",
-    "planning/waking.py",
+    "planning/guards/registry.py",
+    "planning/guards/rules_data.py",
+    "planning/guards/rules_node.py",
+    "planning/guards/rules_power.py",
+    "planning/guards/rules_time.py",
+    "planning/guards/rules_work.py",
+    "planning/guards/budgets.py",
+    "planning/guards/case.py",
+    "planning/guards/drain.py",
+    "planning/sleep/eligibility.py",
+    "planning/sleep/steps.py",
+    "planning/sleep/transitions.py",
+    "planning/sleep/waking.py",
     "planning/hold.py",
     "planning/validate.py",
-    "planning/data_quality.py",
-    "planning/data_nodes.py",
-    "planning/data_zones.py",
-    "planning/data_trail.py",
-    "planning/data_verdict.py",
-    "cluster/acts.py",
-    "cluster/lease.py",
-    "cluster/recheck.py",
-    "cluster/rescue.py",
-    "cluster/drivers.py",
+    "planning/data_quality/judgement.py",
+    "planning/data_quality/nodes.py",
+    "planning/data_quality/zones.py",
+    "planning/data_quality/history.py",
+    "planning/data_quality/verdict.py",
+    "cluster/acting/acts.py",
+    "cluster/access/lease.py",
+    "cluster/acting/recheck.py",
+    "cluster/acting/rescue.py",
+    "cluster/acting/drivers.py",
 )
 """What stands between the operator and harm: every branch of it is tried."""
 SAFETY_TESTS = (
@@ -46,7 +46,7 @@ SAFETY_TESTS = (
     "tests/unit/cluster",
     "tests/unit/domain",
 )
-FAST = "not cluster and not e2e and not prometheus"
+FAST = "not cluster and not e2e and not prometheus and not shared"
 OVERALL_PERCENT = 90.0
 
 SECRETS = {

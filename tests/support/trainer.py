@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from sunward_trainer.assignment import SCHEMA, Assignment, parse_assignment
-from sunward_trainer.averaging import Update
-from sunward_trainer.data import DataSet
-from sunward_trainer.training import Recipe
+from sunward_trainer.learning.averaging import Update
+from sunward_trainer.learning.data import DataSet
+from sunward_trainer.learning.training import Recipe
+from sunward_trainer.protocol.assignment import SCHEMA, Assignment, parse_assignment
 from support.ports import free_port
 
 JOB = "digits"

@@ -47,10 +47,10 @@ def _set_up_logging(*, verbose: bool) -> None:
 
 
 def _coordinate(options: argparse.Namespace) -> int:
-    from sunward_trainer.coordinator import Coordinator
-    from sunward_trainer.job import JobSettings
-    from sunward_trainer.settings import CoordinatorSettings
-    from sunward_trainer.training import Recipe
+    from sunward_trainer.coordinator.job import JobSettings
+    from sunward_trainer.coordinator.service import Coordinator
+    from sunward_trainer.coordinator.settings import CoordinatorSettings
+    from sunward_trainer.learning.training import Recipe
 
     settings = CoordinatorSettings(
         job=JobSettings(
@@ -83,9 +83,9 @@ def _coordinate(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace) -> int:
-    from sunward_trainer.settings import WorkerSettings
-    from sunward_trainer.shards import parse_shard
-    from sunward_trainer.worker import Worker
+    from sunward_trainer.learning.shards import parse_shard
+    from sunward_trainer.worker.service import Worker
+    from sunward_trainer.worker.settings import WorkerSettings
 
     settings = WorkerSettings(
         node=options.node,

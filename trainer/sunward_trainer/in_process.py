@@ -6,14 +6,14 @@ Orders, local training, averaging and debts are the ones that the coordinator an
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sunward_trainer.assignment import Assignment
-from sunward_trainer.averaging import average
-from sunward_trainer.data import DataError
-from sunward_trainer.models import Weights
-from sunward_trainer.rounds import Debt, RoundBook, settle
-from sunward_trainer.shards import Shard
-from sunward_trainer.trainee import Trainee
-from sunward_trainer.training import Pair, Recipe
+from sunward_trainer.learning.averaging import average
+from sunward_trainer.learning.data import DataError
+from sunward_trainer.learning.models import Weights
+from sunward_trainer.learning.shards import Shard
+from sunward_trainer.learning.training import Pair, Recipe
+from sunward_trainer.protocol.assignment import Assignment
+from sunward_trainer.protocol.rounds import Debt, RoundBook, settle
+from sunward_trainer.worker.trainee import Trainee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sunward_lab import cluster, preparation
+from sunward_lab import cluster
+from sunward_lab.building import preparation
 from sunward_lab.demo import manifests, report
 from sunward_lab.demo.cluster import DemoCluster, Look
 from sunward_lab.demo.disturb import KINDS, Trouble

@@ -11,7 +11,7 @@ import typer
 from sunward.domain.errors import SunwardError
 
 if TYPE_CHECKING:
-    from sunward.cluster.api import KubernetesApi
+    from sunward.cluster.access.api import KubernetesApi
 
 T = TypeVar("T")
 Kubeconfig = Annotated[str, typer.Option("--kubeconfig", envvar="KUBECONFIG", help="Kubeconfig file.")]
@@ -30,7 +30,7 @@ async def _with_api(kubeconfig: str, work: Callable[[KubernetesApi], Awaitable[T
     try:
         from kubernetes.aio.config import ConfigException
 
-        from sunward.cluster.api import ApiError, connect
+        from sunward.cluster.access.api import ApiError, connect
     except ImportError as error:
         raise ClusterUnreachable(f"{error.name} is not installed: pip install 'sunward[operator]'") from error
     try:

@@ -10,7 +10,7 @@ from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
 from sunward.cli.output import Output, print_data, print_table
 
 if TYPE_CHECKING:
-    from sunward.cluster.api import KubernetesApi
+    from sunward.cluster.access.api import KubernetesApi
 
 Finding = tuple[str, bool, str]
 CRDS = ("energynodes", "trainingjobs", "energypolicies", "energyplans")
@@ -40,7 +40,7 @@ def doctor(
 
 async def examine(api: KubernetesApi) -> list[Finding]:
     """All checks, in the order in which a newcomer meets them."""
-    from sunward.cluster.api import ApiError, apis, core, ours
+    from sunward.cluster.access.api import ApiError, apis, core, ours
 
     findings: list[Finding] = []
     for plural in CRDS:

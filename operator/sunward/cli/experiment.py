@@ -15,8 +15,8 @@ from sunward.cli.quiet import standard_output_kept
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from sunward.optimisation.problem import Problem
-    from sunward.optimisation.solution import Solution
+    from sunward.optimisation.problem.instance import Problem
+    from sunward.optimisation.problem.solution import Solution
     from sunward.simulation.experiments.registry import Experiment
     from sunward.simulation.experiments.result import Result
 
@@ -66,7 +66,7 @@ def experiment(
 
 def exact(problem: Problem) -> Solution:
     """The planner's exact solver, closer to the optimum than any printed digit; named, so that processes find it."""
-    from sunward.optimisation.exact import solve_exact
+    from sunward.optimisation.exact.search import solve_exact
 
     return solve_exact(problem, relative_gap=1e-7)
 

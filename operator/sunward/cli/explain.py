@@ -11,7 +11,7 @@ from sunward.cli.output import Output, print_data
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from sunward.cluster.api import KubernetesApi
+    from sunward.cluster.access.api import KubernetesApi
 
 Body = dict[str, Any]
 
@@ -37,7 +37,7 @@ def explain(
 
 async def read(api: KubernetesApi, subject: str) -> Body:
     """The object and the newest plan's decisions about it. Raises InvalidInput for an unknown name."""
-    from sunward.cluster.api import ours
+    from sunward.cluster.access.api import ours
 
     nodes = {body["metadata"]["name"]: body for body in await api.list(ours("energynodes"))}
     jobs = {

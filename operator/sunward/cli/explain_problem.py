@@ -26,7 +26,7 @@ def explain_problem(
 ) -> None:
     """Compare a problem's optimal plan with the four modes and print its shadow prices."""
     from sunward.optimisation.explain import explain
-    from sunward.optimisation.guarded import GuardedSolver
+    from sunward.optimisation.process.guarded import GuardedSolver
 
     problem = read_problem(file, mode)
     with GuardedSolver() as guarded:

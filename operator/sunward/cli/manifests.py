@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from sunward.cluster import schema
+from sunward.cluster.objects import schema
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
@@ -21,7 +21,7 @@ from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, No
 from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
-from sunward.optimisation.problem import Problem
+from sunward.optimisation.problem.instance import Problem
 from sunward.planning.compile import compile_problem
 
 SOURCE = "command line"

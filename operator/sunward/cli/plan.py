@@ -16,8 +16,8 @@ from sunward.cli.plan_columns import is_columnar, plan_columns, read_fleet
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from sunward.optimisation.problem import Problem
-    from sunward.optimisation.solution import Solution
+    from sunward.optimisation.problem.instance import Problem
+    from sunward.optimisation.problem.solution import Solution
 
 LARGEST_FILE = 1 << 30
 """Bytes; a larger file is not a planning problem."""
@@ -142,7 +142,7 @@ def _from_manifests(paths: list[Path], intensity: list[str] | None, harvest: lis
 
 def read_problem(file: str, mode: str) -> Problem:
     """A checked problem, under a mode's policy where one is named; a small fleet as columns becomes one."""
-    from sunward.optimisation.problem import Problem
+    from sunward.optimisation.problem.instance import Problem
 
     if is_columnar(file):
         return in_mode(small_fleet(file), mode)
@@ -151,8 +151,8 @@ def read_problem(file: str, mode: str) -> Problem:
 
 def small_fleet(file: str) -> Problem:
     """A fleet as columns as a problem with a row for every node. Raises InvalidInput for a fleet that is too large."""
-    from sunward.optimisation.columnar_rows import to_problem
-    from sunward.optimisation.two_price_small import SMALL_FLEET
+    from sunward.optimisation.decomposition.columnar_rows import to_problem
+    from sunward.optimisation.solve_fleet import SMALL_FLEET
 
     columns = read_fleet(file)
     if len(columns) > SMALL_FLEET:
@@ -163,7 +163,7 @@ def small_fleet(file: str) -> Problem:
 
 def in_mode(problem: Problem, mode: str) -> Problem:
     """The problem under a mode's policy; unchanged without one. Raises InvalidInput for an unknown mode."""
-    from sunward.optimisation.modes import Mode, with_mode
+    from sunward.optimisation.problem.schemes import Mode, with_mode
 
     if not mode:
         return problem
@@ -173,8 +173,8 @@ def in_mode(problem: Problem, mode: str) -> Problem:
 
 
 def _check_solver(problem: Problem, solver: str) -> None:
+    from sunward.optimisation.decomposition.two_price import supports
     from sunward.optimisation.solve import Solver
-    from sunward.optimisation.two_price import supports
 
     if solver not in list(Solver):
         raise InvalidInput("--solver", f"must be one of {', '.join(Solver)}")
@@ -183,8 +183,8 @@ def _check_solver(problem: Problem, solver: str) -> None:
 
 
 def _solve(problem: Problem, solver: str, time_limit: float, *, whole: bool) -> Solution:
-    from sunward.optimisation.guarded import GuardedSolver
-    from sunward.optimisation.rounding import whole_batches
+    from sunward.optimisation.exact.rounding import whole_batches
+    from sunward.optimisation.process.guarded import GuardedSolver
 
     with GuardedSolver() as guarded:
         guarded.start()
@@ -194,7 +194,7 @@ def _solve(problem: Problem, solver: str, time_limit: float, *, whole: bool) -> 
 
 def print_solution(problem: Problem, solution: Solution) -> None:
     """The plan for people."""
-    from sunward.optimisation.solution import Status
+    from sunward.optimisation.problem.solution import Status
 
     if solution.status is Status.INFEASIBLE:
         rows = [

@@ -11,7 +11,7 @@ from sunward.cli.output import Output, print_data, print_table
 from sunward.domain.errors import InvalidInput, SunwardError
 
 if TYPE_CHECKING:
-    from sunward.optimisation.columnar import Columns
+    from sunward.optimisation.decomposition.columnar import Columns
 
 SUFFIXES = (".npz", ".parquet")
 
@@ -30,8 +30,8 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
 
     Raises InvalidInput that names the file and the column; exit status 1 when there is no plan.
     """
-    from sunward.optimisation.columnar_files import write_plan
-    from sunward.optimisation.two_price_small import solve_fleet
+    from sunward.optimisation.decomposition.columnar_files import write_plan
+    from sunward.optimisation.solve_fleet import solve_fleet
 
     if plan_file is not None:
         _check_target(plan_file)
@@ -71,7 +71,7 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
 
 def read_fleet(file: str) -> Columns:
     """The columns of a file. Raises InvalidInput that names the file and the column."""
-    from sunward.optimisation.columnar_files import read_columns
+    from sunward.optimisation.decomposition.columnar_files import read_columns
 
     try:
         return read_columns(Path(file))

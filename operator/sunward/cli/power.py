@@ -17,8 +17,8 @@ from sunward.cli.clusterio import Kubeconfig, with_api
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from sunward.cluster.api import KubernetesApi
-    from sunward.cluster.rescue import Rescued
+    from sunward.cluster.access.api import KubernetesApi
+    from sunward.cluster.acting.rescue import Rescued
 
 
 def register(app: typer.Typer) -> None:
@@ -75,14 +75,14 @@ def sleep(
 
 
 async def _names(api: KubernetesApi, node: str) -> list[str]:
-    from sunward.cluster.api import ours
+    from sunward.cluster.access.api import ours
 
     return [node] if node else [body["metadata"]["name"] for body in await api.list(ours("energynodes"))]
 
 
 async def _override(api: KubernetesApi, name: str, power: str, minutes: int, reason: str) -> None:
-    from sunward.cluster.api import ours
-    from sunward.cluster.schema import format_time
+    from sunward.cluster.access.api import ours
+    from sunward.cluster.access.times import format_time
 
     await api.get(ours("energynodes", name))  # the answer tells the time by which the operator will judge
     until = format_time(api.clock() + timedelta(minutes=minutes))
@@ -96,8 +96,8 @@ async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: 
     import aiohttp
 
     from sunward.cli.relays import relays_of
-    from sunward.cluster.drivers import Drivers
-    from sunward.cluster.rescue import wake_all, wake_one
+    from sunward.cluster.acting.drivers import Drivers
+    from sunward.cluster.acting.rescue import wake_all, wake_one
     from sunward.sources.settings import load_settings
 
     relays = relays_of(load_settings(settings))

@@ -51,16 +51,16 @@ async def _serve(
 
     from sunward.cli import serving
     from sunward.cli.relays import relays_of
-    from sunward.cluster.api import connect
-    from sunward.cluster.drivers import Drivers
-    from sunward.cluster.lease import Lease
+    from sunward.cluster.access.api import connect
+    from sunward.cluster.access.lease import Lease
+    from sunward.cluster.access.server_clock import ServerClock
+    from sunward.cluster.access.watch_liveness import Sight
+    from sunward.cluster.access.watching import keep_watching
+    from sunward.cluster.acting.drivers import Drivers
     from sunward.cluster.loop import Loop, Ports
-    from sunward.cluster.observe import Identity
-    from sunward.cluster.server_clock import ServerClock
-    from sunward.cluster.sight import Sight
-    from sunward.cluster.watching import keep_watching
+    from sunward.cluster.reading.observe import Identity
     from sunward.forecasting.expect import RememberingForecaster
-    from sunward.optimisation.guarded import GuardedSolver
+    from sunward.optimisation.process.guarded import GuardedSolver
     from sunward.sources.build import build_intensities, build_sensors
     from sunward.sources.session import open_session
     from sunward.telemetry.metrics import Metrics

@@ -7,9 +7,9 @@ import time
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from sunward.cluster.api import Api, ApiError
+from sunward.cluster.access.api import Api, ApiError
+from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, Sight
 from sunward.cluster.loop import Loop
-from sunward.cluster.sight import BLIND_LIMIT_SECONDS, Sight
 from sunward.cluster.targets import exporter_targets
 from sunward.telemetry.metrics import Metrics
 

@@ -10,7 +10,7 @@ from sunward.cli.clusterio import Kubeconfig, with_api
 from sunward.cli.output import Output, print_data, print_table
 
 if TYPE_CHECKING:
-    from sunward.cluster.api import KubernetesApi
+    from sunward.cluster.access.api import KubernetesApi
 
 Body = dict[str, Any]
 
@@ -36,7 +36,7 @@ def status(
 
 async def read(api: KubernetesApi) -> Body:
     """Everything of ours in the cluster."""
-    from sunward.cluster.api import ours
+    from sunward.cluster.access.api import ours
 
     found = {kind: await api.list(ours(kind)) for kind in ("energynodes", "trainingjobs", "energyplans")}
     return {kind: sorted(items, key=lambda b: b["metadata"]["name"]) for kind, items in found.items()}

@@ -24,8 +24,8 @@ def verify(
 
     Exit status 0 when the solution is correct, 1 when it is not, 2 when a file is wrong.
     """
-    from sunward.optimisation.problem import Problem
-    from sunward.optimisation.solution import Solution
+    from sunward.optimisation.problem.instance import Problem
+    from sunward.optimisation.problem.solution import Solution
     from sunward.optimisation.verify import verify as check
 
     problem: Problem = read_document(problem_file, Problem.from_json)

@@ -15,26 +15,31 @@ from typing import Any
 
 import aiohttp
 
-from sunward.cluster import acts, events, jobs, plan_objects, recheck, report
-from sunward.cluster.api import Api, ApiError, ours
-from sunward.cluster.drivers import Drivers
-from sunward.cluster.lease import RENEW_SECONDS, Lease
-from sunward.cluster.observe import Identity, Observation, observe
-from sunward.cluster.placement import placement
+from sunward.cluster.access import events
+from sunward.cluster.access.api import Api, ApiError, ours
+from sunward.cluster.access.lease import RENEW_SECONDS, Lease
+from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.acting import acts, recheck
+from sunward.cluster.acting.drivers import Drivers
 from sunward.cluster.ports import Forecaster, Intensities, Reporter, Sensors
-from sunward.cluster.read import ClusterState
-from sunward.cluster.settlement import Settler
-from sunward.cluster.sight import Sight
+from sunward.cluster.reading.observe import Identity, Observation, observe
+from sunward.cluster.reading.read import ClusterState
+from sunward.cluster.reporting import plan_objects, report
+from sunward.cluster.settling.settlement import Settler
+from sunward.cluster.training import jobs
+from sunward.cluster.training.placement import placement
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
-from sunward.planning import data_quality, decide, eligibility, transitions, validate
-from sunward.planning.data_trail import Trail
-from sunward.planning.data_verdict import DataVerdict
+from sunward.planning import decide, validate
+from sunward.planning.data_quality import judgement as data_quality
+from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.verdict import DataVerdict
 from sunward.planning.ports import SolverPort
+from sunward.planning.sleep import eligibility, transitions
 
 Body = dict[str, Any]
 BUSY_TICK_SECONDS = 2.0

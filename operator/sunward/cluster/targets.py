@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sunward.cluster.api import Api, core
+from sunward.cluster.access.api import Api, core
 
 EXPORTER_PORT = 9811
 SELECTOR = "app.kubernetes.io/name=sunward,app.kubernetes.io/component=exporter"

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sunward.optimisation.build import build
-from sunward.optimisation.matrix import Floats, scaled
-from sunward.optimisation.model import PlanModel
-from sunward.optimisation.modes import Mode, with_mode
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Prices, Solution, Status
+from sunward.optimisation.model.build import build
+from sunward.optimisation.model.matrix import Floats, scaled
+from sunward.optimisation.model.plan_model import PlanModel
+from sunward.optimisation.model.solvers import Backend, solve_model
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.solution import Prices, Solution, Status
 from sunward.optimisation.solve import solve
-from sunward.optimisation.solvers import Backend, solve_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
-from sunward.optimisation.two_price import closed_form, solve_two_price, supports
+from sunward.optimisation.decomposition.two_price import closed_form, solve_two_price, supports
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 
 MANY_NODES = 2000
 """From here the coordinator of two prices is faster than the exact model, where nodes reply in closed form."""

@@ -4,12 +4,12 @@ Plain Python, no solver. Everything the product ever applies passes here first. 
 proven from a file; but a greedy plan that beats a claimed bound or optimum, or exists at all, refutes the claim.
 """
 
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.ledger import read_ledger, soonest_sum
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution, Status
-from sunward.optimisation.verify_plan import GRAMS, OPTIMAL_GAP, check_plan
-from sunward.optimisation.violations import TOLERANCE, Findings, Violation
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.problem.violations import TOLERANCE, Findings, Violation
+from sunward.optimisation.verification.ledger import read_ledger, soonest_sum
+from sunward.optimisation.verification.plan import GRAMS, OPTIMAL_GAP, check_plan
 
 __all__ = ["GRAMS", "OPTIMAL_GAP", "Violation", "verify"]
 

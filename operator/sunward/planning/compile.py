@@ -22,17 +22,17 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
-from sunward.optimisation.problem import Battery, ExportRule, Network, Node, Policy, Problem
-from sunward.planning.budgets import asleep_room
-from sunward.planning.case import Case, Obstacle
-from sunward.planning.compile_jobs import problem_jobs
-from sunward.planning.drain import is_our_worker
-from sunward.planning.eligibility import sleep_obstacles
-from sunward.planning.guards import GUARDS, Guards
-from sunward.planning.job_parts import Horizon, JobPart, Waiting, parts_of, split
+from sunward.optimisation.problem.instance import Battery, ExportRule, Network, Node, Policy, Problem
+from sunward.planning.guards.budgets import asleep_room
+from sunward.planning.guards.case import Case, Obstacle
+from sunward.planning.guards.drain import is_our_worker
+from sunward.planning.guards.registry import GUARDS, Guards
+from sunward.planning.guards.rules_data import sensor_doubt
+from sunward.planning.guards.rules_node import foreign_cordon, wants
+from sunward.planning.jobs.compile_jobs import problem_jobs
+from sunward.planning.jobs.parts import Horizon, JobPart, Waiting, parts_of, split
 from sunward.planning.pools import energy_pools, export_rule
-from sunward.planning.rules_data import sensor_doubt
-from sunward.planning.rules_node import foreign_cordon, wants
+from sunward.planning.sleep.eligibility import sleep_obstacles
 
 LOOK_AHEAD_PERIODS = 2
 """How far a plan looks when no job may wait: work is then fixed to its period, and what is left to foresee is whether

@@ -14,17 +14,17 @@ from datetime import datetime
 from sunward.domain.plans import JobDirective, Plan, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
-from sunward.optimisation.modes import Mode, with_mode
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning import hold, stability, wording
-from sunward.planning.assign import directive
-from sunward.planning.case import Case, Refusal
 from sunward.planning.compile import Compiled, compile_problem
+from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.rules_node import wants
+from sunward.planning.guards.rules_work import holds_shard
+from sunward.planning.jobs.assign import directive
+from sunward.planning.jobs.prefetch import seeded
 from sunward.planning.ports import SolverPort
-from sunward.planning.rules_node import wants
-from sunward.planning.rules_work import holds_shard
-from sunward.planning.seeding import seeded
 from sunward.planning.stability import Pattern
 from sunward.planning.trade import transfers
 

@@ -11,7 +11,7 @@ from sunward.domain.measurement import Absent, Reading
 from sunward.domain.nodes import NodeView
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.sleep.eligibility import sleep_obstacles
 
 
 def explain(subject: str, snapshot: Snapshot, plan: Plan | None) -> tuple[str, ...]:

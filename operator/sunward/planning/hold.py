@@ -6,13 +6,13 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
-from sunward.planning.assign import at_home, running
-from sunward.planning.case import Refusal
 from sunward.planning.compile import known_nodes, working_nodes
-from sunward.planning.eligibility import sleep_obstacles
-from sunward.planning.job_facts import covers, moves_allowed
-from sunward.planning.job_parts import Waiting, split
-from sunward.planning.rules_data import SUSPECT_SHARE, doubt, suspect_share
+from sunward.planning.guards.case import Refusal
+from sunward.planning.guards.rules_data import SUSPECT_SHARE, doubt, suspect_share
+from sunward.planning.jobs.assign import at_home, running
+from sunward.planning.jobs.facts import covers, moves_allowed
+from sunward.planning.jobs.parts import Waiting, split
+from sunward.planning.sleep.eligibility import sleep_obstacles
 from sunward.planning.stability import Pattern
 
 DOWN = (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED)

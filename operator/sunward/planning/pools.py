@@ -8,7 +8,7 @@ from sunward.domain.nodes import ExportRule as DomainExportRule
 from sunward.domain.nodes import NodeSpec
 from sunward.domain.policy import PoolKind as DomainPoolKind
 from sunward.domain.policy import PoolSpec
-from sunward.optimisation.problem import EnergyPool, ExportRule, PoolKind
+from sunward.optimisation.problem.instance import EnergyPool, ExportRule, PoolKind
 
 
 def energy_pools(specs: Sequence[PoolSpec], nodes: Mapping[str, NodeSpec]) -> tuple[EnergyPool, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 
 
 class SolverPort(Protocol):

@@ -14,8 +14,8 @@ from datetime import timedelta
 from sunward.domain.nodes import NodeSpec
 from sunward.domain.plans import Transfer
 from sunward.domain.policy import PolicySpec
-from sunward.optimisation.problem import Network, Node, Policy, PoolKind, Problem
-from sunward.optimisation.solution import NodeRow, Solution, Status
+from sunward.optimisation.problem.instance import Network, Node, Policy, PoolKind, Problem
+from sunward.optimisation.problem.solution import NodeRow, Solution, Status
 from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.ports import SolverPort
 from sunward.planning.trade import transfers

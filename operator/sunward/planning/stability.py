@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sunward.domain.plans import JobDirective, Plan
-from sunward.optimisation.problem import Problem
+from sunward.optimisation.problem.instance import Problem
 from sunward.planning.compile import Compiled
-from sunward.planning.compile_jobs import LATER, pinned
-from sunward.planning.job_facts import covers, moves_allowed
+from sunward.planning.jobs.compile_jobs import LATER, pinned
+from sunward.planning.jobs.facts import covers, moves_allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

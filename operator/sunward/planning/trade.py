@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from sunward.domain.plans import Transfer
-from sunward.optimisation.problem import PoolKind, Problem
-from sunward.optimisation.solution import EnergyRow, Solution
+from sunward.optimisation.problem.instance import PoolKind, Problem
+from sunward.optimisation.problem.solution import EnergyRow, Solution
 
 NEGLIGIBLE_WATT_HOURS = 1e-9
 

@@ -14,9 +14,9 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.assign import at_home
 from sunward.planning.compile import unusable
-from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.jobs.assign import at_home
+from sunward.planning.sleep.eligibility import sleep_obstacles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

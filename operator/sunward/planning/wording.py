@@ -9,12 +9,12 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.optimisation.modes import Mode
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
-from sunward.planning.case import Case
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.schemes import Mode
+from sunward.optimisation.problem.solution import Solution
 from sunward.planning.compile import Compiled, must_stay_asleep
-from sunward.planning.rules_node import wants
+from sunward.planning.guards.case import Case
+from sunward.planning.guards.rules_node import wants
 from sunward.planning.stability import Pattern
 
 

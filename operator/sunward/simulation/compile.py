@@ -18,7 +18,7 @@ from datetime import datetime
 
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobProgress, JobSpec, JobView, Shard
 from sunward.domain.nodes import NodeRecord, PowerState
-from sunward.optimisation.problem import Job, Network, Problem
+from sunward.optimisation.problem.instance import Job, Network, Problem
 from sunward.planning.compile import compile_problem as compile_snapshot
 from sunward.simulation import picture
 from sunward.simulation.future import Outlook

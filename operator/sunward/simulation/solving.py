@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 
 Solve = Callable[[Problem], Solution]
 

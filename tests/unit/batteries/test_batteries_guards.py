@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from support import safety_guards
-from support.mutants import ROOT, Mutant, Verdict, replaced, shares, source_of, unchanged
-from support.small_changes import PACKAGE, changes, left_out, of_the_safety_package
+from support.guards import registry as safety_guards
+from support.guards.mutants import ROOT, Mutant, Verdict, replaced, shares, source_of, unchanged
+from support.guards.small_changes import PACKAGE, changes, left_out, of_the_safety_package
 
 
 def test_every_guard_of_the_registry_is_switched_off_once() -> None:
-    registry = source_of("sunward.planning.guards").read_text()
+    registry = source_of("sunward.planning.guards.registry").read_text()
     names = [mutant.name for mutant in safety_guards.of_the_registry()]
     assert sorted(names) == sorted(set(re.findall(r'^        "([a-z-]+)": ', registry, re.MULTILINE)))
     assert len(names) >= 48
@@ -33,7 +33,7 @@ def test_the_tests_that_ought_to_notice_are_there() -> None:
 
 def test_a_place_that_is_gone_is_an_error() -> None:
     with pytest.raises(ValueError, match="0 places"):
-        replaced("sunward.planning.guards", "there is no such line", "")
+        replaced("sunward.planning.guards.registry", "there is no such line", "")
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from sunward.cli.explain_problem import explain_problem
 from sunward.cli.output import Output
 from sunward.cli.plan_columns import NoPlan, is_columnar, plan_columns
 from sunward.domain.errors import InvalidInput
-from sunward.optimisation.columnar_convert import to_columns
-from sunward.optimisation.columnar_files import write_columns
-from sunward.optimisation.exact import solve_exact
-from support.two_price import fleet
+from sunward.optimisation.decomposition.columnar_convert import to_columns
+from sunward.optimisation.decomposition.columnar_files import write_columns
+from sunward.optimisation.exact.search import solve_exact
+from support.optimisation.two_price import fleet
 
 PROBLEM = fleet(50)
 

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 from typing import Any, cast
 
 from sunward.cli.power import _override
-from sunward.cluster.api import KubernetesApi
-from sunward.cluster.schema import parse_time
-from sunward.cluster.server_clock import ServerClock
+from sunward.cluster.access.api import KubernetesApi
+from sunward.cluster.access.server_clock import ServerClock
+from sunward.cluster.access.times import parse_time
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ import sys
 MODULES = (
     "sunward.cli.main",
     "sunward.cli.serving",
-    "sunward.cluster.handlers",
+    "sunward.cluster.access.handlers",
     "sunward.cluster.loop",
     "sunward.forecasting.expect",
-    "sunward.optimisation.guarded",
+    "sunward.optimisation.process.guarded",
     "sunward.sources.build",
     "sunward.telemetry.reporter",
 )

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from sunward.cluster import acts
-from sunward.cluster.api import FIELD_MANAGER, Api, ApiError, core, ours
+from sunward.cluster.access.api import FIELD_MANAGER, Api, ApiError, core, ours
+from sunward.cluster.acting import acts
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, Operation, PodFacts, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, PowerReading, Step
-from support.loop_store import Body, Store
+from support.loop.store import Body, Store
 from support.planning import NOW, a_node, a_pod
 
 NODE = core("nodes", "pi-01")

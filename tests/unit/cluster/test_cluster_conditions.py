@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster import conditions
-from sunward.cluster.conditions import Condition
+from sunward.cluster.objects import conditions
+from sunward.cluster.objects.conditions import Condition
 from sunward.domain.reasons import Reason
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

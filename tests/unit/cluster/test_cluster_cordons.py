@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sunward.cluster.acts import uncordon
-from sunward.cluster.api import FIELD_MANAGER, core
-from sunward.cluster.cordons import is_ours
-from sunward.cluster.read import node_facts
-from support.loop_store import Body, Store
+from sunward.cluster.access.api import FIELD_MANAGER, core
+from sunward.cluster.acting.acts import uncordon
+from sunward.cluster.objects.cordons import is_ours
+from sunward.cluster.reading.read import node_facts
+from support.loop.store import Body, Store
 
 MARK = {"sunward.dev/cordoned-by": "pi-01-sleep-1"}
 CORDON = {"f:spec": {"f:unschedulable": {}}}

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from sunward.cluster.drivers import BODY_LIMIT_BYTES, Drivers, Relay
+from sunward.cluster.acting.drivers import BODY_LIMIT_BYTES, Drivers, Relay
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec

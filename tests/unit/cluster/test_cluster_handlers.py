@@ -7,8 +7,8 @@ from typing import Any, cast
 import kopf
 import pytest
 
-from sunward.cluster import handlers
-from sunward.cluster.sight import Sight
+from sunward.cluster.access import handlers
+from sunward.cluster.access.watch_liveness import Sight
 
 NODES = ("", "v1", "nodes")
 

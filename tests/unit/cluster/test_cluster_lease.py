@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from sunward.cluster.api import Api, ApiError
-from sunward.cluster.lease import DURATION_SECONDS, RENEW_SECONDS, SAFETY_SECONDS, Lease
-from support.loop_store import Body, Store
+from sunward.cluster.access.api import Api, ApiError
+from sunward.cluster.access.lease import DURATION_SECONDS, RENEW_SECONDS, SAFETY_SECONDS, Lease
+from support.loop.store import Body, Store
 
 START = datetime(2026, 6, 21, 12, tzinfo=UTC)
 PATH = "/apis/coordination.k8s.io/v1/namespaces/sunward-system/leases/sunward-operator"

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from sunward.cluster import loop
-from sunward.cluster.api import ApiError
+from sunward.cluster.access.api import ApiError
 from sunward.cluster.loop import Loop, Ports
 
 

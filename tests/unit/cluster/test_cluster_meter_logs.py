@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster.meter_logs import filled, integral_watt_hours, mean_of
+from sunward.cluster.settling.meter_logs import filled, integral_watt_hours, mean_of
 from sunward.domain.measurement import Window
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sunward.cluster import jobs, progress, report, templates
-from sunward.cluster.api import ApiError, Body
-from sunward.cluster.jobs import JobObjects, Placement
+from sunward.cluster.access.api import ApiError, Body
+from sunward.cluster.reporting import report
+from sunward.cluster.training import jobs, progress, templates
+from sunward.cluster.training.jobs import JobObjects, Placement
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard
 from sunward.domain.plans import JobDirective

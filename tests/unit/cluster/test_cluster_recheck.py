@@ -8,13 +8,13 @@ from typing import cast
 
 import pytest
 
-from sunward.cluster.api import Api, ApiError, core, ours
-from sunward.cluster.recheck import obstacle
-from sunward.cluster.records import record_patch
+from sunward.cluster.access.api import Api, ApiError, core, ours
+from sunward.cluster.acting.recheck import obstacle
+from sunward.cluster.objects.records import record_patch
 from sunward.domain.nodes import NodeRecord, Operation, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
-from support.loop_store import Body, Store
+from support.loop.store import Body, Store
 from support.planning import NOW, a_node, a_snapshot, relay
 
 NODE = core("nodes", "pi-01")

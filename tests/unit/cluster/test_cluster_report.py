@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.cluster.report import conditions_changed
+from sunward.cluster.reporting.report import conditions_changed
 from sunward.domain.reasons import Reason
-from support.loop_store import Body
+from support.loop.store import Body
 
 
 def status(**conditions: str) -> Body:

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from sunward.cluster.api import Api, ApiError, core, ours
-from sunward.cluster.drivers import Drivers, Relay
-from sunward.cluster.rescue import Rescued, wake_all, wake_one
-from support.loop_store import Body, Store
+from sunward.cluster.access.api import Api, ApiError, core, ours
+from sunward.cluster.acting.drivers import Drivers, Relay
+from sunward.cluster.acting.rescue import Rescued, wake_all, wake_one
+from support.loop.store import Body, Store
 from support.sources import FakeServer, serving
 
 MARK = "sunward.dev/cordoned-by"

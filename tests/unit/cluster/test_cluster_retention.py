@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster.api import ApiError
-from sunward.cluster.plan_objects import plan_name
-from sunward.cluster.retention import MOST_AT_ONCE, expired, remove
-from sunward.cluster.schema import format_time
+from sunward.cluster.access.api import ApiError
+from sunward.cluster.access.times import format_time
+from sunward.cluster.reporting.plan_objects import plan_name
+from sunward.cluster.reporting.retention import MOST_AT_ONCE, expired, remove
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

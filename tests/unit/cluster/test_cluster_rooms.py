@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sunward.cluster.read import asks_to_stay, pod_facts
-from sunward.cluster.rooms import needs_of, quantity, rooms, volume_pins
+from sunward.cluster.objects.allocatable import needs_of, quantity, rooms, volume_pins
+from sunward.cluster.reading.read import asks_to_stay, pod_facts
 from sunward.domain.nodes import Requirement, Taint, Toleration
 
 Body = dict[str, Any]

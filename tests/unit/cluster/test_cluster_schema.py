@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster import schema
-from sunward.cluster.records import node_record, record_patch
+from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.objects import schema
+from sunward.cluster.objects.records import node_record, record_patch
 from sunward.domain.errors import InvalidInput
 from sunward.domain.nodes import NodeRecord, Operation, PowerState
 from sunward.domain.policy import Mode
@@ -93,4 +94,4 @@ def test_a_record_survives_the_way_through_the_status(record: NodeRecord) -> Non
 
 def test_times_are_aware_and_keep_microseconds() -> None:
     moment = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC) + timedelta(hours=1)
-    assert schema.parse_time(schema.format_time(moment)) == moment
+    assert parse_time(format_time(moment)) == moment

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster.server_clock import ServerClock
+from sunward.cluster.access.server_clock import ServerClock
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC).timestamp()
 EXACT_SECONDS = 1e-4

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sunward.cluster.sight import Sight
+from sunward.cluster.access.watch_liveness import Sight
 
 
 @dataclass

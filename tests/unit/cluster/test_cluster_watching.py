@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from sunward.cluster import watching
-from sunward.cluster.watching import again_and_again
+from sunward.cluster.access import watching
+from sunward.cluster.access.watching import again_and_again
 
 
 class Watches:

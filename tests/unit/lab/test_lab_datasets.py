@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sunward_lab import datasets
+from sunward_lab.building import datasets
 
 
 @pytest.fixture

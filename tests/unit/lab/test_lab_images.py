@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from sunward_lab import image_store, images
+from sunward_lab.building import image_store, images
+from sunward_lab.building.layout import Layout
 from sunward_lab.errors import LabError
-from sunward_lab.layout import Layout
 
 ONE = "docker.io/library/one:1"
 TWO = "docker.io/library/two:1"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sunward_lab import checks, cli, tools
+from sunward_lab import checks, cli
+from sunward_lab.building import tools
 from sunward_lab.errors import LabError
 from sunward_lab.heartbeat import run_with_heartbeat
 from sunward_lab.identities import ADMINISTRATOR, SCHEDULER, Identities, kubelet

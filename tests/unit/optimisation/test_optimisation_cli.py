@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from sunward.cli import explain_problem, plan, verify
 from sunward.domain.errors import InvalidInput
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution, Status
-from support.optimisation import as_document, job, node, pool, problem
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution, Status
+from support.optimisation.instances import as_document, job, node, pool, problem
 
 app = typer.Typer()
 for module in (plan, verify, explain_problem):

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.build import build
-from sunward.optimisation.exact import SolveError, solve_exact
-from sunward.optimisation.matrix import scaled
-from sunward.optimisation.modes import Mode, with_mode
-from sunward.optimisation.problem import ExportRule, Problem
-from sunward.optimisation.solution import Solution, Status
-from sunward.optimisation.solvers import Backend, solve_model
+from sunward.optimisation.exact.search import SolveError, solve_exact
+from sunward.optimisation.model.build import build
+from sunward.optimisation.model.matrix import scaled
+from sunward.optimisation.model.solvers import Backend, solve_model
+from sunward.optimisation.problem.instance import ExportRule, Problem
+from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verify import verify
-from support.optimisation import BATTERY, job, node, pool, problem
+from support.optimisation.instances import BATTERY, job, node, pool, problem
 
 
 def grams(made: Problem) -> float:

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
+from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.explain import explain
-from sunward.optimisation.modes import Mode, with_mode
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Status
-from support.optimisation import BATTERY, job, node, pool, problem
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.solution import Status
+from support.optimisation.instances import BATTERY, job, node, pool, problem
 
 
 def made(harvest: tuple[float, float] = (2.0, 1.0)) -> Problem:

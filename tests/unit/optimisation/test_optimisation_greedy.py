@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.modes import Mode, with_mode
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Status
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.solution import Status
 from sunward.optimisation.verify import verify
-from support.optimisation import BATTERY, instance, job, node, pool, problem
-from support.optimisation_stranger_cases import document
+from support.optimisation.instances import BATTERY, instance, job, node, pool, problem
+from support.optimisation.reference_cases import document
 
 
 def without_batteries(made: Problem) -> Problem:

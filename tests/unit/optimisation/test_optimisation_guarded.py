@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.guarded import GRACE_SECONDS, GuardedSolver
-from sunward.optimisation.problem import Problem, ProblemError
-from sunward.optimisation.solution import Status
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem, ProblemError
+from sunward.optimisation.problem.solution import Status
+from sunward.optimisation.process.guarded import GRACE_SECONDS, GuardedSolver
 from sunward.optimisation.verify import verify
-from support.optimisation import as_document, job, node, pool, problem
+from support.optimisation.instances import as_document, job, node, pool, problem
 
 PRELUDE = """
 import json, os, sys, time
-from sunward.optimisation.frames import read_frame, write_frame
+from sunward.optimisation.process.frames import read_frame, write_frame
 write_frame(1, b"ready")
 request = json.loads(read_frame(0))
 def answer(document):
@@ -97,7 +97,9 @@ def test_a_process_that_does_not_read_its_problem_is_not_waited_for(tmp_path: Pa
     large = problem(*(node(f"n{index}") for index in range(400)))
     assert len(large.to_json()) > 1 << 17  # more than a pipe holds
     script = tmp_path / "solver.py"
-    script.write_text("import time\nfrom sunward.optimisation.frames import write_frame\nwrite_frame(1, b'ready')\n")
+    script.write_text(
+        "import time\nfrom sunward.optimisation.process.frames import write_frame\nwrite_frame(1, b'ready')\n"
+    )
     script.write_text(script.read_text() + "time.sleep(600)\n")
     with GuardedSolver((sys.executable, str(script))) as solver:
         solver.start()
@@ -122,7 +124,8 @@ def test_a_process_that_is_slow_to_start_is_neither_waited_for_nor_killed(greeti
 def test_a_process_that_was_slow_to_start_serves_the_next_call(tmp_path: Path) -> None:
     script = tmp_path / "solver.py"
     script.write_text(
-        "import time\ntime.sleep(3)\nimport runpy\nrunpy.run_module('sunward.optimisation.child', run_name='__main__')"
+        "import time\ntime.sleep(3)\nimport runpy\n"
+        "runpy.run_module('sunward.optimisation.process.worker', run_name='__main__')"
     )
     with GuardedSolver((sys.executable, str(script))) as solver:
         assert "still starting" in solver.solve(made(), time_limit_seconds=0.1).solver
@@ -155,7 +158,7 @@ def test_an_answer_that_trips_the_verifier_falls_back(guarded: GuardedSolver, mo
     def trip(*_: object) -> str | None:
         raise ZeroDivisionError("float division by zero")
 
-    monkeypatch.setattr("sunward.optimisation.guarded.refusal", trip)
+    monkeypatch.setattr("sunward.optimisation.process.guarded.refusal", trip)
     found = guarded.solve(made())
     assert found.status is Status.FALLBACK
     assert "could not read the solver's answer: float division by zero" in found.solver

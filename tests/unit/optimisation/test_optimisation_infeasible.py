@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Shortfall, Status
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Shortfall, Status
 from sunward.optimisation.verify import verify
-from support.optimisation import BATTERY, job, node, problem
+from support.optimisation.instances import BATTERY, job, node, problem
 
 
 def reasons(made: Problem) -> tuple[Shortfall, ...]:

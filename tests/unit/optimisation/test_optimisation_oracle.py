@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.solution import Status
-from sunward.optimisation.solvers import Backend
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.model.solvers import Backend
+from sunward.optimisation.problem.solution import Status
 from sunward.optimisation.verify import verify
-from support.optimisation import as_document, instance
-from support.optimisation_oracle import judge
+from support.optimisation.instances import as_document, instance
+from support.optimisation.oracle import judge
 
 INSTANCES = int(os.environ.get("SUNWARD_OPTIMISATION_INSTANCES", "500"))
 """Small instances judged by the oracle; a larger number looks further."""

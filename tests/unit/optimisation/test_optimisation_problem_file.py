@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem, ProblemError
-from sunward.optimisation.solution import Solution, SolutionError
-from support.optimisation import BATTERY, as_document, instance, job, node, pool, problem
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem, ProblemError
+from sunward.optimisation.problem.solution import Solution, SolutionError
+from support.optimisation.instances import BATTERY, as_document, instance, job, node, pool, problem
 
 
 def document() -> dict[str, Any]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.modes import Mode, with_mode
-from sunward.optimisation.problem import EnergyPool, Job, Node, Problem
-from support.optimisation import NETWORK, instance, problem
-from support.optimisation import node as plain_node
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import EnergyPool, Job, Node, Problem
+from sunward.optimisation.problem.schemes import Mode, with_mode
+from support.optimisation.instances import NETWORK, instance, problem
+from support.optimisation.instances import node as plain_node
 
 SEEDS = range(0, 120, 6)
 

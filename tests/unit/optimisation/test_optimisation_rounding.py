@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.rounding import RoundingError, whole_batches
-from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.exact.rounding import RoundingError, whole_batches
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verify import verify
-from support.optimisation import instance, job, node, problem
+from support.optimisation.instances import instance, job, node, problem
 
 
 def pairs(found: Solution) -> dict[tuple[str, str, str, int], float]:

@@ -5,14 +5,14 @@ import random
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution, Status
-from sunward.optimisation.two_price import solve_two_price, supports
+from sunward.optimisation.decomposition.two_price import solve_two_price, supports
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verify import verify
-from support.optimisation_stranger import GRAMS, MODES, RELATIVE, Document, Least, cost_of, in_mode, optimum
-from support.optimisation_stranger_cases import document
+from support.optimisation.reference import GRAMS, MODES, RELATIVE, Document, Least, cost_of, in_mode, optimum
+from support.optimisation.reference_cases import document
 
 CHUNK = 3
 

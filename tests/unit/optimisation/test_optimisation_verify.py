@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.problem import ExportRule, Problem
-from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import ExportRule, Problem
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verify import verify
-from support.optimisation import BATTERY, as_document, instance, job, node, pool, problem
+from support.optimisation.instances import BATTERY, as_document, instance, job, node, pool, problem
 
 Document = dict[str, Any]
 Corruption = Callable[[Document], None]

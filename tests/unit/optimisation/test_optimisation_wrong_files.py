@@ -12,17 +12,17 @@ import pytest
 
 from sunward.cli import main as program
 from sunward.cli.output import print_table
-from sunward.optimisation.columnar import Columns
-from sunward.optimisation.columnar_files import SCHEMA, read_columns, write_columns
-from sunward.optimisation.greedy import solve_greedy
-from sunward.optimisation.problem import Problem, ProblemError
-from sunward.optimisation.solution import Solution
-from sunward.optimisation.two_price import solve_columns
+from sunward.optimisation.decomposition.columnar import Columns
+from sunward.optimisation.decomposition.columnar_files import SCHEMA, read_columns, write_columns
+from sunward.optimisation.decomposition.two_price import solve_columns
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.instance import Problem, ProblemError
+from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.verify import verify
-from support.optimisation import as_document, job, node, pool, problem
-from support.optimisation_mutations import mutated
-from support.optimisation_stranger_cases import document
-from support.two_price import large_fleet
+from support.optimisation.instances import as_document, job, node, pool, problem
+from support.optimisation.mutations import mutated
+from support.optimisation.reference_cases import document
+from support.optimisation.two_price import large_fleet
 
 GOOD = as_document(problem(node("a"), node("b", "clean"), jobs=(job({"a": 600.0}, ("b",)),), pools=(pool("a", "b"),)))
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sunward.optimisation.columnar import NODE_FLAGS, NODE_FLOATS, Columns
-from sunward.optimisation.columnar_convert import not_columnar, to_columns
-from sunward.optimisation.columnar_files import read_columns, write_columns, write_plan
-from sunward.optimisation.problem import ProblemError
-from sunward.optimisation.solution import Obstacle, Status
-from sunward.optimisation.two_price_columns import solve_columns
-from support.two_price import fleet, large_fleet
+from sunward.optimisation.decomposition.columnar import NODE_FLAGS, NODE_FLOATS, Columns
+from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
+from sunward.optimisation.decomposition.columnar_files import read_columns, write_columns, write_plan
+from sunward.optimisation.decomposition.columns import solve_columns
+from sunward.optimisation.problem.instance import ProblemError
+from sunward.optimisation.problem.solution import Obstacle, Status
+from support.optimisation.two_price import fleet, large_fleet
 
 
 @pytest.fixture(scope="module")

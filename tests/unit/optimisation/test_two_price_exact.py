@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact import solve_exact
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.decomposition.two_price import solve_two_price, supports
+from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.solve import solve
-from sunward.optimisation.two_price import solve_two_price, supports
 from sunward.optimisation.verify import verify
-from support.two_price import fleet
+from support.optimisation.two_price import fleet
 
 KINDS = {
     "one period": {},
@@ -90,7 +90,7 @@ def test_a_worker_forced_to_take_more_than_is_offered_brings_more_offers() -> No
 def test_rounds_over_several_periods_have_a_bound_and_a_plan(
     seed: int, largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sunward.optimisation.two_price_periods.NEIGHBOURHOOD_COLUMNS", largest)
+    monkeypatch.setattr("sunward.optimisation.decomposition.periods.NEIGHBOURHOOD_COLUMNS", largest)
     problem = fleet(seed, nodes=4, periods=3, batteries=bool(seed % 2), choices=bool(seed % 3))
     tied = tuple(replace(job, synchronous=True, release_period=1, deadline_period=3) for job in problem.jobs)
     problem = replace(problem, jobs=tied, policy=replace(problem.policy, shift_in_time=True))

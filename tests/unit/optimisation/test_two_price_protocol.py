@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from sunward.optimisation.columnar import Columns, Floats
-from sunward.optimisation.columnar_convert import to_columns
-from sunward.optimisation.two_price_columns import solve_columns
-from sunward.optimisation.two_price_coordinator import Answer, Coordinator, Scales
-from sunward.optimisation.two_price_fleet import stand_alone
-from sunward.optimisation.two_price_protocol import PATIENCE, Collector, round_trip
-from sunward.optimisation.two_price_reply import Offer, group_sums
-from sunward.optimisation.two_price_rows import Group, groups
-from support.two_price import fleet
+from sunward.optimisation.decomposition.columnar import Columns, Floats
+from sunward.optimisation.decomposition.columnar_convert import to_columns
+from sunward.optimisation.decomposition.columns import solve_columns
+from sunward.optimisation.decomposition.coordinator import Answer, Coordinator, Scales
+from sunward.optimisation.decomposition.fleet import stand_alone
+from sunward.optimisation.decomposition.protocol import PATIENCE, Collector, round_trip
+from sunward.optimisation.decomposition.reply import Offer, group_sums
+from sunward.optimisation.decomposition.rows import Group, groups
+from support.optimisation.two_price import fleet
 
 
 def community(nodes: int = 12) -> Columns:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from sunward.optimisation.columnar import NO_POOL, Columns
-from sunward.optimisation.columnar_convert import not_columnar, to_columns
-from sunward.optimisation.two_price_columns import unsupported
-from sunward.optimisation.two_price_reply import Offer, group_detail, group_sums
-from sunward.optimisation.two_price_rows import Group, groups
-from support.two_price import fleet
+from sunward.optimisation.decomposition.columnar import NO_POOL, Columns
+from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
+from sunward.optimisation.decomposition.columns import unsupported
+from sunward.optimisation.decomposition.reply import Offer, group_detail, group_sums
+from sunward.optimisation.decomposition.rows import Group, groups
+from support.optimisation.two_price import fleet
 
 STEPS = 4001
 

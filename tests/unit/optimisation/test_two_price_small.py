@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from sunward.cli import main as program
-from sunward.optimisation.columnar import Columns
-from sunward.optimisation.columnar_convert import to_columns
-from sunward.optimisation.columnar_files import write_columns
-from sunward.optimisation.columnar_rows import to_problem
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Status
-from sunward.optimisation.two_price_columns import solve_columns, unsupported
-from sunward.optimisation.two_price_errors import MasterError, NoWholePlanError
-from sunward.optimisation.two_price_small import solve_fleet
-from support.optimisation_stranger import GRAMS, RELATIVE, Document, optimum
-from support.optimisation_stranger_cases import columnar_document
-from support.two_price import large_fleet
+from sunward.optimisation.decomposition.columnar import Columns
+from sunward.optimisation.decomposition.columnar_convert import to_columns
+from sunward.optimisation.decomposition.columnar_files import write_columns
+from sunward.optimisation.decomposition.columnar_rows import to_problem
+from sunward.optimisation.decomposition.columns import solve_columns, unsupported
+from sunward.optimisation.decomposition.errors import MasterError, NoWholePlanError
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Status
+from sunward.optimisation.solve_fleet import solve_fleet
+from support.optimisation.reference import GRAMS, RELATIVE, Document, optimum
+from support.optimisation.reference_cases import columnar_document
+from support.optimisation.two_price import large_fleet
 
 
 def columns_of(case: Document) -> Columns:

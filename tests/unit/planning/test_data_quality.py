@@ -14,11 +14,11 @@ from sunward.domain.nodes import BatterySpec, NodeRecord, NodeView, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
-from sunward.planning.data_quality import cleaned, command_expired, judge
-from sunward.planning.data_trail import Meter, Trail
-from sunward.planning.data_verdict import DataVerdict, Use
-from sunward.planning.data_zones import reconcile
-from sunward.planning.eligibility import sleep_obstacles
+from sunward.planning.data_quality.history import Meter, Trail
+from sunward.planning.data_quality.judgement import cleaned, command_expired, judge
+from sunward.planning.data_quality.verdict import DataVerdict, Use
+from sunward.planning.data_quality.zones import reconcile
+from sunward.planning.sleep.eligibility import sleep_obstacles
 from support.planning import NOW, a_node, a_policy, a_snapshot, a_zone, measured, some_meters
 
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maximum_discharge_watts=10.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.data_faults import FAULTS, play
+from support.faults.data_faults import FAULTS, play
 
 
 def test_the_table_has_a_fault_for_every_row() -> None:

@@ -13,8 +13,8 @@ from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.decide import plan
-from sunward.planning.job_facts import batches_left_to_move, moves_allowed, rounds_at_most
-from sunward.planning.transitions import advance
+from sunward.planning.jobs.facts import batches_left_to_move, moves_allowed, rounds_at_most
+from sunward.planning.sleep.transitions import advance
 from support.planning import (
     NOW,
     InProcessSolver,

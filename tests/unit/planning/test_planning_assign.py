@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sunward.domain.jobs import JobView
 from sunward.domain.reasons import Reason
-from sunward.optimisation.solution import BatchRow
-from sunward.planning.assign import assign_part, directive, fewest_moves, split_round
-from sunward.planning.job_parts import Horizon, JobPart, parts_of
+from sunward.optimisation.problem.solution import BatchRow
+from sunward.planning.jobs.assign import assign_part, directive, fewest_moves, split_round
+from sunward.planning.jobs.parts import Horizon, JobPart, parts_of
 from support.planning import NOW, a_job, a_node, some_progress
 
 HORIZON = Horizon(start=NOW, period=timedelta(seconds=300), periods=4)

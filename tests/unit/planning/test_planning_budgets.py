@@ -11,9 +11,9 @@ import pytest
 from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.budgets import asleep_room, count, excess_sleepers, is_down
-from sunward.planning.case import Case
-from sunward.planning.transitions import advance
+from sunward.planning.guards.budgets import asleep_room, count, excess_sleepers, is_down
+from sunward.planning.guards.case import Case
+from sunward.planning.sleep.transitions import advance
 from support.planning import NOW, a_node, a_policy, a_snapshot, relay, some_facts
 
 

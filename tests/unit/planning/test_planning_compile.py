@@ -13,8 +13,8 @@ from sunward.domain.nodes import BatterySpec, ExportRule, NodeRecord, NodeView, 
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
-from sunward.optimisation.problem import ExportRule as ProblemExportRule
-from sunward.optimisation.problem import Job, Node
+from sunward.optimisation.problem.instance import ExportRule as ProblemExportRule
+from sunward.optimisation.problem.instance import Job, Node
 from sunward.planning.compile import LOOK_AHEAD_PERIODS, Compiled, compile_problem
 from support.planning import (
     NOW,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sunward.domain.reasons import Reason
-from sunward.planning.drain import Fate, classify, is_coordinator, is_our_worker, judge
+from sunward.planning.guards.drain import Fate, classify, is_coordinator, is_our_worker, judge
 from support.planning import a_pod, a_worker_pod
 
 COMPONENT, JOB, PART_OF = "sunward.dev/component", "sunward.dev/job", "app.kubernetes.io/part-of"

@@ -10,8 +10,8 @@ import pytest
 from sunward.domain.nodes import NodeRecord, PowerState, Role
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
-from sunward.planning.eligibility import may_sleep, sleep_obstacles
-from support.guard_cases import SECOND
+from sunward.planning.sleep.eligibility import may_sleep, sleep_obstacles
+from support.guards.cases import SECOND
 from support.planning import NOW, a_node, a_policy, a_snapshot, some_facts
 
 JUST_NOW = {"last_transition_at": NOW, "awake_since": NOW, "sleep_times": (NOW,) * 9}

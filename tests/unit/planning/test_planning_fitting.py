@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sunward.domain.nodes import Needs, Requirement, Taint, Terms, Toleration
-from sunward.planning.fitting import suits, unplaceable
+from sunward.planning.guards.fitting import suits, unplaceable
 from support.planning import a_pod, a_room
 
 SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator="In", values=("ssd",)),),),)

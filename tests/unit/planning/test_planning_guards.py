@@ -12,13 +12,13 @@ from sunward.domain.nodes import NodeRecord, PowerOverride, PowerProfile, PowerS
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading
-from sunward.planning.case import Stage
-from sunward.planning.guards import GUARDS, obstacles, without
-from sunward.planning.transitions import next_step
-from support.guard_cases import AWAY, HOME, a_cut_node, case_of, held_awake, in_state
-from support.guard_scenarios import SCENARIOS, Scenario
+from sunward.planning.guards.case import Stage
+from sunward.planning.guards.registry import GUARDS, obstacles, without
+from sunward.planning.sleep.transitions import next_step
+from support.guards.cases import AWAY, HOME, a_cut_node, case_of, held_awake, in_state
+from support.guards.scenarios import SCENARIOS, Scenario
+from support.guards.scenarios_limits import CUT_BY_HAND
 from support.planning import LONG_AGO, NOW, a_job, a_node, a_pod, a_policy, relay, some_facts, some_progress
-from support.scenarios_limits import CUT_BY_HAND
 
 
 def test_every_guard_has_a_scenario_and_there_are_more_than_thirty() -> None:

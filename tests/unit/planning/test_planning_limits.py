@@ -12,9 +12,9 @@ from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning import budgets
-from sunward.planning.case import Case
-from support.guard_cases import A_MOMENT, SECOND, an_operation, reason_of
+from sunward.planning.guards import budgets
+from sunward.planning.guards.case import Case
+from support.guards.cases import A_MOMENT, SECOND, an_operation, reason_of
 from support.planning import LONG_AGO, NOW, a_node, a_policy, a_snapshot, some_facts
 
 AWAKE, ASLEEP, DEGRADED = PowerState.AWAKE, PowerState.ASLEEP, PowerState.DEGRADED

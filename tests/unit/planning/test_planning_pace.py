@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sunward.domain.jobs import DataMobility, JobView
-from sunward.planning.job_parts import HASTE, PATIENCE, USABLE_SHARE_OF_TIME, Horizon, is_bound_to_homes, parts_of
+from sunward.planning.jobs.parts import HASTE, PATIENCE, USABLE_SHARE_OF_TIME, Horizon, is_bound_to_homes, parts_of
 from support.planning import NOW, a_job, a_node, some_progress
 
 HORIZON = Horizon(start=NOW, period=timedelta(seconds=1000), periods=2)

@@ -12,9 +12,9 @@ from sunward.domain.nodes import NodeRecord, NodeView, PowerState
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning import rules_data
-from sunward.planning.case import Case
-from support.guard_cases import A_MOMENT, BATTERY, MISSING, SECOND, case_of, reason_of
+from sunward.planning.guards import rules_data
+from sunward.planning.guards.case import Case
+from support.guards.cases import A_MOMENT, BATTERY, MISSING, SECOND, case_of, reason_of
 from support.planning import NOW, a_node, a_policy, a_snapshot, a_zone, measured, some_facts, some_meters
 
 LIMITS = Staleness(sensors_seconds=120.0, intensity_seconds=7200.0, clock_skew_seconds=60.0)

@@ -9,9 +9,9 @@ import pytest
 from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerOverride, PowerState, Role, SleepSpec
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
-from sunward.planning import rules_node
-from sunward.planning.case import Case, Rule
-from support.guard_cases import A_MOMENT, case_of, facts, reason_of
+from sunward.planning.guards import rules_node
+from sunward.planning.guards.case import Case, Rule
+from support.guards.cases import A_MOMENT, case_of, facts, reason_of
 from support.planning import NOW, a_job, a_node, a_pod, a_policy, some_facts
 
 RENAMED = a_node("roof", node_name="pi-01", facts=some_facts())

@@ -10,9 +10,9 @@ from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerProfi
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
-from sunward.planning import rules_power
-from sunward.planning.case import Case
-from support.guard_cases import A_MOMENT, MINUTE, SECOND, an_operation, case_of, facts, in_state, reason_of
+from sunward.planning.guards import rules_power
+from sunward.planning.guards.case import Case
+from support.guards.cases import A_MOMENT, MINUTE, SECOND, an_operation, case_of, facts, in_state, reason_of
 from support.planning import LONG_AGO, NOW, a_node, a_policy, relay, some_facts
 
 LIMITS = Staleness(sensors_seconds=120.0, clock_skew_seconds=60.0)

@@ -8,8 +8,8 @@ import pytest
 
 from sunward.domain.nodes import NodeRecord, SleepSpec
 from sunward.domain.reasons import Reason
-from sunward.planning import rules_time
-from support.guard_cases import A_MOMENT, MINUTE, SECOND, budgets, case_of, facts, reason_of
+from sunward.planning.guards import rules_time
+from support.guards.cases import A_MOMENT, MINUTE, SECOND, budgets, case_of, facts, reason_of
 from support.planning import LONG_AGO, NOW, a_node, some_facts
 
 DAY = timedelta(hours=24)

@@ -9,9 +9,9 @@ import pytest
 from sunward.domain.jobs import JobView
 from sunward.domain.nodes import Needs, PodFacts
 from sunward.domain.reasons import Reason
-from sunward.planning import rules_work
-from sunward.planning.case import Case
-from support.guard_cases import AWAY, HOME, case_of, reason_of
+from sunward.planning.guards import rules_work
+from sunward.planning.guards.case import Case
+from support.guards.cases import AWAY, HOME, case_of, reason_of
 from support.planning import a_job, a_node, a_pod, a_room, a_worker_pod, an_assignment, some_facts, some_progress
 
 OVER = Reason.ROUNDS_COMPLETE

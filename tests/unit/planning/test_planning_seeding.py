@@ -7,13 +7,13 @@ from dataclasses import replace
 from sunward.domain.jobs import JobView
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
-from sunward.optimisation.solution import BatchRow
-from sunward.planning.assign import at_home
+from sunward.optimisation.problem.solution import BatchRow
 from sunward.planning.compile import Compiled, compile_problem
-from sunward.planning.compile_jobs import LATER
 from sunward.planning.decide import plan
-from sunward.planning.job_facts import smallest_row
-from sunward.planning.seeding import seeded
+from sunward.planning.jobs.assign import at_home
+from sunward.planning.jobs.compile_jobs import LATER
+from sunward.planning.jobs.facts import smallest_row
+from sunward.planning.jobs.prefetch import seeded
 from support.planning import InProcessSolver, a_job, a_node, a_policy, a_snapshot, some_forecasts, some_progress
 
 CLEAN, DIRTY = a_node("clean", grid_zone="CLEAN"), a_node("dirty", grid_zone="DIRTY")

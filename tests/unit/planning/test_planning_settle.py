@@ -9,8 +9,8 @@ import pytest
 
 from sunward.domain.nodes import BatterySpec, NodeSpec
 from sunward.domain.policy import PolicySpec, PoolKind, PoolSpec
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import NO_PRICES, Solution, Status
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import NO_PRICES, Solution, Status
 from sunward.planning.settle import MeteredNode, SettledNode, Settlement, clear
 from support.planning import InProcessSolver, a_node, a_policy
 

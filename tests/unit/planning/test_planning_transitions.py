@@ -12,7 +12,7 @@ from sunward.domain.nodes import NodeRecord, NodeView, Operation, PowerOverride,
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, PowerReading, Step
-from sunward.planning.transitions import advance, next_step
+from sunward.planning.sleep.transitions import advance, next_step
 from support.planning import NOW, a_job, a_node, a_pod, a_policy, a_snapshot, an_assignment, relay, some_facts
 
 OTHERS = tuple(a_node(f"pi-0{index}") for index in (2, 3, 4))

@@ -13,7 +13,7 @@ from sunward.domain.plans import DecisionKind, Plan, Transfer
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.optimisation.solution import Status
+from sunward.optimisation.problem.solution import Status
 from sunward.planning.decide import plan
 from sunward.planning.hold import hold_reason
 from sunward.planning.validate import still_valid

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.simulation.experiments.fig4 import development_share, fig4, stage_grams
-from sunward.simulation.experiments.learning import ErrorLaw, fitted_law, recorded_curve, rounds_to
+from sunward.simulation.experiments.published.fig4 import development_share, fig4, stage_grams
+from sunward.simulation.experiments.published.learning import ErrorLaw, fitted_law, recorded_curve, rounds_to
 
 
 def test_every_decided_claim_holds() -> None:

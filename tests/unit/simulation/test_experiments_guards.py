@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from sunward.simulation.experiments.comparison.days import Days, settled
+from sunward.simulation.experiments.comparison.guards import HELD_BACK, best_held_back, guards_claim, guards_table
+from sunward.simulation.experiments.comparison.policies import NAMES
 from sunward.simulation.experiments.mode_order import LESS, MOST, excess, order_claim, order_table
-from sunward.simulation.experiments.policies import NAMES
-from sunward.simulation.experiments.policy_days import Days, settled
-from sunward.simulation.experiments.policy_guards import HELD_BACK, best_held_back, guards_claim, guards_table
 from sunward.simulation.outcome import Outcome
 from sunward.simulation.parallel import planner
 from sunward.simulation.policies.registry import policies

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.simulation.experiments.information import capture
-from sunward.simulation.experiments.markets import MECHANISMS, Market, draw_market, optimum
+from sunward.simulation.experiments.incomplete_information.information import capture
+from sunward.simulation.experiments.incomplete_information.markets import MECHANISMS, Market, draw_market, optimum
 from sunward.simulation.experiments.paper import REGIONS
 
 INTENSITIES = tuple(REGIONS.values())

@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.simulation.experiments.markets import Market, draw_market
-from sunward.simulation.experiments.misreport_claims import misreport_claim, misreport_table, temptations
-from sunward.simulation.experiments.misreports import (
+from sunward.simulation.experiments.incomplete_information.markets import Market, draw_market
+from sunward.simulation.experiments.incomplete_information.misreport_claims import (
+    misreport_claim,
+    misreport_table,
+    temptations,
+)
+from sunward.simulation.experiments.incomplete_information.misreports import (
     RULES,
     Owner,
     double_auction,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.simulation.experiments.fig3 import fig3, growth_exponent, random_intensity
-from sunward.simulation.experiments.fits import (
+from sunward.simulation.experiments.paper import REGIONS, TABLE_ONE, Model
+from sunward.simulation.experiments.published.fig3 import fig3, growth_exponent, random_intensity
+from sunward.simulation.experiments.published.fits import (
     mean_intensity,
     servers_fit,
     simulated_kilowatt_hours,
     workers_fit,
 )
-from sunward.simulation.experiments.paper import REGIONS, TABLE_ONE, Model
-from sunward.simulation.experiments.table1 import (
+from sunward.simulation.experiments.published.table1 import (
     emissions_error_percent,
     emissions_rms_percent,
     energy_error_percent,

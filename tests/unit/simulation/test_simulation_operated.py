@@ -14,7 +14,7 @@ from sunward.simulation.policies.registry import policies
 from sunward.simulation.scenario import Scenario, load_scenario, parse_scenario
 from sunward.simulation.simulator import simulate
 from sunward.simulation.tasks import tasks_of
-from support import churn
+from support.faults import churn
 from support.simulation import solve
 
 POLICIES = policies(solve)

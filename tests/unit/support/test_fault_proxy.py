@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from support.fault_kinds import Ask, Fault, Kind, refusal
-from support.fault_proxy import FaultProxy
-from support.fault_records import duplicates
+from support.faults.kinds import Ask, Fault, Kind, refusal
+from support.faults.proxy import FaultProxy
+from support.faults.records import duplicates
 
 SLOW_SECONDS = 0.4
 NODES, ONE = "/api/v1/nodes", "/api/v1/nodes/pi-1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.real_journal import Journal, duplicates, fencing, wait_until
+from support.real.journal import Journal, duplicates, fencing, wait_until
 
 
 def switch(on: bool, operation: str, token: int, process: str = "a-1", *, was_on: bool | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sunward_trainer.assignment import AssignmentError, AssignmentFile, ShardWork, parse_assignment
+from sunward_trainer.protocol.assignment import AssignmentError, AssignmentFile, ShardWork, parse_assignment
 from support.trainer import JOB, assignment_text
 
 GOOD = {"pi-01": [("a", "pi-01", 25)], "pi-02": [("b", "pi-02", 50), ("a", "pi-01", 25)]}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward_trainer.averaging import average
+from sunward_trainer.learning.averaging import average
 from support.trainer import update
 
 

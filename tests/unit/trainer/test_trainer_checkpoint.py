@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sunward_trainer.checkpoint import Checkpoint, CheckpointError, RoundRecord, load, save
-from sunward_trainer.rounds import Debt
+from sunward_trainer.coordinator.checkpoint import Checkpoint, CheckpointError, RoundRecord, load, save
+from sunward_trainer.protocol.rounds import Debt
 
 RECORD = RoundRecord(
     round=1,

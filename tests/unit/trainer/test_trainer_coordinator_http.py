@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from sunward_trainer.checkpoint import Checkpoint, RoundRecord
-from sunward_trainer.coordinator_http import build_app
-from sunward_trainer.members import Members
-from sunward_trainer.progress import SCHEMA, Phase, Status, StatusBoard
-from sunward_trainer.rounds import Debt, Missing, MissingReason
+from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord
+from sunward_trainer.coordinator.http_api import build_app
+from sunward_trainer.coordinator.progress import SCHEMA, Phase, Status, StatusBoard
+from sunward_trainer.protocol.members import Members
+from sunward_trainer.protocol.rounds import Debt, Missing, MissingReason
 from support.trainer import JOB
 
 HELLO = {

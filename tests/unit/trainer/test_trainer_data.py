@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sunward_trainer import data as data_module
-from sunward_trainer.data import DataError, load_data
-from sunward_trainer.shards import ShardSpecification, cut, load, parse_shard, store, take
+from sunward_trainer.learning import data as data_module
+from sunward_trainer.learning.data import DataError, load_data
+from sunward_trainer.learning.shards import ShardSpecification, cut, load, parse_shard, store, take
 from support.trainer import store_data, toy_data
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from sunward_trainer.data import DataSet
 from sunward_trainer.in_process import RoundResult, rounds_in_process
-from sunward_trainer.models import build_model
-from sunward_trainer.shards import Shard, ShardSpecification, cut, take
-from sunward_trainer.training import Recipe
+from sunward_trainer.learning.data import DataSet
+from sunward_trainer.learning.models import build_model
+from sunward_trainer.learning.shards import Shard, ShardSpecification, cut, take
+from sunward_trainer.learning.training import Recipe
 from support.trainer import assignment, toy_data
 
 RECIPE = Recipe(batch_size=20, learning_rate=0.1, momentum=0.9, seed=0)

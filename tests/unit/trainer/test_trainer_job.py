@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sunward_trainer.assignment import AssignmentFile
-from sunward_trainer.checkpoint import Checkpoint, load
-from sunward_trainer.job import Job, JobSettings, Stopped
-from sunward_trainer.members import Member, Members
-from sunward_trainer.models import Weights
-from sunward_trainer.progress import Phase, Status, StatusBoard, progress_document
-from sunward_trainer.rounds import Debt, MissingReason, WorkerOrder, WorkerReply
+from sunward_trainer.coordinator.checkpoint import Checkpoint, load
+from sunward_trainer.coordinator.job import Job, JobSettings, Stopped
+from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, progress_document
+from sunward_trainer.learning.models import Weights
+from sunward_trainer.protocol.assignment import AssignmentFile
+from sunward_trainer.protocol.members import Member, Members
+from sunward_trainer.protocol.rounds import Debt, MissingReason, WorkerOrder, WorkerReply
 from support.trainer import JOB, assignment_text, update
 
 Work = Mapping[str, Iterable[tuple[str, str, int]]]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sunward_trainer.members import Member, Members, ServedShard
+from sunward_trainer.protocol.members import Member, Members, ServedShard
 
 
 class Clock:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sunward_trainer.models import Model, build_model
+from sunward_trainer.learning.models import Model, build_model
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward_trainer.averaging import Update
-from sunward_trainer.rounds import Debt, Missing, MissingReason, RoundBook, WorkerOrder, WorkerReply, settle
+from sunward_trainer.learning.averaging import Update
+from sunward_trainer.protocol.rounds import Debt, Missing, MissingReason, RoundBook, WorkerOrder, WorkerReply, settle
 from support.trainer import assignment, update
 
 WORK = {"pi-01": [("a", "pi-01", 25)], "pi-02": [("b", "pi-02", 50), ("a", "pi-01", 25)]}

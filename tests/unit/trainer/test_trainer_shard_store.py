@@ -11,11 +11,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.typedefs import Handler
 
-from sunward_trainer.data import DataError
-from sunward_trainer.members import Source
-from sunward_trainer.shard_server import HASH_HEADER, build_app
-from sunward_trainer.shard_store import ShardStore
-from sunward_trainer.shards import ShardFile, store, take
+from sunward_trainer.learning.data import DataError
+from sunward_trainer.learning.shards import ShardFile, store, take
+from sunward_trainer.protocol.members import Source
+from sunward_trainer.worker.shard_server import HASH_HEADER, build_app
+from sunward_trainer.worker.shard_store import ShardStore
 from support.ports import free_port
 from support.trainer import toy_data
 

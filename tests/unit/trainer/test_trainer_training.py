@@ -5,12 +5,12 @@ import threading
 import numpy as np
 import pytest
 
-from sunward_trainer.data import DataError
-from sunward_trainer.models import build_model
-from sunward_trainer.rounds import MissingReason
-from sunward_trainer.shards import Shard, take
-from sunward_trainer.trainee import Trainee
-from sunward_trainer.training import Abandoned, Pair, Recipe, sample_order, train
+from sunward_trainer.learning.data import DataError
+from sunward_trainer.learning.models import build_model
+from sunward_trainer.learning.shards import Shard, take
+from sunward_trainer.learning.training import Abandoned, Pair, Recipe, sample_order, train
+from sunward_trainer.protocol.rounds import MissingReason
+from sunward_trainer.worker.trainee import Trainee
 from support.trainer import RECIPE, toy_data
 
 DATA = toy_data()

@@ -15,8 +15,8 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Final, Protocol, TypeVar
 
-from sunward.optimisation.problem import Problem
-from sunward.optimisation.solution import Solution
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution
 
 Solver = Callable[[Problem], Solution]
 Item = TypeVar("Item")

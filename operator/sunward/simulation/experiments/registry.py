@@ -11,14 +11,14 @@ from typing import Final
 
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.calibration import calibration
-from sunward.simulation.experiments.fig3 import fig3
-from sunward.simulation.experiments.fig4 import fig4
-from sunward.simulation.experiments.fig5 import fig5
-from sunward.simulation.experiments.information import information
-from sunward.simulation.experiments.policies import compare_policies
+from sunward.simulation.experiments.comparison.policies import compare_policies
+from sunward.simulation.experiments.incomplete_information.information import information
+from sunward.simulation.experiments.published.fig3 import fig3
+from sunward.simulation.experiments.published.fig4 import fig4
+from sunward.simulation.experiments.published.fig5 import fig5
+from sunward.simulation.experiments.published.table1 import table1
 from sunward.simulation.experiments.result import Result
 from sunward.simulation.experiments.sensitivity import sensitivity
-from sunward.simulation.experiments.table1 import table1
 from sunward.simulation.experiments.week import week
 
 

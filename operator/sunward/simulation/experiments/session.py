@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sunward.optimisation.problem import (
+from sunward.optimisation.problem.instance import (
     EnergyPool,
     ExportRule,
     Job,
@@ -27,7 +27,7 @@ from sunward.optimisation.problem import (
     PoolKind,
     Problem,
 )
-from sunward.optimisation.solution import EnergyRow, Solution
+from sunward.optimisation.problem.solution import EnergyRow, Solution
 from sunward.simulation.experiments.bench import Solver
 
 _BATCHES = 50.0

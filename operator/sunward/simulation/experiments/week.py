@@ -13,9 +13,9 @@ from math import fsum
 from typing import Any, Final
 
 from sunward.simulation.experiments.bench import HERE, Crew
+from sunward.simulation.experiments.comparison.days import BEST, first_hour
+from sunward.simulation.experiments.comparison.guards import HELD_BACK
 from sunward.simulation.experiments.mode_order import LESS, MOST, order_claim, order_table
-from sunward.simulation.experiments.policy_days import BEST, first_hour
-from sunward.simulation.experiments.policy_guards import HELD_BACK
 from sunward.simulation.experiments.result import (
     Claim,
     DotChart,

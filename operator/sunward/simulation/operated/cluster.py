@@ -14,8 +14,8 @@ from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.domain.steps import Act, Step
-from sunward.planning import transitions
 from sunward.planning.compile import LOOK_AHEAD_PERIODS
+from sunward.planning.sleep import transitions
 from sunward.simulation import picture
 from sunward.simulation.compile import horizon, together
 from sunward.simulation.future import Future, Outlook

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.plans import JobDirective, Plan, SolverReport
 from sunward.domain.reasons import Reason
-from sunward.planning.assign import at_home, running, split_round
-from sunward.planning.budgets import asleep_room
 from sunward.planning.decide import plan_name
-from sunward.planning.job_facts import batches_left_to_move, moves_allowed, rounds_at_most
-from sunward.planning.rules_work import holds_shard
+from sunward.planning.guards.budgets import asleep_room
+from sunward.planning.guards.rules_work import holds_shard
+from sunward.planning.jobs.assign import at_home, running, split_round
+from sunward.planning.jobs.facts import batches_left_to_move, moves_allowed, rounds_at_most
 from sunward.simulation.compile import together
 from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.base import Orders, Picture, View

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sunward.optimisation.solution import Solution, Status
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning import decide
 from sunward.simulation.compile import Part, pure_problem
 from sunward.simulation.picture import Allowed

@@ -1,0 +1,1 @@
+"""Programs, images and data sets that a cluster of the lab needs before it can start."""

@@ -1,0 +1,1 @@
+"""Acts on nodes: cordon, eviction, power, and the last check before each."""

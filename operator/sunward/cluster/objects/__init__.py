@@ -1,0 +1,1 @@
+"""Kubernetes objects <-> domain values, field by field. No request is made here."""

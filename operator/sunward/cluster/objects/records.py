@@ -1,0 +1,87 @@
+"""`EnergyNode.status` <-> `NodeRecord`: the operator's memory across restarts, written before it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sunward.cluster.access.times import format_time, parse_time
+from sunward.domain.nodes import NodeRecord, Operation, PowerState
+from sunward.domain.reasons import Reason
+
+TAINT_KEY = "sunward.dev/asleep"
+CORDON_MARK = "sunward.dev/cordoned-by"
+MANAGED_LABEL = "sunward.dev/managed"
+DO_NOT_SLEEP = "sunward.dev/do-not-sleep"
+
+
+def node_record(body: Mapping[str, Any]) -> NodeRecord:
+    """Read what an earlier pass, perhaps of an earlier process, wrote. An empty status means awake."""
+    status = body.get("status") or {}
+    transition = status.get("lastTransition") or {}
+    owned = status.get("owned") or {}
+    timers = status.get("timers") or {}
+    operation = status.get("operation")
+    return NodeRecord(
+        power_state=PowerState(status.get("powerState") or PowerState.AWAKE),
+        operation=_operation(operation) if operation and operation.get("id") else None,
+        cordoned_by_us=bool(owned.get("cordon", False)),
+        last_transition_at=parse_time(transition.get("time")),
+        last_transition_reason=_reason(transition.get("reason")),
+        awake_since=parse_time(timers.get("awakeSince")),
+        asleep_since=parse_time(timers.get("asleepSince")),
+        next_attempt_at=parse_time(timers.get("nextAttemptAt")),
+        sleep_times=tuple(moment for moment in map(parse_time, status.get("cycles") or ()) if moment),
+        observed_generation=int(status.get("observedGeneration", 0)),
+    )
+
+
+def _reason(text: str | None) -> Reason | None:
+    return Reason(text) if text and text in Reason._value2member_map_ else None
+
+
+def _operation(body: Mapping[str, Any]) -> Operation | None:
+    started = parse_time(body.get("startedAt"))
+    deadline = parse_time(body.get("deadline"))
+    if started is None or deadline is None:
+        return None
+    return Operation(
+        id=body["id"],
+        intent=body.get("intent", "Recover"),
+        reason=_reason(body.get("reason")) or Reason.ROLLED_BACK,
+        started_at=started,
+        deadline=deadline,
+        attempt=int(body.get("attempt", 1)),
+        fencing_token=int(body.get("leaseTransitions", 0)),
+    )
+
+
+def record_patch(record: NodeRecord) -> dict[str, Any]:
+    """The part of a merge patch on `status` that stores *record*; None removes a field."""
+    return {
+        "powerState": str(record.power_state),
+        "operation": _operation_body(record),
+        "owned": {"cordon": record.cordoned_by_us},
+        "timers": {
+            "awakeSince": format_time(record.awake_since),
+            "asleepSince": format_time(record.asleep_since),
+            "nextAttemptAt": format_time(record.next_attempt_at),
+        },
+        "cycles": [format_time(moment) for moment in record.sleep_times[-48:]],
+    }
+
+
+def _operation_body(record: NodeRecord) -> dict[str, Any] | None:
+    operation = record.operation
+    if operation is None:
+        return None
+    return {
+        "id": operation.id,
+        "intent": operation.intent,
+        "step": str(record.power_state),
+        "reason": str(operation.reason),
+        "startedAt": format_time(operation.started_at),
+        "deadline": format_time(operation.deadline),
+        "attempt": operation.attempt,
+        "leaseTransitions": operation.fencing_token,
+    }

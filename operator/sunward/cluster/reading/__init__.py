@@ -1,0 +1,1 @@
+"""One look at the cluster: from objects to a frozen snapshot."""

@@ -1,0 +1,206 @@
+"""Lists of the API server -> the cluster's half of a snapshot.
+
+Always fresh lists and never a watch cache: a plan or a drain must not rest on a view that stopped being updated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sunward.cluster.access.api import Api, ApiError, apis, core, ours
+from sunward.cluster.access.times import parse_time
+from sunward.cluster.objects import cordons, schema
+from sunward.cluster.objects.allocatable import Pins, needs_of, rooms, volume_pins
+from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
+from sunward.domain.errors import InvalidInput
+from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec, PodFacts, Room
+from sunward.domain.policy import PolicySpec
+
+Body = dict[str, Any]
+CONTROL_PLANE_LABELS = (
+    "node-role.kubernetes.io/control-plane",
+    "node-role.kubernetes.io/master",
+    "node-role.kubernetes.io/etcd",
+)
+DO_NOT_DISRUPT = (
+    ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+    ("karpenter.sh/do-not-disrupt", "true"),
+    ("sunward.dev/do-not-disrupt", "true"),
+)
+DO_NOT_DISRUPT_KEY = "sunward.dev/do-not-disrupt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidObject:
+    """A custom resource that the API server let through and we cannot use."""
+
+    kind: str
+    name: str
+    namespace: str
+    error: InvalidInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterState:
+    """What the API server says, parsed. `bodies` keep the raw objects for patches and conditions."""
+
+    policy: PolicySpec
+    policy_body: Body | None
+    specs: tuple[NodeSpec, ...]
+    records: Mapping[str, NodeRecord]
+    facts: Mapping[str, NodeFacts]
+    pods_by_node: Mapping[str, tuple[PodFacts, ...]]
+    node_bodies: Mapping[str, Body]
+    energy_node_bodies: Mapping[str, Body]
+    job_bodies: Mapping[str, Body]
+    volumes_attached: frozenset[str]
+    pending_pods: int
+    invalid: tuple[InvalidObject, ...]
+    rooms: tuple[Room, ...] = ()
+
+
+async def read_cluster(api: Api, now: datetime) -> ClusterState:
+    """Read everything once, at *now*, until which pods may have asked to stay. Raises ApiError when any list fails.
+
+    Half a view is no view.
+    """
+    nodes, pods, energy_nodes, jobs, attachments, volumes = await asyncio.gather(
+        api.list(core("nodes")),
+        api.list(core("pods")),
+        api.list(ours("energynodes")),
+        api.list(ours("trainingjobs")),
+        api.list(apis("storage.k8s.io/v1", "volumeattachments")),
+        api.list(core("persistentvolumes")),
+    )
+    policy = await read_policy(api)
+    pins = volume_pins(volumes)
+    pod_list = [pod_facts(pod, now, pins) for pod in pods]
+    specs, invalid = _parse_nodes(energy_nodes)
+    by_node: dict[str, list[PodFacts]] = defaultdict(list)
+    pending = 0
+    for facts in pod_list:
+        if facts.node_name:
+            by_node[facts.node_name].append(facts)
+        elif facts.phase == "Pending":
+            pending += 1
+    return ClusterState(
+        policy=schema.policy_spec(policy) if policy else PolicySpec(),
+        policy_body=policy,
+        specs=specs,
+        records={body["metadata"]["name"]: node_record(body) for body in energy_nodes},
+        facts={body["metadata"]["name"]: node_facts(body) for body in nodes},
+        pods_by_node={name: tuple(items) for name, items in by_node.items()},
+        node_bodies={body["metadata"]["name"]: body for body in nodes},
+        energy_node_bodies={body["metadata"]["name"]: body for body in energy_nodes},
+        job_bodies={f"{b['metadata']['namespace']}/{b['metadata']['name']}": b for b in jobs},
+        volumes_attached=attached_nodes(attachments),
+        rooms=rooms(nodes, pod_list),
+        pending_pods=pending,
+        invalid=invalid,
+    )
+
+
+async def read_policy(api: Api) -> Body | None:
+    """The one EnergyPolicy; None when there is none."""
+    try:
+        return await api.get(ours("energypolicies", "default"))
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _parse_nodes(bodies: Sequence[Body]) -> tuple[tuple[NodeSpec, ...], tuple[InvalidObject, ...]]:
+    specs: list[NodeSpec] = []
+    invalid: list[InvalidObject] = []
+    for body in sorted(bodies, key=lambda b: b["metadata"]["name"]):
+        try:
+            specs.append(schema.node_spec(body))
+        except InvalidInput as error:
+            invalid.append(InvalidObject(kind="EnergyNode", name=body["metadata"]["name"], namespace="", error=error))
+    return tuple(specs), tuple(invalid)
+
+
+def attached_nodes(volumes: Sequence[Body]) -> frozenset[str]:
+    """Kubernetes nodes with a VolumeAttachment: attached, being attached, or not yet let go."""
+    return frozenset(body["spec"]["nodeName"] for body in volumes)
+
+
+def node_facts(body: Mapping[str, Any]) -> NodeFacts:
+    """What matters of a Node object."""
+    metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    ready: Mapping[str, Any] = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), {})
+    taints = {taint["key"] for taint in spec.get("taints") or ()}
+    return NodeFacts(
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        ready=ready.get("status") == "True",
+        ready_since=parse_time(ready.get("lastTransitionTime")),
+        unschedulable=bool(spec.get("unschedulable", False)),
+        is_control_plane=any(label in labels for label in CONTROL_PLANE_LABELS),
+        is_managed=labels.get(MANAGED_LABEL) == "true",
+        do_not_sleep=DO_NOT_SLEEP in annotations or labels.get(DO_NOT_SLEEP) == "true",
+        has_our_taint=TAINT_KEY in taints,
+        has_our_cordon_mark=cordons.is_ours(body),
+        internal_ip=next((a["address"] for a in status.get("addresses") or () if a["type"] == "InternalIP"), None),
+    )
+
+
+def pod_facts(body: Mapping[str, Any], now: datetime, pins: Pins = MappingProxyType({})) -> PodFacts:
+    """What the drain needs to know of a Pod object; `pins` tell where its volumes can be used."""
+    metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    owner = next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), None)
+    return PodFacts(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        node_name=spec.get("nodeName"),
+        phase=status.get("phase", "Unknown"),
+        owner_kind=owner["kind"] if owner else None,
+        is_daemon=bool(owner and owner["kind"] == "DaemonSet"),
+        is_mirror="kubernetes.io/config.mirror" in annotations,
+        is_terminating=bool(metadata.get("deletionTimestamp")),
+        do_not_disrupt=asks_to_stay(annotations, now),
+        uses_local_storage=_uses_local_storage(spec),
+        labels=tuple(sorted((metadata.get("labels") or {}).items())),
+        needs=needs_of(body, pins),
+        priority=int(spec.get("priority") or 0),
+    )
+
+
+def asks_to_stay(annotations: Mapping[str, str], now: datetime) -> bool:
+    """Whether a pod asks not to be disrupted at *now*: for ever, or until the time that stands in our annotation.
+
+    A word that is neither a time nor "false" counts as for ever.
+    """
+    until = annotations.get(DO_NOT_DISRUPT_KEY, "false")
+    if any(annotations.get(key) == value for key, value in DO_NOT_DISRUPT):
+        return True
+    try:
+        end = parse_time(until) if until != "false" else now
+    except ValueError:
+        return True
+    return end is None or now < end
+
+
+def _uses_local_storage(spec: Mapping[str, Any]) -> bool:
+    volumes: Sequence[Mapping[str, Any]] = spec.get("volumes") or ()
+    return any("hostPath" in volume or "emptyDir" in volume for volume in volumes)
+
+
+def coordinator_nodes(pods: Mapping[str, Sequence[PodFacts]]) -> Mapping[str, str]:
+    """namespace/job -> Kubernetes node of its living coordinator."""
+    return {
+        f"{pod.namespace}/{pod.label('sunward.dev/job')}": node
+        for node, items in pods.items()
+        for pod in items
+        if pod.label("sunward.dev/component") == "coordinator" and pod.phase in ("Pending", "Running")
+    }

@@ -1,0 +1,1 @@
+"""What the operator says: statuses, conditions and plan objects from the pass's own values."""

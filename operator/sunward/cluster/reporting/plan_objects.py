@@ -1,0 +1,244 @@
+"""Plans and settlements as EnergyPlan objects: integers in micro-units, bounded lists, nothing a float could blur."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sunward.accounting.ledger import LedgerRow, PeriodLedger
+from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.objects import conditions
+from sunward.cluster.objects.conditions import Condition
+from sunward.domain.measurement import Measurement, Reading
+from sunward.domain.plans import Decision, Plan, SolverReport, Transfer
+from sunward.domain.policy import Mode, PolicySpec
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+
+Body = dict[str, Any]
+MICRO = 1_000_000
+ROWS_LIMIT = 1024
+STATUSES = ("Optimal", "Feasible", "Infeasible", "Fallback", "Held")
+
+
+def micro(value: float) -> int:
+    """A figure in millionths, rounded to the nearest."""
+    return round(value * MICRO)
+
+
+def plan_name(start: datetime) -> str:
+    """Name of the plan of the period that begins at *start*; one object per period."""
+    return f"plan-{start:%Y%m%d-%H%M%S}"
+
+
+def plan_object(plan: Plan, policy: PolicySpec) -> Body:
+    """The EnergyPlan to create for a period."""
+    return {
+        "apiVersion": "sunward.dev/v1alpha1",
+        "kind": "EnergyPlan",
+        "metadata": {"name": plan.name, "labels": {"app.kubernetes.io/managed-by": "sunward"}},
+        "spec": {
+            "periodStart": format_time(plan.start),
+            "periodEnd": format_time(plan.end),
+            "mode": str(policy.mode),
+            "periodSeconds": max(1, round(plan.period.total_seconds())),
+            "horizonPeriods": policy.horizon_periods,
+            "policyGeneration": policy.observed_generation,
+        },
+    }
+
+
+def plan_status(plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], old: Body, now: datetime) -> Body:
+    """The planned half of an EnergyPlan's status."""
+    return {
+        "inputs": inputs(plan, snapshot),
+        "solution": _solution(plan.solver, plan.hold),
+        "emissions": {
+            **{mode: micro(grams) for mode, grams in plan.emissions_by_mode_grams.items()},
+            "bound": micro(plan.solver.lower_bound_grams),
+        },
+        "decisions": [_decision(decision, snapshot) for decision in plan.decisions[:ROWS_LIMIT]],
+        "dropped": [{"reason": str(reason), "count": count} for reason, count in sorted(dropped.items())],
+        "assignments": [
+            {
+                "job": row.job,
+                "shard": row.shard,
+                "fromNode": row.from_node,
+                "node": row.node,
+                "batches": row.batches,
+            }
+            for directive in plan.jobs
+            for row in directive.assignments
+        ],
+        "transfers": [_transfer(transfer) for transfer in plan.transfers],
+        "conditions": conditions.merge(old.get("conditions") or (), _conditions(plan, snapshot), now, 1),
+    }
+
+
+def inputs(plan: Plan, snapshot: Snapshot) -> Body:
+    """What a plan and the sleeps under it rest on: ages in seconds and qualities, as the snapshot has them."""
+    return {
+        "digest": plan.input_digest,
+        "time": format_time(snapshot.taken_at),
+        "nodes": [
+            {
+                "node": node.name,
+                **_aged("power", node.meters.power_watts, snapshot.taken_at),
+                **_aged("harvest", node.meters.harvest_watts, snapshot.taken_at),
+                **_aged("battery", node.meters.battery_ratio, snapshot.taken_at),
+            }
+            for node in snapshot.nodes[:ROWS_LIMIT]
+        ],
+        "zones": [
+            {"zone": zone, **_zone(value.now_grams_per_kilowatt_hour, snapshot.taken_at)}
+            for zone, value in sorted(snapshot.intensities.items())
+        ],
+    }
+
+
+def nodes_without_power(body: Body) -> frozenset[str]:
+    """Nodes for which an EnergyPlan has no reading of power on record."""
+    rows = ((body.get("status") or {}).get("inputs") or {}).get("nodes") or ()
+    return frozenset(row["node"] for row in rows if "powerAgeSeconds" not in row)
+
+
+def _aged(what: str, reading: Reading, now: datetime) -> Body:
+    if not isinstance(reading, Measurement):
+        return {f"{what}Quality": "Missing", "reason": str(reading.reason)} if what == "power" else {}
+    age = max(0, round(reading.age(now).total_seconds()))
+    return {f"{what}AgeSeconds": age, f"{what}Quality": str(reading.quality)}
+
+
+def _zone(reading: Reading, now: datetime) -> Body:
+    if not isinstance(reading, Measurement):
+        return {"quality": "Missing"}
+    return {
+        "milligramsPerKilowattHour": round(reading.value * 1000),
+        "quality": str(reading.quality),
+        "ageSeconds": max(0, round(reading.age(now).total_seconds())),
+    }
+
+
+def _solution(report: SolverReport, hold: Reason | None) -> Body:
+    status = "Held" if hold else report.status.capitalize()
+    return {
+        "status": status if status in STATUSES else "Feasible",
+        "solver": report.solver[:256],
+        "objectiveMicrogramsCO2e": micro(report.objective_grams),
+        "lowerBoundMicrogramsCO2e": micro(report.lower_bound_grams),
+        "relativeGapPartsPerMillion": micro(max(0.0, report.relative_gap)),
+    }
+
+
+def _decision(decision: Decision, snapshot: Snapshot) -> Body:
+    dry = snapshot.policy.mode is Mode.DRY_RUN
+    return {
+        "kind": str(decision.kind),
+        "subject": decision.subject,
+        "reason": str(decision.reason),
+        "message": decision.message[:1024],
+        "result": "DryRun" if dry else "Planned",
+    }
+
+
+def _transfer(transfer: Transfer) -> Body:
+    return {
+        "pool": transfer.pool,
+        "kind": "Physical" if transfer.physical else "Contractual",
+        "fromNode": transfer.from_node,
+        "toNode": transfer.to_node,
+        "sentMicrowattHours": micro(transfer.sent_watt_hours),
+        "receivedMicrowattHours": micro(transfer.received_watt_hours),
+    }
+
+
+def _conditions(plan: Plan, snapshot: Snapshot) -> list[Condition]:
+    held = plan.hold is not None
+    active = snapshot.policy.mode is Mode.ACTIVE
+    planned = Condition(
+        type="Planned",
+        status=not held,
+        reason=plan.hold or Reason.PLANNED,
+        message=f"{plan.solver.solver}: {plan.solver.objective_grams:.4f} g, gap {plan.solver.relative_gap:.1e}",
+    )
+    applied = Condition(
+        type="Applied",
+        status=active and not held,
+        reason=plan.hold or (Reason.PLANNED if active else Reason.DRY_RUN),
+        message="in force: every step is checked again before it is taken"
+        if active
+        else "EnergyPolicy default has mode DryRun: set spec.mode to Active to act",
+    )
+    return [planned, applied]
+
+
+def settlement_status(
+    ledger: PeriodLedger,
+    transfers: Sequence[Transfer],
+    baseline_grams: Mapping[str, float],
+    intensities: Mapping[str, float],
+    method: str,
+    now: datetime,
+) -> Body:
+    """The settled half: what the meters said, row by row, and how well it closes."""
+    totals = ledger.totals
+    location, market = totals.location_grams, totals.market_grams
+    baseline = sum(baseline_grams.values()) if baseline_grams else None
+    sums = {
+        "loadMicrowattHours": micro(totals.load_watt_hours),
+        "harvestMicrowattHours": micro(totals.harvest_watt_hours),
+        "transferredMicrowattHours": micro(sum(pool.sent_watt_hours for pool in ledger.pools)),
+        "gridMicrowattHours": micro(totals.grid_watt_hours),
+        "locationBasedMicrogramsCO2e": None if location is None else micro(location),
+        "marketBasedMicrogramsCO2e": None if market is None else micro(market),
+        "baselineMicrogramsCO2e": None if baseline is None else micro(baseline),
+        "avoidedMicrogramsCO2e": None if location is None or baseline is None else micro(baseline - location),
+    }
+    return {
+        "time": format_time(now),
+        "from": format_time(ledger.period.start),
+        "until": format_time(ledger.period.end),
+        "method": method,
+        "closingErrorPartsPerMillion": micro(ledger.closing_error_ratio),
+        "totals": {key: value for key, value in sums.items() if value is not None},
+        "nodes": [
+            *(_row(row, baseline_grams, intensities) for row in ledger.rows),
+            *({"node": gone.node, "reason": str(gone.reason)} for gone in ledger.missing),
+        ],
+        "transfers": [_transfer(transfer) for transfer in transfers],
+    }
+
+
+def _row(row: LedgerRow, baseline_grams: Mapping[str, float], intensities: Mapping[str, float]) -> Body:
+    columns = {
+        "loadMicrowattHours": row.load_watt_hours,
+        "harvestMicrowattHours": row.harvest_watt_hours,
+        "harvestUsedMicrowattHours": row.harvest_used_watt_hours,
+        "harvestSentMicrowattHours": row.harvest_sent_watt_hours,
+        "harvestStoredMicrowattHours": row.harvest_stored_watt_hours,
+        "harvestCurtailedMicrowattHours": row.harvest_curtailed_watt_hours,
+        "receivedMicrowattHours": row.received_physical_watt_hours + row.received_contractual_watt_hours,
+        "dischargedMicrowattHours": row.discharge_watt_hours,
+        "gridMicrowattHours": row.grid_watt_hours,
+        "locationBasedMicrogramsCO2e": row.location_grams,
+        "marketBasedMicrogramsCO2e": row.market_grams,
+        "baselineMicrogramsCO2e": baseline_grams.get(row.node),
+        "closingErrorPartsPerMillion": row.closing_error_ratio,
+    }
+    intensity = intensities.get(row.grid_zone)
+    return {
+        "node": row.node,
+        **{key: micro(value) for key, value in columns.items() if value is not None},
+        **({} if intensity is None else {"intensityMilligramsPerKilowattHour": round(intensity * 1000)}),
+        **({} if row.emissions_missing is None else {"reason": str(row.emissions_missing)}),
+    }
+
+
+def period_of(body: Mapping[str, Any]) -> tuple[datetime, timedelta]:
+    """Start and length of an EnergyPlan's period."""
+    start = parse_time(body["spec"]["periodStart"])
+    end = parse_time(body["spec"]["periodEnd"])
+    if start is None or end is None:
+        raise ValueError(f"EnergyPlan {body['metadata']['name']} has no period")
+    return start, end - start

@@ -1,0 +1,1 @@
+"""Metered energy of a period that has ended, written into its plan."""

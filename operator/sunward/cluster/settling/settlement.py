@@ -1,0 +1,336 @@
+"""Settles finished periods: metered energy replaces planned energy, and the EnergyPlan gets its ledger.
+
+Meters stand on the nodes, so a node that was off for a while has gaps. The relay in front of it measures all the time:
+its readings, taken in every pass, fill the gaps. What neither saw is missing, and said to be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sunward.accounting import none_baseline
+from sunward.accounting.attribution import node_shares, weighted
+from sunward.accounting.ledger import MissingNode, PeriodLedger, close
+from sunward.accounting.none_baseline import MeteredNode, Work
+from sunward.accounting.values import Basis, NodePeriod, Period, PoolFlow, ZoneFactor
+from sunward.cluster.access.api import Api, ours
+from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.ports import Reporter, Sensors
+from sunward.cluster.reporting import plan_objects, retention
+from sunward.cluster.settling.meter_logs import LOG_LENGTH, Log, append, filled, mean_of, nearest
+from sunward.domain.errors import SourceUnavailable
+from sunward.domain.measurement import Measurement, Metered, Window
+from sunward.domain.nodes import NodeSpec
+from sunward.domain.plans import Transfer
+from sunward.domain.policy import PoolKind
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import PowerReading
+from sunward.planning import settle
+from sunward.planning.ports import SolverPort
+
+GIVE_UP_AFTER = timedelta(hours=2)
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Work that a job finished between two passes."""
+
+    time: datetime
+    job: str
+    work: tuple[Work, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A period's books, what was cleared, and what the none baseline would have emitted per node."""
+
+    ledger: PeriodLedger
+    transfers: tuple[Transfer, ...]
+    baseline_grams: Mapping[str, float]
+    intensities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A node's energy of a period; `own_*` is what its own meter saw, for how long."""
+
+    metered: settle.MeteredNode
+    own_watt_hours: float
+    own_hours: float
+
+
+class Settler:
+    """Remembers relay and intensity readings, and writes the settlement of every period that has ended."""
+
+    def __init__(self, api: Api, sensors: Sensors, solver: SolverPort, reporter: Reporter) -> None:
+        self._api = api
+        self._sensors = sensors
+        self._solver = solver
+        self._reporter = reporter
+        self._relays: dict[str, Log] = {}
+        self._zones: dict[str, Log] = {}
+        self._batteries: dict[str, Log] = {}
+        self._harvests: dict[str, Log] = {}
+        self._rounds: deque[Round] = deque(maxlen=LOG_LENGTH)
+        self._last_rounds: dict[str, int] = {}
+        self._basis = Basis()
+        self._done: set[str] = set()
+        self._open: dict[str, datetime] = {}  # plans without a settlement, and when their periods end
+        self._looked_for = ""
+
+    def remember(self, snapshot: Snapshot, power: Mapping[str, PowerReading | None]) -> None:
+        """Keep what the meters say now; called in every pass."""
+        for name, reading in power.items():
+            if reading is not None and reading.watts is not None:
+                append(self._relays, name, reading.time, reading.watts)
+        for zone, value in snapshot.intensities.items():
+            now = value.now_grams_per_kilowatt_hour
+            if isinstance(now, Measurement):
+                append(self._zones, zone, snapshot.taken_at, now.value)
+                self._basis = Basis.parse(value.basis)
+        for node in snapshot.nodes:
+            ratio = node.meters.battery_ratio
+            if node.spec.battery is not None and isinstance(ratio, Measurement):
+                append(self._batteries, node.name, ratio.time, ratio.value)
+            harvest = node.meters.harvest_watts
+            if isinstance(harvest, Measurement):
+                append(self._harvests, node.name, harvest.time, harvest.value)
+        self._remember_rounds(snapshot)
+
+    def _remember_rounds(self, snapshot: Snapshot) -> None:
+        """Rounds that ended since the last pass, worked on as the assignments in force said."""
+        for job in snapshot.jobs:
+            before = self._last_rounds.get(job.spec.key, job.last_round)
+            self._last_rounds[job.spec.key] = job.last_round
+            ended = job.last_round - before
+            if ended > 0 and job.assignments:
+                work = tuple(
+                    Work(node=row.node, home=row.from_node, batches=row.batches * ended) for row in job.assignments
+                )
+                self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
+
+    async def settle(self, snapshot: Snapshot, plan: str) -> None:
+        """Settle every plan whose period ended long enough ago for its last samples to be in; let old ones go.
+
+        A hundred plans of a large cluster are megabytes: they are listed when *plan*, the one in force, is new, and
+        when one is due.
+        """
+        due = any(self._is_due(end, snapshot.taken_at) for end in self._open.values())
+        if plan == self._looked_for and not due:
+            return
+        plans = await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward")
+        self._open, self._looked_for = {}, ""  # until all is seen through: an error on the way must not hide the rest
+        for body in plans:
+            await self._settle_if_due(body, snapshot)
+        old = retention.expired(plans, self._done, snapshot.policy.keep_plans)
+        gone = await retention.remove(self._api, old)
+        self._done -= set(gone)
+        self._looked_for = plan if len(gone) == len(old) else ""
+
+    def _is_due(self, end: datetime, now: datetime) -> bool:
+        return (now - end).total_seconds() >= self._sensors.settle_delay_seconds
+
+    async def _settle_if_due(self, body: Body, snapshot: Snapshot) -> None:
+        name = body["metadata"]["name"]
+        start, length = plan_objects.period_of(body)
+        end = start + length
+        is_settled = bool((body.get("status") or {}).get("settlement"))
+        if name in self._done or is_settled or snapshot.taken_at - end > GIVE_UP_AFTER:
+            self._done.add(name)
+        else:
+            self._open[name] = end
+            if self._is_due(end, snapshot.taken_at):
+                await self._settle_one(name, Period(start=start, end=end), snapshot)
+
+    async def _settle_one(self, name: str, period: Period, snapshot: Snapshot) -> None:
+        try:
+            metered = await self._sensors.energy([node.spec for node in snapshot.nodes], period.start, period.end)
+        except SourceUnavailable as error:
+            self._reporter.failed("settlement", error)
+            return
+        settled = await asyncio.to_thread(self._clear, period, snapshot, metered)
+        status = plan_objects.settlement_status(
+            settled.ledger,
+            settled.transfers,
+            settled.baseline_grams,
+            settled.intensities,
+            none_baseline.METHOD,
+            snapshot.taken_at,
+        )
+        await self._account_jobs(period, snapshot, settled)
+        await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
+        self._done.add(name)
+        self._open.pop(name, None)
+        baseline = sum(settled.baseline_grams.values()) if settled.baseline_grams else None
+        self._reporter.settled(settled.ledger, baseline)
+
+    async def _account_jobs(self, period: Period, snapshot: Snapshot, settled: Settled) -> None:
+        """Add the period to the jobs that ran in it, once: `accountedUntil` survives a crash between two writes."""
+        running = [job for job in snapshot.jobs if job.finished is None or self._worked(job.spec.key, period)]
+        work = {job.spec.key: self._work(period, job.spec.key) for job in running}
+        homes = {job.spec.key: [shard.node for shard in job.spec.shards] for job in running}
+        shares = node_shares(work, homes)
+        for job in running:
+            path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
+            body = await self._api.get(path)
+            old = body.get("status") or {}
+            until = parse_time(old.get("accountedUntil"))
+            if until is not None and period.end <= until:
+                continue
+            added = _job_figures(shares[job.spec.key], settled)
+            status: dict[str, int | str | None] = {key: int(old.get(key, 0)) + value for key, value in added.items()}
+            status["avoidedEmissionsMicrogramsCO2e"] = int(status["baselineEmissionsMicrogramsCO2e"] or 0) - int(
+                status["emissionsMicrogramsCO2e"] or 0
+            )
+            version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
+            status["accountedUntil"] = format_time(period.end)
+            await self._api.patch(f"{path}/status", {"metadata": version, "status": status})
+
+    def _worked(self, job: str, period: Period) -> bool:
+        return bool(self._work(period, job))
+
+    def _factors(self, snapshot: Snapshot, period: Period) -> dict[str, ZoneFactor]:
+        zones = {node.spec.grid_zone for node in snapshot.nodes}
+        means = {zone: mean_of(self._zones.get(zone, ()), period.start, period.end) for zone in sorted(zones)}
+        return {
+            zone: ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=mean, basis=self._basis)
+            for zone, mean in means.items()
+            if mean is not None
+        }
+
+    def _clear(self, period: Period, snapshot: Snapshot, metered: Mapping[str, Metered]) -> Settled:
+        """Everything that is computed and not asked: loads, clearing, books and baseline."""
+        factors = self._factors(snapshot, period)
+        intensities = {zone: factor.grams_per_kilowatt_hour for zone, factor in factors.items()}
+        loads = {node.name: self._metered(node.spec, metered.get(node.name), period) for node in snapshot.nodes}
+        known = [row for row in loads.values() if row is not None]
+        missing = [
+            MissingNode(node=name, reason=Reason.DATA_MISSING, message="no meter saw it")
+            for name, row in loads.items()
+            if row is None
+        ]
+        cleared = settle.clear(
+            [row.metered for row in known], period.end - period.start, intensities, snapshot.policy, self._solver
+        )
+        specs = {node.name: node.spec for node in snapshot.nodes}
+        ledger = close(
+            period,
+            [_ledger_node(row, specs[row.node], period) for row in cleared.nodes],
+            [_ledger_flow(flow) for flow in cleared.flows],
+            factors.values(),
+            missing=missing,
+        )
+        rows = [self._baseline_row(row, period) for row in known]
+        grams = none_baseline.baseline_grams(rows, self._work(period), period.hours, intensities)
+        return Settled(ledger=ledger, transfers=cleared.transfers, baseline_grams=grams, intensities=intensities)
+
+    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> Load | None:
+        own = found.load if found else None
+        load = filled(own, self._relays.get(spec.name, ()), period.start, period.end)
+        if load is None:
+            return None
+        harvest = found.harvest if found else None
+        hours = _covered_hours(own, period)
+        if spec.harvest_nameplate_watts is not None and harvest is None and hours > 0.0:
+            return None  # it ran and its source was not metered: no books without that
+        return Load(
+            metered=settle.MeteredNode(
+                spec=spec,
+                load_watt_hours=load,
+                harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
+                stored_change_watt_hours=self._stored_change(spec, period),
+            ),
+            own_watt_hours=own.watt_hours if own else 0.0,
+            own_hours=hours,
+        )
+
+    def _stored_change(self, spec: NodeSpec, period: Period) -> float:
+        """Change of stored energy (Wh) between the readings nearest to both ends; none without readings there."""
+        if spec.battery is None:
+            return 0.0
+        log = self._batteries.get(spec.name, ())
+        start, end = nearest(log, period.start), nearest(log, period.end)
+        return 0.0 if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
+
+    def _baseline_row(self, load: Load, period: Period) -> MeteredNode:
+        """A node as the baseline sees it: what its own meter ran for, and its harvest also while it was asleep."""
+        node = load.metered
+        watts = mean_of(self._harvests.get(node.spec.name, ()), period.start, period.end)
+        unseen_hours = max(0.0, period.hours - load.own_hours)
+        estimate = (watts or 0.0) * unseen_hours if node.spec.harvest_nameplate_watts is not None else 0.0
+        return MeteredNode(
+            node=node.spec.name,
+            grid_zone=node.spec.grid_zone,
+            idle_watts=node.spec.power.idle_watts,
+            busy_watts=node.spec.power.busy_watts,
+            awake_hours=load.own_hours,
+            awake_watt_hours=load.own_watt_hours,
+            harvest_watt_hours=node.harvest_watt_hours + estimate,
+            charge_watt_hours=node.charge_watt_hours,
+            discharge_watt_hours=node.discharge_watt_hours,
+        )
+
+    def _work(self, period: Period, job: str | None = None) -> list[Work]:
+        return [
+            item
+            for done in self._rounds
+            if period.start <= done.time < period.end and job in (None, done.job)
+            for item in done.work
+        ]
+
+
+def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int]:
+    """What a period adds to a job's figures, in micro-units."""
+    rows = settled.ledger.rows
+    load = {row.node: row.load_watt_hours for row in rows}
+    grams = {row.node: row.location_grams for row in rows if row.location_grams is not None}
+    return {
+        "energyMicrowattHours": plan_objects.micro(weighted(shares, load)),
+        "emissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, grams)),
+        "baselineEmissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, settled.baseline_grams)),
+    }
+
+
+def _ledger_node(row: settle.SettledNode, spec: NodeSpec, period: Period) -> NodePeriod:
+    battery = spec.battery
+    lifetime_hours = spec.embodied_lifetime_days * 24.0
+    return NodePeriod(
+        node=row.node,
+        grid_zone=spec.grid_zone,
+        load_watt_hours=row.load_watt_hours,
+        harvest_watt_hours=row.harvest_watt_hours,
+        harvest_drawn_watt_hours=row.harvest_drawn_watt_hours,
+        grid_watt_hours=row.grid_watt_hours,
+        charge_watt_hours=row.charge_watt_hours,
+        discharge_watt_hours=row.discharge_watt_hours,
+        stored_change_watt_hours=row.stored_change_watt_hours,
+        charge_efficiency=battery.charge_efficiency if battery else 1.0,
+        discharge_efficiency=battery.discharge_efficiency if battery else 1.0,
+        reserved_hours=period.hours,
+        embodied_grams_per_hour=spec.embodied_grams / lifetime_hours if lifetime_hours > 0 else 0.0,
+    )
+
+
+def _ledger_flow(flow: settle.SettledFlow) -> PoolFlow:
+    return PoolFlow(
+        pool=flow.pool,
+        kind=PoolKind.PHYSICAL if flow.physical else PoolKind.CONTRACTUAL,
+        node=flow.node,
+        sent_watt_hours=flow.sent_watt_hours,
+        drawn_watt_hours=flow.drawn_watt_hours,
+        efficiency=flow.efficiency,
+    )
+
+
+def _covered_hours(window: Window | None, period: Period) -> float:
+    if window is None:
+        return 0.0
+    gaps = sum((end - start).total_seconds() for start, end in window.gaps)
+    return max(0.0, period.hours - gaps / 3600)

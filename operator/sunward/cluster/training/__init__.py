@@ -1,0 +1,1 @@
+"""Objects of a training job: coordinator, workers, assignment file, progress."""

@@ -1,0 +1,1 @@
+"""Price decomposition (Dantzig-Wolfe): nodes reply to prices, a master problem combines their replies."""

@@ -1,0 +1,108 @@
+"""The master problem of the coordinator: a small linear program over prices, built from the groups' answers.
+
+max  sum_g theta_g + prices . least   subject to   theta_g <= grams - prices . supply  for every answer of group g,
+0 <= prices <= ceiling (|prices| <= ceiling for rows that must be met exactly). Its value bounds the optimum from
+above as long as no ceiling binds; the multipliers of the cuts say with what weights the answers mix to a plan that
+meets every coupling row. Knows no node.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from ortools.math_opt.python import mathopt
+
+from sunward.optimisation.decomposition.columnar import Flags, Floats
+from sunward.optimisation.decomposition.errors import MasterError
+
+CANDID = mathopt.SolveParameters()
+CANDID.glop.change_status_to_imprecise = False
+"""GLOP disowns answers whose objective is far below 1, such as those of a problem that emits nothing; these serve,
+because nobody takes its word: bounds are recomputed from duals, plans are verified."""
+DUST = 1e-13
+"""Scaled supplies below this are rounding of zero, which GLOP would take for a coefficient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Proposal:
+    """Prices that the cuts so far call best, and the cheapest mixture of answers (weights, emissions) they imply."""
+
+    prices: Floats
+    grams: float
+    weights: tuple[Floats, ...]
+    shortfall: float
+    """By how much the mixture misses the worst coupling row, scaled; 0 or less when it meets all."""
+
+
+class Master:
+    """Collects cuts and proposes prices. All amounts are scaled by the caller to be near 1."""
+
+    def __init__(self, *, groups: int, least: Floats, ceiling: Floats, exact: Flags) -> None:
+        self._model = mathopt.Model(name="prices")
+        self._values = [self._model.add_variable(lb=-np.inf) for _ in range(groups)]
+        self._prices = [
+            self._model.add_variable(lb=-float(limit) if signed else 0.0, ub=float(limit))
+            for limit, signed in zip(ceiling.tolist(), exact.tolist(), strict=True)
+        ]
+        self._exact = exact
+        self._cuts: list[list[mathopt.LinearConstraint]] = [[] for _ in range(groups)]
+        self._grams: list[list[float]] = [[] for _ in range(groups)]
+        self._supply: list[list[Floats]] = [[] for _ in range(groups)]
+        self._least = least
+        self._model.maximize(
+            mathopt.fast_sum(
+                [*self._values, *(float(need) * price for need, price in zip(least, self._prices, strict=True))]
+            )
+        )
+        self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
+
+    def add(self, group: int, grams: float, supply: Floats) -> None:
+        """Adds one answer of a group: its emissions and its net supply to each coupling row."""
+        supply = np.where(np.abs(supply) < DUST, 0.0, supply)
+        self._grams[group].append(grams)
+        self._supply[group].append(supply)
+        sides = [
+            self._values[group],
+            *(float(amount) * price for amount, price in zip(supply, self._prices, strict=True)),
+        ]
+        self._cuts[group].append(self._model.add_linear_constraint(mathopt.fast_sum(sides) <= grams))
+
+    def raise_ceiling(self, factor: float) -> None:
+        """Lets prices grow; needed where capacity is so short that work is worth more than any energy."""
+        for price in self._prices:
+            price.upper_bound *= factor
+            price.lower_bound *= factor
+
+    def propose(self) -> Proposal:
+        """Solves the master; raises `MasterError` unless it is optimal. Every group needs at least one answer."""
+        result = self._solved()
+        weights = tuple(_normalised(result.dual_values(cuts)) for cuts in self._cuts)
+        supply = sum((mine @ np.array(all_) for mine, all_ in zip(weights, self._supply, strict=True)), -self._least)
+        prices = np.array(result.variable_values(self._prices))
+        return Proposal(
+            prices=prices if self._exact.any() else np.maximum(prices, 0.0),
+            grams=sum(float(mine @ np.array(all_)) for mine, all_ in zip(weights, self._grams, strict=True)),
+            weights=weights,
+            shortfall=float(np.max(np.where(self._exact, np.abs(supply), -supply), initial=-np.inf)),
+        )
+
+    def _solved(self) -> mathopt.SolveResult:
+        """Warm first, then cold: a warm start can mislead. Imprecise answers serve, the caller certifies its bounds."""
+        said = ""
+        cold = partial(mathopt.solve, self._model, mathopt.SolverType.GLOP)
+        for solve in (self._solver.solve, cold):
+            try:
+                result = solve(params=CANDID)
+            except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
+                said = f"{type(error).__name__}: {error}"
+                continue
+            if result.has_primal_feasible_solution() and result.has_dual_feasible_solution():
+                return result
+            said = f"{result.termination.reason.name} {result.termination.detail}"
+        raise MasterError(f"master program: {said}")
+
+
+def _normalised(duals: Sequence[float]) -> Floats:
+    weights = np.maximum(np.array(duals), 0.0)
+    return np.asarray(weights / weights.sum())

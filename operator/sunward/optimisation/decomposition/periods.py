@@ -1,0 +1,197 @@
+"""Solves a problem of several periods, batteries, jobs or pools by prices, with a small linear program per block.
+
+Worth its rounds where one model no longer fits or nodes keep their data; small problems are faster solved whole.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.decomposition.levelling import settle
+from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choose
+from sunward.optimisation.decomposition.rounds import Effort, Rounds
+from sunward.optimisation.decomposition.run import (
+    Run,
+    begun,
+    finished,
+    judged,
+    label_of,
+    priced,
+    prices_by_pool,
+    resettled,
+    written,
+)
+from sunward.optimisation.decomposition.split import Split, unsplittable
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.model.draft import Label
+from sunward.optimisation.model.matrix import Arrays, Floats, scaled
+from sunward.optimisation.model.plan_model import Pair, PlanModel
+from sunward.optimisation.model.solvers import Backend, solve_model
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.verify import verify
+
+CAUTION = 0.3
+NEIGHBOURHOOD_COLUMNS = 40_000
+"""Columns of the largest model in which the neighbourhood of the blocks' choices is searched in one piece."""
+
+
+def unsupported_linear(problem: Problem) -> str | None:
+    """Why the nodes of this problem cannot be split by prices; None when they can."""
+    if not problem.policy.shift_in_time and problem.period_count > 1:
+        return "the policy does not shift work in time, which ranks schedules before emissions"
+    return None
+
+
+def solve_linear(problem: Problem, *, time_limit_seconds: float, relative_gap: float) -> Solution:
+    """Plans by prices with linear programs as replies; `unsupported_linear` must be None.
+
+    Raises `TimeoutError`, `InfeasibleBlockError` and `NoWholePlanError` where there is no plan to return.
+    """
+    began = time.perf_counter()
+    effort = Effort(relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=CAUTION)
+    tied = unsplittable(problem) is not None
+    run = begun(_untied(problem) if tied else problem, effort)
+    parts = run.split()
+    rounds = priced(run, parts)
+    if tied:
+        return _with_rounds(problem, run, parts, rounds, began)
+    return _planned(run, parts, rounds, rounds.coordinator.bounds.lower, began)
+
+
+def _planned(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, began: float) -> Solution:
+    """The plan that follows the prices, under a bound on the whole problem."""
+    if not run.plan.matrix.arrays().integer.any():
+        return judged(finished(run, parts, rounds, lower, began))
+    return _with_choices(run, parts, rounds, lower, began)
+
+
+def _untied(problem: Problem) -> Problem:
+    """The problem without common rounds: its optimum is a bound on the problem's."""
+    return replace(problem, jobs=tuple(replace(job, synchronous=False) for job in problem.jobs))
+
+
+def _with_rounds(problem: Problem, free: Run, parts: Split, relaxed: Rounds[LinearFleet], began: float) -> Solution:
+    """The best of the plans whose rounds are as the free shards on average choose, or as in the greedy plan."""
+    lower, prices = relaxed.coordinator.bounds.lower, relaxed.coordinator.best_prices
+    if free.plan.matrix.arrays().integer.any():
+        chosen = choose(parts, prices, grams=free.grams, deadline=free.effort.deadline)
+        lower = lower if chosen is None else max(lower, chosen.lower)
+    tied = begun(problem, free.effort)
+    mixture = relaxed.fleet.values(relaxed.coordinator.weights(), len(free.plan.matrix.lower))
+    settle(free.plan, mixture, {})
+    greedy = _greedy(tied, lower, began)
+    found = [
+        _in_rounds(replace(tied, shares=shares), lower, began) for shares in _rounds_of(free, tied, mixture, greedy)
+    ]
+    found += [_whole(tied, parts, prices, lower, began), greedy]
+    plans = [plan for plan in found if plan is not None and not verify(problem, plan)]
+    if not plans:
+        raise NoWholePlanError("two-price: no rounds were found that every shard can follow")
+    return judged(min(plans, key=lambda plan: plan.objective_grams or 0.0))
+
+
+def _in_rounds(run: Run, lower: float, began: float) -> Solution | None:
+    """A plan with given rounds, where there is one."""
+    parts = run.split()
+    try:
+        return _planned(run, parts, priced(run, parts), lower, began)
+    except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
+        return None
+
+
+def _rounds_of(free: Run, tied: Run, mixture: Floats, greedy: Solution | None) -> list[dict[Pair, float]]:
+    """Shares of every round: the average of the free shards', and the greedy plan's."""
+    mean: defaultdict[Pair, float] = defaultdict(float)
+    simple: defaultdict[Pair, float] = defaultdict(float)
+    for flows in (free.plan.at_home, free.plan.arriving):
+        for (j, _, t), column in flows.items():
+            mean[j, t] += float(mixture[column])
+    names = {job.name: j for j, job in enumerate(free.problem.jobs)}
+    for row in greedy.batches if greedy is not None else ():
+        simple[names[row.job], row.period - 1] += row.batches
+    return [_normalised(tied.plan, sums) for sums in ([mean, simple] if simple else [mean])]
+
+
+def _normalised(plan: PlanModel, batches: Mapping[Pair, float]) -> dict[Pair, float]:
+    totals: defaultdict[int, float] = defaultdict(float)
+    for j, t in plan.share:
+        totals[j] += batches.get((j, t), 0.0)
+    return {(j, t): batches.get((j, t), 0.0) / totals[j] for j, t in plan.share if totals[j] > 0}
+
+
+def _with_choices(run: Run, parts: Split, relaxed: Rounds[LinearFleet], least: float, began: float) -> Solution:
+    """The best of three plans under one bound: choices held and priced again, their neighbourhood, the greedy plan.
+
+    `least` bounds the whole problem; the choices of the blocks raise it where the rounds are not given.
+    """
+    prices = relaxed.coordinator.best_prices
+    chosen = choose(parts, prices, grams=run.grams, deadline=run.effort.deadline)
+    if chosen is None:
+        raise TimeoutError("two-price: no time left to choose integers")
+    lower = max(least, chosen.lower) if run.shares is None else least
+    found = [_held(run, parts, chosen, lower, began)]
+    if found[0] is None or found[0].status is not Status.OPTIMAL:
+        found += [_near(run, parts, relaxed, replace(chosen, lower=lower), began), _greedy(run, lower, began)]
+    plans = [plan for plan in found if plan is not None and not verify(run.problem, plan)]
+    if not plans:
+        raise NoWholePlanError("two-price: the choices of the blocks lead to no common plan")
+    return min(plans, key=lambda plan: plan.objective_grams or 0.0)
+
+
+def _held(run: Run, parts: Split, chosen: Chosen, lower: float, began: float) -> Solution | None:
+    try:
+        return judged(finished(run, parts, priced(run, chosen.split), lower, began))
+    except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
+        return None
+
+
+def _near(run: Run, parts: Split, relaxed: Rounds[LinearFleet], chosen: Chosen, began: float) -> Solution | None:
+    """The best plan that keeps every choice on which the mixture and the blocks agree, for models of moderate size."""
+    model = run.plan.matrix.arrays()
+    if len(model.lower) > NEIGHBOURHOOD_COLUMNS:
+        return None
+    mixture = relaxed.fleet.values(relaxed.coordinator.weights(), len(model.lower))
+    choices = np.zeros(len(model.lower))
+    for block, values in zip(parts.blocks, chosen.values, strict=True):
+        choices[block.columns] = values
+    agreed = model.integer & (np.abs(mixture - choices) < 1e-6)
+    near = replace(model, lower=np.where(agreed, choices, model.lower), upper=np.where(agreed, choices, model.upper))
+    prices = prices_by_pool(run, parts, relaxed.coordinator.best_prices)
+    return _searched(run, near, label_of(chosen.lower, prices, len(relaxed.coordinator.history), began))
+
+
+def _whole(run: Run, parts: Split, prices: Floats, lower: float, began: float) -> Solution | None:
+    """The best plan with free rounds that a search of the whole model finds, for models of moderate size."""
+    model = run.plan.matrix.arrays()
+    if len(model.lower) > NEIGHBOURHOOD_COLUMNS:
+        return None
+    return _searched(run, model, label_of(lower, prices_by_pool(run, parts, prices), 0, began))
+
+
+def _searched(run: Run, model: Arrays, label: Label) -> Solution | None:
+    seconds = max(1.0, (run.effort.deadline - time.perf_counter()) / 2)
+    answer = solve_model(scaled(model, run.grams), Backend.HIGHS, seconds=seconds, relative_gap=1e-6)
+    if answer.values is None:
+        return None
+    return judged(written(run, resettled(run, answer.values), label, trimmed=False))
+
+
+def _greedy(run: Run, lower: float, began: float) -> Solution | None:
+    plan = solve_greedy(run.problem)
+    if plan.objective_grams is None:
+        return None
+    bound = max(0.0, min(lower, plan.objective_grams))
+    gap = 0.0 if plan.objective_grams <= bound else 1 - bound / plan.objective_grams
+    return replace(
+        plan,
+        status=Status.FEASIBLE,
+        lower_bound_grams=bound,
+        relative_gap=gap,
+        solver="two-price (bound) with the greedy plan",
+        solve_seconds=time.perf_counter() - began,
+    )

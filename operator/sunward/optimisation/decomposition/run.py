@@ -1,0 +1,172 @@
+"""One run of prices over blocks of nodes: rounds until the bounds meet, and the plan that their mixture stands for.
+
+The parts of which `two_price_periods` makes its plans: the same model as the exact solver's, cut into blocks, and the
+same finish, which pairs flows and balances energy.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sunward.optimisation.decomposition.columns import OPTIMAL_GAP
+from sunward.optimisation.decomposition.errors import NoWholePlanError
+from sunward.optimisation.decomposition.levelling import settle, trim
+from sunward.optimisation.decomposition.linear import LinearFleet
+from sunward.optimisation.decomposition.rounds import Effort, Rounds
+from sunward.optimisation.decomposition.split import Split, split
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.model.build import build
+from sunward.optimisation.model.draft import Label, finish
+from sunward.optimisation.model.extract import draft_of, tidy_sleep
+from sunward.optimisation.model.matrix import Floats, scaled
+from sunward.optimisation.model.plan_model import Pair, PlanModel
+from sunward.optimisation.model.solvers import Backend, solve_model
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Prices, Solution, Status
+from sunward.optimisation.verify import verify
+
+BLOCKS = 32
+"""Blocks at most: every block has its own cuts, so more of them mean fewer rounds and a larger master."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """A problem, its model and how far to go."""
+
+    problem: Problem
+    plan: PlanModel
+    grams: float
+    effort: Effort
+    shares: Mapping[Pair, float] | None = None
+    """Shares of the rounds of synchronous jobs by job and period, where they are given."""
+
+    def split(self) -> Split:
+        """The model in blocks of nodes."""
+        per_block = max(1, -(-len(self.problem.nodes) // BLOCKS))
+        return split(self.plan, nodes_per_block=per_block, shares=self.shares)
+
+
+def begun(problem: Problem, effort: Effort) -> Run:
+    """A run whose model is built."""
+    plan = build(problem)
+    return Run(problem=problem, plan=plan, grams=_typical(problem), effort=effort)
+
+
+def judged(solution: Solution) -> Solution:
+    """The solution, called optimal where its gap says so."""
+    gap = solution.relative_gap
+    return replace(solution, status=Status.OPTIMAL) if gap is not None and gap <= OPTIMAL_GAP else solution
+
+
+def priced(run: Run, parts: Split) -> Rounds[LinearFleet]:
+    """Prices until the bounds meet; raises `NoWholePlanError` or `TimeoutError` where no mixture meets every row."""
+    rounds = Rounds(
+        LinearFleet(parts, scales=_scales(run.problem, parts), grams=run.grams), run.effort, grams=run.grams
+    )
+    rounds.go()
+    if rounds.coordinator.out_of_reach:
+        raise NoWholePlanError("two-price: no prices bring enough supply")
+    if not np.isfinite(rounds.coordinator.bounds.upper):
+        raise TimeoutError("two-price: no plan within the time limit")
+    return rounds
+
+
+def finished(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, began: float) -> Solution:
+    """The verified plan that the mixture stands for; raises `NoWholePlanError` where the verifier refuses it."""
+    values = rounds.fleet.values(rounds.coordinator.weights(), len(run.plan.matrix.lower))
+    settle(run.plan, values, run.shares or {})
+    prices = prices_by_pool(run, parts, rounds.coordinator.best_prices)
+    label = label_of(lower, prices, len(rounds.coordinator.history), began)
+    solution = written(run, values, label, trimmed=True)
+    if verify(run.problem, solution):
+        solution = written(run, resettled(run, values), label, trimmed=False)
+    faults = verify(run.problem, solution)
+    if faults:
+        raise NoWholePlanError(f"two-price: {faults[0]}")
+    return solution
+
+
+def written(run: Run, values: Floats, label: Label, *, trimmed: bool) -> Solution:
+    """The solution that values of the whole model stand for, `trimmed` of what only the mixing left."""
+    draft = draft_of(run.plan, values)
+    if trimmed:
+        trim(run.plan, draft)
+    tidy_sleep(run.plan, draft)
+    return finish(run.problem, draft, label)
+
+
+def resettled(run: Run, values: Floats) -> Floats:
+    """The same work with its energy settled anew: batches taken home may leave a battery with nothing to feed."""
+    model = run.plan.matrix.arrays()
+    held = model.integer.copy()
+    for flows in (run.plan.at_home, run.plan.leaving, run.plan.arriving):
+        held[list(flows.values())] = True
+    fixed = np.clip(np.where(model.integer, np.round(values), values), model.lower, model.upper)
+    settled = replace(
+        model,
+        lower=np.where(held, fixed, model.lower),
+        upper=np.where(held, fixed, model.upper),
+        integer=np.zeros_like(model.integer),
+    )
+    seconds = max(1.0, run.effort.deadline - time.perf_counter())
+    answer = solve_model(scaled(settled, run.grams), Backend.GLOP, seconds=seconds)
+    return values if answer.values is None else answer.values
+
+
+def label_of(lower: float, prices: Prices, rounds: int, began: float) -> Label:
+    """What a plan by prices says of itself."""
+    return Label(
+        status=Status.FEASIBLE,
+        solver=f"two-price (linear replies, {rounds} rounds)",
+        bound=lower,
+        seconds=time.perf_counter() - began,
+        prices=prices,
+    )
+
+
+def prices_by_pool(run: Run, parts: Split, prices: Floats) -> Prices:
+    """Energy prices by pool and period; 0 where nobody can send. Offload caps are priced by the exact solver only."""
+    if not run.problem.policy.share_energy:
+        return Prices(energy_grams_per_watt_hour={}, offload_cap_grams={})
+    by_pool = {place: float(prices[row]) for row, place in parts.pool_of.items()}
+    energy = {
+        pool.name: tuple(by_pool.get((p, t), 0.0) for t in run.plan.periods)
+        for p, pool in enumerate(run.problem.energy_pools)
+    }
+    return Prices(energy_grams_per_watt_hour=energy, offload_cap_grams={})
+
+
+def _typical(problem: Problem) -> float:
+    """The size of the problem's emissions: the greedy plan's, where there is one."""
+    return solve_greedy(problem).objective_grams or 1.0
+
+
+def _scales(problem: Problem, parts: Split) -> Floats:
+    """A price of every row that no node would pay while capacity lasts."""
+    zones = problem.intensity_grams_per_kilowatt_hour.values()
+    dearest = max(*map(max, zones), problem.harvest_intensity_grams_per_kilowatt_hour, 1e-6) / 1000.0
+    scales = np.full(len(parts.least), dearest * _largest_demand(problem))
+    for row in parts.pool_of:
+        scales[row] = dearest
+    for row, j in parts.job_of.items():
+        scales[row] = _batch_price(problem, j, dearest)
+    return scales
+
+
+def _largest_demand(problem: Problem) -> float:
+    return max(node.idle_watts + node.wake_watt_hours for node in problem.nodes) * problem.period_hours + 1e-6
+
+
+def _batch_price(problem: Problem, j: int, dearest: float) -> float:
+    """The most that doing one batch elsewhere could save or cost."""
+    job, network = problem.jobs[j], problem.network
+    data = job.gigabytes_per_batch
+    ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
+    idle = max(node.idle_watts for node in problem.nodes)
+    embodied = max(node.embodied_grams_per_hour for node in problem.nodes) if problem.policy.include_embodied else 0.0
+    hours = (max(job.seconds_per_batch.values(), default=0.0) + 2 * data * network.seconds_per_gigabyte) / 3600.0
+    energy = max(job.watt_hours_per_batch.values(), default=0.0) + data * ends + idle * hours
+    transit = data * network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour
+    return dearest * energy + embodied * hours + transit / 1000.0 + 1e-12

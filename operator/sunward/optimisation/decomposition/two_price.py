@@ -1,0 +1,233 @@
+"""The two-price coordinator behind the same face as the other solvers: a problem in, a certified solution out.
+
+Chooses how the nodes reply (closed form by columns, or a small linear program per block of nodes) and turns the
+plan back into rows. The prices it reports are the coordinator's own.
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from sunward.optimisation.decomposition.columnar import Floats
+from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
+from sunward.optimisation.decomposition.columns import OPTIMAL_GAP, ColumnSolution, solve_columns, unsupported
+from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.decomposition.periods import solve_linear, unsupported_linear
+from sunward.optimisation.decomposition.recovery import ColumnPlan
+from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM
+from sunward.optimisation.model.infeasible import explain_infeasible
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import (
+    NO_PRICES,
+    BatchRow,
+    EnergyRow,
+    NodeRow,
+    Obstacle,
+    Prices,
+    Shortfall,
+    Solution,
+    Status,
+)
+
+__all__ = ["ColumnSolution", "NoWholePlanError", "closed_form", "solve_columns", "solve_two_price", "supports"]
+
+SOLVER = "two-price"
+EXPLAINED_NODES = 1000
+SECOND_OPINION_NODES = 100
+"""Up to so many nodes, a plan that closed-form replies leave short of its bound is tried with linear ones too."""
+ROUNDING_SHARE = 1e-15
+SMALLEST_SHARE = 1e-12
+"""Rows below this share of the largest are rounding and are left out."""
+
+
+def supports(problem: Problem) -> str | None:
+    """Why the two-price coordinator cannot plan this problem; None when it can."""
+    if closed_form(problem):
+        return None
+    return unsupported_linear(problem)
+
+
+def closed_form(problem: Problem) -> bool:
+    """Whether nodes reply to prices without a solver, by columns: one period, one job, no battery, one pool each."""
+    return not_columnar(problem) is None and unsupported(to_columns(problem)) is None
+
+
+def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
+    """Plans by prices, to a certified relative gap or as far as the time allows.
+
+    Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan,
+    `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded. With
+    integer choices at the nodes the status is `feasible` unless the repaired plan meets its bound.
+    """
+    refusal = supports(problem)
+    if refusal is not None:
+        raise ValueError(f"two-price: {refusal}")
+    began = time.perf_counter()
+    try:
+        return _priced(problem, time_limit_seconds, relative_gap, began)
+    except (NoWholePlanError, InfeasibleBlockError):
+        because = _explained(problem, time_limit_seconds)
+        if not because:
+            raise
+        return _infeasible(because, time.perf_counter() - began)
+
+
+def _priced(problem: Problem, seconds: float, relative_gap: float, began: float) -> Solution:
+    """By closed-form replies where they hold, else, or where their choices lead to no plan, by linear ones."""
+    if closed_form(problem):
+        try:
+            found = solve_columns(to_columns(problem), time_limit_seconds=seconds, relative_gap=relative_gap)
+        except NoWholePlanError:
+            return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
+        if found.plan is None:
+            because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
+            return _infeasible(because, time.perf_counter() - began)
+        solution = _solution(problem, found, found.plan, time.perf_counter() - began)
+        if solution.status is Status.OPTIMAL or len(problem.nodes) > SECOND_OPINION_NODES:
+            return solution
+        return _better(problem, solution, seconds, relative_gap, began)
+    return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
+
+
+def _better(problem: Problem, first: Solution, seconds: float, relative_gap: float, began: float) -> Solution:
+    """The better of two plans under the better of two bounds: linear replies choose integers differently."""
+    left = seconds - (time.perf_counter() - began)
+    if left <= 0 or unsupported_linear(problem) is not None:
+        return first
+    try:
+        second = solve_linear(problem, time_limit_seconds=left, relative_gap=relative_gap)
+    except (NoWholePlanError, InfeasibleBlockError, TimeoutError):
+        return first
+    best = min(first, second, key=lambda plan: plan.objective_grams or 0.0)
+    objective, bound = best.objective_grams or 0.0, max(first.lower_bound_grams or 0.0, second.lower_bound_grams or 0.0)
+    bound = min(bound, objective)
+    gap = 0.0 if objective <= bound else 1 - bound / objective
+    status = Status.OPTIMAL if gap <= OPTIMAL_GAP else Status.FEASIBLE
+    seconds = time.perf_counter() - began
+    return replace(best, status=status, lower_bound_grams=bound, relative_gap=gap, solve_seconds=seconds)
+
+
+def _solution(problem: Problem, found: ColumnSolution, plan: ColumnPlan, seconds: float) -> Solution:
+    return Solution(
+        status=found.status,
+        objective_grams=plan.objective_grams,
+        lower_bound_grams=found.lower_bound_grams,
+        relative_gap=found.relative_gap,
+        solver=f"{SOLVER} (closed-form replies, {found.rounds} rounds)",
+        solve_seconds=seconds,
+        rounded=False,
+        batches=_batch_rows(problem, plan),
+        sends=_energy_rows(problem, plan.sent_watt_hours),
+        draws=_energy_rows(problem, plan.drawn_watt_hours),
+        nodes=_node_rows(problem, plan),
+        prices=_prices(problem, found, plan),
+        infeasible_because=(),
+    )
+
+
+def _infeasible(because: tuple[Shortfall, ...], seconds: float) -> Solution:
+    return Solution(
+        status=Status.INFEASIBLE,
+        objective_grams=None,
+        lower_bound_grams=None,
+        relative_gap=None,
+        solver=SOLVER,
+        solve_seconds=seconds,
+        rounded=False,
+        batches=(),
+        sends=(),
+        draws=(),
+        nodes=(),
+        prices=NO_PRICES,
+        infeasible_because=because,
+    )
+
+
+def _explained(problem: Problem, seconds: float) -> tuple[Shortfall, ...]:
+    """What has to give by the elastic model, for fleets that it can hold; empty otherwise."""
+    return explain_infeasible(problem, seconds=seconds) if len(problem.nodes) <= EXPLAINED_NODES else ()
+
+
+def _named(problem: Problem, rows: tuple[Shortfall, ...]) -> tuple[Shortfall, ...]:
+    job = problem.jobs[0].name if problem.jobs else None
+    return tuple(row if row.constraint is Obstacle.SLEEP_LIMIT else replace(row, job=job) for row in rows)
+
+
+def _batch_rows(problem: Problem, plan: ColumnPlan) -> tuple[BatchRow, ...]:
+    """Batches at home, and the moved ones paired in order: any pairing of senders with receivers is a plan."""
+    if not problem.jobs or not problem.nodes:
+        return ()
+    job = problem.jobs[0].name
+    names = [node.name for node in problem.nodes]
+    shards = [problem.jobs[0].batches.get(name, 0.0) for name in names]
+    rows = [
+        BatchRow(job=job, home=name, on=name, period=1, batches=shard - sent)
+        for name, shard, sent in zip(names, shards, plan.sent_batches.tolist(), strict=True)
+        if shard - sent > SMALLEST_SHARE * shard
+    ]
+    for sender, receiver, amount in pairs(plan.sent_batches, plan.received_batches):
+        rows.append(BatchRow(job=job, home=names[sender], on=names[receiver], period=1, batches=amount))
+    return tuple(rows)
+
+
+def pairs(sent: Floats, received: Floats) -> list[tuple[int, int, float]]:
+    """Matches amounts sent with amounts received in order: at most senders + receivers - 1 pairs, each once.
+
+    The totals must agree to rounding; what one side lacks stays unmatched.
+    """
+    ends_out, ends_in = np.cumsum(sent), np.cumsum(received)
+    edges = np.unique(np.concatenate([[0.0], ends_out, ends_in]))
+    edges = edges[edges <= min(ends_out[-1], ends_in[-1])]
+    middles = (edges[1:] + edges[:-1]) / 2
+    senders, receivers = np.searchsorted(ends_out, middles), np.searchsorted(ends_in, middles)
+    found: dict[tuple[int, int], float] = {}
+    for sender, receiver, amount in zip(senders.tolist(), receivers.tolist(), np.diff(edges).tolist(), strict=True):
+        if amount > ROUNDING_SHARE * edges[-1]:
+            found[sender, receiver] = found.get((sender, receiver), 0.0) + amount
+    return [(sender, receiver, amount) for (sender, receiver), amount in found.items()]
+
+
+def _energy_rows(problem: Problem, amounts: Floats) -> tuple[EnergyRow, ...]:
+    pools = {name: pool.name for pool in problem.energy_pools for name in pool.members}
+    least = SMALLEST_SHARE * float(amounts.max(initial=0.0))
+    return tuple(
+        EnergyRow(pool=pools[node.name], node=node.name, period=1, watt_hours=amount)
+        for node, amount in zip(problem.nodes, amounts.tolist(), strict=True)
+        if amount > least
+    )
+
+
+def _node_rows(problem: Problem, plan: ColumnPlan) -> tuple[NodeRow, ...]:
+    columns = (plan.awake_hours, plan.on, plan.grid_watt_hours, plan.harvest_used_watt_hours)
+    return tuple(
+        NodeRow(
+            name=node.name,
+            awake_hours=(awake,),
+            on=(bool(on),),
+            grid_watt_hours=(grid,),
+            harvest_used_watt_hours=(harvest,),
+            charge_watt_hours=(0.0,),
+            discharge_watt_hours=(0.0,),
+            stored_watt_hours=(0.0,),
+        )
+        for node, awake, on, grid, harvest in zip(problem.nodes, *(column.tolist() for column in columns), strict=True)
+    )
+
+
+def _prices(problem: Problem, found: ColumnSolution, plan: ColumnPlan) -> Prices:
+    """The coordinator's prices; a pool that nobody can send into is priced by what its neediest member would save."""
+    energy: dict[str, tuple[float, ...]] = {}
+    if problem.policy.share_energy:
+        worth = {
+            node.name: problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0] if grid > 0 else 0.0
+            for node, grid in zip(problem.nodes, plan.grid_watt_hours.tolist(), strict=True)
+        }
+        supplied = {node.name for node in problem.nodes if node.harvest_watt_hours[0] * node.maximum_export_ratio > 0}
+        for pool, price in zip(problem.energy_pools, found.energy_price.tolist(), strict=True):
+            saved = max((worth[name] for name in pool.members), default=0.0) / GRAMS_PER_KILOGRAM
+            energy[pool.name] = (price if supplied & set(pool.members) else pool.efficiency * saved,)
+    return Prices(
+        energy_grams_per_watt_hour=energy,
+        offload_cap_grams={job.name: found.offload_cap_grams for job in problem.jobs},
+    )

@@ -1,0 +1,1 @@
+"""The exact solver: the whole model, searched to a proven optimum."""

@@ -1,0 +1,314 @@
+"""The exact solver: proven optimum of the whole model, or the best plan in the time with an honest bound.
+
+Linear models go to GLOP; with integers HiGHS or GSCIP searches and GLOP settles the rest. Bounds of linear models are
+recomputed from the duals here, so that "optimal" never rests on a solver's word alone.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sunward.domain.errors import SunwardError
+from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.model.build import build
+from sunward.optimisation.model.draft import Label, finish
+from sunward.optimisation.model.draft import relative_gap as gap_between
+from sunward.optimisation.model.extract import DUST, draft_of, implied_integers, tidy_sleep
+from sunward.optimisation.model.infeasible import explain_infeasible
+from sunward.optimisation.model.matrix import Arrays, Floats, fits, scaled
+from sunward.optimisation.model.plan_model import PlanModel
+from sunward.optimisation.model.prices import prices_of
+from sunward.optimisation.model.solvers import Answer, Backend, Outcome, solve_model
+from sunward.optimisation.model.work import add_soonest_cost
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import NO_PRICES, Prices, Shortfall, Solution, Status
+from sunward.optimisation.problem.violations import TOLERANCE
+from sunward.optimisation.verification.plan import OPTIMAL_GAP, check_plan
+
+RESERVED = 0.08
+"""Share of the time limit in which a plan found by the search for integers is settled and written."""
+
+
+ON_FROM = (0.5, 0.2, DUST)
+"""Shares of a period from which a relaxation's node counts as on, in the order tried."""
+
+TOLERANCE_OF_FIT = 1e-9
+"""Share of a row's largest possible term by which values with implied integers may miss it."""
+
+
+class SolveError(SunwardError):
+    """No trustworthy answer: why, in one line."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    """State of one exact solve."""
+
+    problem: Problem
+    plan: PlanModel
+    backend: Backend
+    gap: float
+    deadline: float
+    reserve: float  # seconds kept from every search, to settle the rest
+    reference: Solution | None
+    best: Solution | None = None
+    bound: float = 0.0
+    hint: Floats | None = None  # columns of the best plan that a linear model gave
+    used: list[str] = field(default_factory=list)
+
+    def left(self) -> float:
+        """Seconds that remain."""
+        return self.deadline - time.perf_counter()
+
+
+def solve_exact(
+    problem: Problem,
+    *,
+    time_limit_seconds: float = 30.0,
+    relative_gap: float = 1e-6,
+    backend: Backend | None = None,
+) -> Solution:
+    """Solve a checked problem; status optimal, feasible (with bound and gap) or infeasible (with reasons).
+
+    `relative_gap` is where the search may stop; "optimal" needs 1e-6 whatever it is. `backend` searches for integers,
+    None picks the one that was faster on such problems. Raises SolveError when the time ends without any plan, or when
+    solvers contradict each other.
+    """
+    began = time.perf_counter()
+    reference = solve_greedy(problem)
+    plan = build(problem)
+    search = _Search(
+        problem=problem,
+        plan=plan,
+        backend=backend or _faster(problem),
+        gap=relative_gap,
+        deadline=began + time_limit_seconds,
+        reserve=RESERVED * time_limit_seconds,
+        reference=reference if reference.status is not Status.INFEASIBLE else None,
+    )
+    because = _run(search)
+    seconds = time.perf_counter() - began
+    if because:
+        return _infeasible(search, because, seconds)
+    return _stamped(search, seconds)
+
+
+def _faster(problem: Problem) -> Backend:
+    """HiGHS where nodes sleep for whole periods; else GSCIP, which took a fifth of its time (10 nodes, 24 periods)."""
+    return Backend.HIGHS if problem.policy.sleep and not problem.policy.partial_period_sleep else Backend.GSCIP
+
+
+def _run(search: _Search) -> tuple[Shortfall, ...]:
+    """Search; returns the reasons of infeasibility, empty when there is (or may be) a plan."""
+    if not search.problem.policy.shift_in_time:
+        because = _fix_soonest(search)
+        if because:
+            return because
+    _accept_reference(search)
+    model = search.plan.matrix.arrays()
+    began = time.perf_counter()
+    relaxed = _solve_early(search, model, Backend.GLOP)
+    search.reserve = min(max(search.reserve, 1.5 * (time.perf_counter() - began)), 0.5 * max(0.0, search.left()))
+    if relaxed.outcome is Outcome.INFEASIBLE:
+        return _confirm_infeasible(search, relaxed)
+    search.bound = max(search.bound, relaxed.bound)
+    if not model.integer.any():
+        _offer(search, relaxed)
+    elif relaxed.values is not None:
+        _offer_implied(search, model, relaxed)
+    if model.integer.any() and not _done(search):
+        return _search_integers(search, model)
+    return ()
+
+
+def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float | None = None) -> Answer:
+    reference = search.best or search.reference
+    grams = cost_unit if cost_unit is not None else (reference.objective_grams if reference else None)
+    if not grams:
+        finite = np.where(np.isfinite(model.upper), model.upper, 0.0)
+        grams = float(np.max(np.abs(model.cost) * finite, initial=0.0))
+    search.used.append(backend.value)
+    measured = scaled(model, grams)
+    return solve_model(measured, backend, seconds=search.left(), relative_gap=search.gap / 2, hint=search.hint)
+
+
+def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:
+    """Solve, but leave the reserve: solvers rarely look at the clock, and answers have to be written."""
+    search.deadline -= search.reserve
+    try:
+        return _solve(search, model, backend)
+    finally:
+        search.deadline += search.reserve
+
+
+def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
+    answer = _solve_early(search, model, search.backend)
+    if answer.outcome is Outcome.FAILED:
+        answer = _solve(search, model, Backend.GSCIP if search.backend is Backend.HIGHS else Backend.HIGHS)
+    if answer.outcome is Outcome.INFEASIBLE:
+        return _confirm_infeasible(search, answer)
+    if math.isfinite(answer.bound):
+        search.bound = max(search.bound, answer.bound)
+    if answer.values is None:
+        return ()
+    settled = _solve(search, _fixed(model, answer.values), Backend.GLOP)
+    _offer(search, settled)
+    if settled.values is None or search.best is None:
+        _offer(search, answer)
+    return ()
+
+
+def _offer_implied(search: _Search, model: Arrays, relaxed: Answer) -> None:
+    """Offer the relaxation with the integers that its flows imply: as it is where these fit, else settled anew.
+
+    Nodes that sleep for whole periods are on from one half upwards; where that leaves too few on, from less.
+    """
+    assert relaxed.values is not None
+    whole = search.problem.policy.sleep and not search.problem.policy.partial_period_sleep
+    for least in ON_FROM if whole else ON_FROM[-1:]:
+        implied = implied_integers(search.plan, relaxed.values, on_from=least)
+        values = np.where(model.integer, implied, relaxed.values)
+        if fits(model, values, TOLERANCE_OF_FIT):
+            _offer(search, replace(relaxed, values=values))
+        if _done(search):
+            return
+        settled = _solve(search, _fixed(model, implied), Backend.GLOP)
+        if settled.values is not None:
+            _offer(search, settled)
+            search.hint = settled.values
+            return
+
+
+def _fixed(model: Arrays, values: Floats) -> Arrays:
+    """The linear model that remains when every integer keeps its value."""
+    whole = np.round(values)
+    return Arrays(
+        lower=np.where(model.integer, whole, model.lower),
+        upper=np.where(model.integer, whole, model.upper),
+        cost=model.cost,
+        integer=np.zeros_like(model.integer),
+        row_lower=model.row_lower,
+        row_upper=model.row_upper,
+        rows=model.rows,
+        columns=model.columns,
+        values=model.values,
+    )
+
+
+def _offer(search: _Search, answer: Answer) -> None:
+    """Keep the plan an answer describes when it is correct and better than the best so far."""
+    if answer.values is None:
+        return
+    prices = NO_PRICES if answer.duals is None else prices_of(search.plan, answer.duals)
+    for tidy in (True, False):
+        draft = draft_of(search.plan, answer.values)
+        if tidy:
+            tidy_sleep(search.plan, draft)
+        _keep(search, finish(search.problem, draft, _label(search, prices)))
+        if search.best is not None:
+            return
+
+
+def _keep(search: _Search, found: Solution) -> None:
+    if check_plan(search.problem, found):
+        return
+    objective, best = found.objective_grams, search.best.objective_grams if search.best else None
+    if objective is not None and (best is None or objective <= best * (1 + 1e-9)):
+        search.best = found
+
+
+def _label(search: _Search, prices: Prices) -> Label:
+    return Label(status=Status.FEASIBLE, solver=_name(search), bound=search.bound, prices=prices)
+
+
+def _name(search: _Search) -> str:
+    return "exact: " + "+".join(dict.fromkeys(search.used))
+
+
+def _done(search: _Search) -> bool:
+    objective = search.best.objective_grams if search.best else None
+    return objective is not None and gap_between(objective, search.bound) <= search.gap
+
+
+def _accept_reference(search: _Search) -> None:
+    """The greedy plan is the first incumbent, except where it may not finish as soon as possible."""
+    if search.reference is not None and search.problem.policy.shift_in_time:
+        search.best = search.reference
+
+
+def _fix_soonest(search: _Search) -> tuple[Shortfall, ...]:
+    """Minimise `sum of t * batches` first and keep it as a row: the policy does not shift work in time."""
+    terms = add_soonest_cost(search.plan)
+    model = search.plan.matrix.arrays()
+    cost = np.zeros_like(model.cost)
+    for column, weight in terms:
+        cost[column] = weight
+    typical = max(1e-9, sum(job.total_batches for job in search.problem.jobs))
+    stage = Arrays(
+        lower=model.lower,
+        upper=model.upper,
+        cost=cost,
+        integer=model.integer,
+        row_lower=model.row_lower,
+        row_upper=model.row_upper,
+        rows=model.rows,
+        columns=model.columns,
+        values=model.values,
+    )
+    gap, search.gap = search.gap, 1e-9
+    answer = _solve(search, stage, search.backend if model.integer.any() else Backend.GLOP, cost_unit=typical)
+    search.gap = gap
+    if answer.outcome is Outcome.INFEASIBLE:
+        return _confirm_infeasible(search, answer)
+    if answer.outcome is not Outcome.OPTIMAL:
+        raise SolveError(f"no time to find the soonest schedule: {answer.reason}")
+    search.plan.matrix.add_row(terms, upper=answer.bound * (1 + TOLERANCE))
+    return ()
+
+
+def _confirm_infeasible(search: _Search, answer: Answer) -> tuple[Shortfall, ...]:
+    """One solver's word is not enough: a plan in hand refutes it, an elastic model has to name what is missing."""
+    if search.reference is not None or search.best is not None:
+        raise SolveError(f"a solver calls a problem infeasible that has a plan: {answer.reason}")
+    because = explain_infeasible(search.problem, seconds=max(1.0, search.left()))
+    if not because:
+        raise SolveError(f"a solver calls a problem infeasible and another does not: {answer.reason}")
+    return because
+
+
+def _infeasible(search: _Search, because: tuple[Shortfall, ...], seconds: float) -> Solution:
+    return Solution(
+        status=Status.INFEASIBLE,
+        objective_grams=None,
+        lower_bound_grams=None,
+        relative_gap=None,
+        solver=_name(search),
+        solve_seconds=seconds,
+        rounded=False,
+        batches=(),
+        sends=(),
+        draws=(),
+        nodes=(),
+        prices=NO_PRICES,
+        infeasible_because=because,
+    )
+
+
+def _stamped(search: _Search, seconds: float) -> Solution:
+    """The best plan with the final bound, gap and status."""
+    best = search.best
+    if best is None or best.objective_grams is None:
+        raise SolveError(f"no plan within the time limit ({_name(search)})")
+    objective = best.objective_grams
+    bound = max(0.0, min(search.bound, objective))
+    gap = gap_between(objective, bound)
+    return replace(
+        best,
+        status=Status.OPTIMAL if gap <= OPTIMAL_GAP else Status.FEASIBLE,
+        lower_bound_grams=bound,
+        relative_gap=gap,
+        solver=_name(search),
+        solve_seconds=seconds,
+    )

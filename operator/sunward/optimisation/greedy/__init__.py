@@ -1,0 +1,1 @@
+"""The constructive heuristic that always stands ready. Uses no solver."""

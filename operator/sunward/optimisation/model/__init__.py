@@ -1,0 +1,1 @@
+"""The linear model with integers: columns, rows, and the way from and to plans."""

@@ -1,0 +1,99 @@
+"""Why a problem has no plan, in the problem's own words: elastic models that miss one kind of constraint at a time."""
+
+import time
+
+from sunward.optimisation.model.build import build
+from sunward.optimisation.model.matrix import Floats, scaled
+from sunward.optimisation.model.plan_model import PlanModel, Relaxed
+from sunward.optimisation.model.solvers import Backend, Outcome, solve_model
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Obstacle, Shortfall
+
+_ALONE = (
+    Relaxed.BATTERY,
+    Relaxed.SLEEP_LIMIT,
+    Relaxed.NO_WORKER,
+    Relaxed.WORKERS,
+    Relaxed.STORAGE,
+    Relaxed.OFFLOAD,
+    Relaxed.TIME,
+)
+_MEANING = {
+    Relaxed.UNSERVED: Obstacle.DEADLINE,
+    Relaxed.TIME: Obstacle.DEADLINE,
+    Relaxed.NO_WORKER: Obstacle.NO_WORKER,
+    Relaxed.OFFLOAD: Obstacle.OFFLOAD,
+    Relaxed.STORAGE: Obstacle.STORAGE,
+    Relaxed.WORKERS: Obstacle.WORKERS,
+    Relaxed.SLEEP_LIMIT: Obstacle.SLEEP_LIMIT,
+    Relaxed.BATTERY: Obstacle.BATTERY,
+}
+_OF_JOBS = (Relaxed.UNSERVED, Relaxed.OFFLOAD)
+"""Constraints of every shard that are told as one of their job."""
+_LEAST = 1e-7
+"""Misses below this share of a constraint's range are a solver's rounding."""
+
+
+_NOTHING = 1e-9
+"""Misses below this are nothing, whatever the constraint."""
+_FAINT = 0.01
+"""Where all misses are rounding, those below this share of the largest are not told."""
+
+
+def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, ...]:
+    """What has to give: each constraint that would suffice alone, else the least that must give together.
+
+    Empty when nothing has to give, that is, when the problem is feasible after all or no elastic model was solved.
+    """
+    deadline = time.perf_counter() + seconds
+    if _missed(problem, frozenset(), deadline) is not None:
+        return ()
+    found: list[Shortfall] = []
+    for kind in _ALONE:
+        missed = _missed(problem, frozenset({kind}), deadline)
+        if missed and kind is Relaxed.TIME:
+            missed = _late(problem, deadline) or missed
+        found.extend(missed or ())
+    if found:
+        return tuple(found)
+    everything = frozenset(Relaxed) - {Relaxed.TIME}
+    return tuple(_missed(problem, everything, deadline) or _missed(problem, everything, deadline, faint=True) or ())
+
+
+def _late(problem: Problem, deadline: float) -> list[Shortfall]:
+    """The same shortage of time, told in batches that miss the deadline."""
+    missed = _missed(problem, frozenset({Relaxed.UNSERVED, Relaxed.WORKERS}), deadline)
+    return [row for row in missed or () if row.constraint is Obstacle.DEADLINE]
+
+
+def _missed(
+    problem: Problem, relaxed: frozenset[Relaxed], deadline: float, *, faint: bool = False
+) -> list[Shortfall] | None:
+    """The least that the relaxed constraints miss; None when there is no plan even so.
+
+    `faint` also tells misses of a solver's rounding: a problem on the very edge has no others.
+    """
+    plan = build(problem, relaxed)
+    model = plan.matrix.arrays()
+    backend = Backend.HIGHS if model.integer.any() else Backend.GLOP
+    answer = solve_model(scaled(model, 1.0), backend, seconds=deadline - time.perf_counter(), relative_gap=1e-6)
+    if answer.outcome not in (Outcome.OPTIMAL, Outcome.FEASIBLE) or answer.values is None:
+        return None
+    return _shortfalls(plan, answer.values, faint=faint)
+
+
+def _shortfalls(plan: PlanModel, values: Floats, *, faint: bool) -> list[Shortfall]:
+    largest = max((float(values[column]) for column in plan.slacks.values()), default=0.0)
+    names = [node.name for node in plan.problem.nodes]
+    jobs = [job.name for job in plan.problem.jobs]
+    missed: dict[tuple[Obstacle, str | None, str | None], float] = {}
+    for (kind, j, i), column in sorted(plan.slacks.items()):
+        floor = _FAINT * largest if faint else max(_LEAST * plan.matrix.upper[column], _NOTHING)
+        if values[column] > floor:
+            node = names[i] if i >= 0 and kind not in _OF_JOBS else None
+            where = (_MEANING[kind], jobs[j] if j >= 0 else None, node)
+            missed[where] = missed.get(where, 0.0) + float(values[column])
+    return [
+        Shortfall(constraint=constraint, job=job, node=node, shortfall=shortfall)
+        for (constraint, job, node), shortfall in missed.items()
+    ]

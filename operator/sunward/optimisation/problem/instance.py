@@ -1,0 +1,209 @@
+"""The planning problem as frozen values, exactly the fields of its JSON file.
+
+Exists so that the operator, the command line and independent checkers speak of the same problem. Knows no solver.
+Units: watt-hours, watts, seconds, grams CO2e, grams CO2e per kilowatt-hour, gigabytes (1e9 bytes).
+Periods count from 1.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from sunward.optimisation.problem.checks import check_problem
+from sunward.optimisation.problem.errors import ProblemError
+from sunward.optimisation.problem.strict_json import DocumentError, parse, read, write
+
+__all__ = [
+    "Battery",
+    "EnergyPool",
+    "ExportRule",
+    "Job",
+    "Network",
+    "Node",
+    "Policy",
+    "PoolKind",
+    "Problem",
+    "ProblemError",
+]
+
+
+class PoolKind(StrEnum):
+    """How a pool carries energy: over a wire, or settled on paper only."""
+
+    PHYSICAL = "physical"
+    CONTRACTUAL = "contractual"
+
+
+class ExportRule(StrEnum):
+    """Who may send harvest: any node that has it, or only one that takes nothing from the grid in that period."""
+
+    ANY_HARVEST = "any-harvest"
+    SURPLUS_ONLY = "surplus-only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """Storage of one node; charge and discharge are measured at its terminals."""
+
+    initial_watt_hours: float
+    capacity_watt_hours: float
+    minimum_watt_hours: float
+    final_watt_hours: float
+    charge_efficiency: float
+    discharge_efficiency: float
+    maximum_charge_watts: float
+    maximum_discharge_watts: float
+    wear_grams_per_watt_hour: float
+    charge_from_grid: bool
+    exportable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One machine: what it draws, what it harvests (one value per period) and whether it may sleep."""
+
+    name: str
+    grid_zone: str
+    idle_watts: float
+    asleep_watts: float
+    can_sleep: bool
+    initially_awake: bool
+    wake_watt_hours: float
+    wake_seconds: float
+    minimum_awake_periods: int
+    minimum_asleep_periods: int
+    harvest_watt_hours: tuple[float, ...]
+    maximum_export_ratio: float
+    storage_gigabytes: float
+    embodied_grams_per_hour: float
+    battery: Battery | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyPool:
+    """Nodes that may send harvest to each other; `efficiency` is delivered over sent energy."""
+
+    name: str
+    kind: PoolKind
+    members: tuple[str, ...]
+    efficiency: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A training job: batches by the node that holds their data, and what a batch costs on each node.
+
+    A node absent from `watt_hours_per_batch` or `seconds_per_batch` cannot work on the job.
+    """
+
+    name: str
+    release_period: int
+    deadline_period: int
+    synchronous: bool
+    batches: Mapping[str, float]
+    watt_hours_per_batch: Mapping[str, float]
+    seconds_per_batch: Mapping[str, float]
+    gigabytes_per_batch: float
+    maximum_offload_ratio: float
+    movable_to: tuple[str, ...] | None
+    minimum_workers: int
+    minimum_batches_per_worker: float
+
+    @property
+    def total_batches(self) -> float:
+        """All batches of the job, over all nodes that hold data."""
+        return sum(self.batches.values())
+
+    @property
+    def periods(self) -> range:
+        """Periods (from 1) in which the job may be worked on."""
+        return range(self.release_period, self.deadline_period + 1)
+
+    def can_work(self, node: str) -> bool:
+        """Whether the node has both an energy and a time per batch."""
+        return node in self.watt_hours_per_batch and node in self.seconds_per_batch
+
+    def may_move_to(self, node: str) -> bool:
+        """Whether batches of another node may be processed there (the policy aside)."""
+        return self.can_work(node) and (self.movable_to is None or node in self.movable_to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Cost of moving data between nodes: energy at both ends, awake time at both ends, emissions in between."""
+
+    send_watt_hours_per_gigabyte: float
+    receive_watt_hours_per_gigabyte: float
+    seconds_per_gigabyte: float
+    transit_watt_hours_per_gigabyte: float
+    transit_intensity_grams_per_kilowatt_hour: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the plan may do at all."""
+
+    share_energy: bool
+    offload_tasks: bool
+    sleep: bool
+    shift_in_time: bool
+    partial_period_sleep: bool
+    export_rule: ExportRule
+    maximum_asleep_nodes: int | None
+    include_embodied: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One planning problem over T periods of equal length."""
+
+    SCHEMA: ClassVar[str] = "sunward.dev/problem/v1alpha1"
+
+    period_seconds: float
+    intensity_grams_per_kilowatt_hour: Mapping[str, tuple[float, ...]]
+    harvest_intensity_grams_per_kilowatt_hour: float
+    nodes: tuple[Node, ...]
+    energy_pools: tuple[EnergyPool, ...]
+    jobs: tuple[Job, ...]
+    network: Network
+    policy: Policy
+
+    @property
+    def period_count(self) -> int:
+        """T; 0 when no grid zone is given (such a problem does not pass its check)."""
+        return len(next(iter(self.intensity_grams_per_kilowatt_hour.values()), ()))
+
+    @property
+    def period_hours(self) -> float:
+        """D, the length of a period in hours."""
+        return self.period_seconds / 3600.0
+
+    @staticmethod
+    def from_json(text: str) -> "Problem":
+        """Read and check a problem file; raises ProblemError with the JSON path of the first fault."""
+        try:
+            document = parse(text)
+            if isinstance(document, dict):
+                _require_schema(document.pop("schema", None))
+            problem = read(Problem, document)
+        except ProblemError:
+            raise
+        except DocumentError as error:
+            raise ProblemError(error.path, error.why) from None
+        check_problem(problem)
+        return problem
+
+    def to_json(self) -> str:
+        """The problem file; `from_json` reads it back to an equal value."""
+        return json.dumps({"schema": self.SCHEMA, **write(self)}, indent=1, ensure_ascii=False, allow_nan=False)
+
+    def check(self) -> None:
+        """Check a problem that was built in memory; raises ProblemError as `from_json` does."""
+        check_problem(self)
+
+
+def _require_schema(found: object) -> None:
+    if found != Problem.SCHEMA:
+        raise ProblemError("schema", f"must be {Problem.SCHEMA!r}")

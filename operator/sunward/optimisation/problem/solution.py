@@ -1,0 +1,136 @@
+"""A solution of the planning problem as frozen values, exactly the fields of its JSON file.
+
+Knows no solver and does not judge: whether a solution is correct is `verify.verify`'s answer.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from sunward.optimisation.problem.strict_json import JSON_NAME, OPTIONAL, DocumentError, parse, read, write
+
+
+class SolutionError(DocumentError):
+    """A solution file that cannot be read: JSON path and why."""
+
+
+class Status(StrEnum):
+    """What a solution claims: proven best, good, impossible, or the greedy plan because something failed."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    FALLBACK = "fallback"
+
+
+class Obstacle(StrEnum):
+    """What has to give before an infeasible problem has a plan."""
+
+    DEADLINE = "deadline"
+    NO_WORKER = "no-worker"
+    OFFLOAD = "offload"
+    STORAGE = "storage"
+    WORKERS = "workers"
+    SLEEP_LIMIT = "sleep-limit"
+    BATTERY = "battery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """Batches of `job` whose data live on `home`, processed on node `on` in `period` (from 1)."""
+
+    job: str
+    home: str = field(metadata={JSON_NAME: "from"})
+    on: str
+    period: int
+    batches: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyRow:
+    """Watt-hours that `node` sends into `pool`, or draws from it before losses, in `period` (from 1)."""
+
+    pool: str
+    node: str
+    period: int
+    watt_hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """One node over all periods; every tuple has one entry per period."""
+
+    name: str
+    awake_hours: tuple[float, ...]
+    on: tuple[bool, ...]
+    grid_watt_hours: tuple[float, ...]
+    harvest_used_watt_hours: tuple[float, ...]
+    charge_watt_hours: tuple[float, ...]
+    discharge_watt_hours: tuple[float, ...]
+    stored_watt_hours: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """Shadow prices: grams per watt-hour in each pool and period; grams per unit of a job's offload ratio."""
+
+    energy_grams_per_watt_hour: Mapping[str, tuple[float, ...]]
+    offload_cap_grams: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """By how much a constraint is missed, in its own unit.
+
+    deadline, no-worker, offload, workers (minimum batches): batches; storage: gigabytes; sleep-limit: nodes;
+    battery: watt-hours. `job` or `node` names whose constraint it is, None where it has none.
+    """
+
+    constraint: Obstacle
+    job: str | None = field(default=None, metadata={OPTIONAL: True})
+    node: str | None = field(default=None, metadata={OPTIONAL: True})
+    shortfall: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """A plan with its certificate. Amounts are None only when the problem is infeasible."""
+
+    SCHEMA: ClassVar[str] = "sunward.dev/solution/v1alpha1"
+
+    status: Status
+    objective_grams: float | None
+    lower_bound_grams: float | None
+    relative_gap: float | None
+    solver: str
+    solve_seconds: float
+    rounded: bool
+    batches: tuple[BatchRow, ...]
+    sends: tuple[EnergyRow, ...]
+    draws: tuple[EnergyRow, ...]
+    nodes: tuple[NodeRow, ...]
+    prices: Prices
+    infeasible_because: tuple[Shortfall, ...]
+
+    @staticmethod
+    def from_json(text: str) -> "Solution":
+        """Read a solution file; raises SolutionError with the JSON path of the first fault."""
+        try:
+            document = parse(text)
+            if isinstance(document, dict) and document.pop("schema", None) != Solution.SCHEMA:
+                raise SolutionError("schema", f"must be {Solution.SCHEMA!r}")
+            return read(Solution, document)
+        except SolutionError:
+            raise
+        except DocumentError as error:
+            raise SolutionError(error.path, error.why) from None
+
+    def to_json(self) -> str:
+        """The solution file; `from_json` reads it back to an equal value."""
+        return json.dumps({"schema": self.SCHEMA, **write(self)}, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+NO_PRICES = Prices(energy_grams_per_watt_hour={}, offload_cap_grams={})
+"""Prices of a plan that no dual solution stands behind."""

@@ -1,0 +1,1 @@
+"""Which data may be used: one verdict for every meter, node and zone."""

@@ -1,0 +1,1 @@
+"""What forbids a node to sleep: rules, budgets and pods, and the table of when each is asked."""

@@ -1,0 +1,173 @@
+"""Limits over all nodes that keep sleeping harmless to the cluster as a whole.
+
+Kubernetes counts a sleeping node as a failed one: from 55 % of at least three nodes it stops moving pods off nodes that
+really failed. Hence asleep + not ready <= max(2, half of the nodes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.planning.guards.case import Case, Refusal
+
+HARMLESS_NODES = 2
+WAKING = (PowerState.WAKE_REQUESTED, PowerState.BOOTING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """How many nodes are in which condition; a node is counted once in `asleep` or `not_ready`, never in both."""
+
+    total: int
+    asleep: int
+    not_ready: int
+    awake_workers: int
+    in_transition: int
+
+    @property
+    def limit(self) -> int:
+        """Most nodes that may be asleep or not ready at the same time."""
+        return max(HARMLESS_NODES, self.total // 2)
+
+    @property
+    def out(self) -> int:
+        """Nodes that Kubernetes counts as failed, or soon will."""
+        return self.asleep + self.not_ready
+
+
+def count(snapshot: Snapshot) -> Census:
+    """Count the nodes of a snapshot; nodes without an EnergyNode come in by their number only."""
+    asleep = sum(1 for node in snapshot.nodes if is_down(node))
+    broken = sum(1 for node in snapshot.nodes if not is_down(node) and not _is_ready(node))
+    return Census(
+        total=max(snapshot.total_nodes, len(snapshot.nodes)),
+        asleep=asleep,
+        not_ready=broken + snapshot.unmanaged_not_ready_nodes,
+        awake_workers=sum(1 for node in snapshot.nodes if _is_awake_worker(node)),
+        in_transition=sum(1 for node in snapshot.nodes if node.record.power_state.in_transition),
+    )
+
+
+def is_down(node: NodeView) -> bool:
+    """Asleep, on the way down, or on the way up and not yet back."""
+    state = node.record.power_state
+    if state in WAKING:
+        return not _is_ready(node)
+    return state is PowerState.ASLEEP or state.falling_asleep
+
+
+def asleep_room(snapshot: Snapshot) -> int:
+    """Most nodes that may be asleep at the same time, given what is broken; never negative.
+
+    The smallest of: the policy's own limit, what Kubernetes bears, and what leaves the minimum of awake workers.
+    """
+    census = count(snapshot)
+    workers = census.awake_workers + census.asleep
+    return max(0, min(_bearable(snapshot), workers - snapshot.policy.budgets.minimum_awake_nodes))
+
+
+def _bearable(snapshot: Snapshot) -> int:
+    """Most nodes that may be asleep for what Kubernetes bears and for the policy's own limit; may be negative."""
+    census, own = count(snapshot), snapshot.policy.budgets.maximum_asleep_nodes
+    room = census.limit - census.not_ready
+    return room if own is None else min(room, own)
+
+
+def transition_budget(case: Case) -> Refusal | None:
+    """One node at a time: what goes wrong, goes wrong once."""
+    busy = [node.name for node in _others(case) if node.record.power_state.in_transition]
+    allowed = case.snapshot.policy.budgets.nodes_in_transition
+    if len(busy) < allowed:
+        return None
+    return Refusal(reason=Reason.TRANSITION_BUDGET, message=f"{', '.join(sorted(busy))} first")
+
+
+def sleep_limit(case: Case) -> Refusal | None:
+    """Kubernetes must still heal real failures."""
+    census = count(case.snapshot)
+    out = census.out + (0 if is_down(case.node) else 1)
+    if out <= census.limit:
+        return None
+    why = f"{out} of {census.total} nodes would be asleep or not ready, at most {census.limit} may be"
+    return Refusal(reason=Reason.SLEEP_LIMIT, message=why)
+
+
+def policy_limit(case: Case) -> Refusal | None:
+    """The owner's own limit of sleeping nodes."""
+    limit = case.snapshot.policy.budgets.maximum_asleep_nodes
+    asleep = sum(1 for node in _others(case) if is_down(node)) + 1
+    if limit is None or asleep <= limit:
+        return None
+    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes would be asleep, the policy allows {limit}")
+
+
+def excess_sleepers(case: Case) -> Refusal | None:
+    """A node broke, or the owner lowered a limit: sleepers wake, one for each that is too many, the others sleep on.
+
+    Whoever is on the way back already counts; those that people hold asleep come last.
+    """
+    snapshot = case.snapshot
+    sleepers = [node for node in snapshot.nodes if node.record.power_state is PowerState.ASLEEP]
+    room, asleep = max(0, _bearable(snapshot)), count(snapshot).asleep
+    coming = sum(1 for node in snapshot.nodes if _comes_back(node))
+    sleepers.sort(key=lambda node: (_held_asleep(node, case), node.name))
+    if case.node.name not in [node.name for node in sleepers[: max(0, asleep - coming - room)]]:
+        return None
+    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes are asleep, {room} may be now")
+
+
+def minimum_awake_nodes(case: Case) -> Refusal | None:
+    """Evicted pods need somewhere to go. Nodes of the control plane do not count."""
+    awake = sum(1 for node in _others(case) if _is_awake_worker(node))
+    needed = case.snapshot.policy.budgets.minimum_awake_nodes
+    if awake >= needed:
+        return None
+    return Refusal(reason=Reason.MINIMUM_AWAKE_NODES, message=f"{awake} workers would be awake, {needed} must be")
+
+
+def wake_interval(case: Case) -> Refusal | None:
+    """Machines that start together may pull the supply down."""
+    interval = timedelta(seconds=case.snapshot.policy.budgets.wake_interval_seconds)
+    for node in _others(case):
+        started = _woken_at(node)
+        if started is not None and case.now - started < interval:
+            return Refusal(reason=Reason.TRANSITION_BUDGET, message=f"{node.name} was woken at {started:%H:%M:%S}")
+    return None
+
+
+def _woken_at(node: NodeView) -> datetime | None:
+    """When power was last asked for; for a node that has just come up, the later time at which it was seen up."""
+    record = node.record
+    if record.power_state in WAKING:
+        return record.operation.started_at if record.operation else record.last_transition_at
+    return record.awake_since if record.last_transition_reason is Reason.AWAKE else None
+
+
+def _comes_back(node: NodeView) -> bool:
+    """On the way up; or on the way down with its power still on, which the limits themselves turn back."""
+    turns_back = node.record.power_state in (PowerState.CORDONED, PowerState.DRAINING)
+    return turns_back or (node.record.power_state in WAKING and is_down(node))
+
+
+def _held_asleep(node: NodeView, case: Case) -> bool:
+    override = node.spec.override
+    return override is not None and override.power == "Asleep" and override.holds(case.now)
+
+
+def _others(case: Case) -> list[NodeView]:
+    return [node for node in case.snapshot.nodes if node.name != case.node.name]
+
+
+def _is_ready(node: NodeView) -> bool:
+    return node.facts is not None and node.facts.exists and node.facts.ready
+
+
+def _is_awake_worker(node: NodeView) -> bool:
+    """A node that can take pods now."""
+    facts = node.facts
+    usable = facts is not None and facts.exists and facts.ready and not facts.unschedulable
+    return node.record.power_state is PowerState.AWAKE and usable and not (facts and facts.is_control_plane)

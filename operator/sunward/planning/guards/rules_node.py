@@ -1,0 +1,146 @@
+"""Guards about what a node is: some nodes never sleep, whatever it would save."""
+
+from __future__ import annotations
+
+from sunward.domain.nodes import Role
+from sunward.domain.policy import Mode
+from sunward.domain.reasons import Reason
+from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.drain import is_coordinator
+
+NO_DRIVER = "None"
+
+
+def wants(case: Case, power: str) -> bool:
+    """Whether a person's override in force asks for *power* (Awake or Asleep)."""
+    override = case.node.spec.override
+    return override is not None and override.power == power and override.holds(case.now)
+
+
+def node_exists(case: Case) -> Refusal | None:
+    """Without a Node object nothing is known of what runs there."""
+    facts = case.node.facts
+    if facts is not None and facts.exists:
+        return None
+    return Refusal(reason=Reason.NODE_MISSING, message=f"Kubernetes has no node {case.node.spec.node_name}")
+
+
+def unambiguous(case: Case) -> Refusal | None:
+    """Two EnergyNodes that speak of one Node, or share a relay, would switch each other's machine."""
+    mine = case.node.spec
+    for other in case.snapshot.nodes:
+        if other.name == mine.name:
+            continue
+        if other.spec.node_name == mine.node_name:
+            return Refusal(
+                reason=Reason.AMBIGUOUS_NODE, message=f"{other.name} speaks of node {mine.node_name} as well"
+            )
+        if mine.sleep.driver_ref is not None and other.spec.sleep.driver_ref == mine.sleep.driver_ref:
+            return Refusal(
+                reason=Reason.AMBIGUOUS_NODE, message=f"{other.name} has relay {mine.sleep.driver_ref} as well"
+            )
+    return None
+
+
+def control_plane(case: Case) -> Refusal | None:
+    """The API server, etcd and whatever else keeps the cluster."""
+    if case.node.facts is None or not case.node.facts.is_control_plane:
+        return None
+    return Refusal(reason=Reason.CONTROL_PLANE, message="it is part of the control plane")
+
+
+def always_on(case: Case) -> Refusal | None:
+    """`role: AlwaysOn`."""
+    if case.node.spec.role is not Role.ALWAYS_ON:
+        return None
+    return Refusal(reason=Reason.ALWAYS_ON, message="its role is AlwaysOn")
+
+
+def managed(case: Case) -> Refusal | None:
+    """Only nodes that people handed over by label are touched."""
+    if case.node.facts is None or case.node.facts.is_managed:
+        return None
+    return Refusal(reason=Reason.NOT_MANAGED, message="label it sunward.dev/managed=true to hand it over")
+
+
+def opted_out(case: Case) -> Refusal | None:
+    """The node says do-not-sleep."""
+    if case.node.facts is None or not case.node.facts.do_not_sleep:
+        return None
+    return Refusal(reason=Reason.OPTED_OUT, message="it carries sunward.dev/do-not-sleep")
+
+
+def hosts_operator(case: Case) -> Refusal | None:
+    """The operator would cut its own power and nobody would wake the others."""
+    if not case.answers_to(case.snapshot.operator_node):
+        return None
+    return Refusal(reason=Reason.HOSTS_OPERATOR, message="the operator itself runs there")
+
+
+def hosts_coordinator(case: Case) -> Refusal | None:
+    """A job's coordinator holds the model; it is told by the job and, in doubt, by the pods."""
+    jobs = [job.spec.key for job in case.snapshot.jobs if case.answers_to(job.coordinator_node) and not job.finished]
+    pods = [pod.name for pod in case.node.pods if is_coordinator(pod) and pod.phase not in ("Succeeded", "Failed")]
+    if not jobs and not pods:
+        return None
+    return Refusal(reason=Reason.HOSTS_COORDINATOR, message=f"it coordinates {', '.join(sorted(jobs) or sorted(pods))}")
+
+
+def foreign_cordon(case: Case) -> Refusal | None:
+    """Somebody else cordoned it: their business comes first, and their cordon stays."""
+    facts = case.node.facts
+    if facts is None or not facts.unschedulable or facts.has_our_cordon_mark:
+        return None
+    return Refusal(reason=Reason.CORDONED_BY_OTHERS, message="somebody else cordoned it")
+
+
+def cordoned(case: Case) -> Refusal | None:
+    """Power is cut under a cordon only: without one, pods may arrive while the order is under way."""
+    facts = case.node.facts
+    if facts is not None and facts.exists and facts.unschedulable:
+        return None
+    return Refusal(reason=Reason.NO_LONGER_HOLDS, message="it is not cordoned")
+
+
+def still_cordoned(case: Case) -> Refusal | None:
+    """Our cordon is gone from a sleeper: a person wants it back, as one who uncordons a node that drains does."""
+    facts = case.node.facts
+    if facts is None or not facts.exists or facts.unschedulable or not case.node.record.cordoned_by_us:
+        return None
+    return Refusal(reason=Reason.NO_LONGER_HOLDS, message="somebody uncordoned it")
+
+
+def power_driver(case: Case) -> Refusal | None:
+    """Nothing that could wake it again."""
+    if case.node.spec.sleep.driver != NO_DRIVER:
+        return None
+    return Refusal(reason=Reason.NO_POWER_DRIVER, message="spec.sleep.driver is None")
+
+
+def node_ready(case: Case) -> Refusal | None:
+    """A node in trouble is left to Kubernetes and to people."""
+    if case.node.facts is None or case.node.facts.ready:
+        return None
+    return Refusal(reason=Reason.NODE_NOT_READY, message="it is not Ready")
+
+
+def override_awake(case: Case) -> Refusal | None:
+    """A person holds it awake."""
+    if not wants(case, "Awake"):
+        return None
+    override = case.node.spec.override
+    return Refusal(reason=Reason.OVERRIDDEN, message=f"held awake: {override.reason if override else ''}")
+
+
+def sleep_enabled(case: Case) -> Refusal | None:
+    """The policy switches sleeping off; a person's own order to one node still counts."""
+    if case.snapshot.policy.sleep or wants(case, "Asleep"):
+        return None
+    return Refusal(reason=Reason.SLEEP_DISABLED, message="the policy says sleep: false")
+
+
+def active_mode(case: Case) -> Refusal | None:
+    """DryRun plans and never acts."""
+    if case.snapshot.policy.mode is Mode.ACTIVE:
+        return None
+    return Refusal(reason=Reason.DRY_RUN, message="the policy's mode is DryRun")

@@ -1,0 +1,62 @@
+"""Guards about time: no node flaps, and a freshly started operator looks before it acts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sunward.domain.reasons import Reason
+from sunward.planning.guards.case import Case, Refusal
+
+CYCLE_WINDOW = timedelta(hours=24)
+
+
+def warm_up(case: Case) -> Refusal | None:
+    """After a start the first views may be partial."""
+    return _too_soon(
+        case,
+        since=case.snapshot.operator_started_at,
+        seconds=case.snapshot.policy.budgets.warm_up_seconds,
+        reason=Reason.WARMING_UP,
+        what="the operator started",
+    )
+
+
+def minimum_awake_time(case: Case) -> Refusal | None:
+    """A wake must pay for itself. When nobody knows since when it is awake, it has not been long enough."""
+    facts = case.node.facts
+    since = case.node.record.awake_since or (facts.ready_since if facts else None)
+    seconds = case.node.spec.sleep.minimum_awake_seconds
+    if since is None:
+        if seconds <= 0:
+            return None
+        return Refusal(reason=Reason.MINIMUM_AWAKE_TIME, message="it is not known since when it is awake")
+    return _too_soon(case, since=since, seconds=seconds, reason=Reason.MINIMUM_AWAKE_TIME, what="it woke")
+
+
+def dwell_time(case: Case) -> Refusal | None:
+    """Nothing happens to a node soon after something happened to it, a roll back included."""
+    return _too_soon(
+        case,
+        since=case.node.record.last_transition_at,
+        seconds=case.snapshot.policy.budgets.dwell_seconds,
+        reason=Reason.DWELL_TIME,
+        what="its last transition",
+    )
+
+
+def cycle_limit(case: Case) -> Refusal | None:
+    """Power cycles wear a machine out."""
+    limit = case.node.spec.sleep.maximum_cycles_per_day
+    recent = sum(1 for moment in case.node.record.sleep_times if case.now - moment < CYCLE_WINDOW)
+    if recent < limit:
+        return None
+    return Refusal(reason=Reason.CYCLE_LIMIT, message=f"it slept {recent} times in 24 hours, the limit is {limit}")
+
+
+def _too_soon(case: Case, *, since: datetime | None, seconds: float, reason: Reason, what: str) -> Refusal | None:
+    if since is None:
+        return None
+    passed = (case.now - since).total_seconds()
+    if passed >= seconds:
+        return None
+    return Refusal(reason=reason, message=f"{passed:.0f} s since {what}, at least {seconds:.0f} s are asked for")

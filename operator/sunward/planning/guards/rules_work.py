@@ -1,0 +1,113 @@
+"""Guards about work: nothing that runs on a node, or that others need from it, is lost with its power."""
+
+from __future__ import annotations
+
+from sunward.domain.jobs import JobView
+from sunward.domain.reasons import Reason
+from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.drain import classify, is_our_worker
+from sunward.planning.guards.fitting import unplaceable
+
+
+def work_moved(case: Case) -> Refusal | None:
+    """No assignment names the node, and the round that used it is over.
+
+    A job whose coordinator is silent cannot say so; its workers are then left where they are.
+    """
+    for job in case.snapshot.jobs:
+        if job.finished is not None:
+            continue
+        why = _still_works(case, job)
+        if why is not None:
+            return Refusal(reason=Reason.WORK_NOT_MOVED, message=f"{job.spec.key} {why}")
+    return None
+
+
+def shard_copied(case: Case) -> Refusal | None:
+    """Batches of a shard that lives here run elsewhere: the other node must hold the data before this one sleeps."""
+    for job in case.snapshot.jobs:
+        if job.finished is not None:
+            continue
+        missing = [
+            f"{row.shard} to {row.node}"
+            for row in job.assignments
+            if case.answers_to(row.from_node)
+            and not case.answers_to(row.node)
+            and not holds_shard(job, row.node, row.shard)
+        ]
+        if missing:
+            why = f"{job.spec.key} has yet to copy {', '.join(sorted(missing))}"
+            return Refusal(reason=Reason.SHARD_NOT_COPIED, message=why)
+    return None
+
+
+def holds_shard(job: JobView, node: str, shard: str) -> bool:
+    """Whether a node has a copy of a shard; unknown counts as no."""
+    if job.progress is None:
+        return False
+    return shard in dict(job.progress.cached_shards).get(node, ())
+
+
+def pods_evictable(case: Case) -> Refusal | None:
+    """No pod that would be lost, or that asks to be left alone."""
+    blocking = classify(case.node.pods).blocking
+    if not blocking:
+        return None
+    first = blocking[0]
+    return Refusal(
+        reason=first.reason or Reason.UNEVICTABLE_POD, message="; ".join(verdict.message for verdict in blocking)
+    )
+
+
+def pods_placeable(case: Case) -> Refusal | None:
+    """Pods that no other node takes would wait until this one is back; availability comes before emissions.
+
+    Training workers are not asked for: the operator makes them anew where their work went.
+    """
+    leaving = [pod for pod in classify(case.node.pods).evictable if not is_our_worker(pod)]
+    others = [room for room in case.snapshot.rooms if not case.answers_to(room.node)]
+    left = unplaceable(leaving, others)
+    if not left:
+        return None
+    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in left)
+    return Refusal(reason=Reason.UNPLACEABLE_POD, message=f"no other node takes {names}")
+
+
+def eviction_possible(case: Case) -> Refusal | None:
+    """The eviction API said that it can never allow it (for example two disruption budgets on one pod)."""
+    if case.drain_failure is None:
+        return None
+    return Refusal(reason=Reason.DRAIN_BLOCKED, message=case.drain_failure)
+
+
+def drained(case: Case) -> Refusal | None:
+    """Nothing is left that would die with the power."""
+    drain = classify(case.node.pods)
+    if drain.is_done:
+        return None
+    left = [pod.name for pod in (*drain.evictable, *drain.leaving, *(verdict.pod for verdict in drain.blocking))]
+    return Refusal(reason=Reason.DRAINING, message=f"{', '.join(left)} still there")
+
+
+def volumes_detached(case: Case) -> Refusal | None:
+    """A volume that is cut off while attached may be corrupted."""
+    if not case.node.volume_attached:
+        return None
+    return Refusal(reason=Reason.VOLUME_ATTACHED, message="a volume is still attached")
+
+
+def _still_works(case: Case, job: JobView) -> str | None:
+    if any(case.answers_to(row.node) for row in job.assignments):
+        return "is assigned here"
+    if job.progress is None:
+        return "has a worker here and does not answer" if _has_worker(case, job) else None
+    if any(case.answers_to(worker) for worker in job.progress.workers):
+        return "trains here in this round"
+    return None
+
+
+def _has_worker(case: Case, job: JobView) -> bool:
+    return any(
+        is_our_worker(pod) and pod.namespace == job.spec.namespace and pod.label("sunward.dev/job") == job.spec.name
+        for pod in case.node.pods
+    )

@@ -1,0 +1,1 @@
+"""Training jobs as parts of a problem, and plans as assignments."""

@@ -1,0 +1,281 @@
+"""Which shards of which jobs are planned, in which groups, and how many rounds of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobView, Shard
+from sunward.domain.nodes import NodeView
+from sunward.domain.reasons import Reason
+from sunward.planning.jobs.facts import (
+    batches_left_to_move,
+    covers,
+    is_copied,
+    moves_allowed,
+    remaining_rounds,
+    seconds_per_batch,
+)
+
+USABLE_SHARE_OF_TIME = 0.95
+"""Share of a node's time that a plan may fill with batches; the rest is averaging, copying and waiting."""
+
+PATIENCE = 2.0
+"""A job without a deadline may take this many times as long as at full speed, so that few clean nodes can do it."""
+
+HASTE = 1.25
+"""A job with a deadline is planned this much faster than its deadline demands."""
+
+FEWEST_ROUNDS_TO_MOVE = 2
+"""Rounds that must be left to a job's limit for a plan to move them whole: if one fits into a period, another may begin
+before the next plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """The planning grid."""
+
+    start: datetime
+    period: timedelta
+    periods: int
+
+    @property
+    def end(self) -> datetime:
+        """First instant that is not planned."""
+        return self.start + self.period * self.periods
+
+    def deadline_period(self, deadline: datetime | None) -> int:
+        """Last period that ends before the deadline, within the grid; a missed deadline no longer binds."""
+        if deadline is None or deadline >= self.end or deadline <= self.start:
+            return self.periods
+        return max(1, (deadline - self.start) // self.period)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPart:
+    """Shards of one job that are planned together, and how many rounds of them.
+
+    `site` is set where data must stay on it. `is_copied` parts hold shards that somebody besides their home has, so
+    that moving their batches moves no data and their homes may sleep at once.
+    `rounds_now` are planned for the first period and `rounds_later` for the periods after it; a job that may wait has
+    all its rounds in `rounds_now`, free to be placed in any period. `rounds_that_fit` is what one period holds at full
+    speed. `pinned_rows` are set where a job that must not be disrupted stays as it is.
+    """
+
+    name: str
+    job: JobView
+    shards: tuple[Shard, ...]
+    site: str | None
+    is_copied: bool
+    rounds_now: float
+    rounds_later: float
+    rounds_that_fit: float
+    period_seconds: float
+    deadline_at_risk: bool
+    pinned_rows: tuple[Assignment, ...] = ()
+
+    def batches_by_home(self, rounds: float) -> dict[str, float]:
+        """Batches of so many rounds by home node."""
+        batches: dict[str, float] = defaultdict(float)
+        for shard in self.shards:
+            batches[shard.node] += rounds * self.job.spec.steps_per_round
+        return dict(batches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A job that is not planned, and why."""
+
+    job: JobView
+    reason: Reason
+    message: str
+
+
+def split(
+    jobs: Iterable[JobView], workers: Mapping[str, NodeView], known: Mapping[str, NodeView]
+) -> tuple[list[tuple[JobView, tuple[Shard, ...]]], list[Waiting]]:
+    """Jobs that can be planned with the shards that can take part, and the jobs that wait.
+
+    `workers` are the nodes that may work, `known` those that are in the problem at all. A shard whose home is not
+    known is left out until its node is back; the job goes on without it while enough workers remain.
+    """
+    planned: list[tuple[JobView, tuple[Shard, ...]]] = []
+    waiting: list[Waiting] = []
+    for job in sorted(jobs, key=lambda job: job.spec.key):
+        if job.finished is not None:
+            continue
+        shards = tuple(shard for shard in job.spec.shards if shard.node in known)
+        refusal = _not_planned(job, shards, workers)
+        if refusal is None:
+            planned.append((job, shards))
+        else:
+            waiting.append(refusal)
+    return planned, waiting
+
+
+def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, NodeView]) -> Waiting | None:
+    spec = job.spec
+    budget = spec.emissions_budget_grams
+    if spec.suspend:
+        return Waiting(job=job, reason=Reason.SUSPENDED, message="suspended by its spec")
+    if remaining_rounds(job) <= 0:
+        return Waiting(job=job, reason=Reason.ROUNDS_COMPLETE, message=f"all {spec.rounds} rounds are done")
+    if budget is not None and job.emissions_grams >= budget:
+        message = f"{job.emissions_grams:.3f} g of its budget of {budget:.3f} g are spent"
+        return Waiting(job=job, reason=Reason.BUDGET_EXCEEDED, message=message)
+    if not shards:
+        homes = ", ".join(sorted({shard.node for shard in spec.shards}))
+        return Waiting(job=job, reason=Reason.WAITING_FOR_NODE, message=f"no home of its shards works: {homes}")
+    if len(_possible_workers(job, shards, workers)) < spec.minimum_workers:
+        message = f"fewer than {spec.minimum_workers} nodes can work on it"
+        return Waiting(job=job, reason=Reason.WAITING_FOR_QUORUM, message=message)
+    return None
+
+
+def _possible_workers(job: JobView, shards: Iterable[Shard], workers: Mapping[str, NodeView]) -> set[str]:
+    homes = {shard.node for shard in shards} & set(workers)
+    match job.spec.data_mobility:
+        case DataMobility.NEVER:
+            return homes
+        case DataMobility.SAME_SITE:
+            sites = {workers[home].spec.site for home in homes} - {None}
+            return homes | {name for name, node in workers.items() if node.spec.site in sites}
+        case DataMobility.ANYWHERE:
+            return set(candidates(homes, workers))
+
+
+def candidates(homes: Container[str], workers: Mapping[str, NodeView]) -> Mapping[str, NodeView]:
+    """Nodes that may work on a job with these homes: the control plane works only on data that live there."""
+    return {
+        name: node
+        for name, node in workers.items()
+        if name in homes or not (node.facts is not None and node.facts.is_control_plane)
+    }
+
+
+def parts_of(
+    planned: Iterable[tuple[JobView, tuple[Shard, ...]]],
+    nodes: Mapping[str, NodeView],
+    workers: Mapping[str, NodeView],
+    horizon: Horizon,
+    *,
+    may_wait: bool,
+    fit_deadlines: bool,
+) -> tuple[JobPart, ...]:
+    """Parts to plan: one per job, split by site where data may not leave it and by whether the data were copied.
+
+    Never more is planned than the none mode would get done within the horizon, except that a deadline within the
+    horizon asks for all that remains, unless `fit_deadlines` gives it up for what fits.
+    """
+    parts: list[JobPart] = []
+    listed = list(planned)
+    busy = _seconds_at_home(listed)
+    for job, shards in listed:
+        slowest = max(busy[shard.node] for shard in shards)
+        rounds = _Rounds(job, slowest, horizon, may_wait=may_wait, fit_deadlines=fit_deadlines)
+        parts += [
+            JobPart(
+                name=_part_name(job, site, is_copied),
+                job=job,
+                shards=group,
+                site=site,
+                is_copied=is_copied,
+                rounds_now=rounds.now,
+                rounds_later=rounds.later,
+                rounds_that_fit=rounds.fit,
+                period_seconds=horizon.period.total_seconds(),
+                deadline_at_risk=rounds.is_late,
+                pinned_rows=_pinned_rows(job, group, workers, horizon),
+            )
+            for (site, is_copied), group in _groups(job, shards, nodes).items()
+        ]
+    return tuple(parts)
+
+
+class _Rounds:
+    """How many rounds of a job to plan.
+
+    Full speed is what fits when every shard is worked on at home. A deadline demands a pace, with some haste on top; a
+    job without one may take PATIENCE times as long as at full speed: a plan that must be as fast as possible could
+    move nothing, because every node would be busy with its own. A job that can move nothing more is planned at full
+    speed, unless it may wait for cleaner hours.
+    """
+
+    def __init__(
+        self, job: JobView, seconds_at_home: float, horizon: Horizon, *, may_wait: bool, fit_deadlines: bool
+    ) -> None:
+        deadline, remaining = job.spec.deadline, float(remaining_rounds(job))
+        period = horizon.period.total_seconds()
+        usable = period * USABLE_SHARE_OF_TIME
+        last = horizon.deadline_period(deadline)
+        seconds_left = (deadline - horizon.start).total_seconds() if deadline else 0.0
+        self.fit = remaining * usable / seconds_at_home if seconds_at_home > 0 else remaining
+        self.is_late = deadline is not None and seconds_at_home > seconds_left * USABLE_SHARE_OF_TIME
+        pace = self.fit
+        if may_wait or not is_bound_to_homes(job):
+            pace = self._leisurely(deadline, HASTE * remaining * period, seconds_left)
+        wanted = min(remaining, pace * last)
+        if deadline is not None and horizon.start < deadline < horizon.end:
+            wanted = min(remaining, self.fit * last) if fit_deadlines else remaining
+        self.now = wanted if may_wait or last == 1 else min(wanted, pace)
+        self.later = wanted - self.now
+
+    def _leisurely(self, deadline: datetime | None, round_seconds: float, seconds_left: float) -> float:
+        """Rounds of a period at the slowest pace that is fast enough; a missed deadline allows no leisure."""
+        if deadline is None:
+            return self.fit / PATIENCE
+        return min(self.fit, round_seconds / seconds_left) if seconds_left > 0 else self.fit
+
+
+def is_bound_to_homes(job: JobView) -> bool:
+    """Whether the rounds of a job need all of its homes, because some shard may move in too few rounds for a plan.
+
+    Taking time is worth something only while a few clean nodes can do whole rounds and the homes sleep. Once every
+    home must be awake for every round, a slow job keeps all of them awake for longer; and the few batches that may
+    still leave would make the clean nodes late and everybody wait for them.
+    """
+    spec = job.spec
+    if spec.data_mobility is DataMobility.NEVER:
+        return True
+    needed = min(FEWEST_ROUNDS_TO_MOVE, remaining_rounds(job)) * spec.steps_per_round
+    return any(batches_left_to_move(job, shard.name) < needed for shard in spec.shards)
+
+
+def _seconds_at_home(
+    planned: Iterable[tuple[JobView, tuple[Shard, ...]]],
+) -> Mapping[str, float]:
+    """How long each node would work if all that remains were done at home."""
+    busy: dict[str, float] = defaultdict(float)
+    for job, shards in planned:
+        for shard in shards:
+            batches = remaining_rounds(job) * job.spec.steps_per_round
+            busy[shard.node] += batches * seconds_per_batch(job, shard.node)
+    return busy
+
+
+def _groups(
+    job: JobView, shards: tuple[Shard, ...], nodes: Mapping[str, NodeView]
+) -> dict[tuple[str | None, bool], tuple[Shard, ...]]:
+    """The problem restricts moves and prices copies per job, not per shard; hence an entry for each group."""
+    groups: dict[tuple[str | None, bool], list[Shard]] = defaultdict(list)
+    for shard in shards:
+        site = None
+        if job.spec.data_mobility is DataMobility.SAME_SITE:
+            site = nodes[shard.node].spec.site or f"node {shard.node}"
+        groups[site, is_copied(job, shard)].append(shard)
+    return {key: tuple(group) for key, group in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))}
+
+
+def _part_name(job: JobView, site: str | None, is_copied: bool) -> str:
+    return job.spec.key + (f"@{site}" if site else "") + (" (copied)" if is_copied else "")
+
+
+def _pinned_rows(
+    job: JobView, shards: tuple[Shard, ...], workers: Container[str], horizon: Horizon
+) -> tuple[Assignment, ...]:
+    """The rows of a job that must not be disrupted, as long as they can and may go on; else none."""
+    rows = tuple(row for row in job.assignments if row.shard in {shard.name for shard in shards})
+    goes_on = covers(rows, job, shards, workers) and moves_allowed(rows, job, horizon.period.total_seconds())
+    return rows if goes_on and job.spec.disruption is Disruption.NEVER else ()

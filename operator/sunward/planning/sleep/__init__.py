@@ -1,0 +1,1 @@
+"""A node's way to sleep and back, one step at a time."""

@@ -1,0 +1,155 @@
+"""Building blocks of the sleep state machine: one node's question, and the records that answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sunward.domain.nodes import NodeRecord, Operation, PodFacts, PowerState
+from sunward.domain.policy import Budgets
+from sunward.domain.reasons import Reason
+from sunward.domain.steps import Act, Step
+from sunward.planning.guards.case import Case, Obstacle, Stage
+from sunward.planning.guards.registry import Guards, obstacles
+from sunward.planning.guards.rules_time import CYCLE_WINDOW
+
+SLEEP = "Sleep"
+WAKE = "Wake"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What should happen next to one node that is wanted awake or asleep."""
+
+    case: Case
+    want_awake: bool
+    guards: Guards
+
+    @property
+    def record(self) -> NodeRecord:
+        """What was last written of the node."""
+        return self.case.node.record
+
+    @property
+    def now(self) -> datetime:
+        """The instant of the question."""
+        return self.case.now
+
+    @property
+    def budgets(self) -> Budgets:
+        """Timeouts and limits of the policy."""
+        return self.case.snapshot.policy.budgets
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the operation's deadline has passed. No operation: somebody lost it, nothing to wait for."""
+        return self.record.operation is None or self.now >= self.record.operation.deadline
+
+    @property
+    def has_our_marks(self) -> bool:
+        """Whether the Node carries our cordon mark or our taint."""
+        facts = self.case.node.facts
+        return facts is not None and (facts.has_our_cordon_mark or facts.has_our_taint)
+
+    def first(self, stage: Stage) -> Obstacle | None:
+        """The first thing that stands in the way at a stage."""
+        return next(iter(obstacles(self.case, stage, self.guards)), None)
+
+    def allows(self, stage: Stage) -> bool:
+        """Whether nothing stands in the way at a stage."""
+        return self.first(stage) is None
+
+
+def rest(question: Question, reason: Reason, message: str) -> Step:
+    """Nothing to write, nothing to do."""
+    return _step(question, question.record, Act.NONE, reason, message)
+
+
+def act(question: Question, what: Act, reason: Reason, message: str, pods: tuple[PodFacts, ...] = ()) -> Step:
+    """Do something that the record already announces."""
+    return _step(question, question.record, what, reason, message, pods)
+
+
+def move(
+    question: Question, state: PowerState, reason: Reason, message: str, what: Act = Act.NONE, **fields: Any
+) -> Step:
+    """Write a new state with the other *fields* of the record, then act."""
+    record = replace(
+        question.record,
+        power_state=state,
+        last_transition_at=question.now,
+        last_transition_reason=reason,
+        **fields,
+    )
+    return _step(question, record, what, reason, message)
+
+
+def repeat(question: Question, what: Act, reason: Reason, message: str) -> Step:
+    """Send a power request again under the same operation: announced first, with its time and our token."""
+    operation = question.record.operation
+    assert operation is not None  # without one the question is overdue and nothing is asked again
+    again = replace(operation, started_at=question.now, fencing_token=question.case.fencing_token)
+    return _step(question, replace(question.record, operation=again), what, reason, message)
+
+
+def begin(question: Question, intent: str, reason: Reason, seconds: float) -> Operation:
+    """A new operation whose id is the same when the same step is computed again."""
+    token = question.case.fencing_token
+    return Operation(
+        id=f"{question.case.node.name}-{intent.lower()}-{question.now:%Y%m%dt%H%M%S}-{token}",
+        intent=intent,
+        reason=reason,
+        started_at=question.now,
+        deadline=question.now + timedelta(seconds=seconds),
+        fencing_token=token,
+    )
+
+
+def back_awake(question: Question, reason: Reason, message: str, *, woke: bool) -> Step:
+    """Awake and schedulable again, taking back our marks and only ours. `woke` starts the minimum awake time."""
+    return move(
+        question,
+        PowerState.AWAKE,
+        reason,
+        message,
+        Act.UNCORDON if question.has_our_marks else Act.NONE,
+        operation=None,
+        cordoned_by_us=False,
+        awake_since=question.now if woke else question.record.awake_since,
+        asleep_since=None,
+        next_attempt_at=None,
+    )
+
+
+def found_off(question: Question) -> Step:
+    """The relay proves that somebody else cut the power: the record follows the proof."""
+    return move(
+        question,
+        PowerState.ASLEEP,
+        Reason.POWERED_OFF_BY_OTHERS,
+        "the relay shows that somebody else switched it off",
+        operation=None,
+        asleep_since=question.now,
+        next_attempt_at=None,
+    )
+
+
+def cycles_with(question: Question) -> tuple[datetime, ...]:
+    """Times of the last day's sleeps, with this one."""
+    recent = tuple(moment for moment in question.record.sleep_times if question.now - moment < CYCLE_WINDOW)
+    return (*recent, question.now)
+
+
+def _step(
+    question: Question, record: NodeRecord, what: Act, reason: Reason, message: str, pods: tuple[PodFacts, ...] = ()
+) -> Step:
+    return Step(
+        node=question.case.node.name,
+        record=record,
+        act=what,
+        reason=reason,
+        message=f"{question.case.node.name}: {message}",
+        changed=record != question.record,
+        pods=pods,
+    )

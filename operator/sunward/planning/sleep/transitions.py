@@ -1,0 +1,252 @@
+"""The sleep state machine: from what is known of a node to the single next step, intent first.
+
+    Awake -> Cordoned -> Draining -> PowerOffRequested -> Asleep -> WakeRequested -> Booting -> Awake
+
+Every arrow has a timeout and a way back; Degraded is where a node ends that does not wake. All memory is in the
+NodeRecord, which is written before the act: whoever reads it after a crash, at any point, continues or rolls back. A
+request to a relay is sent again only when the relay proves that it did not happen. Knows no clock and no client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.plans import JobDirective
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import Act, PowerReading, Step
+from sunward.planning.guards.case import Case, Stage
+from sunward.planning.guards.drain import classify
+from sunward.planning.guards.registry import GUARDS, Guards
+from sunward.planning.guards.rules_node import wants
+from sunward.planning.sleep import waking
+from sunward.planning.sleep.steps import (
+    SLEEP,
+    Question,
+    act,
+    back_awake,
+    begin,
+    cycles_with,
+    found_off,
+    move,
+    repeat,
+    rest,
+)
+
+
+def advance(
+    snapshot: Snapshot,
+    want_awake: Mapping[str, bool],
+    power: Mapping[str, PowerReading | None],
+    now: datetime,
+    *,
+    fencing_token: int,
+    drain_failures: Mapping[str, str] | None = None,
+    directives: Iterable[JobDirective] = (),
+    guards: Guards = GUARDS,
+) -> tuple[Step, ...]:
+    """One step for every node, in the order in which they must be performed.
+
+    Each step sees the records that the steps before it write, so that the budgets hold within one pass. Nodes on their
+    way come first, then sleepers that may have to wake, then the others. A node that nobody has a wish for keeps its
+    state. `drain_failures` tells, by node, of evictions that can never succeed. `directives` are those of the plan in
+    force: what it assigns counts at once, what was assigned before counts until the snapshot no longer says so.
+    """
+    snapshot = _with_directives(snapshot, directives)
+    steps: list[Step] = []
+    failures = drain_failures or {}
+    for name in sorted((node.name for node in snapshot.nodes), key=lambda name: _urgency(snapshot, name)):
+        node = _node(snapshot, name)
+        step = next_step(
+            node,
+            want_awake.get(name, node.record.power_state is not PowerState.ASLEEP),
+            snapshot,
+            power.get(name),
+            now,
+            fencing_token=fencing_token,
+            drain_failure=failures.get(name),
+            guards=guards,
+        )
+        steps.append(step)
+        snapshot = _remember(snapshot, step)
+    return tuple(steps)
+
+
+def next_step(
+    node: NodeView,
+    want_awake: bool,
+    snapshot: Snapshot,
+    power: PowerReading | None,
+    now: datetime,
+    *,
+    fencing_token: int = 0,
+    drain_failure: str | None = None,
+    guards: Guards = GUARDS,
+) -> Step:
+    """The next step of one node. A person's override wins over `want_awake`; every guard still holds."""
+    case = Case(
+        node=node,
+        snapshot=snapshot,
+        now=now,
+        power=power,
+        fencing_token=fencing_token,
+        drain_failure=drain_failure,
+    )
+    wish = (want_awake or wants(case, "Awake")) and not wants(case, "Asleep")
+    question = Question(case=case, want_awake=wish, guards=guards)
+    forbidden = question.first(Stage.ACT)
+    if forbidden is not None:
+        return rest(question, forbidden.reason, forbidden.message)
+    return _HANDLERS[node.record.power_state](question)
+
+
+def _awake(question: Question) -> Step:
+    """Stay, notice a power cut by others, clean up what a crash left, or begin to sleep."""
+    if _is_cut(question):
+        return found_off(question)
+    if question.has_our_marks:
+        return act(question, Act.UNCORDON, Reason.ROLLED_BACK, "takes back marks that were left on it")
+    if question.want_awake:
+        return rest(question, Reason.AWAKE, "awake")
+    obstacle = question.first(Stage.START)
+    if obstacle is not None:
+        return rest(question, obstacle.reason, f"stays awake: {obstacle.message}")
+    operation = begin(question, SLEEP, Reason.SLEEP_STARTED, question.budgets.drain_timeout_seconds)
+    message = "goes to sleep: cordons it first"
+    return move(
+        question,
+        PowerState.CORDONED,
+        Reason.SLEEP_STARTED,
+        message,
+        Act.CORDON,
+        operation=operation,
+        cordoned_by_us=True,
+    )
+
+
+def _cordoned(question: Question) -> Step:
+    """Wait until the cordon is seen; pods are listed anew only after that."""
+    way_back = _way_back(question)
+    if way_back is not None:
+        return way_back
+    if not _is_unschedulable(question):
+        if question.has_our_marks:
+            return _uncordoned_by_others(question)
+        return act(question, Act.CORDON, Reason.CORDONED, "the cordon is not seen yet: asked again")
+    return move(question, PowerState.DRAINING, Reason.DRAINING, "cordoned: drains it")
+
+
+def _draining(question: Question) -> Step:
+    """Evict what is left, then ask for the power to be cut."""
+    way_back = _way_back(question)
+    if way_back is not None:
+        return way_back
+    if not _is_unschedulable(question):
+        return _uncordoned_by_others(question)
+    evictable = classify(question.case.node.pods).evictable
+    if evictable:
+        return act(question, Act.EVICT, Reason.DRAINING, f"evicts {len(evictable)} pods", evictable)
+    obstacle = question.first(Stage.CUT)
+    if obstacle is not None:
+        return rest(question, obstacle.reason, f"waits: {obstacle.message}")
+    operation = question.record.operation
+    assert operation is not None  # without one the drain is overdue and has been rolled back
+    limit = begin(question, SLEEP, operation.reason, question.budgets.power_off_timeout_seconds)
+    return move(
+        question,
+        PowerState.POWER_OFF_REQUESTED,
+        Reason.POWER_OFF_REQUESTED,
+        "drained: asks for the power to be cut",
+        Act.POWER_OFF,
+        operation=replace(limit, id=operation.id),
+        sleep_times=cycles_with(question),
+    )
+
+
+def _power_off_requested(question: Question) -> Step:
+    """Wait for proof; without it in time, switch the power on again and go back."""
+    if question.allows(Stage.OFF):
+        message = "the relay proves that the power is off"
+        return move(question, PowerState.ASLEEP, Reason.ASLEEP, message, operation=None, asleep_since=question.now)
+    if question.is_overdue:
+        message = "no proof that the power is off: switches it on again"
+        return waking.ask_for_power(question, Reason.POWER_OFF_TIMED_OUT, message)
+    if _is_uncordoned(question):
+        return waking.ask_for_power(question, Reason.NO_LONGER_HOLDS, "somebody uncordoned it: switches it on again")
+    if question.allows(Stage.REPEAT_OFF):
+        return repeat(question, Act.POWER_OFF, Reason.POWER_OFF_REQUESTED, "the relay is still on: asked again")
+    return rest(question, Reason.POWER_OFF_REQUESTED, "waits for proof that the power is off")
+
+
+def _way_back(question: Question) -> Step | None:
+    """Reasons to stop a sleep before the power is cut, the most certain first."""
+    if _is_cut(question):
+        return found_off(question)
+    if question.want_awake:
+        return back_awake(question, Reason.ROLLED_BACK, "is needed again: stays awake", woke=False)
+    obstacle = question.first(Stage.RECHECK)
+    if obstacle is not None:
+        return back_awake(question, obstacle.reason, f"stays awake: {obstacle.message}", woke=False)
+    if question.is_overdue:
+        return back_awake(question, Reason.DRAIN_TIMED_OUT, "could not be drained in time: stays awake", woke=False)
+    return None
+
+
+def _uncordoned_by_others(question: Question) -> Step:
+    return back_awake(question, Reason.NO_LONGER_HOLDS, "somebody uncordoned it: stays awake", woke=False)
+
+
+def _is_cut(question: Question) -> bool:
+    """Relay and Kubernetes agree that it is off. While the Node is Ready, a relay that says off may be wrong."""
+    facts = question.case.node.facts
+    return question.allows(Stage.OFF) and not (facts is not None and facts.ready)
+
+
+def _is_uncordoned(question: Question) -> bool:
+    facts = question.case.node.facts
+    return facts is not None and facts.exists and not facts.unschedulable
+
+
+def _is_unschedulable(question: Question) -> bool:
+    facts = question.case.node.facts
+    return facts is not None and facts.unschedulable
+
+
+_HANDLERS: Mapping[PowerState, Callable[[Question], Step]] = {
+    PowerState.AWAKE: _awake,
+    PowerState.CORDONED: _cordoned,
+    PowerState.DRAINING: _draining,
+    PowerState.POWER_OFF_REQUESTED: _power_off_requested,
+    PowerState.ASLEEP: waking.asleep,
+    PowerState.WAKE_REQUESTED: waking.wake_requested,
+    PowerState.BOOTING: waking.booting,
+    PowerState.DEGRADED: waking.degraded,
+}
+
+
+def _urgency(snapshot: Snapshot, name: str) -> tuple[int, str]:
+    state = _node(snapshot, name).record.power_state
+    return (0 if state.in_transition else 1 if state is PowerState.ASLEEP else 2, name)
+
+
+def _node(snapshot: Snapshot, name: str) -> NodeView:
+    return next(node for node in snapshot.nodes if node.name == name)
+
+
+def _with_directives(snapshot: Snapshot, directives: Iterable[JobDirective]) -> Snapshot:
+    new = {directive.job: directive.assignments for directive in directives}
+    jobs = tuple(
+        replace(job, assignments=tuple(dict.fromkeys((*job.assignments, *new.get(job.spec.key, ())))))
+        for job in snapshot.jobs
+    )
+    return replace(snapshot, jobs=jobs)
+
+
+def _remember(snapshot: Snapshot, step: Step) -> Snapshot:
+    if not step.changed:
+        return snapshot
+    nodes = tuple(replace(node, record=step.record) if node.name == step.node else node for node in snapshot.nodes)
+    return replace(snapshot, nodes=nodes)

@@ -1,0 +1,1 @@
+"""What not knowing costs: commitment, beliefs, markets and misreports."""

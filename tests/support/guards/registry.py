@@ -1,0 +1,416 @@
+"""Every guard of the program by name: how to switch it off, and which tests ought to notice.
+
+Those of the sleep machine are found in its registry. The others stand where they act: each is a place in the program
+and what it looks like without the guard. A place that is no longer there, or there twice, is an error of this list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from support.guards.mutants import Mutant, replaced, source_of
+
+ACTS = "tests/unit/cluster/test_cluster_acts.py"
+CORDONS = "tests/unit/cluster/test_cluster_cordons.py"
+RECHECK = "tests/unit/cluster/test_cluster_recheck.py"
+RETENTION = "tests/unit/cluster/test_cluster_retention.py"
+LEASE = "tests/unit/cluster/test_cluster_lease.py"
+CLOCK = "tests/unit/cluster/test_cluster_server_clock.py"
+LOOP = "tests/unit/cluster/test_cluster_loop.py"
+STALE = "tests/integration/test_cluster_loop_stale.py"
+FAULTS = "tests/integration/test_cluster_loop_faults.py"
+DRIVERS = "tests/unit/cluster/test_cluster_drivers.py"
+RELAYS = "tests/integration/test_cluster_relays.py"
+VALIDATE = "tests/unit/planning/test_planning_validate.py"
+TRANSITIONS = "tests/unit/planning/test_planning_transitions.py"
+WALK = "tests/unit/planning/test_planning_sleep_walk.py"
+DATA = "tests/unit/planning/test_data_quality.py"
+SAMPLES = "tests/unit/sources/test_sources_samples.py"
+SENSORS = "tests/unit/sources/test_sources_sensors.py"
+SOLVER = "tests/unit/optimisation/test_optimisation_guarded.py"
+VERIFY = "tests/unit/optimisation/test_optimisation_verify.py"
+TEMPLATES = "tests/unit/cluster/test_cluster_objects.py"
+REGISTRY = "tests/unit/planning/test_planning_guards.py"
+DRAIN = "tests/unit/planning/test_planning_drain.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a guard stands, and what is there without it."""
+
+    module: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _place(module: str, old: str, new: str, *tests: str) -> Place:
+    return Place(module=f"sunward.{module}", old=old, new=new, tests=tests)
+
+
+PLACES: dict[str, Place] = {
+    # what is written to the API server
+    "a foreign cordon is not taken over": _place(
+        "cluster.acting.acts",
+        'if body["spec"].get("unschedulable"):\n            raise',
+        "if False:\n            raise",
+        ACTS,
+    ),
+    "only our cordon is taken back": _place(
+        "cluster.acting.acts",
+        "        if CORDON_MARK in annotations:\n            operations.append(",
+        '        if body["spec"].get("unschedulable"):\n'
+        '            operations.append({"op": "remove", "path": "/spec/unschedulable"})\n'
+        "        if CORDON_MARK in annotations:\n            operations.append(",
+        ACTS,
+    ),
+    "our mark is not written twice": _place(
+        "cluster.acting.acts", "        if CORDON_MARK in annotations:\n            return None\n", "", ACTS
+    ),
+    "foreign taints stay": _place(
+        "cluster.acting.acts", 'if taint["key"] != TAINT_KEY]', 'if taint["key"] == "nobody"]', ACTS
+    ),
+    "a Node is patched in the version that was read": _place(
+        "cluster.acting.acts", "[version, *operations]", "[*operations]", ACTS
+    ),
+    "an eviction carries the UID": _place(
+        "cluster.acting.acts", '"deleteOptions": {"preconditions": {"uid": pod.uid}},', "", ACTS
+    ),
+    "a hopeless eviction ends the round": _place("cluster.acting.acts", "if error.status == 500:", "if False:", ACTS),
+    "a refused eviction is told": _place("cluster.acting.acts", "    if refused:\n", "    if False:\n", ACTS),
+    "the Lease is asked again before an act": _place("cluster.acting.acts", "if not may_act():", "if False:", ACTS),
+    "a record carries the version behind it": _place(
+        "cluster.acting.acts",
+        '{"metadata": {"resourceVersion": version}, "status": status}',
+        '{"status": status}',
+        ACTS,
+    ),
+    "an order carries its operation": _place(
+        "cluster.acting.acts", "(operation.id, operation.fencing_token) if operation", '("none", 0) if operation', ACTS
+    ),
+    "the node is looked at again before the power is cut": _place(
+        "cluster.acting.recheck",
+        "    if step.act is not Act.POWER_OFF:\n        return None\n",
+        "    return None\n",
+        STALE,
+    ),
+    "a record that another wrote is respected": _place(
+        "cluster.acting.recheck",
+        "if (stored.power_state, stored.operation) == (step.record.power_state, step.record.operation):",
+        "if True:",
+        STALE,
+    ),
+    "a rule that wakes is asked once more": _place(
+        "cluster.acting.recheck",
+        'return None if still else f"{step.reason} holds no more"',
+        "return None",
+        RECHECK,
+        STALE,
+    ),
+    "a cordon that is gone is looked for once more": _place(
+        "cluster.acting.recheck",
+        'return "its cordon stands" if facts is not None and facts.unschedulable else None',
+        "return None",
+        RECHECK,
+    ),
+    "a cordon that others set stays": _place(
+        "cluster.objects.cordons",
+        "(not is_cordoned or set(_managers(node)) <= {FIELD_MANAGER})",
+        "True",
+        CORDONS,
+    ),
+    "a plan without its settlement stays": _place(
+        "cluster.reporting.retention", ' if body["metadata"]["name"] in closed]', "]", RETENTION
+    ),
+    # who may act
+    "a Lease lapses by our own clock": _place(
+        "cluster.access.lease", "return renewed is not None and ", "return renewed is not None or ", LEASE
+    ),
+    "a margin before another may lead": _place(
+        "cluster.access.lease", "DURATION_SECONDS - SAFETY_SECONDS", "1e9", LEASE
+    ),
+    "another holder is waited for": _place(
+        "cluster.access.lease",
+        "and not self._expired(spec):\n            return False",
+        "and False:\n            return False",
+        LEASE,
+    ),
+    "a renewal counts from its beginning": _place(
+        "cluster.access.lease", "self._renewed_at = begun", "self._renewed_at = self._monotonic()", LEASE
+    ),
+    "a new life takes a new token": _place("cluster.access.lease", "and above <= transitions == self.token", "", LEASE),
+    "a token rises above the youngest on record": _place(
+        "cluster.access.lease", "max(transitions, above) + 1", "transitions + 1", LEASE
+    ),
+    "a first token rises above the youngest on record": _place(
+        "cluster.access.lease", "self.token = above + 1", "self.token = 1", LEASE
+    ),
+    "only the holder gives the Lease up": _place(
+        "cluster.access.lease",
+        '.get("holderIdentity") == self._identity:\n            body["spec"] |=',
+        '.get("holderIdentity"):\n            body["spec"] |=',
+        LEASE,
+    ),
+    "time is the server's": _place(
+        "cluster.access.server_clock",
+        "self._offset_seconds = min(max(self._offset_seconds, earliest), latest)",
+        "pass",
+        CLOCK,
+    ),
+    "a pass is dated when the server has answered": _place(
+        "cluster.loop", "        now = ports.clock()  # the", "        now = datetime.now(UTC)  # the", LOOP
+    ),
+    "who does not lead does not plan": _place(
+        "cluster.loop", "        if not leading:\n            return", "        if False:\n            return", FAULTS
+    ),
+    # what relays and meters prove
+    "an output is a plain yes or no": _place(
+        "cluster.acting.drivers",
+        "if not isinstance(output, bool):\n        return None",
+        "output = bool(output)",
+        DRIVERS,
+        RELAYS,
+    ),
+    "a draw is a finite number": _place("cluster.acting.drivers", " and math.isfinite(watts)", "", DRIVERS, RELAYS),
+    "a draw has no sign": _place("cluster.acting.drivers", "abs(float(watts))", "float(watts)", DRIVERS, RELAYS),
+    "a redirect is not followed": _place(
+        "cluster.acting.drivers", "allow_redirects=False", "allow_redirects=True", DRIVERS, RELAYS
+    ),
+    "an answer is short": _place(
+        "cluster.acting.drivers", "if len(body) > BODY_LIMIT_BYTES:", "if False:", DRIVERS, RELAYS
+    ),
+    "an answer is about the switch that was asked": _place(
+        "cluster.acting.drivers",
+        'if answer.get("id", self._line.relay.switch_id) != self._line.relay.switch_id:',
+        "if False:",
+        DRIVERS,
+        RELAYS,
+    ),
+    "an order is not sent twice by the client": _place(
+        "cluster.acting.drivers", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
+    ),
+    "a number is finite": _place(
+        "sources.samples", "return value if math.isfinite(value) else None", "return value", SAMPLES
+    ),
+    "a number is spelled in full": _place("sources.samples", "or not _NUMBER.fullmatch(text)", "or not text", SAMPLES),
+    "two series are refused": _place("sources.samples", "if len(series) > 1:", "if False:", SAMPLES),
+    "a spoofed series is refused": _place(
+        "sources.samples", "if any(one.spoofed for one in series):", "if False:", SAMPLES
+    ),
+    "nothing below zero is believed": _place("sources.plausible", "if value < -noise:", "if False:", SAMPLES),
+    "nothing above the nameplate is believed": _place(
+        "sources.plausible",
+        "if nameplate is not None and value > nameplate * (1.0 + TOLERANCE_RATIO):",
+        "if False:",
+        SAMPLES,
+    ),
+    "a percentage is no ratio": _place("sources.plausible", "if value > 1.0 + NOISE_RATIO:", "if False:", SAMPLES),
+    "a measurement is finite": _place(
+        "domain.measurement",
+        "if not math.isfinite(self.value):",
+        "if False:",
+        "tests/unit/domain/test_domain_measurement.py",
+    ),
+    # what data may be used for
+    "old readings hold": _place("planning.data_quality.nodes", "if age > limits.sensors_seconds:", "if False:", DATA),
+    "readings from the future hold": _place(
+        "planning.data_quality.nodes", "if age < -limits.clock_skew_seconds:", "if False:", DATA
+    ),
+    "a meter that lied is doubted": _place(
+        "planning.data_quality.nodes", "if len(past.refusals) >= LIES_BEFORE_SUSPECT:", "if False:", DATA
+    ),
+    "a stuck meter is doubted": _place(
+        "planning.data_quality.nodes", "if meter is Meter.HARVEST and _stuck(", "if False and _stuck(", DATA
+    ),
+    "a battery that jumps is doubted": _place(
+        "planning.data_quality.nodes", "if meter is Meter.BATTERY and _too_steep(", "if False and _too_steep(", DATA
+    ),
+    "harvest that is not seen is not there": _place(
+        "planning.data_quality.nodes",
+        "    if meter is Meter.POWER:\n        return reading\n",
+        "    if isinstance(reading, Measurement):\n        return reading\n",
+        DATA,
+    ),
+    "many bad nodes are one bad pipeline": _place(
+        "planning.data_quality.judgement", "len(bad) > SUSPECT_NODES_RATIO * len(running)", "False", DATA
+    ),
+    "a store that fails three times holds": _place(
+        "planning.data_quality.judgement",
+        "if not snapshot.sensors_available and trail.sensors_failures >= FAILURES_BEFORE_HOLD:",
+        "if False:",
+        DATA,
+    ),
+    "a lost Lease holds": _place(
+        "planning.data_quality.judgement", "    if not snapshot.is_leader:\n", "    if False:\n", DATA
+    ),
+    "an old intensity is none": _place(
+        "planning.data_quality.zones", "if age > limits.intensity_seconds:", "if False:", DATA
+    ),
+    "an intensity has a unit": _place(
+        "planning.data_quality.zones",
+        "if not 0.0 <= reading.value <= HIGHEST_GRAMS_PER_KILOWATT_HOUR:",
+        "if False:",
+        DATA,
+    ),
+    "the higher of two intensities counts": _place(
+        "planning.data_quality.zones", "if high.value - low.value <= DISAGREEMENT_RATIO * low.value:", "if True:", DATA
+    ),
+    "an old order is not followed": _place(
+        "planning.data_quality.judgement",
+        "return not timedelta(0) <= now - issued_at <= COMMAND_LIFETIME",
+        "return False",
+        DATA,
+    ),
+    "bad data hold a plan": _place("planning.hold", "if snapshot.data_hold is not None:", "if False:", VALIDATE),
+    "a silent store holds a plan": _place("planning.hold", "if not snapshot.sensors_available:", "if False:", VALIDATE),
+    "a suspect pipeline holds a plan": _place("planning.hold", "if share > SUSPECT_SHARE:", "if False:", VALIDATE),
+    # what a plan may still ask for
+    "a sleep that may no longer be is dropped": _place(
+        "planning.validate",
+        "obstacles = () if wanted else sleep_obstacles(node, fresh)",
+        "obstacles: tuple = ()",
+        VALIDATE,
+    ),
+    "a node that got work back stays awake": _place(
+        "planning.validate", "or name in working\n    return awake", "\n    return awake", VALIDATE
+    ),
+    "a node that broke gets no work": _place("planning.validate", "    if not broken:\n", "    if True:\n", VALIDATE),
+    "a job without its quorum waits": _place(
+        "planning.validate", "if len({row.node for row in rows}) < job.spec.minimum_workers:", "if False:", VALIDATE
+    ),
+    "a job that is over is left alone": _place(
+        "planning.validate", "if job is None or job.finished is not None:", "if job is None:", VALIDATE
+    ),
+    "a suspended job does not run": _place(
+        "planning.validate", "elif directive.run and job.spec.suspend:", "elif False:", VALIDATE
+    ),
+    # how a sleep goes on
+    "a drain ends in time": _place(
+        "planning.sleep.transitions",
+        "    if question.is_overdue:\n        return back_awake(",
+        "    if False:\n        return back_awake(",
+        TRANSITIONS,
+        WALK,
+    ),
+    "a cut without proof is undone in time": _place(
+        "planning.sleep.transitions",
+        "    if question.is_overdue:\n        message =",
+        "    if False:\n        message =",
+        TRANSITIONS,
+        WALK,
+    ),
+    "what forbids a sleep is asked again after the cordon": _place(
+        "planning.sleep.transitions", "obstacle = question.first(Stage.RECHECK)", "obstacle = None", TRANSITIONS, WALK
+    ),
+    "what forbids a cut is asked before it": _place(
+        "planning.sleep.transitions", "obstacle = question.first(Stage.CUT)", "obstacle = None", TRANSITIONS, WALK
+    ),
+    "a relay alone does not make a Ready node off": _place(
+        "planning.sleep.transitions",
+        "return question.allows(Stage.OFF) and not (facts is not None and facts.ready)",
+        "return question.allows(Stage.OFF)",
+        TRANSITIONS,
+        WALK,
+    ),
+    "a cordon that is gone ends the sleep": _place(
+        "planning.sleep.transitions",
+        "    if not _is_unschedulable(question):\n        return _uncordoned_by_others(question)\n",
+        "",
+        TRANSITIONS,
+        WALK,
+    ),
+    "a boot ends in time": _place(
+        "planning.sleep.waking",
+        "    if question.is_overdue:\n        return _try_failed(question)\n    return rest(question, Reason.BOOTING",
+        "    return rest(question, Reason.BOOTING",
+        TRANSITIONS,
+        WALK,
+    ),
+    "wakes are tried a few times only": _place(
+        "planning.sleep.waking", "if attempt >= len(", "if attempt < 0 and len(", TRANSITIONS, WALK
+    ),
+    "Ready from before the cut is not believed": _place(
+        "planning.sleep.waking", "return not question.allows(Stage.OFF)", "return True", TRANSITIONS, WALK
+    ),
+    "a repeated order is announced with our token": _place(
+        "planning.sleep.steps",
+        "started_at=question.now, fencing_token=question.case.fencing_token)\n    return _step",
+        "started_at=question.now)\n    return _step",
+        TRANSITIONS,
+        WALK,
+    ),
+    "a pod that asks to be left alone blocks": _place(
+        "planning.guards.drain",
+        "    if pod.do_not_disrupt:\n",
+        "    if False:\n",
+        DRAIN,
+        REGISTRY,
+    ),
+    "a pod without a controller blocks": _place(
+        "planning.guards.drain",
+        "    if pod.owner_kind is None:\n",
+        "    if False:\n",
+        DRAIN,
+        REGISTRY,
+    ),
+    "a pod with files on the node blocks": _place(
+        "planning.guards.drain",
+        "    if pod.uses_local_storage:\n",
+        "    if False:\n",
+        DRAIN,
+        REGISTRY,
+    ),
+    "a pod of the system blocks": _place(
+        "planning.guards.drain",
+        "if is_critical or pod.namespace == SYSTEM_NAMESPACE or",
+        "if False and",
+        DRAIN,
+        REGISTRY,
+    ),
+    "a coordinator blocks": _place(
+        "planning.guards.drain",
+        "    if is_coordinator(pod):\n",
+        "    if False:\n",
+        DRAIN,
+        REGISTRY,
+    ),
+    "a pod that ends is waited for": _place(
+        "planning.guards.drain",
+        "    if pod.is_terminating:\n",
+        "    if False:\n",
+        DRAIN,
+        REGISTRY,
+    ),
+    # what a solver may say
+    "every answer of the solver is verified": _place(
+        "optimisation.process.guarded", "    if violations:\n", "    if False:\n", SOLVER
+    ),
+    "a plan worse than the simple one is refused": _place(
+        "optimisation.process.guarded", "if worse else None", "if False else None", SOLVER
+    ),
+    "a solver that hangs is killed": _place(
+        "optimisation.process.guarded",
+        "read_frame(_descriptor(process.stdout), deadline,",
+        "read_frame(_descriptor(process.stdout), deadline + 25,",
+        f"{SOLVER}::test_a_hang_is_killed_two_seconds_after_the_limit",
+    ),
+    "a solver that greets wrongly is not used": _place("optimisation.process.guarded", "!= READY:", "== 0:", SOLVER),
+}
+
+
+def of_the_registry() -> Iterator[Mutant]:
+    """One change for every guard of the sleep machine: its rule never objects."""
+    registry = source_of("sunward.planning.guards.registry").read_text()
+    for name, module, rule in re.findall(r'"([a-z-]+)": _guard\((\w+)\.(\w+),', registry):
+        where = f"sunward.planning.guards.{module}"
+        text = f"{source_of(where).read_text()}\n\ndef {rule}(case):\n    return None\n"
+        yield Mutant(name=name, module=where, text=text, tests=(REGISTRY,), only=name)
+
+
+def elsewhere() -> Iterator[Mutant]:
+    """One change for every other guard. Raises ValueError where a place is not as listed."""
+    for name, place in PLACES.items():
+        text = replaced(place.module, place.old, place.new)
+        yield Mutant(name=name, module=place.module, text=text, tests=place.tests)

@@ -1,0 +1,222 @@
+"""Scenarios of how often and how many, of what runs on a node, and of what is proven of its power."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sunward.domain.nodes import Needs, NodeRecord, PowerState, SleepSpec
+from sunward.domain.reasons import Reason
+from sunward.planning.guards.case import Stage
+from support.guards.cases import (
+    AWAY,
+    HOME,
+    MINUTE,
+    Row,
+    a_cut_node,
+    a_waking_node,
+    budgets,
+    case_of,
+    facts,
+    falling,
+    in_state,
+    just_asked,
+)
+from support.planning import NOW, a_job, a_node, a_pod, a_worker_pod, relay, some_facts, some_progress
+
+CUT_BY_HAND = NodeRecord(
+    power_state=PowerState.ASLEEP,
+    asleep_since=NOW - MINUTE,
+    last_transition_reason=Reason.POWERED_OFF_BY_OTHERS,
+)
+JUST_WOKEN = NodeRecord(awake_since=NOW - timedelta(seconds=5), last_transition_reason=Reason.AWAKE)
+
+OF_THE_LIMITS: tuple[Row, ...] = (
+    ("warm-up", Stage.START, Reason.WARMING_UP, lambda: case_of(operator_started_at=NOW)),
+    (
+        "minimum-awake-time",
+        Stage.START,
+        Reason.MINIMUM_AWAKE_TIME,
+        lambda: case_of(a_node(record=NodeRecord(awake_since=NOW - MINUTE))),
+    ),
+    (
+        "minimum-awake-time",
+        Stage.START,
+        Reason.MINIMUM_AWAKE_TIME,
+        lambda: case_of(facts(ready_since=None)),
+    ),
+    (
+        "dwell-time",
+        Stage.START,
+        Reason.DWELL_TIME,
+        lambda: case_of(a_node(record=NodeRecord(last_transition_at=NOW - MINUTE))),
+    ),
+    (
+        "cycle-limit",
+        Stage.START,
+        Reason.CYCLE_LIMIT,
+        lambda: case_of(a_node(record=NodeRecord(sleep_times=(NOW - timedelta(hours=2),) * 6))),
+    ),
+    (
+        "transition-budget",
+        Stage.START,
+        Reason.TRANSITION_BUDGET,
+        lambda: case_of(
+            a_node(), a_node("pi-02", record=in_state(PowerState.BOOTING)), a_node("pi-03"), a_node("pi-04")
+        ),
+    ),
+    (
+        "sleep-limit",
+        Stage.START,
+        Reason.SLEEP_LIMIT,
+        lambda: case_of(unmanaged_not_ready_nodes=2),
+    ),
+    (
+        "policy-limit",
+        Stage.START,
+        Reason.SLEEP_LIMIT,
+        lambda: case_of(policy=budgets(maximum_asleep_nodes=0)),
+    ),
+    (
+        "excess-sleepers",
+        Stage.KEEP,
+        Reason.SLEEP_LIMIT,
+        lambda: case_of(
+            a_node(record=in_state(PowerState.ASLEEP)),
+            a_node("pi-02", record=in_state(PowerState.ASLEEP)),
+            a_node("pi-03", facts=some_facts("pi-03", ready=False)),
+        ),
+    ),
+    (
+        "minimum-awake-nodes",
+        Stage.START,
+        Reason.MINIMUM_AWAKE_NODES,
+        lambda: case_of(policy=budgets(minimum_awake_nodes=4)),
+    ),
+    (
+        "wake-interval",
+        Stage.WAKE,
+        Reason.TRANSITION_BUDGET,
+        lambda: case_of(a_node(), a_node("pi-02", record=JUST_WOKEN)),
+    ),
+    (
+        "work-moved",
+        Stage.START,
+        Reason.WORK_NOT_MOVED,
+        lambda: case_of(jobs=[a_job(assignments=(HOME,))]),
+    ),
+    (
+        "work-moved",
+        Stage.START,
+        Reason.WORK_NOT_MOVED,
+        lambda: case_of(jobs=[a_job(progress=some_progress(workers=("pi-01",)))]),
+    ),
+    (
+        "work-moved",
+        Stage.START,
+        Reason.WORK_NOT_MOVED,
+        lambda: case_of(a_node(pods=[a_worker_pod()]), jobs=[a_job(progress=None)]),
+    ),
+    (
+        "shard-copied",
+        Stage.START,
+        Reason.SHARD_NOT_COPIED,
+        lambda: case_of(jobs=[a_job(assignments=(AWAY,))]),
+    ),
+    (
+        "shard-copied",
+        Stage.START,
+        Reason.SHARD_NOT_COPIED,
+        lambda: case_of(jobs=[a_job(assignments=(AWAY,), progress=None)]),
+    ),
+    (
+        "pods-evictable",
+        Stage.START,
+        Reason.UNEVICTABLE_POD,
+        lambda: case_of(a_node(pods=[a_pod(do_not_disrupt=True)])),
+    ),
+    (
+        "unambiguous",
+        Stage.START,
+        Reason.AMBIGUOUS_NODE,
+        lambda: case_of(a_node(), a_node("pi-02", node_name="pi-01"), a_node("pi-03"), a_node("pi-04")),
+    ),
+    (
+        "unambiguous",
+        Stage.CUT,
+        Reason.AMBIGUOUS_NODE,
+        lambda: case_of(
+            falling(),
+            a_node("pi-02", sleep=SleepSpec(driver="Shelly", driver_ref="relay-pi-01")),
+            a_node("pi-03"),
+            a_node("pi-04"),
+        ),
+    ),
+    (
+        "pods-placeable",
+        Stage.START,
+        Reason.UNPLACEABLE_POD,
+        lambda: case_of(a_node(pods=[a_pod(needs=Needs(millicores=8000))])),
+    ),
+    (
+        "eviction-possible",
+        Stage.RECHECK,
+        Reason.DRAIN_BLOCKED,
+        lambda: case_of(falling(), drain_failure="two disruption budgets"),
+    ),
+    ("drained", Stage.CUT, Reason.DRAINING, lambda: case_of(falling(pods=[a_pod(is_terminating=True)]))),
+    ("volumes-detached", Stage.CUT, Reason.VOLUME_ATTACHED, lambda: case_of(falling(volume_attached=True))),
+    ("relay-answers", Stage.START, Reason.DRIVER_FAILED, lambda: case_of(silent=True)),
+    (
+        "relay-recent",
+        Stage.OFF,
+        Reason.DATA_STALE,
+        lambda: case_of(a_cut_node(), power=relay(False, at=NOW - 2 * MINUTE)),
+    ),
+    (
+        "relay-recent",
+        Stage.ON,
+        Reason.DATA_STALE,
+        lambda: case_of(power=relay(True, at=NOW - timedelta(hours=1))),
+    ),
+    ("relay-open", Stage.OFF, Reason.DRIVER_FAILED, lambda: case_of(a_cut_node(), power=relay(True, watts=0.0))),
+    ("relay-closed", Stage.ON, Reason.DRIVER_FAILED, lambda: case_of(power=relay(False, watts=3.0))),
+    ("draw-gone", Stage.OFF, Reason.SOURCES_DISAGREE, lambda: case_of(a_cut_node(), power=relay(False, watts=2.7))),
+    ("draw-there", Stage.ON, Reason.SOURCES_DISAGREE, lambda: case_of(power=relay(True, watts=0.2))),
+    (
+        "draw-there",
+        Stage.REPEAT_OFF,
+        Reason.SOURCES_DISAGREE,
+        lambda: case_of(a_cut_node(), power=relay(True, watts=0.2)),
+    ),
+    (
+        "draw-gone",
+        Stage.REPEAT_ON,
+        Reason.SOURCES_DISAGREE,
+        lambda: case_of(a_waking_node(), power=relay(False, watts=2.7)),
+    ),
+    (
+        "request-lost",
+        Stage.REPEAT_OFF,
+        Reason.DRIVER_FAILED,
+        lambda: case_of(a_cut_node(record=just_asked(PowerState.POWER_OFF_REQUESTED))),
+    ),
+    (
+        "retry-due",
+        Stage.WAKE,
+        Reason.WAKE_TIMED_OUT,
+        lambda: case_of(a_waking_node(record=in_state(PowerState.WAKE_REQUESTED, next_attempt_at=NOW + MINUTE))),
+    ),
+    (
+        "cut-by-others",
+        Stage.WAKE,
+        Reason.POWERED_OFF_BY_OTHERS,
+        lambda: case_of(a_node(record=CUT_BY_HAND)),
+    ),
+    ("ready-now", Stage.READY, Reason.NODE_NOT_READY, lambda: case_of(facts(ready=False))),
+    (
+        "ready-now",
+        Stage.READY,
+        Reason.BOOTING,
+        lambda: case_of(a_waking_node(record=in_state(PowerState.BOOTING, asleep_since=NOW - MINUTE / 2))),
+    ),
+)

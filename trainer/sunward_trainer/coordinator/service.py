@@ -1,0 +1,109 @@
+"""The coordinator's process: HTTP server, SuperLink and the job, started and stopped together."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from dataclasses import replace
+
+from aiohttp import web
+
+from sunward_trainer.coordinator.checkpoint import Checkpoint, load
+from sunward_trainer.coordinator.http_api import build_app
+from sunward_trainer.coordinator.job import Stopped
+from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, timestamp
+from sunward_trainer.coordinator.settings import CoordinatorSettings
+from sunward_trainer.learning.data import EvaluationSet, load_data
+from sunward_trainer.learning.models import build_model
+from sunward_trainer.protocol.members import Members
+
+_log = logging.getLogger(__name__)
+
+
+class Coordinator:
+    """Runs a job until it is complete or the process is asked to stop."""
+
+    def __init__(self, settings: CoordinatorSettings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._members = Members(gone_after_seconds=settings.gone_after_seconds)
+        self._board = StatusBoard(
+            Status(
+                job=settings.job.job,
+                rounds=settings.job.rounds,
+                target_accuracy_percent=settings.job.target_accuracy_percent,
+                reason="starting",
+            )
+        )
+
+    async def run(self) -> int:
+        """Serve until the job is complete and has been shown for a while. The exit status."""
+        loop, ended, asked = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+        def ask_to_stop() -> None:
+            self._stop.set()
+            asked.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ask_to_stop)
+        runner = web.AppRunner(build_app(self._board, self._members), access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, *self._settings.listen).start()
+
+        def train() -> None:
+            try:
+                self._train()
+            finally:
+                loop.call_soon_threadsafe(ended.set)
+
+        threading.Thread(target=train, name="job", daemon=True).start()
+        await ended.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), self._settings.linger_seconds)
+        await runner.cleanup()
+        return 1 if self._board.status.phase is Phase.FAILED else 0
+
+    def _train(self) -> None:
+        """Load, resume, run; any failure is shown at /progress."""
+        try:
+            data = load_data(self._settings.data_folder, self._settings.shared_folder).evaluation_set()
+            start = self._start(data)
+            self._board.show(replace(self._board.status, reason="starting the SuperLink", checkpoint=start))
+            # Imported here, because it takes seconds during which /progress can already be answered.
+            from sunward_trainer.coordinator.server_app import serve
+
+            serve(
+                self._settings,
+                data=data,
+                start=start,
+                members=self._members,
+                board=self._board,
+                stop=self._stop,
+            )
+        except Stopped:
+            _log.info("stopped; the checkpoint of round %d stands", self._round())
+        except Exception as error:
+            _log.exception("the job failed")
+            self._board.show(replace(self._board.status, phase=Phase.FAILED, reason=str(error)))
+
+    def _round(self) -> int:
+        kept = self._board.status.checkpoint
+        return kept.round if kept else 0
+
+    def _start(self, data: EvaluationSet) -> Checkpoint:
+        """The checkpoint on disk, or a fresh start."""
+        job, recipe = self._settings.job, self._settings.recipe
+        found = load(job.checkpoint_path, job=job.job, model=self._settings.model, data_set=data.name, seed=recipe.seed)
+        if found is not None:
+            _log.info("continuing after round %d", found.round)
+            return found
+        return Checkpoint(
+            job=job.job,
+            model=self._settings.model,
+            data_set=data.name,
+            seed=recipe.seed,
+            round=0,
+            weights=build_model(self._settings.model, data.classes).initial(recipe.seed),
+            written=timestamp(),
+        )

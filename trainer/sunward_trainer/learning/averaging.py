@@ -1,0 +1,43 @@
+"""Weighted federated averaging.
+
+Every (shard, worker) pair is one contribution; its weight is the batches it trained. Pure, and the same code
+under Flower and in process.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sunward_trainer.learning.models import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What one (shard, worker) pair sends: its weights after `batches` steps that took `seconds`.
+
+    `loss` is the mean training loss over its steps.
+    """
+
+    shard: str
+    node: str
+    batches: int
+    seconds: float
+    loss: float
+    weights: Weights
+
+
+def average(updates: Sequence[Update]) -> Weights:
+    """The mean of the updates' weights, weighted by batches, as float32.
+
+    Summed in float64 and in the order of (shard, node), so that the result does not depend on who was first.
+    Raises ValueError when there is nothing to average.
+    """
+    total = sum(update.batches for update in updates)
+    if total <= 0:
+        raise ValueError("nothing to average: the updates hold no batches")
+    ordered = sorted(updates, key=lambda update: (update.shard, update.node))
+    mean = np.zeros_like(ordered[0].weights, dtype=np.float64)
+    for update in ordered:
+        mean += update.weights.astype(np.float64) * update.batches
+    return (mean / total).astype(np.float32)

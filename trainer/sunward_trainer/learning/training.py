@@ -1,0 +1,103 @@
+"""Local training: some batches of one shard, from the round's weights.
+
+Stochastic gradient descent whose order of samples depends on the seed, the shard and the round only. Two
+workers that share a shard in a round start at different batches, so that they train on different samples.
+"""
+
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sunward_trainer.learning.averaging import Update
+from sunward_trainer.learning.models import Model, Weights
+from sunward_trainer.learning.shards import Shard
+
+# Short numpy calls give the interpreter lock away for too short a time to be taken; without these pauses the
+# other threads, which tell the coordinator that this worker lives, starve on a busy machine.
+_BREATH_EVERY_SECONDS: Final = 0.05
+_BREATH_SECONDS: Final = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a job trains: `momentum` 0 is plain gradient descent, as in the paper."""
+
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One (shard, worker) pair of a round: `batches` steps after skipping `first_batch` of the shard's order."""
+
+    shard: str
+    from_node: str
+    batches: int
+    first_batch: int = 0
+
+
+class Abandoned(Exception):
+    """Training was asked to stop before the pair was complete; nothing of it is used."""
+
+
+def sample_order(recipe: Recipe, shard: Shard, round_number: int, pair: Pair) -> NDArray[np.int64]:
+    """Indices of the samples in the order of training: (batches * batch_size,).
+
+    The shard's permutation of the round is walked from `first_batch`, and walked again when it ends.
+    """
+    seed = (recipe.seed, zlib.crc32(shard.name.encode()), round_number)
+    order = np.random.default_rng(seed).permutation(len(shard.labels))
+    start = pair.first_batch * recipe.batch_size
+    return order[np.arange(start, start + pair.batches * recipe.batch_size) % len(order)]
+
+
+def train(
+    model: Model,
+    weights: Weights,
+    shard: Shard,
+    *,
+    recipe: Recipe,
+    pair: Pair,
+    node: str,
+    round_number: int,
+    stop: Callable[[], bool] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Update:
+    """Train one pair and return its update.
+
+    `stop` is asked between batches and ends training with Abandoned; `progress` hears the batches done.
+    Raises ValueError when the pair has no batches.
+    """
+    if pair.batches <= 0:
+        raise ValueError(f"shard {pair.shard!r}: {pair.batches} batches are nothing to train")
+    order = sample_order(recipe, shard, round_number, pair).reshape(pair.batches, recipe.batch_size)
+    current, velocity, losses = weights.copy(), np.zeros_like(weights), 0.0
+    started = breathed = time.perf_counter()
+    for done, rows in enumerate(order, start=1):
+        if stop is not None and stop():
+            raise Abandoned(f"shard {pair.shard!r} after {done - 1} of {pair.batches} batches")
+        images = shard.images[rows].astype(np.float32) / np.float32(255.0)
+        loss, gradient = model.loss_and_gradient(current, images, shard.labels[rows])
+        velocity = np.float32(recipe.momentum) * velocity - np.float32(recipe.learning_rate) * gradient
+        current += velocity
+        losses += loss
+        if time.perf_counter() - breathed > _BREATH_EVERY_SECONDS:
+            time.sleep(_BREATH_SECONDS)
+            breathed = time.perf_counter()
+        if progress is not None:
+            progress(done)
+    return Update(
+        shard=pair.shard,
+        node=node,
+        batches=pair.batches,
+        seconds=time.perf_counter() - started,
+        loss=losses / pair.batches,
+        weights=current,
+    )

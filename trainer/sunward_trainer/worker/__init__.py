@@ -1,0 +1,1 @@
+"""A worker: its shards, its training, its connection to the coordinator."""

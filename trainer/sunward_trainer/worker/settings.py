@@ -1,0 +1,25 @@
+"""What the command line says of a worker, as one value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sunward_trainer.learning.shards import Partition, ShardSpecification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """Everything the command line says; `address` is where others reach this worker's shard server."""
+
+    node: str
+    coordinator: str
+    coordinator_port: int
+    superlink_port: int
+    address: str
+    shard_server_port: int
+    shards_folder: Path
+    cache_folder: Path
+    shards: tuple[ShardSpecification, ...]
+    partition: Partition
+    seed: int
+    data_folder: Path | None
+    shared_folder: Path | None
