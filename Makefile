@@ -72,10 +72,10 @@ experiments: setup ## the paper's experiments with figures, into report/
 	@$(RUN) -m sunward.cli.main experiment all --report report
 
 fault-%: setup ## one fault battery, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
-	@$(RUN) tests/batteries $* --seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(LONG),--long)
+	@$(RUN) tests/fault_injection $* --seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(LONG),--long)
 
 faults: tools ## all fault batteries with their release figures, into FAULTS
-	@$(RUN) tests/batteries all --long --seed $(SEED) --folder $(FAULTS)
+	@$(RUN) tests/fault_injection all --long --seed $(SEED) --folder $(FAULTS)
 
 sbom: setup ## bills of materials of the images, into report/sbom
 	@$(RUN) tools/sbom.py

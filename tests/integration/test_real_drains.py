@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batteries.drain import side_by_side
+from fault_injection.drain import side_by_side
 from support.guards.drain_table import CASES
 
 QUICK = ("two PDBs", "same-name respawn", "pod after cordon", "foreign cordon", "unplaceable pod")

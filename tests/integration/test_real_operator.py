@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from batteries import leaders, restarts
+from fault_injection import leaders, restarts
 from support.real.audit_process import audited
 from support.real.cluster import RealWorld, real_cluster
 from support.real.objects import policy

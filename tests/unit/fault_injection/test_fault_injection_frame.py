@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from batteries.campaign import one, table
-from batteries.ending import end
-from batteries.outcome import Options, Outcome
-from batteries.registry import BATTERIES, find, run
+from fault_injection.campaign import one, table
+from fault_injection.ending import end
+from fault_injection.outcome import Options, Outcome
+from fault_injection.registry import SUITES, find, run
 
-PACKAGE = Path(__file__).parents[2] / "batteries"
+PACKAGE = Path(__file__).parents[2] / "fault_injection"
 
 
 def outcome(**changes: object) -> Outcome:
@@ -50,7 +50,7 @@ def test_the_file_holds_every_field_and_the_state() -> None:
 
 
 def test_every_module_is_called_as_it_is_listed() -> None:
-    for name in BATTERIES:
+    for name in SUITES:
         battery = find(name)
         assert battery is None or battery.TITLE
 
@@ -61,7 +61,7 @@ def test_an_unknown_battery_is_refused() -> None:
 
 
 def test_a_battery_that_nobody_has_written_is_not_run_and_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BATTERIES, "unwritten", "R0 nothing")
+    monkeypatch.setitem(SUITES, "unwritten", "R0 nothing")
     assert run("unwritten", Options()).line() == "R0 nothing: not run: nobody has written it"
 
 
@@ -84,7 +84,7 @@ def test_a_battery_that_dies_has_failed(tmp_path: Path) -> None:
 WAITS = """
 import contextlib, pathlib, sys, threading
 sys.path.insert(0, sys.argv[1])
-from batteries.ending import end_in_order
+from fault_injection.ending import end_in_order
 end_in_order()
 with contextlib.ExitStack() as world:
     world.callback(pathlib.Path(sys.argv[2]).touch)

@@ -9,16 +9,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from batteries.ending import end
-from batteries.outcome import Options
-from batteries.registry import BATTERIES
+from fault_injection.ending import end
+from fault_injection.outcome import Options
+from fault_injection.registry import SUITES
 
 LIMIT_SECONDS = 7200.0
 """The longest take an hour on two cores with nothing beside them."""
 COLUMNS = ("battery", "state", "seed", "counts", "violations", "worst recovery", "seconds")
 
 
-def campaign(options: Options, folder: Path, names: Sequence[str] = tuple(BATTERIES)) -> int:
+def campaign(options: Options, folder: Path, names: Sequence[str] = tuple(SUITES)) -> int:
     """Run them, print a line for each, write NAME.json, NAME.log and results.md; the number of those that failed."""
     folder.mkdir(parents=True, exist_ok=True)
     results = []
@@ -60,7 +60,7 @@ def _ended(command: Sequence[str], output: int, limit_seconds: float) -> str:
 
 
 def _failed(name: str, options: Options, why: str) -> dict[str, object]:
-    title = BATTERIES[name]
+    title = SUITES[name]
     return {
         "battery": name,
         "title": title,

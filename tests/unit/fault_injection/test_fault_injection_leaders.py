@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batteries import leaders
+from fault_injection import leaders
 
 MOST = leaders.WRITES_PER_BLOW * 3  # two blows and the beginning
 

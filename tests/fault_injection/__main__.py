@@ -1,4 +1,4 @@
-"""Runs one fault battery, or all of them: `tests/batteries NAME [--seed N] [--long] [--json FILE]`.
+"""Runs one fault battery, or all of them: `tests/fault_injection NAME [--seed N] [--long] [--json FILE]`.
 
 Prints what was violated and a closing line. Exit status 1 when anything was; a battery that cannot run here says so and
 exits with 0, because it has found nothing.
@@ -15,18 +15,18 @@ ROOT = Path(__file__).parents[2]
 # The folder of this file goes: its modules are named after batteries, and one of them is called as a standard module.
 sys.path[0:1] = [str(ROOT / part) for part in ("tests", "operator", "node_exporter", "trainer", "lab", "auditor")]
 
-from batteries.campaign import campaign  # noqa: E402
-from batteries.ending import end_in_order  # noqa: E402
-from batteries.outcome import Options, Outcome  # noqa: E402
-from batteries.registry import BATTERIES, run  # noqa: E402
+from fault_injection.campaign import campaign  # noqa: E402
+from fault_injection.ending import end_in_order  # noqa: E402
+from fault_injection.outcome import Options, Outcome  # noqa: E402
+from fault_injection.registry import SUITES, run  # noqa: E402
 
 TOLD_VIOLATIONS = 20
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="tests/batteries", description=__doc__)
-    parser.add_argument("name", choices=[*BATTERIES, "all"])
+    parser = argparse.ArgumentParser(prog="tests/fault_injection", description=__doc__)
+    parser.add_argument("name", choices=[*SUITES, "all"])
     parser.add_argument("--seed", type=int, default=1, help="first seed")
     parser.add_argument("--long", action="store_true", help="release figures instead of those of every test run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="file for all figures of one battery")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from signal import Signals
 from typing import Any
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 from support.chart import NAMESPACE
 from support.faults.kinds import Fault, Kind
 from support.faults.proxy import FaultProxy

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 from support.faults import churn
 
 TITLE = "R13 churn"

@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 from support.faults import data_faults
 from support.real import data as real_data
 from support.sources import prometheus_binary

@@ -6,9 +6,9 @@ import importlib
 import importlib.util
 from typing import Protocol, cast
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 
-BATTERIES = {
+SUITES = {
     "planner": "R1 planner properties",
     "model": "R2 stateful model",
     "crash": "R3 crash points",
@@ -51,7 +51,7 @@ def find(name: str) -> Battery | None:
     Raises:
         KeyError: no battery has this name.
     """
-    BATTERIES[name]
+    SUITES[name]
     if importlib.util.find_spec(f"batteries.{name}") is None:
         return None
     return cast(Battery, importlib.import_module(f"batteries.{name}"))
@@ -64,7 +64,7 @@ def run(name: str, options: Options) -> Outcome:
         return battery.run(options)
     return Outcome(
         battery=name,
-        title=BATTERIES[name],
+        title=SUITES[name],
         seed=options.seed,
         counts={},
         violations=[],

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 from support import static_gates as gates
 
 TITLE = "R24 static gates"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 from support.faults import solver_faults
 
 TITLE = "R19 solver faults"

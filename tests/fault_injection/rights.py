@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 
 TITLE = "R18 rights and policies"
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from batteries.outcome import Options, Outcome
+from fault_injection.outcome import Options, Outcome
 from support import chart, crds
 from support.real.cluster import ENERGY_NODES, POLICY, RealWorld, obstacle, real_cluster
 from support.real.journal import wait_until

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batteries import rights
-from batteries.outcome import Options
+from fault_injection import rights
+from fault_injection.outcome import Options
 
 HEAD = '<testsuites><testsuite><properties><property name="must-allow" value="40"/>'
 HEAD += '<property name="must-deny" value="60"/><property name="denials.p1" value="{denials}"/></properties>'
