@@ -71,10 +71,10 @@ bench-planner: setup ## two-price, hub and pairwise planners side by side
 experiments: setup ## the paper's experiments with figures, into report/
 	@$(RUN) -m sunward.cli.main experiment all --report report
 
-fault-%: setup ## one fault battery, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
+fault-%: setup ## one fault-injection suite, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
 	@$(RUN) tests/fault_injection $* --seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(LONG),--long)
 
-faults: tools ## all fault batteries with their release figures, into FAULTS
+faults: tools ## all fault-injection suites with their release figures, into FAULTS
 	@$(RUN) tests/fault_injection all --long --seed $(SEED) --folder $(FAULTS)
 
 sbom: setup ## bills of materials of the images, into report/sbom

@@ -1,6 +1,6 @@
-"""Runs one fault battery, or all of them: `tests/fault_injection NAME [--seed N] [--long] [--json FILE]`.
+"""Runs one fault-injection suite, or all of them: `tests/fault_injection NAME [--seed N] [--long] [--json FILE]`.
 
-Prints what was violated and a closing line. Exit status 1 when anything was; a battery that cannot run here says so and
+Prints what was violated and a closing line. Exit status 1 when anything was; a suite that cannot run here says so and
 exits with 0, because it has found nothing.
 """
 
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# The folder of this file goes: its modules are named after batteries, and one of them is called as a standard module.
+# The folder of this file goes: its modules are named after suites, and one of them is called as a standard module.
 sys.path[0:1] = [str(ROOT / part) for part in ("tests", "operator", "node_exporter", "trainer", "lab", "auditor")]
 
 from fault_injection.campaign import campaign  # noqa: E402
@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("name", choices=[*SUITES, "all"])
     parser.add_argument("--seed", type=int, default=1, help="first seed")
     parser.add_argument("--long", action="store_true", help="release figures instead of those of every test run")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="file for all figures of one battery")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for all figures of one suite")
     parser.add_argument("--folder", type=Path, default=Path("report/faults"), help="folder for those of all")
     return parser.parse_args()
 

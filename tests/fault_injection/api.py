@@ -1,4 +1,4 @@
-"""Battery R6: the API server fails in fourteen ways while nodes fall asleep and wake.
+"""Suite R6: the API server fails in fourteen ways while nodes fall asleep and wake.
 
 A real operator reaches a real API server through the fault proxy. In each trial a fault begins, a person changes what a
 node is held at, the fault ends, and the operator must act on the change: none is lost, nothing is done twice. No fault
@@ -147,7 +147,7 @@ def _outcome(options: Options, lives: Sequence[Findings]) -> Outcome:
     worst = {str(kind): max(one.seconds for one in recoveries if one.trial.kind is kind) for kind in kinds}
     others = [seconds for kind, seconds in worst.items() if kind != Kind.SILENT]
     return Outcome(
-        battery="api",
+        suite="api",
         title=TITLE,
         seed=options.seed,
         counts={

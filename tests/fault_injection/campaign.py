@@ -1,4 +1,4 @@
-"""All batteries one after the other, each in a process of its own, so that none can hurt the next."""
+"""All suites one after the other, each in a process of its own, so that none can hurt the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fault_injection.registry import SUITES
 
 LIMIT_SECONDS = 7200.0
 """The longest take an hour on two cores with nothing beside them."""
-COLUMNS = ("battery", "state", "seed", "counts", "violations", "worst recovery", "seconds")
+COLUMNS = ("suite", "state", "seed", "counts", "violations", "worst recovery", "seconds")
 
 
 def campaign(options: Options, folder: Path, names: Sequence[str] = tuple(SUITES)) -> int:
@@ -34,7 +34,7 @@ def campaign(options: Options, folder: Path, names: Sequence[str] = tuple(SUITES
 def one(
     name: str, options: Options, folder: Path, program: Sequence[str] = (), *, limit_seconds: float = LIMIT_SECONDS
 ) -> dict[str, object]:
-    """Run one battery as a process and read what it says of itself; one that dies or outstays its limit has failed."""
+    """Run one suite as a process and read what it says of itself; one that dies or outstays its limit has failed."""
     report, log = folder / f"{name}.json", folder / f"{name}.log"
     report.unlink(missing_ok=True)
     command = [*(program or (sys.executable, str(Path(__file__).parent))), name, "--seed", str(options.seed)]
@@ -62,7 +62,7 @@ def _ended(command: Sequence[str], output: int, limit_seconds: float) -> str:
 def _failed(name: str, options: Options, why: str) -> dict[str, object]:
     title = SUITES[name]
     return {
-        "battery": name,
+        "suite": name,
         "title": title,
         "state": "FAILED",
         "seed": options.seed,
@@ -83,7 +83,7 @@ def _row(result: dict[str, object]) -> Iterator[str]:
     assert isinstance(counts, dict)
     assert isinstance(violations, list)
     why = result.get("not_run")
-    yield f"{result['title']} (`make fault-{result['battery']}`)"
+    yield f"{result['title']} (`make fault-{result['suite']}`)"
     yield str(result["state"]) + (f": {why}" if why else "")
     yield str(result["seed"])
     yield ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items())

@@ -1,4 +1,4 @@
-"""Battery R13: weather that asks for a change every few minutes never makes the cluster flap, nor change at a loss.
+"""Suite R13: weather that asks for a change every few minutes never makes the cluster flap, nor change at a loss.
 
 A simulated day per trace, planned every five minutes by the operator itself, beside the same day in which it changes
 nothing. Evictions are counted per pod-hour over the day; the most that one pod saw within an hour is told as well.
@@ -57,7 +57,7 @@ def run(options: Options) -> Outcome:
     with ProcessPoolExecutor(min(count, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         days = list(pool.map(play, range(options.seed, options.seed + count)))
     return Outcome(
-        battery="churn",
+        suite="churn",
         title=TITLE,
         seed=options.seed,
         counts={

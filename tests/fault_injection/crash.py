@@ -1,4 +1,4 @@
-"""Battery R3: the operator dies before and after every write it makes; whoever comes next ends in the same order.
+"""Suite R3: the operator dies before and after every write it makes; whoever comes next ends in the same order.
 
 The operator is the real loop with the real planner and solver; the cluster around it is that of tests/support. In long
 mode real processes are killed as well, at random times, before a real etcd and API server.
@@ -63,7 +63,7 @@ def run(options: Options) -> Outcome:
     real = _killed(options.seed) if options.long else Killed(not_run="short")
     violations += real.violations
     return Outcome(
-        battery="crash",
+        suite="crash",
         title=TITLE,
         seed=options.seed,
         counts={

@@ -1,4 +1,4 @@
-"""Battery R10: bad data of every kind never put a node to sleep, always say so, and pass.
+"""Suite R10: bad data of every kind never put a node to sleep, always say so, and pass.
 
 All rows are played on random fleets in virtual time; eight of them, and labels that a target sets for another node,
 also with a real Prometheus between real exporters and the loop.
@@ -28,7 +28,7 @@ def run(options: Options) -> Outcome:
     real = asyncio.run(_with_prometheus()) if prometheus_binary() is not None else {}
     violations += [f"Prometheus, {name}: {why}" for name, one in real.items() for why in one.violations]
     return Outcome(
-        battery="data",
+        suite="data",
         title=TITLE,
         seed=options.seed,
         counts={"rows": len(data_faults.FAULTS), "runs": len(played), "rows_with_a_real_Prometheus": len(real)},

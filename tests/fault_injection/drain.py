@@ -44,7 +44,7 @@ def run(options: Options) -> Outcome:
     """All cases side by side, once or three times."""
     why = obstacle()
     if why is not None:
-        return Outcome(battery="drain", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="drain", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     found: list[str] = []
     slowest = 0.0
     rounds = 3 if options.long else 1
@@ -53,7 +53,7 @@ def run(options: Options) -> Outcome:
         found += [f"round {number + 1}: {line}" for line in wrong]
         slowest = max(slowest, seconds)
     return Outcome(
-        battery="drain",
+        suite="drain",
         title=TITLE,
         seed=options.seed,
         counts={"cases": len(CASES) * rounds},

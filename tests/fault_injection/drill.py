@@ -43,10 +43,10 @@ def run(options: Options) -> Outcome:
     """Run the drill with the limit and without it."""
     why = obstacle()
     if why is not None:
-        return Outcome(battery="drill", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="drill", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     bound, free = drill(PROGRAM), drill(WITHOUT_LIMIT)
     return Outcome(
-        battery="drill",
+        suite="drill",
         title=TITLE,
         seed=options.seed,
         counts={

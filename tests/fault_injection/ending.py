@@ -1,4 +1,4 @@
-"""How a battery ends before its time: in order, so that the clusters that it started do not outlive it."""
+"""How a suite ends before its time: in order, so that the clusters that it started do not outlive it."""
 
 from __future__ import annotations
 

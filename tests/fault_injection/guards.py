@@ -1,4 +1,4 @@
-"""Battery R20: each guard is switched off alone, and at least one test, by name, turns red.
+"""Suite R20: each guard is switched off alone, and at least one test, by name, turns red.
 
 In long mode the rules of the sleep machine are also changed at random places (a comparison turned, a limit moved, a
 branch never taken); the share of changes that tests notice is the figure.
@@ -30,7 +30,7 @@ def run(options: Options) -> Outcome:
         figures |= {"unnoticed": [name for name, found in changed.items() if not mutants.is_noticed(found)]}
         violations += _too_few(counts, figures)
     return Outcome(
-        battery="guards", title=TITLE, seed=options.seed, counts={**counts}, violations=violations, figures=figures
+        suite="guards", title=TITLE, seed=options.seed, counts={**counts}, violations=violations, figures=figures
     )
 
 

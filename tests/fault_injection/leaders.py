@@ -1,4 +1,4 @@
-"""Battery R16: two operators with one Lease; the leader is killed, ended, stopped, or cut off from the Lease.
+"""Suite R16: two operators with one Lease; the leader is killed, ended, stopped, or cut off from the Lease.
 
 Both are processes of their own with clocks a minute ahead and behind. Whenever machines are on their way to sleep or
 up again the leader is struck; the other must lead within thirty seconds and finish what it finds, and no relay may be
@@ -64,7 +64,7 @@ def run(options: Options) -> Outcome:
     """Ten fail-overs, in long mode forty."""
     why = obstacle()
     if why is not None:
-        return Outcome(battery="leaders", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="leaders", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     count = LONG_FAIL_OVERS if options.long else FAIL_OVERS
     ahead = CLOCK_SECONDS if faketime() is not None else 0.0
     with real_cluster(nodes=4, policy=policy(planningPeriodSeconds=PERIOD_SECONDS)) as world:
@@ -75,7 +75,7 @@ def run(options: Options) -> Outcome:
         contest.violations += [line for line in found if line not in often]
         switches = len(world.journal.switches())
     return Outcome(
-        battery="leaders",
+        suite="leaders",
         title=TITLE,
         seed=options.seed,
         counts={

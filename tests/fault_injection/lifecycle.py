@@ -1,4 +1,4 @@
-"""Battery R21: install, upgrade, change of the definitions, rollback and uninstall with nodes asleep.
+"""Suite R21: install, upgrade, change of the definitions, rollback and uninstall with nodes asleep.
 
 The chart goes through the real Helm to a real API server; the operator, and the commands of the chart's hook, are
 processes with the rights of their service accounts. The operator's own pod finds no node, so that its process is alone.
@@ -119,7 +119,7 @@ def run(options: Options) -> Outcome:
     """The whole life once; it is the same in both lengths."""
     why = obstacle() or (None if (Path(chart.helm())).exists() else "there is no helm")
     if why is not None:
-        return Outcome(battery="lifecycle", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="lifecycle", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     with real_cluster(nodes=NODES) as world, tempfile.TemporaryDirectory() as folder:
         life = Life(world=world, operator=world.operator("a"), folder=Path(folder))
         changed(life)
@@ -127,7 +127,7 @@ def run(options: Options) -> Outcome:
         orphaned(life)
         switches = len(world.journal.switches())
     return Outcome(
-        battery="lifecycle",
+        suite="lifecycle",
         title=TITLE,
         seed=options.seed,
         counts={"stages": 6, "nodes": NODES, "power_actions": switches},

@@ -1,4 +1,4 @@
-"""Battery R2: the operator against a model, under everything that people, machines and crashes can do to it.
+"""Suite R2: the operator against a model, under everything that people, machines and crashes can do to it.
 
 The real loop runs in the cluster of tests/support; rules disturb it at random, the auditor and the model judge every
 write, and every run ends with all faults mended, the goal reached and silence. A failing run is shrunk and printed.
@@ -22,7 +22,7 @@ def run(options: Options) -> Outcome:
     SEEN.clear()
     violations = [why for index in range(runs // SLICE) for why in one_slice(options.seed + index, steps)]
     return Outcome(
-        battery="model",
+        suite="model",
         title=TITLE,
         seed=options.seed,
         counts={"rules": RULES, **SEEN},

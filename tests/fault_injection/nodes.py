@@ -31,12 +31,12 @@ def run(options: Options) -> Outcome:
     """Every story once, or three times with the release figures."""
     why = obstacle()
     if why is not None:
-        return Outcome(battery="nodes", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="nodes", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     rounds = 3 if options.long else 1
     begun = time.monotonic()
     found = [f"round {number + 1}: {line}" for number in range(rounds) for line in _round()]
     return Outcome(
-        battery="nodes",
+        suite="nodes",
         title=TITLE,
         seed=options.seed,
         counts={"kinds": len(STORIES), "nodes": len(STORIES) * rounds},

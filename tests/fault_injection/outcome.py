@@ -1,4 +1,4 @@
-"""What every battery is given and gives back."""
+"""What every suite is given and gives back."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to run a battery; the same options give the same run wherever no real process is part of it."""
+    """How to run a suite; the same options give the same run wherever no real process is part of it."""
 
     seed: int = 1
-    """First seed; a battery that needs several counts on from here."""
+    """First seed; a suite that needs several counts on from here."""
     long: bool = False
     """Release figures instead of those that every run of the tests can afford."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came out of a battery."""
+    """What came out of a suite."""
 
-    battery: str
+    suite: str
     """Name of its module, as in `make fault-NAME`."""
     title: str
     seed: int

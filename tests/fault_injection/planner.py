@@ -1,4 +1,4 @@
-"""Battery R1: what holds for every plan, on clusters of any content, by Hypothesis.
+"""Suite R1: what holds for every plan, on clusters of any content, by Hypothesis.
 
 A failing example is shrunk and printed; the seed of its slice in the violation plays the same slice again.
 """
@@ -25,7 +25,7 @@ def run(options: Options) -> Outcome:
     seen: Counter[str] = Counter()
     violations = [why for index in range(slices) for why in examples(options.seed + index, seen)]
     return Outcome(
-        battery="planner",
+        suite="planner",
         title=TITLE,
         seed=options.seed,
         counts={"examples": seen["examples"], "properties": len(PROPERTIES), "held_plans": seen["held"]},

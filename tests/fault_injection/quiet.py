@@ -1,4 +1,4 @@
-"""Battery R14 and invariant I12: what the operator costs when nothing happens, and that it then writes nothing.
+"""Suite R14 and invariant I12: what the operator costs when nothing happens, and that it then writes nothing.
 
 Two hundred nodes before a real API server: time from start to ready, memory and processor time of the operator and of
 its solver's process, and every write that its account made in two minutes after the last change. The writes are counted
@@ -45,10 +45,10 @@ def run(options: Options) -> Outcome:
     """Measure an idle operator; in long mode over a whole planning period."""
     why = obstacle()
     if why is not None:
-        return Outcome(battery="quiet", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="quiet", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     found = measured()
     return Outcome(
-        battery="quiet",
+        suite="quiet",
         title=TITLE,
         seed=options.seed,
         counts={

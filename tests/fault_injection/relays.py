@@ -1,4 +1,4 @@
-"""Battery R23: relays that lie, stall and break off, behind the real drivers; a state is entered on proof only."""
+"""Suite R23: relays that lie, stall and break off, behind the real drivers; a state is entered on proof only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def run(options: Options) -> Outcome:
     seen = {f"{kind}: {case.name}": asyncio.run(play(case, kind)) for kind in KINDS for case in CASES}
     recoveries = [one.recovery_seconds for one in seen.values() if one.recovery_seconds is not None]
     return Outcome(
-        battery="relays",
+        suite="relays",
         title=TITLE,
         seed=options.seed,
         counts={

@@ -1,4 +1,4 @@
-"""Battery R7: a storm of restarts on fifty nodes while machines sleep and wake and jobs train.
+"""Suite R7: a storm of restarts on fifty nodes while machines sleep and wake and jobs train.
 
 The operator is a process of its own before a real API server. It is killed, asked to end, and stopped for a while and
 let go on, at times that a seed chooses, mostly in the middle of a power operation. No job may be lost, no relay may be
@@ -52,7 +52,7 @@ def run(options: Options) -> Outcome:
     """Restart forty times, in long mode two hundred times."""
     why = obstacle()
     if why is not None:
-        return Outcome(battery="restarts", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
+        return Outcome(suite="restarts", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     begun = time.monotonic()
     restarts = LONG_RESTARTS if options.long else RESTARTS
     with real_cluster(nodes=MACHINES, more_nodes=NODES - MACHINES, policy=wishes()) as world:
@@ -63,7 +63,7 @@ def run(options: Options) -> Outcome:
         storm.violations += [line for line in found if line not in often]
         switches = world.journal.switches()
     return Outcome(
-        battery="restarts",
+        suite="restarts",
         title=TITLE,
         seed=options.seed,
         counts={

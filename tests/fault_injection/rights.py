@@ -1,4 +1,4 @@
-"""Battery R18: what a stolen token of ours is worth, as a real API server's authoriser and admission answer.
+"""Suite R18: what a stolen token of ours is worth, as a real API server's authoriser and admission answer.
 
 Runs the contract tests of the chart's rights and policies: the rendered rights against the golden file, every question
 to the authoriser, and every request that a policy must deny or let through. What the policies cannot express, and what
@@ -90,7 +90,7 @@ def _outcome(report: Report, not_run: str | None) -> Outcome:
     least = {"must_allow": MUST_ALLOW, "must_deny": MUST_DENY, "policy_denials": DENIALS}
     few = [f"only {counts[name]} {name}, at least {limit}" for name, limit in least.items() if counts[name] < limit]
     return Outcome(
-        battery="rights",
+        suite="rights",
         title=TITLE,
         seed=0,
         counts=counts,

@@ -1,4 +1,4 @@
-"""Battery R19: the solver's answers against two other models, spoilt answers, and processes that fail."""
+"""Suite R19: the solver's answers against two other models, spoilt answers, and processes that fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(options: Options) -> Outcome:
         fallen = {name: solver_faults.survive(name, Path(folder)) for name in solver_faults.FAILURES}
     late = [name for name, one in fallen.items() if one.seconds > solver_faults.LONGEST_SECONDS]
     return Outcome(
-        battery="solver",
+        suite="solver",
         title=TITLE,
         seed=options.seed,
         counts={

@@ -1,4 +1,4 @@
-"""Battery R4: after a restart the operator's first lists are older than what it, or a person, did since.
+"""Suite R4: after a restart the operator's first lists are older than what it, or a person, did since.
 
 The loop lives in this process on a real API server. It is killed after some passes of a sleep or a wake; something may
 happen meanwhile; its successor is given lists of the past, of another age for each kind of object, and is judged by
@@ -49,7 +49,7 @@ def _one_cluster(tally: Tally, dice: random.Random) -> list[str]:
 
 def _outcome(options: Options, tally: Tally, violations: list[str], *, not_run: str | None = None) -> Outcome:
     return Outcome(
-        battery="stale",
+        suite="stale",
         title=TITLE,
         seed=options.seed,
         counts={

@@ -1,4 +1,4 @@
-"""Battery R24: static gates over code, chart and repository, a bill of materials, and what tests reach.
+"""Suite R24: static gates over code, chart and repository, a bill of materials, and what tests reach.
 
 The chart is rendered, checked by the strict schemas of Kubernetes and by the restricted profile in its own tests, which
 run here again. In long mode all fast tests run once for the overall share.
@@ -31,7 +31,7 @@ def run(options: Options) -> Outcome:
     if overall is not None and overall < gates.OVERALL_PERCENT:
         violations.append(f"overall: {overall:.1f} % of lines and branches")
     return Outcome(
-        battery="static",
+        suite="static",
         title=TITLE,
         seed=options.seed,
         counts={

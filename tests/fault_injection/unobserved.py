@@ -1,4 +1,4 @@
-"""Battery R5: each event of a trace is kept from the operator's watches once, then all events of every two kinds.
+"""Suite R5: each event of a trace is kept from the operator's watches once, then all events of every two kinds.
 
 A real operator on a real API server; only its pauses between passes are shorter, for which nothing depends on events.
 Whatever was lost, the periodic pass must bring about what the undisturbed operator brought about.
@@ -54,7 +54,7 @@ def _lose(scene: Scene, losses: Losses) -> None:
 
 def _outcome(options: Options, losses: Losses, *, not_run: str | None = None) -> Outcome:
     return Outcome(
-        battery="unobserved",
+        suite="unobserved",
         title=TITLE,
         seed=options.seed,
         counts={

@@ -6,7 +6,7 @@ from math import fsum
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.solve import solve_exact
 from sunward.simulation.compile import pure_problem
 from sunward.simulation.experiments.comparison.days import first_hour
 from sunward.simulation.future import Future

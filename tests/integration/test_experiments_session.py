@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import solve_exact
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, run_modes, ten_workers
 from sunward.simulation.experiments.paper import REGIONS
@@ -19,7 +20,7 @@ from sunward.simulation.experiments.session import Mode, Session, Trading
 
 
 def solve(problem: Problem) -> Solution:
-    problem.check()
+    check_problem(problem)
     return solve_exact(problem, time_limit_seconds=20.0, relative_gap=1e-7)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import solve_exact
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, run_modes, ten_workers
 from sunward.simulation.experiments.incomplete_information.commitment import spread

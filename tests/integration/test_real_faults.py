@@ -1,4 +1,4 @@
-"""A few trials of the batteries R4, R5 and R6, so that every run of the tests has met each way to lose sight."""
+"""A few trials of suites R4, R5 and R6, so that every run of the tests meets each way to lose watches."""
 
 from __future__ import annotations
 

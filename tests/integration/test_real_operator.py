@@ -1,4 +1,4 @@
-"""The operator as a process with its own rights before a real API server: short forms of the batteries."""
+"""The operator as a process with its own rights before a real API server: short forms of the fault-injection suites."""
 
 from __future__ import annotations
 

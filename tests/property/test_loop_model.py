@@ -1,7 +1,7 @@
-"""The loop against its model: the same few runs every time, in a process of their own; others in battery R2.
+"""The loop against its model: the same few runs every time, in a process of their own; others in suite R2.
 
 What Hypothesis draws depends on the modules that a process has loaded, and so on the tests that ran before. A test that
-guards the main line must not try something else each time; the battery must, by its seed.
+guards the main line must not try something else each time; the suite must, by its seed.
 """
 
 from __future__ import annotations

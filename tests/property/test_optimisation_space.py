@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.checks import check_problem
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
@@ -20,6 +21,7 @@ from sunward.optimisation.problem.instance import (
     Problem,
 )
 from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import BATTERY, as_document, job, node, pool, problem
 from support.optimisation.oracle import Unsettled, judge
@@ -126,7 +128,7 @@ def problems(draw: st.DrawFn) -> Problem:
         network=draw(networks()),
         policy=draw(policies()),
     )
-    made.check()
+    check_problem(made)
     return made
 
 
@@ -195,7 +197,7 @@ def test_the_answer_is_the_oracles(made: Problem) -> None:
 @EFFORT
 @given(problems())
 def test_files_keep_every_problem(made: Problem) -> None:
-    assert Problem.from_json(made.to_json()) == made
+    assert parse_problem(made.to_json()) == made
 
 
 def sized(scale: float) -> Problem:

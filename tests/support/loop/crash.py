@@ -119,7 +119,7 @@ class Point:
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """What came out of a battery."""
+    """What came out of a suite."""
 
     writes: int = 0
     points: int = 0

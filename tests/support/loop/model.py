@@ -1,4 +1,4 @@
-"""Battery R2: the real loop under everything that people, machines, meters and crashes can do, against a model.
+"""Suite R2: the real loop under everything that people, machines, meters and crashes can do, against a model.
 
 The model is small and knows nothing of the operator: which way a power state may go, when power may be cut at all, what
 a person's word means, and where everything ends once all faults are over. The auditor judges every single write.
@@ -39,7 +39,7 @@ ARROWS = {
 """Where a record may go from each state; Asleep from above when somebody else cut the power."""
 REFUSALS = (409, 422, 429, 500, 503, 0)
 SEEN: Counter[str] = Counter()
-"""What has happened in all runs of this process, so that a battery can tell that enough did."""
+"""What has happened in all runs of this process, so that a suite can tell that enough did."""
 NOT_JUDGED = ("I3:", "I7:", "I8:", "I9:", "I10:", "I11:", "I14:")
 LONGEST_REPAIR_PASSES = 400
 QUIET_PASSES = 5

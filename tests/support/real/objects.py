@@ -1,4 +1,4 @@
-"""Objects of the real cluster of the batteries: nodes, EnergyNodes, a policy with short times, and some work."""
+"""Objects of a real cluster for fault injection: nodes, EnergyNodes, a policy with short times, and some work."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def policy(**changes: Any) -> Body:
 def override(power: str, *, minutes: float = 60.0) -> Body:
     """A person's word on one node, as a merge patch of its EnergyNode."""
     until = (datetime.now(UTC) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"spec": {"override": {"power": power, "until": until, "reason": "battery"}}}
+    return {"spec": {"override": {"power": power, "until": until, "reason": "fault injection"}}}
 
 
 def deployment(name: str, replicas: int, *, leave_seconds: int = 300) -> Body:

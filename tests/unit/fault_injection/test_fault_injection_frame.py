@@ -1,4 +1,4 @@
-"""The frame of the fault batteries: what a battery says, and that one which dies is never counted as passed."""
+"""The frame of the fault-injection suites: what a suite says, and that one which dies is never counted as passed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from fault_injection.campaign import one, table
 from fault_injection.ending import end
 from fault_injection.outcome import Options, Outcome
-from fault_injection.registry import SUITES, find, run
+from fault_injection.registry import SUITES, find
 
 PACKAGE = Path(__file__).parents[2] / "fault_injection"
 
 
 def outcome(**changes: object) -> Outcome:
     given: dict[str, object] = {
-        "battery": "crash",
+        "suite": "crash",
         "title": "R3 crash points",
         "seed": 4,
         "counts": {"points": 1200, "share": 0.25},
@@ -51,29 +51,37 @@ def test_the_file_holds_every_field_and_the_state() -> None:
 
 def test_every_module_is_called_as_it_is_listed() -> None:
     for name in SUITES:
-        battery = find(name)
-        assert battery is None or battery.TITLE
+        assert find(name).TITLE
 
 
-def test_an_unknown_battery_is_refused() -> None:
+def test_an_unknown_suite_is_refused() -> None:
     with pytest.raises(KeyError):
         find("outcomes")
 
 
-def test_a_battery_that_nobody_has_written_is_not_run_and_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SUITES, "unwritten", "R0 nothing")
-    assert run("unwritten", Options()).line() == "R0 nothing: not run: nobody has written it"
+TINY = """
+import runpy, sys, types
+sys.path[0:0] = [{tests!r}]
+from fault_injection import outcome, registry
+tiny = types.ModuleType("fault_injection.tiny")
+tiny.run = lambda options: outcome.Outcome(
+    suite="tiny", title="R0 tiny", seed=options.seed, counts={{"points": 1}}, violations=[]
+)
+registry.SUITES["tiny"], sys.modules["fault_injection.tiny"] = "R0 tiny", tiny
+sys.argv = ["tests/fault_injection", "tiny", "--seed", "7", "--json", {file!r}]
+runpy.run_path({package!r}, run_name="__main__")
+"""
 
 
 def test_the_command_writes_the_file_and_prints_the_line(tmp_path: Path) -> None:
     file = tmp_path / "a" / "it.json"
-    command = [sys.executable, str(PACKAGE), "agent", "--seed", "7", "--json", str(file)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ended.stdout.splitlines()[-1].startswith("R11 hostile agent: ")
+    code = TINY.format(tests=str(PACKAGE.parent), file=str(file), package=str(PACKAGE))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1].startswith("R0 tiny: ")
     assert json.loads(file.read_text())["seed"] == 7
 
 
-def test_a_battery_that_dies_has_failed(tmp_path: Path) -> None:
+def test_a_suite_that_dies_has_failed(tmp_path: Path) -> None:
     (tmp_path / "crash.json").write_text('{"state": "passed", "of": "yesterday"}')
     dies = (sys.executable, "-c", "import sys; print('last words'); sys.exit(9)")
     result = one("crash", Options(seed=2), tmp_path, dies)
@@ -93,7 +101,7 @@ with contextlib.ExitStack() as world:
 """
 
 
-def test_a_battery_that_is_ended_closes_what_it_started(tmp_path: Path) -> None:
+def test_a_suite_that_is_ended_closes_what_it_started(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WAITS, str(PACKAGE.parent), str(tmp_path / "closed")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -111,7 +119,7 @@ def test_one_that_does_not_end_when_it_is_asked_is_killed() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_battery_that_outstays_its_limit_has_failed(tmp_path: Path) -> None:
+def test_a_suite_that_outstays_its_limit_has_failed(tmp_path: Path) -> None:
     waits = (sys.executable, "-c", "import signal; signal.pause()")
     result = one("crash", Options(), tmp_path, waits, limit_seconds=0.5)
     assert (result["state"], result["violations"]) == ("FAILED", ["ended after 0.5 s without figures: no output"])

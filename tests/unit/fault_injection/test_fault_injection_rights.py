@@ -1,4 +1,4 @@
-"""What the battery of rights makes of the tests' report."""
+"""What the suite of rights makes of the tests' report."""
 
 from __future__ import annotations
 
