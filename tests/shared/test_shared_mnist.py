@@ -10,8 +10,8 @@ import pytest
 from sunward_lab.building import datasets
 from sunward_lab.demo.verdict import LEARNED_PERCENT
 from sunward_trainer.in_process import rounds_in_process
+from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import DataSet, load_data
-from sunward_trainer.learning.models import build_model
 from sunward_trainer.learning.shards import ShardSpecification, cut, take
 from sunward_trainer.learning.training import Recipe
 from support.trainer import assignment

@@ -3,7 +3,7 @@
 import pytest
 
 from sunward_trainer.command_line import parse
-from sunward_trainer.learning.models import MODELS
+from sunward_trainer.learning.catalogue import MODELS
 
 COORDINATOR = ["coordinator", "--job", "j", "--state-dir", "/s", "--rounds", "3", "--steps-per-round", "50"]
 WORKER = ["worker", "--node", "pi-01", "--coordinator", "hub", "--shards-dir", "/s", "--cache-dir", "/c"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sunward_trainer.in_process import RoundResult, rounds_in_process
+from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import DataSet
-from sunward_trainer.learning.models import build_model
 from sunward_trainer.learning.shards import Shard, ShardSpecification, cut, take
 from sunward_trainer.learning.training import Recipe
 from support.trainer import assignment, toy_data

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sunward_trainer.learning.models import Model, build_model
+from sunward_trainer.learning.catalogue import build_model
+from sunward_trainer.learning.models import Model
 
 
 @pytest.mark.parametrize(

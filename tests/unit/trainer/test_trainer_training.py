@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
+from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import DataError
-from sunward_trainer.learning.models import build_model
 from sunward_trainer.learning.shards import Shard, take
 from sunward_trainer.learning.training import Abandoned, Pair, Recipe, sample_order, train
 from sunward_trainer.protocol.rounds import MissingReason

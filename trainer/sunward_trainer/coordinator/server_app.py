@@ -13,8 +13,9 @@ from sunward_trainer.coordinator.progress import StatusBoard
 from sunward_trainer.coordinator.settings import CoordinatorSettings
 from sunward_trainer.coordinator.superlink import SuperLink
 from sunward_trainer.coordinator.transport import FlowerTransport
+from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet
-from sunward_trainer.learning.models import Weights, build_model
+from sunward_trainer.learning.models import Weights
 from sunward_trainer.protocol.assignment import AssignmentFile
 from sunward_trainer.protocol.checkpoint_replica import fetch
 from sunward_trainer.protocol.members import Member, Members

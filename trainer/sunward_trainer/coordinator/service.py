@@ -14,8 +14,8 @@ from sunward_trainer.coordinator.http_api import build_app
 from sunward_trainer.coordinator.job import Stopped
 from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, timestamp
 from sunward_trainer.coordinator.settings import CoordinatorSettings
+from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet, load_data
-from sunward_trainer.learning.models import build_model
 from sunward_trainer.protocol.members import Members
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ This module knows no data set, no federation and no clock.
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -116,23 +115,3 @@ class Dense(Model):
 def _softmax(logits: Layer) -> Layer:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _convolutional(classes: int) -> Model:
-    from sunward_trainer.learning.convolution import Convolutional
-
-    return Convolutional(classes)
-
-
-MODELS: Final[dict[str, Callable[[int], Model]]] = {
-    "mnist-softmax": lambda classes: Dense(PIXELS, classes),
-    "mnist-mlp": lambda classes: Dense(PIXELS, 200, classes),
-    "mnist-cnn": _convolutional,
-}
-
-
-def build_model(name: str, classes: int = 10) -> Model:
-    """The model of that name for that many classes. Raises ValueError naming the known ones."""
-    if name not in MODELS:
-        raise ValueError(f"no model {name!r}; known: {', '.join(MODELS)}")
-    return MODELS[name](classes)

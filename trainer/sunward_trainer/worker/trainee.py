@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from sunward_trainer.learning.averaging import Update
+from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import DataError
-from sunward_trainer.learning.models import Model, Weights, build_model
+from sunward_trainer.learning.models import Model, Weights
 from sunward_trainer.learning.shards import Shard
 from sunward_trainer.learning.training import Abandoned, Pair, Recipe, train
 from sunward_trainer.protocol.rounds import Missing, MissingReason, WorkerReply
