@@ -28,9 +28,9 @@ from ortools.math_opt.python import mathopt
 from rich.console import Console
 
 from sunward.optimisation.decomposition.columns import solve_columns
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.solvers import Backend
+from sunward.optimisation.solve import solve_exact
 
 SEED = 1
 WIDTH = 140

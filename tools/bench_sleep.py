@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
@@ -57,7 +58,7 @@ def sleeping_cluster(nodes: int, periods: int, seed: int, *, whole_periods: bool
             include_embodied=False,
         ),
     )
-    problem.check()
+    check_problem(problem)
     return problem
 
 

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import solve_exact
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.registry import EXPERIMENTS, Setting
 from sunward.simulation.experiments.result import Result

@@ -6,9 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import solve_exact
 from sunward.simulation.world import Battery, Inputs, NodeModel, NodeState, Power
 
 
@@ -102,5 +103,5 @@ def no_solver(problem: Problem) -> Solution:
 
 def solve(problem: Problem) -> Solution:
     """The exact solver on a checked problem, near enough to the optimum for a simulation."""
-    problem.check()
+    check_problem(problem)
     return solve_exact(problem, relative_gap=1e-4, time_limit_seconds=10.0)

@@ -66,7 +66,7 @@ def experiment(
 
 def exact(problem: Problem) -> Solution:
     """The planner's exact solver, closer to the optimum than any printed digit; named, so that processes find it."""
-    from sunward.optimisation.exact.search import solve_exact
+    from sunward.optimisation.solve import solve_exact
 
     return solve_exact(problem, relative_gap=1e-7)
 

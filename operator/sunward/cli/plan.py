@@ -142,11 +142,11 @@ def _from_manifests(paths: list[Path], intensity: list[str] | None, harvest: lis
 
 def read_problem(file: str, mode: str) -> Problem:
     """A checked problem, under a mode's policy where one is named; a small fleet as columns becomes one."""
-    from sunward.optimisation.problem.instance import Problem
+    from sunward.optimisation.problem.files import parse_problem
 
     if is_columnar(file):
         return in_mode(small_fleet(file), mode)
-    return in_mode(read_document(file, Problem.from_json), mode)
+    return in_mode(read_document(file, parse_problem), mode)
 
 
 def small_fleet(file: str) -> Problem:
@@ -173,8 +173,7 @@ def in_mode(problem: Problem, mode: str) -> Problem:
 
 
 def _check_solver(problem: Problem, solver: str) -> None:
-    from sunward.optimisation.decomposition.two_price import supports
-    from sunward.optimisation.solve import Solver
+    from sunward.optimisation.solve import Solver, supports
 
     if solver not in list(Solver):
         raise InvalidInput("--solver", f"must be one of {', '.join(Solver)}")

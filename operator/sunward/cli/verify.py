@@ -24,11 +24,12 @@ def verify(
 
     Exit status 0 when the solution is correct, 1 when it is not, 2 when a file is wrong.
     """
+    from sunward.optimisation.problem.files import parse_problem
     from sunward.optimisation.problem.instance import Problem
     from sunward.optimisation.problem.solution import Solution
     from sunward.optimisation.verify import verify as check
 
-    problem: Problem = read_document(problem_file, Problem.from_json)
+    problem: Problem = read_document(problem_file, parse_problem)
     solution: Solution = read_document(solution_file, Solution.from_json)
     found = check(problem, solution)
     if output is Output.TABLE:

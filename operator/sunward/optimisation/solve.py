@@ -1,15 +1,21 @@
 """One door to all solvers, in this process. Long-lived programs use `guarded.GuardedSolver` instead."""
 
+import time
 from enum import StrEnum
 
-from sunward.optimisation.decomposition.two_price import closed_form, solve_two_price, supports
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.decomposition.two_price import closed_form, decompose, supports
+from sunward.optimisation.exact.search import SolveError, search
 from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.model.solvers import Backend
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
 
 MANY_NODES = 2000
 """From here the coordinator of two prices is faster than the exact model, where nodes reply in closed form."""
+
+
+__all__ = ["SolveError", "Solver", "closed_form", "solve", "solve_exact", "solve_greedy", "solve_two_price", "supports"]
 
 
 class Solver(StrEnum):
@@ -27,7 +33,7 @@ def solve(problem: Problem, *, solver: Solver | str = Solver.AUTO, time_limit_se
     Raises ProblemError for a wrong problem, ValueError for an unknown solver or a problem that the chosen one does not
     support, and SolveError when the exact solver ends without a trustworthy answer.
     """
-    problem.check()
+    check_problem(problem)
     chosen = Solver(solver)
     if chosen is Solver.AUTO:
         large = len(problem.nodes) >= MANY_NODES and closed_form(problem)
@@ -40,3 +46,30 @@ def solve(problem: Problem, *, solver: Solver | str = Solver.AUTO, time_limit_se
     if why_not is not None:
         raise ValueError(f"two-price does not support this problem: {why_not}")
     return solve_two_price(problem, time_limit_seconds=time_limit_seconds)
+
+
+def solve_exact(
+    problem: Problem,
+    *,
+    time_limit_seconds: float = 30.0,
+    relative_gap: float = 1e-6,
+    backend: Backend | None = None,
+) -> Solution:
+    """The proven optimum, or the best plan in the time with its bound; starts from the greedy plan.
+
+    `relative_gap` is where the search may stop, `backend` what searches for integers (None picks one). Raises
+    SolveError when the time ends without any plan, or when solvers contradict each other.
+    """
+    began = time.perf_counter()
+    reference = solve_greedy(problem)
+    left = time_limit_seconds - (time.perf_counter() - began)
+    return search(problem, reference=reference, time_limit_seconds=left, relative_gap=relative_gap, backend=backend)
+
+
+def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
+    """Plans by price decomposition, to a certified relative gap or as far as the time allows.
+
+    Raises ValueError with the reason when `supports` gives one, TimeoutError when the time ends before any plan,
+    and the errors of `decomposition.errors` when a block fails or integer choices could not be rounded.
+    """
+    return decompose(problem, heuristic=solve_greedy, time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)

@@ -12,8 +12,8 @@ from sunward.optimisation.decomposition.columnar import Columns
 from sunward.optimisation.decomposition.columnar_rows import plan_of, to_problem
 from sunward.optimisation.decomposition.columns import ColumnSolution, solve_columns
 from sunward.optimisation.decomposition.errors import MasterError, NoWholePlanError
-from sunward.optimisation.exact.search import SolveError, solve_exact
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import SolveError, solve_exact
 
 SMALL_FLEET = 1000
 """Nodes up to which the exact model is a way out."""

@@ -22,6 +22,7 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Battery, ExportRule, Network, Node, Policy, Problem
 from sunward.planning.guards.budgets import asleep_room
 from sunward.planning.guards.case import Case, Obstacle
@@ -94,7 +95,7 @@ def compile_problem(
         network=NETWORK,
         policy=_policy(snapshot.policy, export_rule(specs, pools), asleep_room(snapshot)),
     )
-    problem.check()
+    check_problem(problem)
     return Compiled(
         problem=problem,
         horizon=horizon,

@@ -12,10 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from sunward.optimisation.exact.search import SolveError, solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import SolveError, solve_exact
 from sunward.simulation.outcome import Outcome
 from sunward.simulation.policies.registry import policies
 from sunward.simulation.scenario import Scenario

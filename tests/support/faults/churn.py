@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
+from sunward.optimisation.solve import solve_exact
 from sunward.simulation.outcome import Outcome
 from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.planned import Operated

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, SolutionError, Status
 from sunward.optimisation.process.guarded import GRACE_SECONDS, GuardedSolver
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import as_document, instance
 from support.optimisation.oracle import judge
@@ -45,7 +46,7 @@ def disagreement(seed: int) -> str | None:
 def disagreement_with_the_stranger(seed: int) -> str | None:
     """What is wrong with the answer to one file that uses every field of the format, by a model made of its text."""
     case = document(seed)
-    least, problem = optimum(case), Problem.from_json(json.dumps(case))
+    least, problem = optimum(case), parse_problem(json.dumps(case))
     found = solve_exact(problem)
     if (found.status is Status.INFEASIBLE) != (least is None):
         return f"the answer is {found.status}, the stranger's optimum is {least}"

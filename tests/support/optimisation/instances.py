@@ -5,6 +5,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
@@ -110,7 +111,7 @@ def problem(*nodes: Node, jobs: tuple[Job, ...] = (), pools: tuple[EnergyPool, .
         policy=policy,
     )
     made = replace(plain, **changes)
-    made.check()
+    check_problem(made)
     return made
 
 
@@ -137,7 +138,7 @@ def instance(seed: int, *, nodes: int | None = None, periods: int | None = None,
         network=replace(NETWORK, seconds_per_gigabyte=draw.choice([0.0, 160.0])),
         policy=_random_policy(draw),
     )
-    made.check()
+    check_problem(made)
     return made
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sunward.optimisation.decomposition.columnar import Columns, ColumnSettings
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
@@ -57,7 +58,7 @@ def fleet(
         ),
         policy=_policy(draw, count, choices=choices),
     )
-    problem.check()
+    check_problem(problem)
     return problem
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from sunward.cli.manifests import figures, problem_of
 from sunward.domain.errors import InvalidInput
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.solve import solve_exact
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POWER = {"idleMilliwatts": 2700, "busyMilliwatts": 6400}

@@ -15,7 +15,7 @@ from sunward.cli.plan_columns import NoPlan, is_columnar, plan_columns
 from sunward.domain.errors import InvalidInput
 from sunward.optimisation.decomposition.columnar_convert import to_columns
 from sunward.optimisation.decomposition.columnar_files import write_columns
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.solve import solve_exact
 from support.optimisation.two_price import fleet
 
 PROBLEM = fleet(50)

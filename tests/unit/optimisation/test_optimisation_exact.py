@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact.search import SolveError, solve_exact
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.matrix import scaled
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import ExportRule, Problem
 from sunward.optimisation.problem.schemes import Mode, with_mode
 from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.solve import SolveError, solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import BATTERY, job, node, pool, problem
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.explain import explain
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.schemes import Mode, with_mode
 from sunward.optimisation.problem.solution import Status
+from sunward.optimisation.solve import solve_exact
 from support.optimisation.instances import BATTERY, job, node, pool, problem
 
 

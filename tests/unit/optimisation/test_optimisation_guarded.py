@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.instance import Problem, ProblemError
 from sunward.optimisation.problem.solution import Status
 from sunward.optimisation.process.guarded import GRACE_SECONDS, GuardedSolver
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import as_document, job, node, pool, problem
 
@@ -261,7 +262,7 @@ def test_forged_answers_are_refused(changes: dict[str, object], tmp_path: Path) 
 def test_a_correct_plan_that_is_worse_than_greedy_is_refused(tmp_path: Path) -> None:
     document = as_document(made())
     document["policy"].update(share_energy=False, offload_tasks=False, sleep=False)
-    poor = json.loads(solve_exact(Problem.from_json(json.dumps(document))).to_json())
+    poor = json.loads(solve_exact(parse_problem(json.dumps(document))).to_json())
     poor.update(status="feasible", lower_bound_grams=0.0, relative_gap=1.0)
     assert_falls_back(forged(tmp_path, **poor), "the solver's plan is worse than the greedy one")
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Shortfall, Status
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import BATTERY, job, node, problem
 

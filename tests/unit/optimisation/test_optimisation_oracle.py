@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.model.solvers import Backend
 from sunward.optimisation.problem.solution import Status
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import as_document, instance
 from support.optimisation.oracle import judge

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
-from sunward.optimisation.problem.instance import Problem, ProblemError
+from sunward.optimisation.problem.files import parse_problem
+from sunward.optimisation.problem.instance import ProblemError
 from sunward.optimisation.problem.solution import Solution, SolutionError
+from sunward.optimisation.solve import solve_exact
 from support.optimisation.instances import BATTERY, as_document, instance, job, node, pool, problem
 
 
@@ -89,7 +90,7 @@ def test_a_wrong_field_is_refused_by_its_path_in_one_line(path: tuple[str | int,
     wrong = document()
     put(wrong, path, value)
     with pytest.raises(ProblemError) as caught:
-        Problem.from_json(json.dumps(wrong))
+        parse_problem(json.dumps(wrong))
     assert caught.value.path == where
     assert "\n" not in str(caught.value)
 
@@ -98,41 +99,41 @@ def test_a_release_after_the_deadline_is_refused() -> None:
     wrong = document()
     wrong["jobs"][0].update(release_period=2, deadline_period=1)
     with pytest.raises(ProblemError, match="release_period 2"):
-        Problem.from_json(json.dumps(wrong))
+        parse_problem(json.dumps(wrong))
 
 
 def test_an_exportable_battery_may_not_charge_from_the_grid() -> None:
     wrong = document()
     wrong["nodes"][0]["battery"].update(exportable=True, charge_from_grid=True)
     with pytest.raises(ProblemError, match="excludes charge_from_grid"):
-        Problem.from_json(json.dumps(wrong))
+        parse_problem(json.dumps(wrong))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400", "9" * 400])
 def test_numbers_that_are_not_finite_are_refused_by_their_path(number: str) -> None:
     text = json.dumps(document()).replace('"idle_watts": 2.0', f'"idle_watts": {number}', 1)
     with pytest.raises(ProblemError) as caught:
-        Problem.from_json(text)
+        parse_problem(text)
     assert caught.value.path == "nodes[0].idle_watts"
 
 
 def test_a_key_given_twice_is_refused() -> None:
     text = json.dumps(document()).replace('"idle_watts": 2.0', '"idle_watts": 2.0, "idle_watts": 3.0', 1)
     with pytest.raises(ProblemError) as caught:
-        Problem.from_json(text)
+        parse_problem(text)
     assert caught.value.path == "nodes[0].idle_watts"
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "1", "[" * 100_000, '"text"', "{}"])
 def test_text_that_is_no_problem_is_refused(text: str) -> None:
     with pytest.raises(ProblemError):
-        Problem.from_json(text)
+        parse_problem(text)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_problems_and_solutions_survive_their_files(seed: int) -> None:
     made = instance(seed)
-    assert Problem.from_json(made.to_json()) == made
+    assert parse_problem(made.to_json()) == made
     found = solve_exact(made)
     assert Solution.from_json(found.to_json()) == found
 

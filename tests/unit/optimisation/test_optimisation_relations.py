@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.instance import EnergyPool, Job, Node, Problem
 from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.solve import solve_exact
 from support.optimisation.instances import NETWORK, instance, problem
 from support.optimisation.instances import node as plain_node
 

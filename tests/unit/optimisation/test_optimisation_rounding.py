@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sunward.optimisation.exact.rounding import RoundingError, whole_batches
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import instance, job, node, problem
 

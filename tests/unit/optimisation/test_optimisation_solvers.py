@@ -8,12 +8,12 @@ import pytest
 from ortools.math_opt.python import mathopt
 
 from sunward.optimisation.exact import search as exact
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.matrix import Scaled, scaled
 from sunward.optimisation.model.solvers import Answer, Backend, Outcome, solve_model
 from sunward.optimisation.problem.solution import Status
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import job, node, pool, problem
 

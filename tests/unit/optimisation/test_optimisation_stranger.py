@@ -5,11 +5,10 @@ import random
 
 import pytest
 
-from sunward.optimisation.decomposition.two_price import solve_two_price, supports
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.solve import solve_exact, solve_two_price, supports
 from sunward.optimisation.verify import verify
 from support.optimisation.reference import GRAMS, MODES, RELATIVE, Document, Least, cost_of, in_mode, optimum
 from support.optimisation.reference_cases import document
@@ -37,7 +36,7 @@ def at_least(value: float | None, least: Least) -> bool:
 @pytest.mark.parametrize("chunk", range(15))
 def test_the_exact_optimum_is_the_strangers(chunk: int) -> None:
     for case in cases(chunk):
-        least, found = optimum(case), solve_exact(Problem.from_json(json.dumps(case)))
+        least, found = optimum(case), solve_exact(parse_problem(json.dumps(case)))
         assert (found.status is Status.INFEASIBLE) == (least is None)
         if least is not None:
             assert found.status is Status.OPTIMAL
@@ -49,7 +48,7 @@ def test_the_exact_optimum_is_the_strangers(chunk: int) -> None:
 @pytest.mark.parametrize("chunk", range(15, 30))
 def test_greedy_and_two_price_plans_lie_above_the_strangers_optimum_and_bounds_below(chunk: int) -> None:
     for case in cases(chunk):
-        made, least = Problem.from_json(json.dumps(case)), optimum(case)
+        made, least = parse_problem(json.dumps(case)), optimum(case)
         priced = None if supports(made) else solve_two_price(made, time_limit_seconds=20.0)
         plans = [plan for plan in (priced, solve_greedy(made)) if plan and plan.status is not Status.INFEASIBLE]
         assert not (plans and least is None)
@@ -69,7 +68,7 @@ def test_a_problem_that_emits_nothing_is_planned_by_prices() -> None:
     }
     free["policy"] |= {"include_embodied": False, "shift_in_time": True}
     free["network"]["transit_intensity_grams_per_kilowatt_hour"] = 0.0
-    made = Problem.from_json(json.dumps(free))
+    made = parse_problem(json.dumps(free))
     assert supports(made) is None
     assert solve_two_price(made, time_limit_seconds=20.0).objective_grams == pytest.approx(0.0, abs=GRAMS)
 
@@ -98,7 +97,7 @@ def shaken(solution: Document, case: Document, seed: int) -> Document:
 @pytest.mark.parametrize("seed", range(40))
 def test_the_rounding_of_another_solver_is_no_violation(seed: int) -> None:
     case = document(seed)
-    made = Problem.from_json(json.dumps(case))
+    made = parse_problem(json.dumps(case))
     found = json.loads(solve_exact(made).to_json())
     if found["status"] == "optimal":
         assert verify(made, Solution.from_json(json.dumps(shaken(found, case, seed)))) == ()
@@ -108,7 +107,7 @@ def test_the_rounding_of_another_solver_is_no_violation(seed: int) -> None:
 def test_megawatts_are_planned_as_well_as_watts(seed: int) -> None:
     """The rounding of a battery of megawatt-hours is more than 1e-12 Wh, and no reason to refuse a plan."""
     case = in_megawatts(document(seed))
-    least, found = optimum(case), solve_exact(Problem.from_json(json.dumps(case)))
+    least, found = optimum(case), solve_exact(parse_problem(json.dumps(case)))
     assert (least is None) == (found.status is Status.INFEASIBLE)
     if least is not None:
         assert found.status is Status.OPTIMAL

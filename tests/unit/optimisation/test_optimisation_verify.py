@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.greedy.construct import solve_greedy
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.instance import ExportRule, Problem
 from sunward.optimisation.problem.solution import Solution, Status
+from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import BATTERY, as_document, instance, job, node, pool, problem
 
@@ -160,7 +161,7 @@ def rebuilt(made: Problem, **policy: Any) -> Problem:
     """The same problem under another policy."""
     document = as_document(made)
     document["policy"].update(policy)
-    return Problem.from_json(json.dumps(document))
+    return parse_problem(json.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def changed(made: Problem, path: tuple[str | int, ...], value: Any) -> Problem:
     for step in path[:-1]:
         here = here[step]
     here[path[-1]] = value
-    return Problem.from_json(json.dumps(document))
+    return parse_problem(json.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_an_exportable_battery_that_charges_and_discharges_at_once_is_found() ->
     made = working()
     document = as_document(made)
     document["nodes"][1]["battery"]["exportable"] = True
-    exportable = Problem.from_json(json.dumps(document))
+    exportable = parse_problem(json.dumps(document))
     solution = json.loads(solve_exact(exportable).to_json())
     row = next(row for row in solution["nodes"] if row["name"] == "b")
     row["charge_watt_hours"][0] += 1.0

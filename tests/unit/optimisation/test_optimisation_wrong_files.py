@@ -16,7 +16,8 @@ from sunward.optimisation.decomposition.columnar import Columns
 from sunward.optimisation.decomposition.columnar_files import SCHEMA, read_columns, write_columns
 from sunward.optimisation.decomposition.two_price import solve_columns
 from sunward.optimisation.greedy.construct import solve_greedy
-from sunward.optimisation.problem.instance import Problem, ProblemError
+from sunward.optimisation.problem.files import parse_problem
+from sunward.optimisation.problem.instance import ProblemError
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.verify import verify
 from support.optimisation.instances import as_document, job, node, pool, problem
@@ -137,12 +138,12 @@ def read_or_said(read: Callable[[Any], Any], source: Any) -> tuple[str, Any]:
 def test_files_spoilt_at_random_are_refused_in_one_line_or_planned(chunk: int) -> None:
     for seed in range(40 * chunk, 40 * chunk + 40):
         text = mutated(seed, document(seed, periods=2))
-        line, made = read_or_said(Problem.from_json, text)
+        line, made = read_or_said(parse_problem, text)
         assert line.isprintable()
         assert len(line) < 400
         if made is None:
             continue
-        assert Problem.from_json(made.to_json()) == made
+        assert parse_problem(made.to_json()) == made
         plan = solve_greedy(made)
         assert verify(made, plan, reference=plan) == ()
         assert Solution.from_json(plan.to_json()) == plan

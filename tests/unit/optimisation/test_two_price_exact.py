@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.decomposition.two_price import solve_two_price, supports
-from sunward.optimisation.exact.search import solve_exact
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, Status
-from sunward.optimisation.solve import solve
+from sunward.optimisation.solve import solve, solve_exact, solve_two_price, supports
 from sunward.optimisation.verify import verify
 from support.optimisation.two_price import fleet
 

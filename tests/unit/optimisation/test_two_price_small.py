@@ -15,7 +15,7 @@ from sunward.optimisation.decomposition.columnar_files import write_columns
 from sunward.optimisation.decomposition.columnar_rows import to_problem
 from sunward.optimisation.decomposition.columns import solve_columns, unsupported
 from sunward.optimisation.decomposition.errors import MasterError, NoWholePlanError
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.solution import Status
 from sunward.optimisation.solve_fleet import solve_fleet
 from support.optimisation.reference import GRAMS, RELATIVE, Document, optimum
@@ -25,7 +25,7 @@ from support.optimisation.two_price import large_fleet
 
 def columns_of(case: Document) -> Columns:
     """The file's problem by columns."""
-    return to_columns(Problem.from_json(json.dumps(case)))
+    return to_columns(parse_problem(json.dumps(case)))
 
 
 @pytest.mark.parametrize("seed", range(40))

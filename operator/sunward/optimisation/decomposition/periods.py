@@ -15,6 +15,7 @@ from sunward.optimisation.decomposition.levelling import settle
 from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choose
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.run import (
+    Heuristic,
     Run,
     begun,
     finished,
@@ -26,14 +27,13 @@ from sunward.optimisation.decomposition.run import (
     written,
 )
 from sunward.optimisation.decomposition.split import Split, unsplittable
-from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.model.draft import Label
 from sunward.optimisation.model.matrix import Arrays, Floats, scaled
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, Status
-from sunward.optimisation.verify import verify
+from sunward.optimisation.verification.check import check
 
 CAUTION = 0.3
 NEIGHBOURHOOD_COLUMNS = 40_000
@@ -47,7 +47,7 @@ def unsupported_linear(problem: Problem) -> str | None:
     return None
 
 
-def solve_linear(problem: Problem, *, time_limit_seconds: float, relative_gap: float) -> Solution:
+def solve_linear(problem: Problem, *, heuristic: Heuristic, time_limit_seconds: float, relative_gap: float) -> Solution:
     """Plans by prices with linear programs as replies; `unsupported_linear` must be None.
 
     Raises `TimeoutError`, `InfeasibleBlockError` and `NoWholePlanError` where there is no plan to return.
@@ -55,11 +55,11 @@ def solve_linear(problem: Problem, *, time_limit_seconds: float, relative_gap: f
     began = time.perf_counter()
     effort = Effort(relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=CAUTION)
     tied = unsplittable(problem) is not None
-    run = begun(_untied(problem) if tied else problem, effort)
+    run = begun(_untied(problem) if tied else problem, heuristic, effort)
     parts = run.split()
     rounds = priced(run, parts)
     if tied:
-        return _with_rounds(problem, run, parts, rounds, began)
+        return _with_rounds(begun(problem, heuristic, effort), run, parts, rounds, began)
     return _planned(run, parts, rounds, rounds.coordinator.bounds.lower, began)
 
 
@@ -75,13 +75,12 @@ def _untied(problem: Problem) -> Problem:
     return replace(problem, jobs=tuple(replace(job, synchronous=False) for job in problem.jobs))
 
 
-def _with_rounds(problem: Problem, free: Run, parts: Split, relaxed: Rounds[LinearFleet], began: float) -> Solution:
+def _with_rounds(tied: Run, free: Run, parts: Split, relaxed: Rounds[LinearFleet], began: float) -> Solution:
     """The best of the plans whose rounds are as the free shards on average choose, or as in the greedy plan."""
     lower, prices = relaxed.coordinator.bounds.lower, relaxed.coordinator.best_prices
     if free.plan.matrix.arrays().integer.any():
         chosen = choose(parts, prices, grams=free.grams, deadline=free.effort.deadline)
         lower = lower if chosen is None else max(lower, chosen.lower)
-    tied = begun(problem, free.effort)
     mixture = relaxed.fleet.values(relaxed.coordinator.weights(), len(free.plan.matrix.lower))
     settle(free.plan, mixture, {})
     greedy = _greedy(tied, lower, began)
@@ -89,7 +88,7 @@ def _with_rounds(problem: Problem, free: Run, parts: Split, relaxed: Rounds[Line
         _in_rounds(replace(tied, shares=shares), lower, began) for shares in _rounds_of(free, tied, mixture, greedy)
     ]
     found += [_whole(tied, parts, prices, lower, began), greedy]
-    plans = [plan for plan in found if plan is not None and not verify(problem, plan)]
+    plans = [plan for plan in found if plan is not None and not check(tied.problem, plan, tied.reference)]
     if not plans:
         raise NoWholePlanError("two-price: no rounds were found that every shard can follow")
     return judged(min(plans, key=lambda plan: plan.objective_grams or 0.0))
@@ -137,7 +136,7 @@ def _with_choices(run: Run, parts: Split, relaxed: Rounds[LinearFleet], least: f
     found = [_held(run, parts, chosen, lower, began)]
     if found[0] is None or found[0].status is not Status.OPTIMAL:
         found += [_near(run, parts, relaxed, replace(chosen, lower=lower), began), _greedy(run, lower, began)]
-    plans = [plan for plan in found if plan is not None and not verify(run.problem, plan)]
+    plans = [plan for plan in found if plan is not None and not check(run.problem, plan, run.reference)]
     if not plans:
         raise NoWholePlanError("two-price: the choices of the blocks lead to no common plan")
     return min(plans, key=lambda plan: plan.objective_grams or 0.0)
@@ -182,7 +181,7 @@ def _searched(run: Run, model: Arrays, label: Label) -> Solution | None:
 
 
 def _greedy(run: Run, lower: float, began: float) -> Solution | None:
-    plan = solve_greedy(run.problem)
+    plan = run.reference
     if plan.objective_grams is None:
         return None
     bound = max(0.0, min(lower, plan.objective_grams))

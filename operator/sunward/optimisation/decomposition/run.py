@@ -5,7 +5,7 @@ same finish, which pairs flows and balances energy.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,6 @@ from sunward.optimisation.decomposition.levelling import settle, trim
 from sunward.optimisation.decomposition.linear import LinearFleet
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.split import Split, split
-from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.extract import draft_of, tidy_sleep
@@ -25,10 +24,14 @@ from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Prices, Solution, Status
-from sunward.optimisation.verify import verify
+from sunward.optimisation.verification.check import check
 
 BLOCKS = 32
 """Blocks at most: every block has its own cuts, so more of them mean fewer rounds and a larger master."""
+
+
+Heuristic = Callable[[Problem], Solution]
+"""A plan made without prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +42,7 @@ class Run:
     plan: PlanModel
     grams: float
     effort: Effort
+    reference: Solution
     shares: Mapping[Pair, float] | None = None
     """Shares of the rounds of synchronous jobs by job and period, where they are given."""
 
@@ -48,10 +52,10 @@ class Run:
         return split(self.plan, nodes_per_block=per_block, shares=self.shares)
 
 
-def begun(problem: Problem, effort: Effort) -> Run:
-    """A run whose model is built."""
-    plan = build(problem)
-    return Run(problem=problem, plan=plan, grams=_typical(problem), effort=effort)
+def begun(problem: Problem, heuristic: Heuristic, effort: Effort) -> Run:
+    """A run whose model is built; the heuristic's plan gives the size of the problem's emissions."""
+    plan, reference = build(problem), heuristic(problem)
+    return Run(problem=problem, plan=plan, grams=reference.objective_grams or 1.0, effort=effort, reference=reference)
 
 
 def judged(solution: Solution) -> Solution:
@@ -80,9 +84,9 @@ def finished(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, 
     prices = prices_by_pool(run, parts, rounds.coordinator.best_prices)
     label = label_of(lower, prices, len(rounds.coordinator.history), began)
     solution = written(run, values, label, trimmed=True)
-    if verify(run.problem, solution):
+    if check(run.problem, solution, run.reference):
         solution = written(run, resettled(run, values), label, trimmed=False)
-    faults = verify(run.problem, solution)
+    faults = check(run.problem, solution, run.reference)
     if faults:
         raise NoWholePlanError(f"two-price: {faults[0]}")
     return solution
@@ -136,11 +140,6 @@ def prices_by_pool(run: Run, parts: Split, prices: Floats) -> Prices:
         for p, pool in enumerate(run.problem.energy_pools)
     }
     return Prices(energy_grams_per_watt_hour=energy, offload_cap_grams={})
-
-
-def _typical(problem: Problem) -> float:
-    """The size of the problem's emissions: the greedy plan's, where there is one."""
-    return solve_greedy(problem).objective_grams or 1.0
 
 
 def _scales(problem: Problem, parts: Split) -> Floats:

@@ -16,6 +16,7 @@ from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWh
 from sunward.optimisation.decomposition.periods import solve_linear, unsupported_linear
 from sunward.optimisation.decomposition.recovery import ColumnPlan
 from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM
+from sunward.optimisation.decomposition.run import Heuristic
 from sunward.optimisation.model.infeasible import explain_infeasible
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import (
@@ -30,7 +31,7 @@ from sunward.optimisation.problem.solution import (
     Status,
 )
 
-__all__ = ["ColumnSolution", "NoWholePlanError", "closed_form", "solve_columns", "solve_two_price", "supports"]
+__all__ = ["ColumnSolution", "NoWholePlanError", "closed_form", "decompose", "solve_columns", "supports"]
 
 SOLVER = "two-price"
 EXPLAINED_NODES = 1000
@@ -53,8 +54,13 @@ def closed_form(problem: Problem) -> bool:
     return not_columnar(problem) is None and unsupported(to_columns(problem)) is None
 
 
-def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
+def decompose(
+    problem: Problem, *, heuristic: Heuristic, time_limit_seconds: float, relative_gap: float = 1e-7
+) -> Solution:
     """Plans by prices, to a certified relative gap or as far as the time allows.
+
+    `heuristic` makes a plan without prices, asked for where nodes reply by linear programs: it scales the grams, is
+    the reference of the verifier, and stands in where integer choices lead to nothing better.
 
     Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan,
     `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded. With
@@ -65,7 +71,7 @@ def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap
         raise ValueError(f"two-price: {refusal}")
     began = time.perf_counter()
     try:
-        return _priced(problem, time_limit_seconds, relative_gap, began)
+        return _priced(problem, heuristic, time_limit_seconds, relative_gap, began)
     except (NoWholePlanError, InfeasibleBlockError):
         because = _explained(problem, time_limit_seconds)
         if not because:
@@ -73,30 +79,32 @@ def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap
         return _infeasible(because, time.perf_counter() - began)
 
 
-def _priced(problem: Problem, seconds: float, relative_gap: float, began: float) -> Solution:
+def _priced(problem: Problem, heuristic: Heuristic, seconds: float, relative_gap: float, began: float) -> Solution:
     """By closed-form replies where they hold, else, or where their choices lead to no plan, by linear ones."""
     if closed_form(problem):
         try:
             found = solve_columns(to_columns(problem), time_limit_seconds=seconds, relative_gap=relative_gap)
         except NoWholePlanError:
-            return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
+            return solve_linear(problem, heuristic=heuristic, time_limit_seconds=seconds, relative_gap=relative_gap)
         if found.plan is None:
             because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
             return _infeasible(because, time.perf_counter() - began)
         solution = _solution(problem, found, found.plan, time.perf_counter() - began)
         if solution.status is Status.OPTIMAL or len(problem.nodes) > SECOND_OPINION_NODES:
             return solution
-        return _better(problem, solution, seconds, relative_gap, began)
-    return solve_linear(problem, time_limit_seconds=seconds, relative_gap=relative_gap)
+        return _better(problem, solution, heuristic, seconds, relative_gap, began)
+    return solve_linear(problem, heuristic=heuristic, time_limit_seconds=seconds, relative_gap=relative_gap)
 
 
-def _better(problem: Problem, first: Solution, seconds: float, relative_gap: float, began: float) -> Solution:
+def _better(
+    problem: Problem, first: Solution, heuristic: Heuristic, seconds: float, relative_gap: float, began: float
+) -> Solution:
     """The better of two plans under the better of two bounds: linear replies choose integers differently."""
     left = seconds - (time.perf_counter() - began)
     if left <= 0 or unsupported_linear(problem) is not None:
         return first
     try:
-        second = solve_linear(problem, time_limit_seconds=left, relative_gap=relative_gap)
+        second = solve_linear(problem, heuristic=heuristic, time_limit_seconds=left, relative_gap=relative_gap)
     except (NoWholePlanError, InfeasibleBlockError, TimeoutError):
         return first
     best = min(first, second, key=lambda plan: plan.objective_grams or 0.0)

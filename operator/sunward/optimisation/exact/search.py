@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sunward.domain.errors import SunwardError
-from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.draft import relative_gap as gap_between
@@ -63,23 +62,24 @@ class _Search:
         return self.deadline - time.perf_counter()
 
 
-def solve_exact(
+def search(
     problem: Problem,
     *,
+    reference: Solution,
     time_limit_seconds: float = 30.0,
     relative_gap: float = 1e-6,
     backend: Backend | None = None,
 ) -> Solution:
     """Solve a checked problem; status optimal, feasible (with bound and gap) or infeasible (with reasons).
 
-    `relative_gap` is where the search may stop; "optimal" needs 1e-6 whatever it is. `backend` searches for integers,
-    None picks the one that was faster on such problems. Raises SolveError when the time ends without any plan, or when
-    solvers contradict each other.
+    `reference` is any solution of the same problem: where it has a plan, the search starts from it and measures its
+    gap on its scale. `relative_gap` is where the search may stop; "optimal" needs 1e-6 whatever it is. `backend`
+    searches for integers, None picks the one that was faster on such problems. Raises SolveError when the time ends
+    without any plan, or when solvers contradict each other.
     """
     began = time.perf_counter()
-    reference = solve_greedy(problem)
     plan = build(problem)
-    search = _Search(
+    state = _Search(
         problem=problem,
         plan=plan,
         backend=backend or _faster(problem),
@@ -88,11 +88,11 @@ def solve_exact(
         reserve=RESERVED * time_limit_seconds,
         reference=reference if reference.status is not Status.INFEASIBLE else None,
     )
-    because = _run(search)
+    because = _run(state)
     seconds = time.perf_counter() - began
     if because:
-        return _infeasible(search, because, seconds)
-    return _stamped(search, seconds)
+        return _infeasible(state, because, seconds)
+    return _stamped(state, seconds)
 
 
 def _faster(problem: Problem) -> Backend:

@@ -7,16 +7,14 @@ import dataclasses
 import enum
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sunward.optimisation.problem.errors import ProblemError
+from sunward.optimisation.problem.instance import Battery, Job, Node, Problem
 from sunward.optimisation.problem.strict_json import item, key, member
 
-if TYPE_CHECKING:
-    from sunward.optimisation.problem.instance import Battery, Job, Node, Problem
 
-
-def check_problem(problem: "Problem") -> None:
+def check_problem(problem: Problem) -> None:
     """Raise ProblemError at the first value outside the rules of the format; returns nothing otherwise."""
     _check_amounts(problem, "$")
     _positive(problem.period_seconds, "period_seconds")
@@ -56,7 +54,7 @@ def _check_amount(value: float, path: str) -> None:
         raise ProblemError(path, f"must not be negative, it is {value:g}")
 
 
-def _check_intensities(problem: "Problem") -> int:
+def _check_intensities(problem: Problem) -> int:
     path = "intensity_grams_per_kilowatt_hour"
     if not problem.intensity_grams_per_kilowatt_hour:
         raise ProblemError(path, "needs at least one grid zone")
@@ -68,7 +66,7 @@ def _check_intensities(problem: "Problem") -> int:
     return periods
 
 
-def _check_node(problem: "Problem", node: "Node", path: str, periods: int) -> None:
+def _check_node(problem: Problem, node: Node, path: str, periods: int) -> None:
     if node.grid_zone not in problem.intensity_grams_per_kilowatt_hour:
         raise ProblemError(
             member(path, "grid_zone"),
@@ -82,7 +80,7 @@ def _check_node(problem: "Problem", node: "Node", path: str, periods: int) -> No
         _check_battery(node.battery, member(path, "battery"))
 
 
-def _check_battery(battery: "Battery", path: str) -> None:
+def _check_battery(battery: Battery, path: str) -> None:
     _efficiency(battery.charge_efficiency, member(path, "charge_efficiency"))
     _efficiency(battery.discharge_efficiency, member(path, "discharge_efficiency"))
     for name in ("initial_watt_hours", "final_watt_hours"):
@@ -97,7 +95,7 @@ def _check_battery(battery: "Battery", path: str) -> None:
         raise ProblemError(member(path, "exportable"), "excludes charge_from_grid; set one of them to false")
 
 
-def _check_job(job: "Job", path: str, periods: int, names: frozenset[str]) -> None:
+def _check_job(job: Job, path: str, periods: int, names: frozenset[str]) -> None:
     for field in ("batches", "watt_hours_per_batch", "seconds_per_batch"):
         for name in getattr(job, field):
             _known(name, names, key(member(path, field), name))

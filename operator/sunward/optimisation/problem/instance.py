@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.errors import ProblemError
-from sunward.optimisation.problem.strict_json import DocumentError, parse, read, write
+from sunward.optimisation.problem.strict_json import write
 
 __all__ = [
     "Battery",
@@ -180,30 +179,6 @@ class Problem:
         """D, the length of a period in hours."""
         return self.period_seconds / 3600.0
 
-    @staticmethod
-    def from_json(text: str) -> "Problem":
-        """Read and check a problem file; raises ProblemError with the JSON path of the first fault."""
-        try:
-            document = parse(text)
-            if isinstance(document, dict):
-                _require_schema(document.pop("schema", None))
-            problem = read(Problem, document)
-        except ProblemError:
-            raise
-        except DocumentError as error:
-            raise ProblemError(error.path, error.why) from None
-        check_problem(problem)
-        return problem
-
     def to_json(self) -> str:
-        """The problem file; `from_json` reads it back to an equal value."""
+        """The problem file; `files.parse_problem` reads it back to an equal value."""
         return json.dumps({"schema": self.SCHEMA, **write(self)}, indent=1, ensure_ascii=False, allow_nan=False)
-
-    def check(self) -> None:
-        """Check a problem that was built in memory; raises ProblemError as `from_json` does."""
-        check_problem(self)
-
-
-def _require_schema(found: object) -> None:
-    if found != Problem.SCHEMA:
-        raise ProblemError("schema", f"must be {Problem.SCHEMA!r}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from sunward.optimisation.greedy.construct import UNPROVEN, solve_greedy
+from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, SolutionError, Status
 from sunward.optimisation.problem.violations import TOLERANCE
@@ -75,7 +76,7 @@ class GuardedSolver:
         too, with what the greedy plan could not place and the failure in `solver`.
         """
         began = time.monotonic()
-        problem.check()
+        check_problem(problem)
         ready = solve_greedy(problem)
         try:
             found = self._ask(problem, solver, _Time(began=began, limit_seconds=time_limit_seconds))

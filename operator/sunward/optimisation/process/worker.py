@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.process.frames import READY, FrameError, read_frame, write_frame
 from sunward.optimisation.solve import solve
 
@@ -32,7 +32,7 @@ def _answer(request: bytes) -> bytes:
     try:
         asked = json.loads(request)
         found = solve(
-            Problem.from_json(asked["problem"]), solver=asked["solver"], time_limit_seconds=asked["time_limit_seconds"]
+            parse_problem(asked["problem"]), solver=asked["solver"], time_limit_seconds=asked["time_limit_seconds"]
         )
         return json.dumps({"solution": found.to_json()}).encode()
     except Exception as error:  # the parent turns any reason into its own plan

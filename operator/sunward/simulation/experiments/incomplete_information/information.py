@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from sunward.optimisation.decomposition.two_price import solve_two_price, supports
+from sunward.optimisation.solve import solve_two_price, supports
 from sunward.simulation.experiments.bench import Bench, Solver
 from sunward.simulation.experiments.ensembles import CALIBRATED_HARVEST, Siting, ten_workers
 from sunward.simulation.experiments.incomplete_information.commitment import BELIEFS, Spread, spread
