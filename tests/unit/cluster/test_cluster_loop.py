@@ -11,6 +11,10 @@ import pytest
 from sunward.cluster import loop
 from sunward.cluster.access.api import ApiError
 from sunward.cluster.loop import Loop, Ports
+from sunward.cluster.reading import observer
+
+NOTHING: dict[str, Any] = dict.fromkeys(Ports.__dataclass_fields__)
+"""No port at all: a test that reaches one of these fails."""
 
 
 class Lease:
@@ -52,9 +56,7 @@ async def test_the_lease_is_renewed_beside_a_long_pass_and_given_up_after_the_la
     monkeypatch.setattr(loop, "RENEW_SECONDS", 0.001)
     lease, failures = Lease(), []
     reporter = SimpleNamespace(failed=lambda where, _: failures.append(where))
-    ports: Any = SimpleNamespace(
-        lease=lease, reporter=reporter, clock=lambda: None, api=None, sensors=None, solver=None
-    )
+    ports: Any = SimpleNamespace(**NOTHING | {"lease": lease, "reporter": reporter, "clock": lambda: None})
     one = LongPass(cast(Ports, ports))
     one.lease, one.stop = lease, asyncio.Event()
     await one.run(one.stop)
@@ -76,8 +78,8 @@ async def test_a_pass_is_dated_by_what_the_answer_about_the_lease_told_of_the_ti
     async def observe(*arguments: object, **_: object) -> None:
         raise LookupError(arguments[-1])
 
-    monkeypatch.setattr(loop, "observe", observe)
-    reach = dict.fromkeys(("api", "session", "sensors", "intensities", "identity", "solver", "reporter"))
-    ports: Any = SimpleNamespace(lease=SimpleNamespace(renew=renew), clock=lambda: told["time"], **reach)
+    monkeypatch.setattr(observer, "observe", observe)
+    lease = SimpleNamespace(renew=renew)
+    ports: Any = SimpleNamespace(**NOTHING | {"lease": lease, "clock": lambda: told["time"]})
     with pytest.raises(LookupError, match="by the server's"):
         await Loop(cast(Ports, ports)).tick()

@@ -20,6 +20,7 @@ from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.data_quality.verdict import NodeVerdict, Use
 from sunward.planning.guards.case import Obstacle
+from sunward.planning.jobs.directives import job_over
 
 Body = dict[str, Any]
 
@@ -175,17 +176,6 @@ def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, 
     if job.last_round or progress is not None:
         status["startTime"] = old.get("startTime") or format_time(now)
     return status
-
-
-def job_over(job: JobView) -> Reason | None:
-    """Why the job is over now, judged by its coordinator's word, or None."""
-    if job.finished is not None:
-        return job.finished
-    if job.progress is None or job.progress.phase not in ("complete", "failed"):
-        return None
-    if job.progress.phase == "failed":
-        return Reason.JOB_FAILED
-    return Reason.ROUNDS_COMPLETE if job.progress.round >= job.spec.rounds else Reason.TARGET_REACHED
 
 
 def _job_conditions(

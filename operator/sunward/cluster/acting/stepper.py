@@ -1,0 +1,114 @@
+"""Takes every node's step towards its desired state: look once more, write the record, act, report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sunward.cluster.access import events
+from sunward.cluster.access.api import Api
+from sunward.cluster.access.lease import Lease
+from sunward.cluster.acting import acts, recheck
+from sunward.cluster.acting.drivers import Drivers
+from sunward.cluster.ports import Reporter
+from sunward.cluster.reading.observe import Observation
+from sunward.domain.nodes import NodeView
+from sunward.domain.plans import JobDirective
+from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import Act, PowerReading, Step
+from sunward.planning.sleep import transitions
+
+Body = dict[str, Any]
+
+
+class NodeStepper:
+    """Remembers nothing but evictions that cannot succeed."""
+
+    def __init__(
+        self,
+        api: Api,
+        lease: Lease,
+        drivers: Drivers,
+        reporter: Reporter,
+        clock: Callable[[], datetime],
+        mark_dirty: Callable[[], None],
+    ) -> None:
+        self._api = api
+        self._lease = lease
+        self._drivers = drivers
+        self._reporter = reporter
+        self._clock = clock
+        self._mark_dirty = mark_dirty
+        self._drain_failures: dict[str, str] = {}
+
+    async def read_power(self, snapshot: Snapshot) -> Mapping[str, PowerReading | None]:
+        """What each node's relay reads now, by node; None without a relay or an answer."""
+
+        async def read(node: NodeView) -> tuple[str, PowerReading | None]:
+            driver = self._drivers.of(node)
+            return node.name, None if driver is None else await driver.read()
+
+        return dict(await asyncio.gather(*(read(node) for node in snapshot.nodes)))
+
+    def steps(
+        self,
+        awake: Mapping[str, bool],
+        directives: Sequence[JobDirective],
+        snapshot: Snapshot,
+        power: Mapping[str, PowerReading | None],
+    ) -> Sequence[Step]:
+        """The next step of every node; `awake` is the desired state by node."""
+        return transitions.advance(
+            snapshot,
+            awake,
+            power,
+            snapshot.taken_at,
+            fencing_token=self._lease.token,
+            drain_failures=self._drain_failures,
+            directives=directives,
+        )
+
+    async def take(
+        self, steps: Sequence[Step], seen: Observation, power: Mapping[str, PowerReading | None]
+    ) -> Observation:
+        """Take the steps in order; returns the view with the EnergyNodes as they were written. Raises ApiError."""
+        bodies = dict(seen.state.energy_node_bodies)
+        for step in steps:
+            if step.changed or step.act is not Act.NONE:
+                bodies[step.node] = await self._perform(step, seen, power.get(step.node))
+        return replace(seen, state=replace(seen.state, energy_node_bodies=bodies))
+
+    async def _perform(self, step: Step, seen: Observation, power: PowerReading | None) -> Body:
+        """Look once more, write the record, act; returns the EnergyNode as it stands then.
+
+        Raises ApiError when the record cannot be written, or is another by now: the steps after it rest on it.
+        """
+        body = seen.state.energy_node_bodies[step.node]
+        node = seen.snapshot.node(step.node)
+        assert node is not None  # steps are taken for the nodes of the snapshot
+        why = await recheck.obstacle(self._api, step, seen.snapshot, power, self._lease.token, self._clock())
+        if why is not None:
+            await events.emit(self._api, body, Reason.NO_LONGER_HOLDS, why, self._clock())
+            return body
+        if step.changed:
+            body = await acts.write_record(self._api, node, step, body["metadata"]["resourceVersion"], self._clock())
+        done = await acts.act(self._api, node, step, self._drivers.of(node), may_act=self._lease.holds)
+        await self._report(done, node, body)
+        return body
+
+    async def _report(self, done: acts.Done, node: NodeView, body: Body) -> None:
+        """Metrics and events of a step that was taken, and what to remember of it."""
+        step, now = done.step, self._clock()
+        self._reporter.stepped(step)
+        self._drain_failures.pop(step.node, None)
+        if done.reason is Reason.DRAIN_BLOCKED and " 500 " in done.message:
+            self._drain_failures[step.node] = done.message
+        if step.record.power_state is not node.record.power_state:
+            await events.emit(self._api, body, step.reason, step.message, now)
+        if done.reason is not None:
+            await events.emit(self._api, body, done.reason, done.message, now)
+            self._mark_dirty()

@@ -1,0 +1,71 @@
+"""Looks at the cluster and judges the data. The reading history is all that it remembers, and may be lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import aiohttp
+
+from sunward.cluster.access.api import Api
+from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.ports import Intensities, Sensors
+from sunward.cluster.reading.observe import Identity, Observation, observe
+from sunward.cluster.reading.read import ClusterState
+from sunward.planning.data_quality import judgement
+from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.verdict import DataVerdict
+
+
+class Observer:
+    """One look per reconcile cycle, and another before what was planned on the first is carried out."""
+
+    def __init__(
+        self,
+        api: Api,
+        session: aiohttp.ClientSession,
+        sensors: Sensors,
+        intensities: Intensities,
+        identity: Identity,
+        sight: Sight,
+    ) -> None:
+        self._api = api
+        self._session = session
+        self._sensors = sensors
+        self._intensities = intensities
+        self._identity = identity
+        self._sight = sight
+        self._trail = Trail()
+        self.verdict: DataVerdict | None = None
+
+    async def look(self, now: datetime, *, is_leader: bool) -> Observation:
+        """Read everything, expect the watches to bring it too, and judge the data. Raises ApiError."""
+        seen = await self._observe(now, is_leader=is_leader)
+        self._expect(seen.state)
+        return self._judged(seen)
+
+    async def look_again(self, now: datetime, *, is_leader: bool) -> Observation:
+        """The same later in one cycle, without expecting anything of the watches. Raises ApiError."""
+        return self._judged(await self._observe(now, is_leader=is_leader))
+
+    async def _observe(self, now: datetime, *, is_leader: bool) -> Observation:
+        return await observe(
+            self._api, self._session, self._sensors, self._intensities, self._identity, now, is_leader=is_leader
+        )
+
+    def _expect(self, state: ClusterState) -> None:
+        """What was read, the watches must bring too."""
+        for bodies in (state.node_bodies, state.energy_node_bodies, state.job_bodies):
+            self._sight.read_all(bodies.values())
+        if state.policy_body is not None:
+            self._sight.read(state.policy_body)
+
+    def _judged(self, seen: Observation) -> Observation:
+        """The same view with doubtful data taken out or marked."""
+        self._trail = self._trail.after(seen.snapshot)
+        self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
+        snapshot = judgement.cleaned(seen.snapshot, self.verdict)
+        hold = self.verdict.hold
+        if hold is not None:
+            snapshot = replace(snapshot, data_hold=hold.reason, data_hold_message=hold.message)
+        return replace(seen, snapshot=snapshot)

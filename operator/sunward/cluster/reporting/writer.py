@@ -1,0 +1,90 @@
+"""Writes the statuses of policy, nodes and jobs when something worth reporting changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sunward.cluster.access import events
+from sunward.cluster.access.api import Api, ApiError, ours
+from sunward.cluster.reading.observe import Observation
+from sunward.cluster.reporting import report
+from sunward.domain.plans import Plan
+from sunward.domain.reasons import Reason
+from sunward.planning.data_quality.verdict import DataVerdict
+from sunward.planning.jobs.directives import directives_of
+from sunward.planning.sleep import eligibility
+
+Body = dict[str, Any]
+
+
+class StatusWriter:
+    """One status per object and cycle at most, in the version that was read."""
+
+    def __init__(self, api: Api, clock: Callable[[], datetime], mark_dirty: Callable[[], None]) -> None:
+        self._api = api
+        self._clock = clock
+        self._mark_dirty = mark_dirty
+
+    async def write(self, plan: Plan, seen: Observation, verdict: DataVerdict | None) -> None:
+        """Policy first, then nodes, objects with invalid fields, and jobs. Raises ApiError."""
+        now = self._clock()
+        await self._policy(plan, seen, now)
+        await self._nodes(plan, seen, verdict, now)
+        await self._invalid(seen, now)
+        await self._jobs(plan, seen, now)
+
+    async def _policy(self, plan: Plan, seen: Observation, now: datetime) -> None:
+        if seen.state.policy_body is not None:
+            old = seen.state.policy_body.get("status") or {}
+            new = report.policy_status(seen.snapshot, plan, old, now)
+            await self._write_status("energypolicies", seen.state.policy_body, old, new, now)
+
+    async def _nodes(self, plan: Plan, seen: Observation, verdict: DataVerdict | None, now: datetime) -> None:
+        snapshot = seen.snapshot
+        for node in snapshot.nodes:
+            body = seen.state.energy_node_bodies[node.name]
+            old = body.get("status") or {}
+            obstacles = eligibility.sleep_obstacles(node, snapshot)
+            judged = verdict.nodes.get(node.name) if verdict else None
+            new = report.node_status(node, snapshot, obstacles, judged, plan, old, now)
+            await self._write_status("energynodes", body, old, new, now)
+
+    async def _jobs(self, plan: Plan, seen: Observation, now: datetime) -> None:
+        directives = directives_of(plan, seen.snapshot)
+        for job in seen.snapshot.jobs:
+            body = seen.state.job_bodies[job.spec.key]
+            old = body.get("status") or {}
+            new = report.job_status(job, directives.get(job.spec.key), plan, old, now)
+            await self._write_status("trainingjobs", body, old, new, now)
+
+    async def _invalid(self, seen: Observation, now: datetime) -> None:
+        """An object that cannot be read gets a condition that says why; nothing else is done with it."""
+        for item in seen.invalid:
+            key = f"{item.namespace}/{item.name}"
+            bodies = seen.state.energy_node_bodies if item.kind == "EnergyNode" else seen.state.job_bodies
+            body = bodies[item.name if item.kind == "EnergyNode" else key]
+            old, generation = body.get("status") or {}, int(body["metadata"].get("generation", 0))
+            new = report.invalid_status(item.kind, item.error, old, generation, now)
+            await self._write_status(f"{item.kind.lower()}s", body, old, new, now)
+
+    async def _write_status(self, kind: str, body: Body, old: Body, new: Body, now: datetime) -> None:
+        """Write when something worth reporting changed; new figures alone wait for the next period.
+
+        What was computed from a version that is no longer the newest is dropped: the next pass sees the newer one.
+        """
+        if not report.worth_writing(old, new):
+            return
+        metadata = body["metadata"]
+        path = ours(kind, metadata["name"], namespace=metadata.get("namespace", ""), sub="status")
+        version = {"resourceVersion": metadata["resourceVersion"]}
+        try:
+            await self._api.patch(path, {"metadata": version, "status": new})
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            self._mark_dirty()
+            return
+        for condition in report.conditions_changed(kind, old, new):
+            await events.emit(self._api, body, Reason(condition["reason"]), condition["message"], now)
