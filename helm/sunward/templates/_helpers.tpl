@@ -1,4 +1,4 @@
-{{/* Names are fixed: there is one Sunward per cluster, and the operator's Lease and policies name its account. */}}
+{{/* Names are fixed: there is one Sunward per cluster, and the operator's Lease and admission policies refer to its account. */}}
 {{- define "sunward.labels" -}}
 app.kubernetes.io/name: sunward
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -14,7 +14,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{/* What the restricted Pod Security profile asks of a pod. */}}
+{{/* What the restricted Pod Security profile requires of a pod. */}}
 {{- define "sunward.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -23,7 +23,7 @@ fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* What it asks of a container, and a read-only root besides. */}}
+{{/* What the profile requires of a container, and a read-only root file system. */}}
 {{- define "sunward.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -34,7 +34,7 @@ capabilities: {drop: [ALL]}
 system:serviceaccount:{{ .Release.Namespace }}:sunward-operator
 {{- end }}
 
-{{/* Where the operator finds Prometheus: yours, the fixed address of the bundled one, or its name. */}}
+{{/* URL of Prometheus for the operator: the user's, the fixed address of the bundled one, or its name. */}}
 {{- define "sunward.prometheusUrl" -}}
 {{- if .Values.prometheus.url -}}
 {{ .Values.prometheus.url }}
@@ -45,7 +45,7 @@ http://sunward-prometheus.{{ .Release.Namespace }}.svc:9090
 {{- end -}}
 {{- end }}
 
-{{/* A source or relay with its token's reference replaced by the file it is mounted as. */}}
+{{/* A source or relay in which the reference to its token is replaced by the mounted file. */}}
 {{- define "sunward.withTokenFile" -}}
 {{- $entry := omit .entry "tokenSecretRef" -}}
 {{- if .entry.tokenSecretRef -}}
@@ -74,7 +74,7 @@ relays:
   {{- end }}
 {{- end }}
 
-{{/* The secrets with tokens, as a JSON list of mount, name and key. */}}
+{{/* The Secrets that contain tokens, as a JSON list of mount, name and key. */}}
 {{- define "sunward.tokens" -}}
 {{- $tokens := list -}}
 {{- range $name, $source := .Values.intensitySources -}}

@@ -1,4 +1,4 @@
-{{/* A policy without a binding does nothing; this one denies. */}}
+{{/* A policy has no effect without a binding; this binding denies. */}}
 {{- define "sunward.binding" -}}
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
