@@ -16,7 +16,7 @@ from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import BatterySpec, NodeRecord, Operation, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, SolverReport, Transfer
-from sunward.domain.policy import Mode, PolicySpec
+from sunward.domain.policy import Mode, PolicySpec, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.planning.data_quality.history import Trail
 from sunward.planning.data_quality.judgement import judge
@@ -82,7 +82,7 @@ def a_plan(**changes: Any) -> Plan:
                 to_node="pi-02",
                 sent_watt_hours=0.01,
                 received_watt_hours=0.0095,
-                physical=True,
+                kind=PoolKind.PHYSICAL,
             ),
         ),
         decisions=(

@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sunward.accounting.values import NodePeriod, Period, PoolFlow, ZoneFactor
+from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.energy import NodePeriod, PoolFlow
 from sunward.domain.policy import PoolKind
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)

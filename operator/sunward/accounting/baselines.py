@@ -11,14 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sunward.accounting.ledger import PeriodLedger, close
-from sunward.accounting.values import (
-    NodePeriod,
-    Period,
-    ZoneFactor,
-    require_amount,
-    require_efficiency,
-    require_finite,
-)
+from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.amounts import require_amount, require_efficiency, require_finite
+from sunward.domain.energy import NodePeriod
 from sunward.domain.errors import InvalidInput
 
 METHOD = "alone-awake-self-consumption"

@@ -22,8 +22,11 @@ from sunward.accounting.rows import (
     Totals,
     Transit,
 )
-from sunward.accounting.values import Basis, NodePeriod, Period, PoolFlow, ZoneFactor, require_amount
+from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.amounts import require_amount
+from sunward.domain.energy import NodePeriod, PoolFlow
 from sunward.domain.errors import InvalidInput
+from sunward.domain.intensity import Basis
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 

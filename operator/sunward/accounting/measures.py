@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from math import fsum
 
 from sunward.accounting.ledger import LedgerRow, PeriodLedger
-from sunward.accounting.values import Basis, ZoneFactor, require_amount
+from sunward.accounting.values import ZoneFactor
+from sunward.domain.amounts import require_amount
 from sunward.domain.errors import InvalidInput
-
-HOURS_PER_DAY = 24.0
+from sunward.domain.intensity import Basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +59,6 @@ def software_intensity(ledgers: Sequence[PeriodLedger], *, runs: float, unit: st
         functional_units=runs,
         unit=unit,
     )
-
-
-def embodied_grams_per_hour(embodied_grams: float, lifetime_days: float) -> float:
-    """The part of making a machine that one reserved hour bears: TE * TiR / EL of ISO/IEC 21031 with the whole machine.
-
-    Raises InvalidInput for negative grams or a lifetime that is not positive.
-    """
-    require_amount("embodied_grams", embodied_grams)
-    require_amount("lifetime_days", lifetime_days)
-    if lifetime_days == 0.0:
-        raise InvalidInput("lifetime_days", "must be above zero")
-    return embodied_grams / (lifetime_days * HOURS_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,33 +11,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sunward.accounting.values import require_amount
+from sunward.domain.amounts import require_amount
+from sunward.domain.energy import MeteredNode
+from sunward.domain.nodes import PowerProfile
 
 METHOD = "same-work-at-home"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeteredNode:
-    """One node in one period. `awake_hours` is how long its own meter ran, `awake_watt_hours` what it counted then.
-
-    `harvest_watt_hours` is metered, plus an estimate for the time asleep: in the baseline the node had been awake
-    and had used it. Battery flows are taken as they were, in both accounts.
-    """
-
-    node: str
-    grid_zone: str
-    idle_watts: float
-    busy_watts: float
-    awake_hours: float
-    awake_watt_hours: float
-    harvest_watt_hours: float
-    charge_watt_hours: float = 0.0
-    discharge_watt_hours: float = 0.0
-
-    @property
-    def above_idle_watt_hours(self) -> float:
-        """What it drew above idle; never negative."""
-        return max(0.0, self.awake_watt_hours - self.idle_watts * self.awake_hours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +32,23 @@ class Work:
 
 def baseline_loads(nodes: Sequence[MeteredNode], work: Sequence[Work], hours: float) -> dict[str, float]:
     """Watt-hours that each node had drawn in a period of *hours*, had everybody stayed awake and worked at home."""
-    by_name = {node.node: node for node in nodes}
-    loads = {node.node: node.idle_watts * hours for node in nodes}
+    by_name = {node.spec.name: node for node in nodes}
+    loads = {node.spec.name: node.spec.power.idle_watts * hours for node in nodes}
     done: dict[str, float] = defaultdict(float)
     for item in work:
         done[item.node] += item.batches
     for node in nodes:
-        if done[node.node] <= 0.0:
-            loads[node.node] += node.above_idle_watt_hours
+        if done[node.spec.name] <= 0.0:
+            loads[node.spec.name] += node.above_idle_watt_hours
     for item in work:
         worker, home = by_name.get(item.node), by_name.get(item.home)
         if worker is not None and home is not None and done[item.node] > 0.0:
-            share = item.batches / done[item.node]
-            loads[item.home] += share * worker.above_idle_watt_hours * _relative_draw(home, worker)
+            above_idle = item.batches / done[item.node] * worker.above_idle_watt_hours
+            loads[item.home] += above_idle * _relative_draw(home.spec.power, worker.spec.power)
     return loads
 
 
-def _relative_draw(home: MeteredNode, worker: MeteredNode) -> float:
+def _relative_draw(home: PowerProfile, worker: PowerProfile) -> float:
     """How much more the home draws for the same work; machines without a known span count as equal."""
     span = worker.busy_watts - worker.idle_watts
     return (home.busy_watts - home.idle_watts) / span if span > 0.0 else 1.0
@@ -82,12 +60,13 @@ def baseline_grams(
     """Grams CO2e per node in the baseline; a node whose zone has no intensity (g/kWh) is left out."""
     loads = baseline_loads(nodes, work, hours)
     return {
-        node.node: _grid_watt_hours(node, loads[node.node]) * intensities[node.grid_zone] / 1000.0
+        node.spec.name: _grid_watt_hours(node, loads[node.spec.name]) * intensities[node.spec.grid_zone] / 1000.0
         for node in nodes
-        if node.grid_zone in intensities
+        if node.spec.grid_zone in intensities
     }
 
 
 def _grid_watt_hours(node: MeteredNode, load_watt_hours: float) -> float:
+    """Battery flows are taken as they were, in both accounts; harvest is what an awake node would have had."""
     need = load_watt_hours + node.charge_watt_hours - node.discharge_watt_hours
-    return max(0.0, need - node.harvest_watt_hours)
+    return max(0.0, need - node.harvest_watt_hours - node.unseen_harvest_watt_hours)

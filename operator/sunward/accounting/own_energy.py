@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sunward.accounting.savings import Saving
-from sunward.accounting.values import require_amount, require_finite
+from sunward.domain.amounts import require_amount, require_finite
 from sunward.domain.errors import InvalidInput
 
 

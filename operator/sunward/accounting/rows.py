@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import fsum
 
-from sunward.accounting.values import Basis, Period, require_amount
+from sunward.accounting.values import Period
+from sunward.domain.amounts import require_amount
+from sunward.domain.intensity import Basis
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 

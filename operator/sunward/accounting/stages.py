@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import fsum
 
-from sunward.accounting.values import require_amount
+from sunward.domain.amounts import require_amount
 from sunward.domain.errors import InvalidInput
 
 

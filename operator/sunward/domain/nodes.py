@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sunward.domain.errors import InvalidInput
 from sunward.domain.measurement import Reading
 from sunward.domain.reasons import Reason
+
+HOURS_PER_DAY = 24.0
 
 
 class Role(StrEnum):
@@ -99,7 +102,10 @@ class PowerOverride:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSpec:
-    """`EnergyNode.spec` in base units (watts, watt-hours, ratios)."""
+    """`EnergyNode.spec` in base units (watts, watt-hours, ratios).
+
+    Raises InvalidInput for a life of the machine that is not positive.
+    """
 
     name: str
     node_name: str
@@ -116,6 +122,15 @@ class NodeSpec:
     embodied_lifetime_days: float = 1460.0
     sleep: SleepSpec = field(default_factory=SleepSpec)
     override: PowerOverride | None = None
+
+    def __post_init__(self) -> None:
+        if self.embodied_lifetime_days <= 0.0:
+            raise InvalidInput(f"{self.name}.embodied_lifetime_days", "must be above zero")
+
+    @property
+    def embodied_grams_per_hour(self) -> float:
+        """What one reserved hour bears of making the machine: TE * TiR / EL of ISO/IEC 21031, the whole reserved."""
+        return self.embodied_grams / (self.embodied_lifetime_days * HOURS_PER_DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

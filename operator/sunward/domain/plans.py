@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sunward.domain.jobs import Assignment
+from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 
 
@@ -43,7 +44,7 @@ class Transfer:
     to_node: str
     sent_watt_hours: float
     received_watt_hours: float
-    physical: bool
+    kind: PoolKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

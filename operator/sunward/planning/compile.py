@@ -171,7 +171,6 @@ def _intensity(
 
 def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Horizon, must_be_awake: bool) -> Node:
     spec, period = node.spec, horizon.period.total_seconds()
-    lifetime_hours = spec.embodied_lifetime_days * 24.0
     return Node(
         name=node.name,
         grid_zone=spec.grid_zone,
@@ -186,7 +185,7 @@ def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Hor
         harvest_watt_hours=_harvest(node, snapshot, forecasts, horizon),
         maximum_export_ratio=spec.maximum_export_ratio,
         storage_gigabytes=spec.storage_gigabytes,
-        embodied_grams_per_hour=spec.embodied_grams / lifetime_hours if lifetime_hours > 0 else 0.0,
+        embodied_grams_per_hour=spec.embodied_grams_per_hour,
         battery=_battery(node, snapshot),
     )
 

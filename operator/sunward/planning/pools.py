@@ -10,6 +10,9 @@ from sunward.domain.policy import PoolKind as DomainPoolKind
 from sunward.domain.policy import PoolSpec
 from sunward.optimisation.problem.instance import EnergyPool, ExportRule, PoolKind
 
+KINDS = {PoolKind.PHYSICAL: DomainPoolKind.PHYSICAL, PoolKind.CONTRACTUAL: DomainPoolKind.CONTRACTUAL}
+"""The planning format and the resources spell the kinds differently."""
+
 
 def energy_pools(specs: Sequence[PoolSpec], nodes: Mapping[str, NodeSpec]) -> tuple[EnergyPool, ...]:
     """Pools of the nodes that are there; one of fewer than two nodes shares nothing and is left out."""
@@ -17,7 +20,7 @@ def energy_pools(specs: Sequence[PoolSpec], nodes: Mapping[str, NodeSpec]) -> tu
     return tuple(
         EnergyPool(
             name=spec.name,
-            kind=PoolKind.PHYSICAL if spec.kind is DomainPoolKind.PHYSICAL else PoolKind.CONTRACTUAL,
+            kind=next(kind for kind, same in KINDS.items() if same is spec.kind),
             members=members,
             efficiency=spec.efficiency,
         )

@@ -2,7 +2,7 @@
 
 The planning model once more, with one period, the metered loads fixed, no jobs and no sleep: what remains free is who
 sends and who draws. Planned transfers play no part; a contract is settled on what happened. Knows no meter, and keeps
-no books: it hands their inputs over.
+no books: it hands over the values that they are kept from.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sunward.domain.nodes import NodeSpec
+from sunward.domain.energy import MeteredNode, NodePeriod, PoolFlow
 from sunward.domain.plans import Transfer
 from sunward.domain.policy import PolicySpec
-from sunward.optimisation.problem.instance import Network, Node, Policy, PoolKind, Problem
+from sunward.optimisation.problem.instance import Network, Node, Policy, Problem
 from sunward.optimisation.problem.solution import NodeRow, Solution, Status
-from sunward.planning.pools import energy_pools, export_rule
+from sunward.planning.pools import KINDS, energy_pools, export_rule
 from sunward.planning.ports import SolverPort
 from sunward.planning.trade import transfers
+
+HOUR = timedelta(hours=1)
 
 SMALLEST_INTENSITY = 1e-3
 """Grid energy is never quite free here: else a node might draw from the grid and waste its own harvest."""
@@ -36,64 +38,12 @@ NO_NETWORK = Network(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeteredNode:
-    """What a node's meters counted in the period. A node that was not metered is left out, never given as zero.
-
-    `stored_change_watt_hours` is what the battery holds more (or, negative, less) than at the start.
-    """
-
-    spec: NodeSpec
-    load_watt_hours: float
-    harvest_watt_hours: float = 0.0
-    stored_change_watt_hours: float = 0.0
-
-    @property
-    def charge_watt_hours(self) -> float:
-        """Energy into the battery at its terminals that explains the change."""
-        efficiency = self.spec.battery.charge_efficiency if self.spec.battery else 1.0
-        return max(0.0, self.stored_change_watt_hours) / efficiency
-
-    @property
-    def discharge_watt_hours(self) -> float:
-        """Energy out of the battery at its terminals that explains the change, as far as the node could use it."""
-        efficiency = self.spec.battery.discharge_efficiency if self.spec.battery else 1.0
-        return min(self.load_watt_hours, max(0.0, -self.stored_change_watt_hours) * efficiency)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettledNode:
-    """One node's energy of the period, in watt-hours; grid + harvest drawn + discharge + received =
-    load + charge + sent."""
-
-    node: str
-    load_watt_hours: float
-    harvest_watt_hours: float
-    harvest_drawn_watt_hours: float
-    grid_watt_hours: float
-    charge_watt_hours: float
-    discharge_watt_hours: float
-    stored_change_watt_hours: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettledFlow:
-    """What one node gave to and took from one pool; `drawn_watt_hours` before the loss of the way."""
-
-    pool: str
-    physical: bool
-    node: str
-    sent_watt_hours: float
-    drawn_watt_hours: float
-    efficiency: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """Transfers for people, rows and flows for the ledger."""
+    """Transfers for people, rows and flows for the ledger; every node counts as reserved for the whole period."""
 
     transfers: tuple[Transfer, ...]
-    nodes: tuple[SettledNode, ...]
-    flows: tuple[SettledFlow, ...]
+    nodes: tuple[NodePeriod, ...]
+    flows: tuple[PoolFlow, ...]
 
 
 def clear(
@@ -117,7 +67,7 @@ def clear(
     is_shared = solution.status is not Status.INFEASIBLE
     return Settlement(
         transfers=transfers(problem, solution, period=1),
-        nodes=tuple(_settled(node, rows.get(node.spec.name), is_shared=is_shared) for node in ordered),
+        nodes=tuple(_settled(node, period, rows.get(node.spec.name), is_shared=is_shared) for node in ordered),
         flows=_flows(problem, solution),
     )
 
@@ -175,13 +125,15 @@ def _node(node: MeteredNode, period: timedelta) -> Node:
     )
 
 
-def _settled(node: MeteredNode, row: NodeRow | None, *, is_shared: bool) -> SettledNode:
+def _settled(node: MeteredNode, period: timedelta, row: NodeRow | None, *, is_shared: bool) -> NodePeriod:
     """The row of the solution, which may leave out a node that used nothing. Without a solution nothing was shared
     and harvest served its own node first."""
     net = node.load_watt_hours + node.charge_watt_hours - node.discharge_watt_hours
     drawn = 0.0 if is_shared else min(node.harvest_watt_hours, net)
-    return SettledNode(
+    battery = node.spec.battery
+    return NodePeriod(
         node=node.spec.name,
+        grid_zone=node.spec.grid_zone,
         load_watt_hours=node.load_watt_hours,
         harvest_watt_hours=node.harvest_watt_hours,
         harvest_drawn_watt_hours=drawn if row is None else row.harvest_used_watt_hours[0],
@@ -189,18 +141,22 @@ def _settled(node: MeteredNode, row: NodeRow | None, *, is_shared: bool) -> Sett
         charge_watt_hours=node.charge_watt_hours,
         discharge_watt_hours=node.discharge_watt_hours,
         stored_change_watt_hours=node.stored_change_watt_hours,
+        charge_efficiency=battery.charge_efficiency if battery else 1.0,
+        discharge_efficiency=battery.discharge_efficiency if battery else 1.0,
+        reserved_hours=period / HOUR,
+        embodied_grams_per_hour=node.spec.embodied_grams_per_hour,
     )
 
 
-def _flows(problem: Problem, solution: Solution) -> tuple[SettledFlow, ...]:
-    flows: list[SettledFlow] = []
+def _flows(problem: Problem, solution: Solution) -> tuple[PoolFlow, ...]:
+    flows: list[PoolFlow] = []
     for pool in problem.energy_pools:
         sent = {row.node: row.watt_hours for row in solution.sends if row.pool == pool.name}
         drawn = {row.node: row.watt_hours for row in solution.draws if row.pool == pool.name}
         flows += [
-            SettledFlow(
+            PoolFlow(
                 pool=pool.name,
-                physical=pool.kind is PoolKind.PHYSICAL,
+                kind=KINDS[pool.kind],
                 node=node,
                 sent_watt_hours=sent.get(node, 0.0),
                 drawn_watt_hours=drawn.get(node, 0.0),

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from sunward.domain.plans import Transfer
-from sunward.optimisation.problem.instance import PoolKind, Problem
+from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import EnergyRow, Solution
+from sunward.planning.pools import KINDS
 
 NEGLIGIBLE_WATT_HOURS = 1e-9
 
@@ -30,7 +31,7 @@ def transfers(problem: Problem, solution: Solution, *, period: int) -> tuple[Tra
                 to_node=receiver,
                 sent_watt_hours=amount * taken / total,
                 received_watt_hours=amount * taken / total * pool.efficiency,
-                physical=pool.kind is PoolKind.PHYSICAL,
+                kind=KINDS[pool.kind],
             )
             for sender, amount in sent.items()
             for receiver, taken in drawn.items()

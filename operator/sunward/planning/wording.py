@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
+from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.optimisation.problem.instance import Problem
@@ -54,7 +55,7 @@ def transfer_decisions(transfers: Sequence[Transfer]) -> list[Decision]:
 
 
 def _sentence(moved: Sequence[Transfer]) -> str:
-    how = "send" if moved[0].physical else "credit"
+    how = "send" if moved[0].kind is PoolKind.PHYSICAL else "credit"
     sent, received = sum(t.sent_watt_hours for t in moved), sum(t.received_watt_hours for t in moved)
     givers, takers = ({t.from_node for t in moved}, {t.to_node for t in moved})
     most = max(moved, key=lambda t: (t.sent_watt_hours, t.from_node, t.to_node))

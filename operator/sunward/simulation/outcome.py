@@ -10,7 +10,8 @@ from math import fsum
 from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import PeriodLedger
 from sunward.accounting.measures import jain_fairness, repriced
-from sunward.accounting.values import Basis, FactorScope, Signal, ZoneFactor
+from sunward.accounting.values import ZoneFactor
+from sunward.domain.intensity import Basis, FactorScope, Signal
 from sunward.simulation.machine import Done
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Task, Work

@@ -6,13 +6,16 @@ Nothing is cleared or accounted here; this module only says in the domain's valu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from sunward.accounting.ledger import PeriodLedger, Transit, close
-from sunward.accounting.measures import embodied_grams_per_hour
-from sunward.accounting.values import Basis, FactorScope, NodePeriod, Period, PoolFlow, ZoneFactor
-from sunward.domain.policy import PolicySpec, PoolKind
-from sunward.planning.settle import MeteredNode, SettledFlow, clear
+from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.energy import MeteredNode, NodePeriod, PoolFlow
+from sunward.domain.intensity import Basis, FactorScope
+from sunward.domain.nodes import NodeSpec
+from sunward.domain.policy import PolicySpec
+from sunward.planning.settle import Settlement, clear
 from sunward.simulation import picture
 from sunward.simulation.machine import Ran
 from sunward.simulation.scenario import Scenario
@@ -45,40 +48,46 @@ class Settler:
 
         `unmetered` nodes take no part in the clearing; their energy is booked as it really was.
         """
-        rows = [_alone(self._scenario, name, done) for name, done in ran.items()]
+        rows = {name: self._alone(name, done) for name, done in ran.items()}
         flows: tuple[PoolFlow, ...] = ()
         if share and self._policy.pools and _worth_clearing(ran):
             metered = {name: done for name, done in ran.items() if name not in unmetered}
-            cleared, flows = self._cleared(metered, intensity)
-            settled = {row.node: row for row in cleared}
-            rows = [settled.get(row.node, row) for row in rows]
-        return self._book(period, rows, flows, intensity, transit_watt_hours)
+            settled = self._cleared(metered, intensity)
+            rows |= {row.node: _shared(rows[row.node], row) for row in settled.nodes}
+            flows = settled.flows
+        return self._book(period, list(rows.values()), flows, intensity, transit_watt_hours)
 
-    def _cleared(
-        self, ran: Mapping[str, Ran], intensity: Mapping[str, float]
-    ) -> tuple[list[NodePeriod], tuple[PoolFlow, ...]]:
+    def _cleared(self, ran: Mapping[str, Ran], intensity: Mapping[str, float]) -> Settlement:
         metered = [
             MeteredNode(
                 spec=self._specs[name],
                 load_watt_hours=done.flows.load,
                 harvest_watt_hours=done.flows.harvest,
-                stored_change_watt_hours=_stored_change(self._scenario, name, done),
+                stored_change_watt_hours=_stored_change(self._specs[name], done),
             )
             for name, done in ran.items()
         ]
         length = timedelta(seconds=self._scenario.period_seconds)
-        settled = clear(metered, length, intensity, self._policy, self._solver)
-        rows = [
-            _row(
-                self._scenario,
-                node.node,
-                ran[node.node],
-                grid=node.grid_watt_hours,
-                drawn=min(node.harvest_drawn_watt_hours, ran[node.node].flows.harvest),
-            )
-            for node in settled.nodes
-        ]
-        return rows, tuple(_flow(flow) for flow in settled.flows)
+        return clear(metered, length, intensity, self._policy, self._solver)
+
+    def _alone(self, name: str, done: Ran) -> NodePeriod:
+        """A node that neither gave nor took: exactly what the physics balanced."""
+        spec, flows = self._specs[name], done.flows
+        return NodePeriod(
+            node=name,
+            grid_zone=spec.grid_zone,
+            load_watt_hours=flows.load,
+            harvest_watt_hours=flows.harvest,
+            harvest_drawn_watt_hours=flows.harvest - flows.curtailed,
+            grid_watt_hours=flows.grid,
+            charge_watt_hours=flows.charged,
+            discharge_watt_hours=flows.discharged,
+            stored_change_watt_hours=_stored_change(spec, done),
+            charge_efficiency=spec.battery.charge_efficiency if spec.battery else 1.0,
+            discharge_efficiency=spec.battery.discharge_efficiency if spec.battery else 1.0,
+            reserved_hours=done.awake_hours,
+            embodied_grams_per_hour=spec.embodied_grams_per_hour,
+        )
 
     def _book(
         self,
@@ -109,44 +118,14 @@ def _worth_clearing(ran: Mapping[str, Ran]) -> bool:
     return harvest > _NOTHING_WATT_HOURS and sum(done.flows.grid for done in ran.values()) > _NOTHING_WATT_HOURS
 
 
-def _alone(scenario: Scenario, name: str, done: Ran) -> NodePeriod:
-    """A node that neither gave nor took: exactly what the physics balanced."""
-    return _row(scenario, name, done, grid=done.flows.grid, drawn=done.flows.harvest - done.flows.curtailed)
+def _shared(alone: NodePeriod, settled: NodePeriod) -> NodePeriod:
+    """What the physics balanced, with the harvest and the grid energy as the clearing left them."""
+    drawn = min(settled.harvest_drawn_watt_hours, alone.harvest_watt_hours)
+    return replace(alone, grid_watt_hours=settled.grid_watt_hours, harvest_drawn_watt_hours=drawn)
 
 
-def _row(scenario: Scenario, name: str, done: Ran, *, grid: float, drawn: float) -> NodePeriod:
-    node, flows = scenario.nodes[name], done.flows
-    battery, profile = node.battery, scenario.profiles[node.profile]
-    return NodePeriod(
-        node=name,
-        grid_zone=node.zone,
-        load_watt_hours=flows.load,
-        harvest_watt_hours=flows.harvest,
-        harvest_drawn_watt_hours=drawn,
-        grid_watt_hours=grid,
-        charge_watt_hours=flows.charged,
-        discharge_watt_hours=flows.discharged,
-        stored_change_watt_hours=_stored_change(scenario, name, done),
-        charge_efficiency=1.0 if battery is None else battery.charge_efficiency,
-        discharge_efficiency=1.0 if battery is None else battery.discharge_efficiency,
-        reserved_hours=done.awake_hours,
-        embodied_grams_per_hour=embodied_grams_per_hour(profile.embodied_grams, profile.embodied_lifetime_days),
-    )
-
-
-def _stored_change(scenario: Scenario, name: str, done: Ran) -> float:
-    battery = scenario.nodes[name].battery
+def _stored_change(spec: NodeSpec, done: Ran) -> float:
+    battery = spec.battery
     if battery is None:
         return 0.0
     return battery.charge_efficiency * done.flows.charged - done.flows.discharged / battery.discharge_efficiency
-
-
-def _flow(flow: SettledFlow) -> PoolFlow:
-    return PoolFlow(
-        pool=flow.pool,
-        kind=PoolKind.PHYSICAL if flow.physical else PoolKind.CONTRACTUAL,
-        node=flow.node,
-        sent_watt_hours=flow.sent_watt_hours,
-        drawn_watt_hours=flow.drawn_watt_hours,
-        efficiency=flow.efficiency,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from sunward.accounting.values import Basis
+from sunward.domain.intensity import Basis
 from sunward.sources.electricity_maps import ElectricityMaps
 from sunward.sources.http import JsonReader, Limits
 from sunward.sources.intensity import IntensityLadder, IntensitySources

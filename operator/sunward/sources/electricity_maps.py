@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sunward.accounting.values import Basis
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.http import JsonReader, NotFound

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sunward.accounting.values import Basis
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.electricity_maps import parse_time

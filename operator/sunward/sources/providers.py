@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
-from sunward.accounting.values import Basis
+from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.settings import HIGHEST_GRAMS_PER_KILOWATT_HOUR

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from sunward.accounting.ledger import MissingNode, Transit, close
-from sunward.accounting.values import Basis, NodePeriod, Period, Signal, ZoneFactor, battery_flows
+from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.energy import NodePeriod
 from sunward.domain.errors import InvalidInput
+from sunward.domain.intensity import Basis, Signal
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, START, flow, node_period
@@ -226,8 +228,3 @@ def test_a_period_has_a_zone_and_a_length(start: datetime, end: datetime) -> Non
 def test_a_basis_that_nobody_knows_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(InvalidInput, match="marginal-direct"):
         Basis.parse(text)
-
-
-def test_battery_flows_explain_the_change_that_was_measured() -> None:
-    assert battery_flows(1.9, charge_efficiency=0.95, discharge_efficiency=0.9) == pytest.approx((2.0, 0.0))
-    assert battery_flows(-2.0, charge_efficiency=0.95, discharge_efficiency=0.9) == pytest.approx((0.0, 1.8))

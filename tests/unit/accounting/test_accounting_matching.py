@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.savings import View
-from sunward.accounting.values import NodePeriod, Period, PoolFlow
+from sunward.accounting.values import Period
+from sunward.domain.energy import NodePeriod, PoolFlow
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from support.accounting import DIRTY, START, Settlement, flow, node_period, settlements

@@ -15,7 +15,6 @@ from sunward.accounting.measures import (
     Hour,
     SoftwareIntensity,
     carbon_free_energy_score,
-    embodied_grams_per_hour,
     harvest_use,
     jain_fairness,
     makespan_stretch,
@@ -27,8 +26,9 @@ from sunward.accounting.measures import (
 )
 from sunward.accounting.savings import View, saving
 from sunward.accounting.stages import Stage, StageEntry, by_stage, inherited_grams
-from sunward.accounting.values import Basis, Period, Signal, ZoneFactor
+from sunward.accounting.values import Period, ZoneFactor
 from sunward.domain.errors import InvalidInput
+from sunward.domain.intensity import Basis, Signal
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, START, flow, node_period
@@ -185,12 +185,6 @@ def test_a_score_of_what_is_not_known_is_not_given() -> None:
 def test_a_score_needs_something_to_divide_by() -> None:
     with pytest.raises(InvalidInput, match="functional_units"):
         SoftwareIntensity(operational_grams=1.0, embodied_grams=0.0, functional_units=0.0, unit="run")
-
-
-def test_a_machine_bears_its_making_over_its_life() -> None:
-    assert embodied_grams_per_hour(30_000.0, 1460.0) == pytest.approx(0.8562, abs=1e-4)
-    with pytest.raises(InvalidInput, match="lifetime_days"):
-        embodied_grams_per_hour(30_000.0, 0.0)
 
 
 # around the clock

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.accounting.attribution import node_shares, weighted
-from sunward.accounting.none_baseline import MeteredNode, Work, baseline_grams, baseline_loads
+from sunward.accounting.none_baseline import Work, baseline_grams, baseline_loads
+from sunward.domain.energy import MeteredNode
+from sunward.domain.nodes import NodeSpec, PowerProfile
 
 AMOUNTS = st.floats(0, 100)
 
 
 def node(name: str, *, awake_hours: float, awake_watt_hours: float, harvest: float = 0.0) -> MeteredNode:
-    return MeteredNode(
-        node=name,
+    """A node whose own meter ran for so long and counted so much."""
+    spec = NodeSpec(
+        name=name,
+        node_name=name,
         grid_zone="dirty" if name == "home" else "clean",
-        idle_watts=2.0,
-        busy_watts=6.0,
+        power=PowerProfile(idle_watts=2.0, busy_watts=6.0),
+    )
+    return MeteredNode(
+        spec=spec,
+        load_watt_hours=awake_watt_hours,
         awake_hours=awake_hours,
         awake_watt_hours=awake_watt_hours,
         harvest_watt_hours=harvest,
@@ -34,6 +43,11 @@ def test_work_done_elsewhere_comes_home() -> None:
 def test_own_harvest_is_used_first_and_a_surplus_earns_nothing() -> None:
     nodes = [node("home", awake_hours=1.0, awake_watt_hours=2.0, harvest=5.0)]
     assert baseline_grams(nodes, [], 1.0, {"dirty": 500.0}) == {"home": 0.0}
+
+
+def test_an_awake_node_would_have_used_what_its_source_offered_while_it_was_off() -> None:
+    slept = replace(node("home", awake_hours=0.5, awake_watt_hours=1.0, harvest=0.5), unseen_harvest_watt_hours=0.25)
+    assert baseline_grams([slept], [], 1.0, {"dirty": 500.0}) == {"home": pytest.approx(1.25 * 0.5)}
 
 
 def test_a_node_in_an_unknown_zone_has_no_baseline() -> None:

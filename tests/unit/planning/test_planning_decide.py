@@ -86,7 +86,7 @@ def test_surplus_harvest_is_sent_through_the_pool() -> None:
     )
     result = planned(snapshot, harvest={"sun": (1.0,) * 12})
     (transfer,) = result.transfers
-    assert (transfer.from_node, transfer.to_node, transfer.physical) == ("sun", "shade", True)
+    assert (transfer.from_node, transfer.to_node, transfer.kind) == ("sun", "shade", PoolKind.PHYSICAL)
     assert transfer.received_watt_hours == pytest.approx(2.7 * 300 / 3600)
     assert transfer.sent_watt_hours == pytest.approx(transfer.received_watt_hours / 0.9)
 

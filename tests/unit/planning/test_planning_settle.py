@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from sunward.domain.energy import MeteredNode, NodePeriod
 from sunward.domain.nodes import BatterySpec, NodeSpec
 from sunward.domain.policy import PolicySpec, PoolKind, PoolSpec
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import NO_PRICES, Solution, Status
-from sunward.planning.settle import MeteredNode, SettledNode, Settlement, clear
+from sunward.planning.settle import Settlement, clear
 from support.planning import InProcessSolver, a_node, a_policy
 
 HOUR = timedelta(hours=1)
@@ -28,7 +29,7 @@ def settled(*metered: MeteredNode, policy: PolicySpec) -> Settlement:
     return clear(metered, HOUR, ZONES, policy, InProcessSolver())
 
 
-def balance(row: SettledNode, settlement: Settlement) -> float:
+def balance(row: NodePeriod, settlement: Settlement) -> float:
     flows = [flow for flow in settlement.flows if flow.node == row.node]
     received = sum(flow.efficiency * flow.drawn_watt_hours for flow in flows)
     sent = sum(flow.sent_watt_hours for flow in flows)
@@ -43,7 +44,7 @@ def test_a_surplus_goes_to_the_neighbour_and_the_books_close() -> None:
         policy=a_policy(pools=(WIRE,)),
     )
     (transfer,) = result.transfers
-    assert (transfer.from_node, transfer.to_node, transfer.physical) == ("sun", "shade", True)
+    assert (transfer.from_node, transfer.to_node, transfer.kind) == ("sun", "shade", PoolKind.PHYSICAL)
     assert transfer.received_watt_hours == pytest.approx(1.8)
     assert transfer.sent_watt_hours == pytest.approx(2.0)
     assert all(balance(row, result) == pytest.approx(0.0, abs=1e-6) for row in result.nodes)
@@ -58,8 +59,8 @@ def test_a_contract_is_marked_as_such() -> None:
         MeteredNode(spec=spec("shade", grid_zone="DIRTY"), load_watt_hours=2.0),
         policy=a_policy(pools=(PAPER,)),
     )
-    assert [transfer.physical for transfer in result.transfers] == [False]
-    assert {flow.physical for flow in result.flows} == {False}
+    assert [transfer.kind for transfer in result.transfers] == [PoolKind.CONTRACTUAL]
+    assert {flow.kind for flow in result.flows} == {PoolKind.CONTRACTUAL}
 
 
 def test_nodes_with_enough_of_their_own_trade_nothing() -> None:
@@ -99,6 +100,21 @@ def test_the_change_of_a_battery_is_load_or_supply() -> None:
     assert gives.discharge_watt_hours == pytest.approx(0.95)
     assert gives.grid_watt_hours == pytest.approx(1.05)
     assert all(balance(row, result) == pytest.approx(0.0, abs=1e-6) for row in result.nodes)
+
+
+def test_a_settled_node_carries_what_its_books_need() -> None:
+    battery = BatterySpec(
+        capacity_watt_hours=20.0,
+        charge_efficiency=0.9,
+        discharge_efficiency=0.8,
+        maximum_charge_watts=9.0,
+        maximum_discharge_watts=9.0,
+    )
+    own = spec("pi-01", battery=battery, grid_zone="DIRTY", embodied_grams=24_000.0, embodied_lifetime_days=1000.0)
+    (row,) = settled(MeteredNode(spec=own, load_watt_hours=2.0), policy=a_policy()).nodes
+    assert (row.node, row.grid_zone, row.reserved_hours) == ("pi-01", "DIRTY", 1.0)
+    assert (row.charge_efficiency, row.discharge_efficiency) == (0.9, 0.8)
+    assert row.embodied_grams_per_hour == pytest.approx(1.0)
 
 
 def test_a_node_that_was_off_has_a_row_of_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sunward.domain.nodes import NodeRecord, NodeView, PowerState, Role
 from sunward.domain.plans import DecisionKind, Plan, Transfer
-from sunward.domain.policy import Budgets
+from sunward.domain.policy import Budgets, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.optimisation.problem.solution import Status
@@ -110,7 +110,12 @@ def test_a_job_that_ended_is_left_alone_and_one_that_was_suspended_waits() -> No
 
 def test_a_node_that_is_gone_takes_its_transfers_with_it() -> None:
     transfer = Transfer(
-        pool="roof", from_node="dirty", to_node="clean", sent_watt_hours=1.0, received_watt_hours=0.9, physical=True
+        pool="roof",
+        kind=PoolKind.PHYSICAL,
+        from_node="dirty",
+        to_node="clean",
+        sent_watt_hours=1.0,
+        received_watt_hours=0.9,
     )
     made = replace(planned(a_cluster()), transfers=(transfer,))
     fresh = replace(a_cluster(), nodes=(a_node("clean"),))

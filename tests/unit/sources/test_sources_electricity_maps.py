@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sunward.accounting.values import Basis
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality
 from sunward.domain.reasons import Reason
 from sunward.sources.electricity_maps import ElectricityMaps

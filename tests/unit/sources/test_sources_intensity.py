@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sunward.accounting.values import Basis
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities

@@ -145,7 +145,7 @@ def _decision(decision: Decision, snapshot: Snapshot) -> Body:
 def _transfer(transfer: Transfer) -> Body:
     return {
         "pool": transfer.pool,
-        "kind": "Physical" if transfer.physical else "Contractual",
+        "kind": str(transfer.kind),
         "fromNode": transfer.from_node,
         "toNode": transfer.to_node,
         "sentMicrowattHours": micro(transfer.sent_watt_hours),

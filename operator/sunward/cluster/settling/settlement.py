@@ -16,18 +16,19 @@ from typing import Any
 from sunward.accounting import none_baseline
 from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
-from sunward.accounting.none_baseline import MeteredNode, Work
-from sunward.accounting.values import Basis, NodePeriod, Period, PoolFlow, ZoneFactor
+from sunward.accounting.none_baseline import Work
+from sunward.accounting.values import Period, ZoneFactor
 from sunward.cluster.access.api import Api, ours
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.reporting import plan_objects, retention
 from sunward.cluster.settling.meter_logs import LOG_LENGTH, Log, append, filled, mean_of, nearest
+from sunward.domain.energy import MeteredNode
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Measurement, Metered, Window
 from sunward.domain.nodes import NodeSpec
 from sunward.domain.plans import Transfer
-from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
@@ -55,15 +56,6 @@ class Settled:
     transfers: tuple[Transfer, ...]
     baseline_grams: Mapping[str, float]
     intensities: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """A node's energy of a period; `own_*` is what its own meter saw, for how long."""
-
-    metered: settle.MeteredNode
-    own_watt_hours: float
-    own_hours: float
 
 
 class Settler:
@@ -216,22 +208,12 @@ class Settler:
             for name, row in loads.items()
             if row is None
         ]
-        cleared = settle.clear(
-            [row.metered for row in known], period.end - period.start, intensities, snapshot.policy, self._solver
-        )
-        specs = {node.name: node.spec for node in snapshot.nodes}
-        ledger = close(
-            period,
-            [_ledger_node(row, specs[row.node], period) for row in cleared.nodes],
-            [_ledger_flow(flow) for flow in cleared.flows],
-            factors.values(),
-            missing=missing,
-        )
-        rows = [self._baseline_row(row, period) for row in known]
-        grams = none_baseline.baseline_grams(rows, self._work(period), period.hours, intensities)
+        cleared = settle.clear(known, period.end - period.start, intensities, snapshot.policy, self._solver)
+        ledger = close(period, cleared.nodes, cleared.flows, factors.values(), missing=missing)
+        grams = none_baseline.baseline_grams(known, self._work(period), period.hours, intensities)
         return Settled(ledger=ledger, transfers=cleared.transfers, baseline_grams=grams, intensities=intensities)
 
-    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> Load | None:
+    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> MeteredNode | None:
         own = found.load if found else None
         load = filled(own, self._relays.get(spec.name, ()), period.start, period.end)
         if load is None:
@@ -240,15 +222,14 @@ class Settler:
         hours = _covered_hours(own, period)
         if spec.harvest_nameplate_watts is not None and harvest is None and hours > 0.0:
             return None  # it ran and its source was not metered: no books without that
-        return Load(
-            metered=settle.MeteredNode(
-                spec=spec,
-                load_watt_hours=load,
-                harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
-                stored_change_watt_hours=self._stored_change(spec, period),
-            ),
-            own_watt_hours=own.watt_hours if own else 0.0,
-            own_hours=hours,
+        return MeteredNode(
+            spec=spec,
+            load_watt_hours=load,
+            harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
+            stored_change_watt_hours=self._stored_change(spec, period),
+            awake_hours=hours,
+            awake_watt_hours=own.watt_hours if own else 0.0,
+            unseen_harvest_watt_hours=self._unseen_harvest(spec, period, hours),
         )
 
     def _stored_change(self, spec: NodeSpec, period: Period) -> float:
@@ -259,23 +240,12 @@ class Settler:
         start, end = nearest(log, period.start), nearest(log, period.end)
         return 0.0 if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
 
-    def _baseline_row(self, load: Load, period: Period) -> MeteredNode:
-        """A node as the baseline sees it: what its own meter ran for, and its harvest also while it was asleep."""
-        node = load.metered
-        watts = mean_of(self._harvests.get(node.spec.name, ()), period.start, period.end)
-        unseen_hours = max(0.0, period.hours - load.own_hours)
-        estimate = (watts or 0.0) * unseen_hours if node.spec.harvest_nameplate_watts is not None else 0.0
-        return MeteredNode(
-            node=node.spec.name,
-            grid_zone=node.spec.grid_zone,
-            idle_watts=node.spec.power.idle_watts,
-            busy_watts=node.spec.power.busy_watts,
-            awake_hours=load.own_hours,
-            awake_watt_hours=load.own_watt_hours,
-            harvest_watt_hours=node.harvest_watt_hours + estimate,
-            charge_watt_hours=node.charge_watt_hours,
-            discharge_watt_hours=node.discharge_watt_hours,
-        )
+    def _unseen_harvest(self, spec: NodeSpec, period: Period, own_hours: float) -> float:
+        """What the source offered while the node's own meters were off (Wh), at its mean power of the period."""
+        if spec.harvest_nameplate_watts is None:
+            return 0.0
+        watts = mean_of(self._harvests.get(spec.name, ()), period.start, period.end)
+        return (watts or 0.0) * max(0.0, period.hours - own_hours)
 
     def _work(self, period: Period, job: str | None = None) -> list[Work]:
         return [
@@ -296,37 +266,6 @@ def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int
         "emissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, grams)),
         "baselineEmissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, settled.baseline_grams)),
     }
-
-
-def _ledger_node(row: settle.SettledNode, spec: NodeSpec, period: Period) -> NodePeriod:
-    battery = spec.battery
-    lifetime_hours = spec.embodied_lifetime_days * 24.0
-    return NodePeriod(
-        node=row.node,
-        grid_zone=spec.grid_zone,
-        load_watt_hours=row.load_watt_hours,
-        harvest_watt_hours=row.harvest_watt_hours,
-        harvest_drawn_watt_hours=row.harvest_drawn_watt_hours,
-        grid_watt_hours=row.grid_watt_hours,
-        charge_watt_hours=row.charge_watt_hours,
-        discharge_watt_hours=row.discharge_watt_hours,
-        stored_change_watt_hours=row.stored_change_watt_hours,
-        charge_efficiency=battery.charge_efficiency if battery else 1.0,
-        discharge_efficiency=battery.discharge_efficiency if battery else 1.0,
-        reserved_hours=period.hours,
-        embodied_grams_per_hour=spec.embodied_grams / lifetime_hours if lifetime_hours > 0 else 0.0,
-    )
-
-
-def _ledger_flow(flow: settle.SettledFlow) -> PoolFlow:
-    return PoolFlow(
-        pool=flow.pool,
-        kind=PoolKind.PHYSICAL if flow.physical else PoolKind.CONTRACTUAL,
-        node=flow.node,
-        sent_watt_hours=flow.sent_watt_hours,
-        drawn_watt_hours=flow.drawn_watt_hours,
-        efficiency=flow.efficiency,
-    )
 
 
 def _covered_hours(window: Window | None, period: Period) -> float:
