@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import (
     Assignment,
     DataMobility,
@@ -211,7 +212,7 @@ def a_zone(zone: str, grams: float | Reading) -> ZoneIntensity:
         zone=zone,
         now_grams_per_kilowatt_hour=measured(grams) if isinstance(grams, int | float) else grams,
         forecast_grams_per_kilowatt_hour=None,
-        basis="average-lifecycle",
+        basis=DEFAULT_BASIS,
     )
 
 

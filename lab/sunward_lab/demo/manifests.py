@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 from sunward_lab.spec import WorldNode, WorldSpec
 from sunward_lab.world.scenario import Scenario
 
@@ -46,7 +47,7 @@ def _energy_node(scenario: Scenario, node: WorldNode) -> Body:
             "busyMilliwatts": _milli(profile.busy_watts),
             "asleepMilliwatts": _milli(profile.asleep_watts),
             "wakeSeconds": round(profile.boot_seconds),
-            "wakeMilliwattHours": _milli(profile.boot_watts * profile.boot_seconds / 3600),
+            "wakeMilliwattHours": _milli(profile.boot_watts * profile.boot_seconds / JOULES_PER_WATT_HOUR),
         },
     }
     if described.harvest is not None:

@@ -10,6 +10,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation import world
 
 from ..spec import WorldNode
@@ -100,7 +101,7 @@ class Machine:
         before = self.state.flows.grid
         self.state = world.step(self.model, self.state, inputs, seconds)
         grid_watt_hours = self.state.flows.grid - before
-        self.grid_grams += grid_watt_hours / 1000.0 * self.intensity_grams_per_kilowatt_hour
+        self.grid_grams += grid_watt_hours / WATT_HOURS_PER_KILOWATT_HOUR * self.intensity_grams_per_kilowatt_hour
 
     def publish(self, fault: SensorFault = SensorFault.NONE) -> None:
         """Show the sensors, or what a broken power sensor shows."""

@@ -29,6 +29,7 @@ from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import Basis
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 
 __all__ = [
     "CLOSING_TOLERANCE",
@@ -119,7 +120,7 @@ def _row(node: NodePeriod, flows: _Flows, factor: ZoneFactor | None, harvest_fac
     )
     grid_import = max(0.0, wires)
     needs_grid = max(grid_import, node.grid_watt_hours) > 0.0
-    harvest_grams = node.harvest_drawn_watt_hours * harvest_factor / 1000.0
+    harvest_grams = node.harvest_drawn_watt_hours * harvest_factor / WATT_HOURS_PER_KILOWATT_HOUR
     return LedgerRow(
         node=node.node,
         grid_zone=node.grid_zone,
@@ -152,7 +153,7 @@ def _row(node: NodePeriod, flows: _Flows, factor: ZoneFactor | None, harvest_fac
 def _grams(watt_hours: float, factor: float | None, harvest_grams: float) -> float | None:
     if factor is None:
         return None if watt_hours > 0.0 else harvest_grams
-    return watt_hours * factor / 1000.0 + harvest_grams
+    return watt_hours * factor / WATT_HOURS_PER_KILOWATT_HOUR + harvest_grams
 
 
 def _residual(node: NodePeriod, flows: _Flows, grid_import: float) -> float:

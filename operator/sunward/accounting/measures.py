@@ -14,6 +14,7 @@ from sunward.accounting.values import ZoneFactor
 from sunward.domain.amounts import require_amount
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import Basis
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +186,10 @@ def repriced(ledger: PeriodLedger, factors: Iterable[ZoneFactor]) -> Repriced:
         raise InvalidInput("factors", f"have {len(bases)} bases, one expected")
     needed = [row for row in ledger.rows if row.grid_import_watt_hours > 0.0]
     unknown = bool(ledger.missing) or any(row.grid_zone not in by_zone for row in needed)
-    grams = (row.grid_import_watt_hours * by_zone[row.grid_zone].grams_per_kilowatt_hour / 1000.0 for row in needed)
+    grams = (
+        row.grid_import_watt_hours * by_zone[row.grid_zone].grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
+        for row in needed
+    )
     return Repriced(basis=bases.pop(), grams=None if unknown else fsum(grams))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sunward.domain.amounts import require_amount
 from sunward.domain.energy import MeteredNode
 from sunward.domain.nodes import PowerProfile
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 
 METHOD = "same-work-at-home"
 
@@ -60,7 +61,9 @@ def baseline_grams(
     """Grams CO2e per node in the baseline; a node whose zone has no intensity (g/kWh) is left out."""
     loads = baseline_loads(nodes, work, hours)
     return {
-        node.spec.name: _grid_watt_hours(node, loads[node.spec.name]) * intensities[node.spec.grid_zone] / 1000.0
+        node.spec.name: _grid_watt_hours(node, loads[node.spec.name])
+        * intensities[node.spec.grid_zone]
+        / WATT_HOURS_PER_KILOWATT_HOUR
         for node in nodes
         if node.spec.grid_zone in intensities
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sunward.accounting.savings import Saving
 from sunward.domain.amounts import require_amount, require_finite
 from sunward.domain.errors import InvalidInput
+from sunward.domain.units import JOULES_PER_WATT_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 
 
 def processor_watt_hours(processor_seconds: float, *, idle_watts: float, busy_watts: float, cores: int) -> float:
@@ -21,7 +22,7 @@ def processor_watt_hours(processor_seconds: float, *, idle_watts: float, busy_wa
         raise InvalidInput("busy_watts", f"{busy_watts} is below idle, {idle_watts}")
     if cores < 1:
         raise InvalidInput("cores", f"{cores}: a machine has one at least")
-    return processor_seconds * (busy_watts - idle_watts) / cores / 3600.0
+    return processor_seconds * (busy_watts - idle_watts) / cores / JOULES_PER_WATT_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,9 @@ def after_own_energy(gross: Saving, *, own_watt_hours: float, grams_per_kilowatt
     require_amount("own_watt_hours", own_watt_hours)
     require_amount("grams_per_kilowatt_hour", grams_per_kilowatt_hour)
     return NetSaving(
-        gross=gross, own_watt_hours=own_watt_hours, own_grams=own_watt_hours * grams_per_kilowatt_hour / 1000.0
+        gross=gross,
+        own_watt_hours=own_watt_hours,
+        own_grams=own_watt_hours * grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR,
     )
 
 

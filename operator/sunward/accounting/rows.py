@@ -10,6 +10,7 @@ from sunward.domain.amounts import require_amount
 from sunward.domain.intensity import Basis
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 
 CLOSING_TOLERANCE = 0.001
 """A ledger closes when what is unexplained is at most this share of what flowed."""
@@ -124,7 +125,7 @@ class Transit:
     @property
     def grams(self) -> float:
         """Emissions of that energy."""
-        return self.watt_hours * self.grams_per_kilowatt_hour / 1000.0
+        return self.watt_hours * self.grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 from sunward.domain.amounts import require_amount
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import DEFAULT_BASIS, Basis
+from sunward.domain.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Period:
     @property
     def hours(self) -> float:
         """Length in hours, always positive."""
-        return (self.end - self.start).total_seconds() / 3600.0
+        return (self.end - self.start).total_seconds() / SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

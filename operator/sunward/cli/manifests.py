@@ -15,12 +15,14 @@ import yaml
 
 from sunward.cluster.objects import schema
 from sunward.domain.errors import InvalidInput
+from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, Role
 from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import Problem
 from sunward.planning.compile import compile_problem
 
@@ -120,13 +122,13 @@ def _zone(zone: str, grams: float, now: datetime) -> ZoneIntensity:
         zone=zone,
         now_grams_per_kilowatt_hour=_measured(grams, now),
         forecast_grams_per_kilowatt_hour=None,
-        basis="average-lifecycle",
+        basis=DEFAULT_BASIS,
     )
 
 
 def _forecasts(snapshot: Snapshot, harvests: Mapping[str, float], intensities: Mapping[str, float]) -> Forecasts:
     period = timedelta(seconds=snapshot.policy.planning_period_seconds)
-    hours, count = period.total_seconds() / 3600.0, snapshot.policy.horizon_periods
+    hours, count = period.total_seconds() / SECONDS_PER_HOUR, snapshot.policy.horizon_periods
     return Forecasts(
         start=snapshot.taken_at,
         period=period,

@@ -9,8 +9,7 @@ from enum import StrEnum
 from sunward.domain.errors import InvalidInput
 from sunward.domain.measurement import Reading
 from sunward.domain.reasons import Reason
-
-HOURS_PER_DAY = 24.0
+from sunward.domain.units import HOURS_PER_DAY
 
 
 class Role(StrEnum):

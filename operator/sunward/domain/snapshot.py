@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sunward.domain.intensity import Basis
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
 from sunward.domain.nodes import NodeView, Room
@@ -15,12 +16,15 @@ from sunward.domain.reasons import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneIntensity:
-    """Grid intensity of one zone, g CO2e per kWh: now, and the provider's forecast if it gives one."""
+    """Grid intensity of one zone, g CO2e per kWh: now, and the provider's forecast if it gives one.
+
+    `basis` is what the numbers mean; None where no source is defined, and then there are none.
+    """
 
     zone: str
     now_grams_per_kilowatt_hour: Reading
     forecast_grams_per_kilowatt_hour: Series | None
-    basis: str  # e.g. average-lifecycle
+    basis: Basis | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

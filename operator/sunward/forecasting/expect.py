@@ -12,11 +12,10 @@ from statistics import median
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series, is_fresh
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.forecasting.harvest import Expectation, expect_watts
 from sunward.forecasting.history import History
 from sunward.forecasting.periods import resample
-
-SECONDS_PER_HOUR = 3600.0
 
 
 def expect(snapshot: Snapshot, start: datetime, history: History) -> Forecasts:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.forecasting.history import Observation, mean_of
 from sunward.forecasting.periods import grid
 
@@ -93,7 +94,7 @@ def _blend(
     yesterday = mean_of(observations, begins - DAY, ends - DAY)
     if yesterday is None:
         return now_watts
-    hours = max(0.0, (begins + (ends - begins) / 2 - now).total_seconds() / 3600.0)
+    hours = max(0.0, (begins + (ends - begins) / 2 - now).total_seconds() / SECONDS_PER_HOUR)
     weight = math.exp(-hours / MEMORY_HOURS)
     persistent = now_watts if today is None else today * yesterday
     return weight * persistent + (1.0 - weight) * yesterday

@@ -14,13 +14,12 @@ from datetime import timedelta
 from sunward.domain.energy import MeteredNode, NodePeriod, PoolFlow
 from sunward.domain.plans import Transfer
 from sunward.domain.policy import PolicySpec
+from sunward.domain.units import JOULES_PER_WATT_HOUR, SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import Network, Node, Policy, Problem
 from sunward.optimisation.problem.solution import NodeRow, Solution, Status
 from sunward.planning.pools import KINDS, energy_pools, export_rule
 from sunward.planning.ports import SolverPort
 from sunward.planning.trade import transfers
-
-HOUR = timedelta(hours=1)
 
 SMALLEST_INTENSITY = 1e-3
 """Grid energy is never quite free here: else a node might draw from the grid and waste its own harvest."""
@@ -105,7 +104,7 @@ def _problem(
 def _node(node: MeteredNode, period: timedelta) -> Node:
     """The metered load as a constant draw; what the battery took counts as load, what it gave is taken off."""
     net = max(0.0, node.load_watt_hours + node.charge_watt_hours - node.discharge_watt_hours)
-    watts = net * 3600.0 / period.total_seconds()
+    watts = net * JOULES_PER_WATT_HOUR / period.total_seconds()
     return Node(
         name=node.spec.name,
         grid_zone=node.spec.grid_zone,
@@ -143,7 +142,7 @@ def _settled(node: MeteredNode, period: timedelta, row: NodeRow | None, *, is_sh
         stored_change_watt_hours=node.stored_change_watt_hours,
         charge_efficiency=battery.charge_efficiency if battery else 1.0,
         discharge_efficiency=battery.discharge_efficiency if battery else 1.0,
-        reserved_hours=period / HOUR,
+        reserved_hours=period.total_seconds() / SECONDS_PER_HOUR,
         embodied_grams_per_hour=node.spec.embodied_grams_per_hour,
     )
 

@@ -10,6 +10,7 @@ from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.schemes import Mode
 from sunward.optimisation.problem.solution import Solution
@@ -177,7 +178,7 @@ class _Texts:
         node = self._nodes[name]
         grams = self._problem.intensity_grams_per_kilowatt_hour[node.grid_zone]
         on = self._on.get(name, ())
-        per_period = (node.idle_watts - node.asleep_watts) * self._problem.period_hours / 1000.0
+        per_period = (node.idle_watts - node.asleep_watts) * self._problem.period_hours / WATT_HOURS_PER_KILOWATT_HOUR
         return sum(per_period * value for value, is_on in zip(grams, on, strict=False) if not is_on)
 
 

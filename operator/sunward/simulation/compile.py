@@ -18,6 +18,7 @@ from datetime import datetime
 
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobProgress, JobSpec, JobView, Shard
 from sunward.domain.nodes import NodeRecord, PowerState
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 from sunward.optimisation.problem.instance import Job, Network, Problem
 from sunward.planning.compile import compile_problem as compile_snapshot
 from sunward.simulation import picture
@@ -140,7 +141,7 @@ def watt_hours_per_batch(scenario: Scenario, task: Task, node: str) -> float:
     """What one batch takes on a node above idle."""
     profile = scenario.profiles[scenario.nodes[node].profile]
     above = (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio
-    return above * seconds_per_batch(scenario, task, node) / 3600.0
+    return above * seconds_per_batch(scenario, task, node) / JOULES_PER_WATT_HOUR
 
 
 def pure_problem(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Work
 from sunward.simulation.world import (
@@ -24,7 +25,6 @@ from sunward.simulation.world import (
 )
 from sunward.simulation.world.descriptions import node_model
 
-_SECONDS_PER_HOUR = 3600.0
 _WHOLE_PERIOD = 1.0 - 1e-9
 
 
@@ -100,15 +100,15 @@ def _load(model: NodeModel, state: NodeState, doing: Doing, hours: float) -> tup
     """Integrate the draw over boot, work, idling and sleep; harvest and battery come later."""
     bare = replace(model, battery=None)
     if doing.awake_hours <= 0.0:
-        return step(bare, switch_off(state), Inputs(), hours * _SECONDS_PER_HOUR), 0.0
-    boot = bare.boot_seconds / _SECONDS_PER_HOUR if state.power is Power.ASLEEP else 0.0
+        return step(bare, switch_off(state), Inputs(), hours * SECONDS_PER_HOUR), 0.0
+    boot = bare.boot_seconds / SECONDS_PER_HOUR if state.power is Power.ASLEEP else 0.0
     state = switch_on(bare, state)
     awake = min(hours, doing.awake_hours + boot)
-    state = step(bare, state, Inputs(), min(boot, hours) * _SECONDS_PER_HOUR)
+    state = step(bare, state, Inputs(), min(boot, hours) * SECONDS_PER_HOUR)
     work = min(doing.work_hours, max(0.0, awake - boot))
-    state = step(bare, state, Inputs(busy_ratio=doing.busy_ratio), work * _SECONDS_PER_HOUR)
-    state = step(bare, state, Inputs(), max(0.0, awake - boot - work) * _SECONDS_PER_HOUR)
-    return step(bare, switch_off(state), Inputs(), (hours - awake) * _SECONDS_PER_HOUR), awake
+    state = step(bare, state, Inputs(busy_ratio=doing.busy_ratio), work * SECONDS_PER_HOUR)
+    state = step(bare, state, Inputs(), max(0.0, awake - boot - work) * SECONDS_PER_HOUR)
+    return step(bare, switch_off(state), Inputs(), (hours - awake) * SECONDS_PER_HOUR), awake
 
 
 def balanced(model: NodeModel, start: NodeState, load: float, harvest: float, hours: float) -> NodeState:
@@ -116,4 +116,4 @@ def balanced(model: NodeModel, start: NodeState, load: float, harvest: float, ho
     watts = load / hours
     mean = replace(model, idle_watts=watts, busy_watts=watts)
     state = replace(start, power=Power.AWAKE, boot_seconds_left=0.0)
-    return step(mean, state, Inputs(harvest_watts=harvest / hours), hours * _SECONDS_PER_HOUR)
+    return step(mean, state, Inputs(harvest_watts=harvest / hours), hours * SECONDS_PER_HOUR)

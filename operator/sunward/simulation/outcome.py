@@ -11,9 +11,9 @@ from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import PeriodLedger
 from sunward.accounting.measures import jain_fairness, repriced
 from sunward.accounting.values import ZoneFactor
-from sunward.domain.intensity import Basis, FactorScope, Signal
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.machine import Done
-from sunward.simulation.scenario import Scenario
+from sunward.simulation.scenario import MARGINAL_BASIS, Scenario
 from sunward.simulation.tasks import Task, Work
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
@@ -121,7 +121,7 @@ class Recorder:
         grams = max(intensity.values()) if operator.zone is None else intensity[operator.zone]
         self.plans += done.plans
         self.planner_watt_hours += watt_hours
-        self.planner_grams += watt_hours * grams / 1000.0
+        self.planner_grams += watt_hours * grams / WATT_HOURS_PER_KILOWATT_HOUR
 
     def _record_work(self, work: Sequence[Work]) -> None:
         for item in work:
@@ -186,8 +186,7 @@ def _marginal(ledger: PeriodLedger, intensity: Mapping[str, float]) -> float | N
     """Location-based grams of a period at marginal intensities; None where none is stated."""
     if not intensity:
         return None
-    basis = Basis(signal=Signal.MARGINAL, scope=FactorScope.DIRECT)
-    factors = [ZoneFactor(grid_zone=z, grams_per_kilowatt_hour=g, basis=basis) for z, g in intensity.items()]
+    factors = [ZoneFactor(grid_zone=z, grams_per_kilowatt_hour=g, basis=MARGINAL_BASIS) for z, g in intensity.items()]
     return repriced(ledger, factors).grams
 
 

@@ -28,8 +28,9 @@ from sunward.domain.nodes import (
 from sunward.domain.policy import Budgets, Mode, PolicySpec, PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 from sunward.simulation.future import Outlook
-from sunward.simulation.scenario import Scenario
+from sunward.simulation.scenario import BASIS, Scenario
 
 DRIVER = "Simulated"
 LONG_BEFORE = timedelta(days=30)
@@ -123,7 +124,7 @@ def _power(scenario: Scenario, name: str) -> PowerProfile:
         busy_watts=profile.busy_watts,
         asleep_watts=profile.asleep_watts,
         wake_seconds=profile.boot_seconds,
-        wake_watt_hours=above * profile.boot_seconds / 3600.0,
+        wake_watt_hours=above * profile.boot_seconds / JOULES_PER_WATT_HOUR,
     )
 
 
@@ -221,7 +222,7 @@ def snapshot(
                     value=values[0], time=now, quality=Quality.MEASURED, source=_SOURCE
                 ),
                 forecast_grams_per_kilowatt_hour=None,
-                basis="average-direct",
+                basis=BASIS,
             )
             for zone, values in forecasts.intensity_grams_per_kilowatt_hour.items()
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.compile import seconds_per_batch
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Task, Work
@@ -46,7 +47,7 @@ class Placement:
 
     def moving_hours(self, node: str) -> float:
         """Hours that sending and receiving data take."""
-        return self._gigabytes[node] * self._scenario.network.seconds_per_gigabyte / 3600.0
+        return self._gigabytes[node] * self._scenario.network.seconds_per_gigabyte / SECONDS_PER_HOUR
 
     def moving_watt_hours(self, node: str) -> float:
         """Energy that sending and receiving data take at the node."""
@@ -80,7 +81,7 @@ class Placement:
         if item.on == item.home:
             return self._training_hours(item)
         gigabytes = self._tasks[item.task].job.gigabytes_per_batch
-        return self._training_hours(item) + gigabytes * self._scenario.network.seconds_per_gigabyte / 3600.0
+        return self._training_hours(item) + gigabytes * self._scenario.network.seconds_per_gigabyte / SECONDS_PER_HOUR
 
     def _training_hours(self, item: Work) -> float:
-        return seconds_per_batch(self._scenario, self._tasks[item.task], item.on) / 3600.0
+        return seconds_per_batch(self._scenario, self._tasks[item.task], item.on) / SECONDS_PER_HOUR

@@ -15,6 +15,8 @@ import yaml
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from sunward.domain.errors import InvalidInput
+from sunward.domain.intensity import Basis, FactorScope, Signal
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.scenario_parts import (
     Fault,
     ForecastError,
@@ -33,6 +35,8 @@ from sunward.simulation.scenario_parts import (
 from sunward.simulation.world.descriptions import Hours, Positive, Strict
 
 __all__ = [
+    "BASIS",
+    "MARGINAL_BASIS",
     "ForecastError",
     "Harvest",
     "Job",
@@ -50,6 +54,12 @@ __all__ = [
     "load_scenario",
     "parse_scenario",
 ]
+
+BASIS = Basis(scope=FactorScope.DIRECT)
+"""What the intensities of a scenario mean: the traces hold the emissions of the chimney, averaged over the plants."""
+
+MARGINAL_BASIS = Basis(signal=Signal.MARGINAL, scope=FactorScope.DIRECT)
+"""What the marginal intensities of a scenario mean, where it states any."""
 
 
 class Scenario(Strict):
@@ -81,7 +91,7 @@ class Scenario(Strict):
     @property
     def period_hours(self) -> float:
         """Length of a period."""
-        return self.period_seconds / 3600.0
+        return self.period_seconds / SECONDS_PER_HOUR
 
     def dead(self, period: int) -> frozenset[str]:
         """Nodes that an outage touches in this period."""

@@ -12,13 +12,12 @@ from datetime import timedelta
 from sunward.accounting.ledger import PeriodLedger, Transit, close
 from sunward.accounting.values import Period, ZoneFactor
 from sunward.domain.energy import MeteredNode, NodePeriod, PoolFlow
-from sunward.domain.intensity import Basis, FactorScope
 from sunward.domain.nodes import NodeSpec
 from sunward.domain.policy import PolicySpec
 from sunward.planning.settle import Settlement, clear
 from sunward.simulation import picture
 from sunward.simulation.machine import Ran
-from sunward.simulation.scenario import Scenario
+from sunward.simulation.scenario import BASIS, Scenario
 from sunward.simulation.solving import Solve, SolverFunction
 
 _NOTHING_WATT_HOURS = 1e-9
@@ -98,13 +97,12 @@ class Settler:
         transit_watt_hours: float,
     ) -> PeriodLedger:
         start = self._scenario.start + timedelta(seconds=period * self._scenario.period_seconds)
-        basis = Basis(scope=FactorScope.DIRECT)
         network = self._scenario.network
         return close(
             Period(start=start, end=start + timedelta(seconds=self._scenario.period_seconds)),
             rows,
             flows,
-            [ZoneFactor(grid_zone=z, grams_per_kilowatt_hour=g, basis=basis) for z, g in intensity.items()],
+            [ZoneFactor(grid_zone=z, grams_per_kilowatt_hour=g, basis=BASIS) for z, g in intensity.items()],
             transit=Transit(
                 watt_hours=transit_watt_hours,
                 grams_per_kilowatt_hour=network.transit_intensity_grams_per_kilowatt_hour,

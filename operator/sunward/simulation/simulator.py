@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.compile import horizon
 from sunward.simulation.future import Future
 from sunward.simulation.machine import Doing, Done, Ran, first_state, model_of, run_period
@@ -131,7 +132,7 @@ class OrderedCluster:
     def _free_hours(self, period: int) -> dict[str, float]:
         """Hours that each node can work in: none while it is dead, and less its boot where it sleeps now."""
         dead, hours = self._scenario.dead(period), self._scenario.period_hours
-        boot = {name: self._models[name].boot_seconds / 3600.0 for name in self._models}
+        boot = {name: self._models[name].boot_seconds / SECONDS_PER_HOUR for name in self._models}
         return {
             name: 0.0 if name in dead else hours - (boot[name] if state.power is Power.ASLEEP else 0.0)
             for name, state in self._states.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import aiohttp
 
-from sunward.domain.intensity import Basis
 from sunward.sources.electricity_maps import ElectricityMaps
 from sunward.sources.http import JsonReader, Limits
 from sunward.sources.intensity import IntensityLadder, IntensitySources
@@ -42,11 +41,10 @@ def build_intensities(settings: Settings, session: aiohttp.ClientSession) -> Int
 
 
 def _provider(name: str, section: IntensitySourceSettings, session: aiohttp.ClientSession) -> IntensityProvider:
-    basis = Basis.parse(section.basis)
     if section.provider == "static":
-        return StaticIntensity(name=name, grams_per_kilowatt_hour=section.grams_per_kilowatt_hour, basis=basis)
+        return StaticIntensity(name=name, grams_per_kilowatt_hour=section.grams_per_kilowatt_hour, basis=section.basis)
     if section.provider == "file" and section.path is not None:
-        return FileIntensity(name=name, path=section.path, basis=basis)
+        return FileIntensity(name=name, path=section.path, basis=section.basis)
     assert section.url is not None  # the settings' own rule for this provider
     reader = JsonReader(name=name, session=session, limits=Limits(timeout_seconds=section.timeout_seconds))
-    return ElectricityMaps(reader=reader, url=section.url, basis=basis, token_file=section.token_file)
+    return ElectricityMaps(reader=reader, url=section.url, basis=section.basis, token_file=section.token_file)

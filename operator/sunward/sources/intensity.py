@@ -18,6 +18,7 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import ZoneIntensity
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.sources.providers import IntensityProvider, yesterday
 
 LONGEST_GOOD_SECONDS = 7200.0
@@ -70,7 +71,7 @@ class IntensityLadder:
             zone=zone,
             now_grams_per_kilowatt_hour=self._best(zone, memory, at),
             forecast_grams_per_kilowatt_hour=_usable(memory.forecast, at),
-            basis=str(self.provider.basis),
+            basis=self.provider.basis,
         )
 
     async def _refresh(self, zone: str, memory: _Memory, at: datetime) -> None:
@@ -150,7 +151,7 @@ class IntensitySources:
                 zone=zone,
                 now_grams_per_kilowatt_hour=absent,
                 forecast_grams_per_kilowatt_hour=None,
-                basis="unknown",
+                basis=None,
             )
             for zone in zones
         }
@@ -163,7 +164,9 @@ def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
         detail = f"its datum is {-age:.0f} s in the future"
         return Absent(reason=Reason.CLOCK_SKEW, source=source, detail=detail)
     if age > LONGEST_GOOD_SECONDS:
-        return Absent(reason=Reason.DATA_STALE, source=source, detail=f"its datum is {age / 3600.0:.1f} h old")
+        return Absent(
+            reason=Reason.DATA_STALE, source=source, detail=f"its datum is {age / SECONDS_PER_HOUR:.1f} h old"
+        )
     return None
 
 

@@ -20,6 +20,7 @@ from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.reasons import Reason
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 from sunward.sources.http import JsonReader
 from sunward.sources.integrals import Gap, increase, merge
 from sunward.sources.plausible import NodeLimits, check_amount, check_ratio
@@ -27,7 +28,6 @@ from sunward.sources.promql import Metric, own_time, samples_of_last, selector
 from sunward.sources.samples import SPOOFED, Refusal, Sample, SampleSeries, by_node, only_one, parse_series
 from sunward.sources.settings import PrometheusSettings
 
-JOULES_PER_WATT_HOUR = 3600.0
 LONGEST_STEP_SCRAPES = 3.0
 """A counter that began again after more scrape intervals than this was off in between."""
 

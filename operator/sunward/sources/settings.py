@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from sunward.domain.errors import InvalidInput
+from sunward.domain.intensity import DEFAULT_BASIS, Basis
 
 HOURS_PER_WEEK = 168
 HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
@@ -77,7 +78,17 @@ def is_inside(host: str) -> bool:
 Url = Annotated[str, AfterValidator(checked_url)]
 GramsPerKilowattHour = Annotated[float, Field(ge=0.0, le=HIGHEST_GRAMS_PER_KILOWATT_HOUR, allow_inf_nan=False)]
 Zone = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-BasisName = Literal["average-direct", "average-lifecycle", "marginal-direct", "marginal-lifecycle"]
+
+
+def checked_basis(value: object) -> Basis:
+    """A basis by its name, average-lifecycle and the like; raises ValueError for anything else."""
+    try:
+        return Basis.parse(str(value))
+    except InvalidInput as error:
+        raise ValueError(error.why) from None
+
+
+NamedBasis = Annotated[Basis, PlainValidator(checked_basis)]
 
 
 class PrometheusSettings(_Section):
@@ -100,7 +111,7 @@ class IntensitySourceSettings(_Section):
     url: Url | None = None
     token_file: Path | None = Field(default=None, strict=False)
     path: Path | None = Field(default=None, strict=False)
-    basis: BasisName = "average-lifecycle"
+    basis: NamedBasis = DEFAULT_BASIS
     refresh_seconds: float = Field(default=300.0, ge=1.0, le=3600.0)
     timeout_seconds: float = Field(default=10.0, gt=0.0, le=60.0)
     grams_per_kilowatt_hour: dict[Zone, GramsPerKilowattHour] = Field(default_factory=dict, max_length=500)

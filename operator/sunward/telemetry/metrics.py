@@ -16,8 +16,7 @@ from sunward.domain.nodes import PowerState
 from sunward.domain.plans import Plan
 from sunward.domain.policy import Mode, PoolKind
 from sunward.domain.snapshot import Snapshot
-
-WATT_HOUR_JOULES = 3600.0
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 
 
 class Metrics:
@@ -85,11 +84,11 @@ class Metrics:
         for zone, value in snapshot.intensities.items():
             now = value.now_grams_per_kilowatt_hour
             if isinstance(now, Measurement):
-                self._intensity.labels(zone, now.source, value.basis).set(now.value)
+                self._intensity.labels(zone, now.source, str(value.basis)).set(now.value)
             series = value.forecast_grams_per_kilowatt_hour
             if series is not None and series.values:
                 mean = sum(series.values) / len(series.values)
-                self._intensity_forecast.labels(zone, series.source, value.basis).set(mean)
+                self._intensity_forecast.labels(zone, series.source, str(value.basis)).set(mean)
         self._show_states({node.name: node.record.power_state for node in snapshot.nodes})
 
     def _show_states(self, states: Mapping[str, PowerState]) -> None:
@@ -125,7 +124,7 @@ class Metrics:
         self._settled.labels("closed" if ledger.closes() else "open").inc()
         for pool in ledger.pools:
             kind = "physical" if pool.kind is PoolKind.PHYSICAL else "contractual"
-            self._transferred.labels(pool.pool, kind).inc(pool.sent_watt_hours * WATT_HOUR_JOULES)
+            self._transferred.labels(pool.pool, kind).inc(pool.sent_watt_hours * JOULES_PER_WATT_HOUR)
         totals = ledger.totals
         for scope, grams in (("location", totals.location_grams), ("market", totals.market_grams)):
             if grams is not None and grams > 0:

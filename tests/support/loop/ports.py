@@ -11,6 +11,7 @@ import aiohttp
 
 from sunward.cluster.acting.drivers import Drivers
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.measurement import Absent, Measurement, Metered, Quality, Window
 from sunward.domain.nodes import MeterFacts, NodeSpec, NodeView
 from sunward.domain.reasons import Reason
@@ -105,7 +106,7 @@ class WorldIntensities:
                     value=ZONES[zone], time=self._world.now, quality=Quality.MEASURED, source="test"
                 ),
                 forecast_grams_per_kilowatt_hour=None,
-                basis="average-lifecycle",
+                basis=DEFAULT_BASIS,
             )
             for zone in zones
         }

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.measurement import Absent, Quality, Series
 from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.reasons import Reason
@@ -163,7 +164,7 @@ def zone(now: object, forecast: Series | None) -> ZoneIntensity:
         zone="Z",
         now_grams_per_kilowatt_hour=now,  # type: ignore[arg-type]
         forecast_grams_per_kilowatt_hour=forecast,
-        basis="average-lifecycle",
+        basis=DEFAULT_BASIS,
     )
 
 

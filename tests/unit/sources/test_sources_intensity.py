@@ -223,7 +223,7 @@ async def test_static_numbers_are_expectations_and_their_zones_are_all_there_is(
     assert isinstance(known, Measurement)
     assert (known.value, known.quality) == (24.0, Quality.FORECAST)
     assert quality(found["DE"].now_grams_per_kilowatt_hour) is Reason.UNKNOWN_ZONE
-    assert found["US-SCL"].basis == "average-lifecycle"
+    assert found["US-SCL"].basis == Basis.parse("average-lifecycle")
 
 
 CSV = "time_utc,US-SCL,DE\n2026-06-01T11:00:00Z,24,410.5\n2026-06-01T12:00:00Z,25,400\n2026-06-01T13:00:00Z,26,\n"

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sunward.domain.measurement import Window
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 
 LOG_LENGTH = 4096
 RELAY_STEP_LIMIT_SECONDS = 30.0
@@ -35,7 +36,7 @@ def integral_watt_hours(log: Sequence[tuple[datetime, float]], start: datetime, 
         if a < b:
             span = (t1 - t0).total_seconds()
             at = [w0 + (w1 - w0) * (t - t0).total_seconds() / span for t in (a, b)]
-            total += sum(at) / 2 * (b - a).total_seconds() / 3600
+            total += sum(at) / 2 * (b - a).total_seconds() / JOULES_PER_WATT_HOUR
     edges = _held(near, start, end)
     return total + edges
 
@@ -45,7 +46,7 @@ def _held(near: Sequence[tuple[datetime, float]], start: datetime, end: datetime
     (first, first_watts), (last, last_watts) = near[0], near[-1]
     before = max(0.0, (min(first, end) - start).total_seconds()) * first_watts
     after = max(0.0, (end - max(last, start)).total_seconds()) * last_watts
-    return (before + after) / 3600
+    return (before + after) / JOULES_PER_WATT_HOUR
 
 
 def filled(

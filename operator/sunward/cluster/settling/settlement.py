@@ -32,6 +32,7 @@ from sunward.domain.plans import Transfer
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.planning import settle
 from sunward.planning.ports import SolverPort
 
@@ -67,12 +68,11 @@ class Settler:
         self._solver = solver
         self._reporter = reporter
         self._relays: dict[str, Log] = {}
-        self._zones: dict[str, Log] = {}
+        self._zones: dict[Basis, dict[str, Log]] = {}
         self._batteries: dict[str, Log] = {}
         self._harvests: dict[str, Log] = {}
         self._rounds: deque[Round] = deque(maxlen=LOG_LENGTH)
         self._last_rounds: dict[str, int] = {}
-        self._basis = Basis()
         self._done: set[str] = set()
         self._open: dict[str, datetime] = {}  # plans without a settlement, and when their periods end
         self._looked_for = ""
@@ -84,9 +84,8 @@ class Settler:
                 append(self._relays, name, reading.time, reading.watts)
         for zone, value in snapshot.intensities.items():
             now = value.now_grams_per_kilowatt_hour
-            if isinstance(now, Measurement):
-                append(self._zones, zone, snapshot.taken_at, now.value)
-                self._basis = Basis.parse(value.basis)
+            if isinstance(now, Measurement) and value.basis is not None:
+                append(self._zones.setdefault(value.basis, {}), zone, snapshot.taken_at, now.value)
         for node in snapshot.nodes:
             ratio = node.meters.battery_ratio
             if node.spec.battery is not None and isinstance(ratio, Measurement):
@@ -189,13 +188,31 @@ class Settler:
         return bool(self._work(period, job))
 
     def _factors(self, snapshot: Snapshot, period: Period) -> dict[str, ZoneFactor]:
-        zones = {node.spec.grid_zone for node in snapshot.nodes}
-        means = {zone: mean_of(self._zones.get(zone, ()), period.start, period.end) for zone in sorted(zones)}
+        """Mean intensities of the period's zones, all of one basis: books of two are no books.
+
+        A source that was exchanged during the period may have another basis; then the younger one counts, and a zone
+        that has no reading under it is unknown.
+        """
+        basis = self._basis_at(period.end)
+        if basis is None:
+            return {}
+        logs = self._zones[basis]
+        zones = sorted({node.spec.grid_zone for node in snapshot.nodes})
+        means = {zone: mean_of(logs.get(zone, ()), period.start, period.end) for zone in zones}
         return {
-            zone: ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=mean, basis=self._basis)
+            zone: ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=mean, basis=basis)
             for zone, mean in means.items()
             if mean is not None
         }
+
+    def _basis_at(self, end: datetime) -> Basis | None:
+        """The basis of the last reading before a time."""
+        times = {
+            basis: [time for log in logs.values() for time, _ in log if time < end]
+            for basis, logs in self._zones.items()
+        }
+        known = {basis: max(found) for basis, found in times.items() if found}
+        return max(known, key=lambda basis: known[basis], default=None)
 
     def _clear(self, period: Period, snapshot: Snapshot, metered: Mapping[str, Metered]) -> Settled:
         """Everything that is computed and not asked: loads, clearing, books and baseline."""
@@ -272,4 +289,4 @@ def _covered_hours(window: Window | None, period: Period) -> float:
     if window is None:
         return 0.0
     gaps = sum((end - start).total_seconds() for start, end in window.gaps)
-    return max(0.0, period.hours - gaps / 3600)
+    return max(0.0, period.hours - gaps / SECONDS_PER_HOUR)

@@ -14,6 +14,7 @@ from sunward.domain.nodes import MeterFacts, NodeView, PowerState
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.planning.data_quality.history import Meter, MeterTrail, Trail, readings
 from sunward.planning.data_quality.verdict import Finding, NodeVerdict, Use
 
@@ -129,7 +130,7 @@ def _too_steep(node: NodeView, reading: Measurement, past: MeterTrail) -> bool:
     battery, before = node.spec.battery, past.before
     if battery is None or before is None or past.good != reading:
         return False
-    hours = (reading.time - before.time).total_seconds() / 3600.0
+    hours = (reading.time - before.time).total_seconds() / SECONDS_PER_HOUR
     watts = max(battery.maximum_charge_watts, battery.maximum_discharge_watts)
     most = STEEP_RATIO * watts * hours / battery.capacity_watt_hours + BATTERY_NOISE_RATIO
     return abs(reading.value - before.value) > most

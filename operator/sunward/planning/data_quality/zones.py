@@ -11,6 +11,7 @@ from datetime import timedelta
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.planning.data_quality.history import Trail
 from sunward.planning.data_quality.verdict import Finding, Use, ZoneVerdict
 
@@ -91,7 +92,7 @@ def _believable(reading: Reading, snapshot: Snapshot) -> Reading:
     limits = snapshot.policy.staleness
     age = reading.age(snapshot.taken_at).total_seconds()
     if age > limits.intensity_seconds:
-        return Absent(reason=Reason.DATA_STALE, source=reading.source, detail=f"{age / 3600.0:.1f} h old")
+        return Absent(reason=Reason.DATA_STALE, source=reading.source, detail=f"{age / SECONDS_PER_HOUR:.1f} h old")
     if age < -limits.clock_skew_seconds:
         return Absent(reason=Reason.CLOCK_SKEW, source=reading.source, detail=f"{-age:.0f} s in the future")
     if not 0.0 <= reading.value <= HIGHEST_GRAMS_PER_KILOWATT_HOUR:

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.nodes import NodeView
+from sunward.domain.units import JOULES_PER_WATT_HOUR
 
 ASSUMED_SECONDS_PER_BATCH = 1.0
 """Time of a batch on a node that has not yet trained, in a job that has not yet trained anywhere."""
@@ -47,7 +48,7 @@ def watt_hours_per_batch(job: JobView, node: NodeView) -> float:
     if stated is not None:
         return stated
     power = node.spec.power
-    return max(0.0, power.busy_watts - power.idle_watts) * seconds_per_batch(job, node.name) / 3600.0
+    return max(0.0, power.busy_watts - power.idle_watts) * seconds_per_batch(job, node.name) / JOULES_PER_WATT_HOUR
 
 
 def is_copied(job: JobView, shard: Shard) -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import (
     EnergyPool,
     ExportRule,
@@ -103,7 +104,7 @@ class Session:
         zones = {f"zone-{k + 1:02d}": (grams,) for k, grams in enumerate(self.intensities)}
         places = zip(names, zones, self.harvests, strict=True)
         return Problem(
-            period_seconds=hours * 3600.0,
+            period_seconds=hours * SECONDS_PER_HOUR,
             intensity_grams_per_kilowatt_hour=zones,
             harvest_intensity_grams_per_kilowatt_hour=0.0,
             nodes=tuple(self._node(*place) for place in places),
@@ -153,7 +154,7 @@ class Session:
             synchronous=False,
             batches=dict.fromkeys(names, _BATCHES),
             watt_hours_per_batch=dict.fromkeys(names, self.dynamic_watt_hours / _BATCHES),
-            seconds_per_batch=dict.fromkeys(names, 3600.0 * self.training_share / _BATCHES),
+            seconds_per_batch=dict.fromkeys(names, SECONDS_PER_HOUR * self.training_share / _BATCHES),
             gigabytes_per_batch=1.0 / _BATCHES,
             maximum_offload_ratio=self.maximum_offload_ratio,
             movable_to=None,
@@ -168,7 +169,7 @@ class Session:
             name="exchange",
             batches=dict.fromkeys(names, 1.0),
             watt_hours_per_batch=dict.fromkeys(names, 0.0),
-            seconds_per_batch=dict.fromkeys(names, 3600.0 * (1.0 - self.training_share)),
+            seconds_per_batch=dict.fromkeys(names, SECONDS_PER_HOUR * (1.0 - self.training_share)),
             gigabytes_per_batch=0.0,
             maximum_offload_ratio=0.0,
         )
@@ -218,7 +219,7 @@ def _location(problem: Problem, solution: Solution) -> float:
         load = row.grid_watt_hours[0] + row.harvest_used_watt_hours[0]
         load += efficiency * drawn.get(node.name, 0.0) - sent.get(node.name, 0.0)
         intensity = problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0]
-        grams += intensity / 1000.0 * max(0.0, load - node.harvest_watt_hours[0])
+        grams += intensity / WATT_HOURS_PER_KILOWATT_HOUR * max(0.0, load - node.harvest_watt_hours[0])
     return grams
 
 

@@ -14,6 +14,7 @@ from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.domain.steps import Act, Step
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.planning.compile import LOOK_AHEAD_PERIODS
 from sunward.planning.sleep import transitions
 from sunward.simulation import picture
@@ -82,7 +83,7 @@ class OperatedCluster:
 
     def _look(self) -> None:
         """Faults begin and end; then Kubernetes notices what it can."""
-        hours = (self._now - self._scenario.start).total_seconds() / 3600.0
+        hours = (self._now - self._scenario.start).total_seconds() / SECONDS_PER_HOUR
         for name, machine in self._machines.items():
             dead = any(o.node == name and o.from_hours <= hours < o.to_hours for o in self._scenario.outages)
             if dead is not machine.is_dead:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sunward.domain.nodes import NodeRecord, NodeSpec, NodeView, PodFacts, PowerState
 from sunward.domain.steps import PowerReading
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation import picture
 from sunward.simulation.machine import Ran, balanced
 from sunward.simulation.world import Flows, Inputs, NodeModel, NodeState, Power, step, switch_off, switch_on
@@ -121,7 +122,10 @@ class Machine:
         closed = balanced(self.model, start, load, harvest_watt_hours, hours)
         self.state = replace(self.state, stored_watt_hours=closed.stored_watt_hours, flows=Flows())
         ran = Ran(
-            state=self.state, flows=closed.flows, awake_hours=min(hours, self.awake_seconds / 3600.0), wakes=self.wakes
+            state=self.state,
+            flows=closed.flows,
+            awake_hours=min(hours, self.awake_seconds / SECONDS_PER_HOUR),
+            wakes=self.wakes,
         )
         self.extra_watt_hours, self.awake_seconds, self.wakes = 0.0, 0.0, 0
         return ran

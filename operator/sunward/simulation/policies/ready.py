@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.compile import seconds_per_batch
 from sunward.simulation.policies.base import Orders, View
 from sunward.simulation.tasks import Task, Work
@@ -34,7 +35,7 @@ class Hours:
 
     def place(self, task: Task, home: str, on: str, batches: float) -> float:
         """Place as many batches as fit; returns how many did."""
-        hours = seconds_per_batch(self._view.scenario, task, on) / 3600.0
+        hours = seconds_per_batch(self._view.scenario, task, on) / SECONDS_PER_HOUR
         hours += 0.0 if on == home else self._moving_hours(task)
         fitting = min(batches, max(0.0, self._left[on]) / hours)
         if fitting <= _LEAST:
@@ -54,7 +55,7 @@ class Hours:
         return self._view.hours - self._left[node] if self.used(node) else 0.0
 
     def _moving_hours(self, task: Task) -> float:
-        return task.job.gigabytes_per_batch * self._view.scenario.network.seconds_per_gigabyte / 3600.0
+        return task.job.gigabytes_per_batch * self._view.scenario.network.seconds_per_gigabyte / SECONDS_PER_HOUR
 
 
 def active(view: View) -> tuple[Task, ...]:
@@ -64,7 +65,7 @@ def active(view: View) -> tuple[Task, ...]:
 
 def must_run(view: View, task: Task, home: str) -> float:
     """Batches of a shard that cannot wait for the next period if they are to be done at home in time."""
-    batch_hours = seconds_per_batch(view.scenario, task, home) / 3600.0
+    batch_hours = seconds_per_batch(view.scenario, task, home) / SECONDS_PER_HOUR
     later = (task.deadline - view.period - 1) * view.hours - _boot_hours(view, home)
     return min(task.remaining[home], max(0.0, task.remaining[home] - max(0.0, later) / batch_hours))
 
@@ -130,4 +131,4 @@ def _move(
 
 
 def _boot_hours(view: View, node: str) -> float:
-    return view.scenario.profiles[view.scenario.nodes[node].profile].boot_seconds / 3600.0
+    return view.scenario.profiles[view.scenario.nodes[node].profile].boot_seconds / SECONDS_PER_HOUR

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import quantiles
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.policies.base import Orders, View
 from sunward.simulation.policies.ready import Hours, active, must_run, run_at_home, run_moved, rush
 from sunward.simulation.tasks import Task, Work
@@ -224,7 +225,7 @@ def with_oracle(rule: Rule) -> Rule:
 
 
 def _periods_needed(view: View, task: Task, home: str) -> int:
-    hours = task.remaining[home] * task.job.seconds_per_batch / 3600.0
+    hours = task.remaining[home] * task.job.seconds_per_batch / SECONDS_PER_HOUR
     return max(1, round(hours / view.hours + 0.499))
 
 
@@ -237,4 +238,4 @@ def _batches_fed_by(view: View, task: Task, home: str) -> float:
     profile = view.scenario.profiles[view.scenario.nodes[home].profile]
     watts = profile.idle_watts + (profile.busy_watts - profile.idle_watts) * task.job.busy_ratio
     hours = view.harvest(home)[0] / watts
-    return hours * 3600.0 * profile.speed / task.job.seconds_per_batch
+    return hours * SECONDS_PER_HOUR * profile.speed / task.job.seconds_per_batch

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
-_SECONDS_PER_HOUR = 3600.0
+from sunward.domain.units import SECONDS_PER_HOUR
 
 
 class Power(StrEnum):
@@ -203,14 +203,14 @@ def _seconds_to_limit(battery: Battery | None, stored: float, wanted_watts: floa
     else:
         room = (stored - battery.reserve_watt_hours) * battery.discharge_efficiency
         watts = min(-wanted_watts, battery.maximum_discharge_watts)
-    return room / watts * _SECONDS_PER_HOUR if watts > 0.0 else math.inf
+    return room / watts * SECONDS_PER_HOUR if watts > 0.0 else math.inf
 
 
 def _stretch(model: NodeModel, state: NodeState, inputs: Inputs, wanted_watts: float, seconds: float) -> NodeState:
     """A stretch in which nothing changes."""
     draw_watts = model.draw_watts(state.power, inputs.busy_ratio)
     charged, discharged, stored = _exchange(model.battery, state.stored_watt_hours, wanted_watts, seconds)
-    hours = seconds / _SECONDS_PER_HOUR
+    hours = seconds / SECONDS_PER_HOUR
     flows = _close(draw_watts * hours, inputs, hours, charged, discharged)
     return replace(
         state,
@@ -228,7 +228,7 @@ def _exchange(
     """Watt-hours charged and discharged at the terminals, and the store afterwards."""
     if battery is None:
         return 0.0, 0.0, stored
-    hours = seconds / _SECONDS_PER_HOUR
+    hours = seconds / SECONDS_PER_HOUR
     if wanted_watts >= 0.0:
         room = max(0.0, battery.capacity_watt_hours - stored) / battery.charge_efficiency
         charged = min(min(wanted_watts, battery.maximum_charge_watts) * hours, room)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.world.traces import Trace
 
 STEP_HOURS = 1.0 / 12.0
@@ -22,7 +23,6 @@ DARKEST_CLEARNESS = 0.05
 """Even under the thickest cloud some light arrives."""
 
 _STANDARD_WATTS_PER_SQUARE_METRE = 1000.0
-_SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Sky:
 def cosine_of_zenith(latitude_degrees: float, longitude_degrees: float, time: datetime) -> float:
     """Cosine of the angle between sun and zenith at an aware time; negative at night."""
     moment = time.astimezone(UTC)
-    hours = moment.hour + moment.minute / 60.0 + moment.second / _SECONDS_PER_HOUR
+    hours = moment.hour + moment.minute / 60.0 + moment.second / SECONDS_PER_HOUR
     declination = math.radians(23.45) * math.sin(2.0 * math.pi * (284 + moment.timetuple().tm_yday) / 365.0)
     hour_angle = math.radians(15.0 * (hours + longitude_degrees / 15.0 - 12.0))
     latitude = math.radians(latitude_degrees)

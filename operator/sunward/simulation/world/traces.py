@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-_SECONDS_PER_HOUR = 3600.0
+from sunward.domain.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def read_traces(lines: Iterable[str]) -> dict[str, Trace]:
     if any(abs(seconds[k] - seconds[0] - k * step) > 1e-6 for k in range(len(seconds))):
         raise ValueError("column seconds: the steps are uneven")
     return {
-        name: Trace(name=name, step_hours=step / _SECONDS_PER_HOUR, values=tuple(float(r[c]) for r in rows))
+        name: Trace(name=name, step_hours=step / SECONDS_PER_HOUR, values=tuple(float(r[c]) for r in rows))
         for c, name in enumerate(header)
         if c > 0
     }

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.simulation.experiments.bench import Bench, Solver
@@ -131,10 +132,10 @@ def _kept(problem: Problem, plan: Solution, loads: Sequence[float], true: Sessio
     for node, load, own in zip(problem.nodes, loads, true.harvests, strict=True):
         arrived = true.transfer_efficiency * drawn.get(node.name, 0.0)
         grid = max(0.0, load + sent.get(node.name, 0.0) - own - arrived)
-        grams += grid * problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0] / 1000.0
+        grams += grid * problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0] / WATT_HOURS_PER_KILOWATT_HOUR
     return grams
 
 
 def _alone(true: Session, loads: Sequence[float]) -> float:
     rows = zip(true.intensities, loads, true.harvests, strict=True)
-    return sum(c / 1000.0 * max(0.0, load - own) for c, load, own in rows)
+    return sum(c / WATT_HOURS_PER_KILOWATT_HOUR * max(0.0, load - own) for c, load, own in rows)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.experiments.paper import REGIONS, TABLE_ONE, Cell, Model
 from sunward.simulation.experiments.published.fits import idle_watt_hours, linear_fit, mean_intensity, workers_fit
 from sunward.simulation.experiments.result import Claim, Figure, Level, Line, Result, Table, line
@@ -120,7 +121,7 @@ def _idle_claim() -> Claim:
     shares = {}
     for model in Model:
         last = max((cell for cell in TABLE_ONE if cell.model is model), key=lambda cell: cell.servers)
-        shares[model] = idle_watt_hours(last) / 1000.0 / workers_fit(model).per_unit
+        shares[model] = idle_watt_hours(last) / WATT_HOURS_PER_KILOWATT_HOUR / workers_fit(model).per_unit
     return Claim(
         name="Idle power explains a part of the slope",
         paper="the linear growth comes from the static power of each added server",

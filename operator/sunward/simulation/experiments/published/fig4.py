@@ -12,6 +12,7 @@ from functools import partial
 from operator import mul
 from typing import Final
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.experiments.paper import TRAINING_SAMPLES, Model
 from sunward.simulation.experiments.published.fits import mean_intensity, workers_fit
 from sunward.simulation.experiments.published.learning import fitted_law, recorded_curve, relative_rounds, rounds_to
@@ -56,10 +57,10 @@ def stage_kilowatt_hours(servers: int, accuracy: float) -> dict[str, Estimate]:
     """Energy of each stage. Table I's energy holds at 97.5 %; other targets take other numbers of rounds."""
     gigabytes = TRAINING_SAMPLES * _SAMPLE_BYTES / 1e9
     per_gigabyte = _NETWORK_KILOWATT_HOURS_PER_GIGABYTE + 2 * _ENDPOINT_KILOWATT_HOURS_PER_GIGABYTE
-    ingest_hours = gigabytes * 1000.0 / _INGEST_MEGABYTES_PER_SECOND / 3600.0
+    ingest_hours = gigabytes * 1000.0 / _INGEST_MEGABYTES_PER_SECOND / SECONDS_PER_HOUR
     printed = workers_fit(Model.MLP).at(servers - 1)
     return {
-        "preparation": _sure(gigabytes * per_gigabyte + ingest_hours * _IDLE_WATTS / 1000.0),
+        "preparation": _sure(gigabytes * per_gigabyte + ingest_hours * _IDLE_WATTS / WATT_HOURS_PER_KILOWATT_HOUR),
         "development": _scaled(relative_rounds(accuracy, _PAPER_TARGET), lambda rounds: printed * rounds),
         "application": _sure(_serving_kilowatt_hours() + servers * _MODEL_GIGABYTES * per_gigabyte),
     }

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.ensembles import (
     CALIBRATED_HARVEST,
@@ -46,7 +47,9 @@ _RANGE = (-5.0, 100.0)
 _SPREAD = (Trading.ANY_HARVEST, Trading.SURPLUS_ONLY)
 _PUBLISHED_RANDOM = (32.9, 52.9, 65.1, 68.7, 70.5, 70.6, 72.2, 72.9, 73.5)
 _PUBLISHED_CLEANEST = (1.7, 15.3, 29.7, 68.3, 70.7, 70.9, 71.5, 72.2, 72.6)
-_GRID_ONLY_GRAMS = sum(REGIONS.values()) * Session(intensities=(), harvest_ratios=()).demand_watt_hours / 1000.0
+_GRID_ONLY_GRAMS = (
+    sum(REGIONS.values()) * Session(intensities=(), harvest_ratios=()).demand_watt_hours / WATT_HOURS_PER_KILOWATT_HOUR
+)
 
 
 def fig5(seeds: Sequence[int], bench: Bench, *, small: bool = False) -> Result:
@@ -151,7 +154,7 @@ def _on_the_cleanest(session: Session) -> float:
     """Grams when the server of least intensity does everybody's session."""
     best = min(range(len(session.intensities)), key=lambda k: session.intensities[k])
     grid = max(0.0, len(session.intensities) * session.demand_watt_hours - session.harvests[best])
-    return session.intensities[best] * grid / 1000.0
+    return session.intensities[best] * grid / WATT_HOURS_PER_KILOWATT_HOUR
 
 
 def _growth_claim(drawn: dict[int, Runs], ordered: dict[int, Runs]) -> Claim:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.experiments.paper import REGIONS, TABLE_ONE, Cell, Model
 from sunward.simulation.world import Inputs, NodeModel, NodeState, step
 
@@ -64,15 +65,15 @@ def simulated_kilowatt_hours(cell: Cell) -> float:
     """The cell's fitted energy as the physics integrates it: every worker busy for the time it implies."""
     wanted = workers_fit(cell.model).at(cell.workers)
     watts = _WORKER.draw_watts(NodeState().power, BUSY_RATIO)
-    seconds = wanted * 1000.0 / cell.workers / watts * 3600.0
+    seconds = wanted * WATT_HOURS_PER_KILOWATT_HOUR / cell.workers / watts * SECONDS_PER_HOUR
     state = step(_WORKER, NodeState(), Inputs(busy_ratio=BUSY_RATIO), seconds)
-    return cell.workers * state.flows.load / 1000.0
+    return cell.workers * state.flows.load / WATT_HOURS_PER_KILOWATT_HOUR
 
 
 def idle_watt_hours(cell: Cell) -> float:
     """What one of the cell's servers draws idle over the run that the cell's energy implies at the assumed board."""
     share = _WORKER.idle_watts / _WORKER.draw_watts(NodeState().power, BUSY_RATIO)
-    return cell.kilowatt_hours * 1000.0 / cell.servers * share
+    return cell.kilowatt_hours * WATT_HOURS_PER_KILOWATT_HOUR / cell.servers * share
 
 
 def quadratic_share(model: Model) -> tuple[float, float]:
@@ -87,4 +88,11 @@ def quadratic_share(model: Model) -> tuple[float, float]:
 def busy_seconds(cell: Cell) -> float:
     """How long each worker is busy with training if the cell's fitted energy is that of boards at the assumed power."""
     watts = _WORKER.draw_watts(NodeState().power, BUSY_RATIO)
-    return workers_fit(cell.model).at(cell.workers) * 1000.0 / cell.workers / watts * 3600.0 * BUSY_RATIO
+    return (
+        workers_fit(cell.model).at(cell.workers)
+        * WATT_HOURS_PER_KILOWATT_HOUR
+        / cell.workers
+        / watts
+        * SECONDS_PER_HOUR
+        * BUSY_RATIO
+    )
