@@ -16,7 +16,7 @@ export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.ready ## make the virtual environment from the locked requirements
+setup: $(VENV)/.ready ## create the virtual environment from the locked requirements
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	@bash tools/setup.sh $(PYTHON) $(VENV)
@@ -30,61 +30,61 @@ images: tools ## build the product's images
 lab: images ## start a cluster of NODES workers on this machine and leave it running
 	@$(RUN) -m sunward_lab up --nodes $(NODES)
 
-lab-down: setup ## stop it and remove every trace
+lab-down: setup ## stop that cluster and remove everything it created
 	@$(RUN) -m sunward_lab down
 
-demo: setup ## set everything up and run the main job; NODES=10 is the paper's testbed, CLUSTER=kind uses Docker
+demo: setup ## set up a cluster and run a training job; NODES=10 is the paper's testbed, CLUSTER=kind uses Docker
 	@bash tools/demo.sh $(RUN) $(NODES)
 
-demo-down: setup ## clean up after a demo that was left running or died
+demo-down: setup ## clean up after a demo that was left running or was killed
 	@bash tools/demo.sh $(RUN) down
 
-lint: setup ## format, lint, types and the direction of imports
+lint: setup ## check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-types: setup ## types only
+types: setup ## check types only
 	@$(BIN)/mypy
 
-test-fast: setup ## tests that need no cluster and no root
+test-fast: setup ## run the tests that need no cluster and no root
 	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus and not shared"
 
-test: setup ## every test, up to three real nodes
+test: setup ## run all tests, up to three real nodes
 	@bash tools/test.sh
 
-test-shared: setup ## tests on MNIST itself, from the folder that SUNWARD_SHARED names
+test-shared: setup ## run the tests on MNIST, from the folder that SUNWARD_SHARED names
 	@$(BIN)/pytest -q tests/shared
 
-coverage: setup ## fast tests with branch coverage
+coverage: setup ## run the fast tests with branch coverage
 	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered
 
-verify: setup ## generated files are as generated, the tree is clean
+verify: setup ## check that generated files are up to date, and YAML and security linting
 	@bash tools/verify.sh
 
-bench: bench-planner ## all benchmarks
+bench: bench-planner ## run all benchmarks
 
-bench-planner: setup ## two-price, hub and pairwise planners side by side
+bench-planner: setup ## compare the two-price, hub and pairwise planners
 	@$(RUN) tools/bench_planner.py
 
-experiments: setup ## the paper's experiments with figures, into report/
+experiments: setup ## run the paper's experiments and write figures to report/
 	@$(RUN) -m sunward.cli.main experiment all --report report
 
-fault-%: setup ## one fault-injection suite, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
+fault-%: setup ## run one fault-injection suite, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
 	@$(RUN) tests/fault_injection $* --seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(LONG),--long)
 
-faults: tools ## all fault-injection suites with their release figures, into FAULTS
+faults: tools ## run all fault-injection suites in their long form and write results to FAULTS
 	@$(RUN) tests/fault_injection all --long --seed $(SEED) --folder $(FAULTS)
 
-sbom: setup ## bills of materials of the images, into report/sbom
+sbom: setup ## write bills of materials of the images to report/sbom
 	@$(RUN) tools/sbom.py
 
-lock: setup ## write the locked requirement files again
+lock: setup ## update the locked requirement files
 	@bash tools/lock.sh
 
-package: setup ## build the wheel and try it in an empty environment
+package: setup ## build the wheel and test it in an empty environment
 	@bash tools/package.sh
 
-clean: ## remove what can be made again
+clean: ## remove everything that can be built again
 	@rm -rf $(VENV) build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -202,11 +202,11 @@ def machine() -> dict[str, object]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("report/planner"), help="folder of the results")
-    parser.add_argument("--cap", type=float, default=60.0, help="seconds for one planner at one size")
-    parser.add_argument("--sleep-cap", type=float, default=30.0, help="seconds for one day with sleep")
-    parser.add_argument("--largest", type=int, default=SIZES[-1], help="nodes of the largest fleet")
-    parser.add_argument("--only-two-price", action="store_true", help="leave out its rivals")
+    parser.add_argument("--output", type=Path, default=Path("report/planner"), help="folder for the results")
+    parser.add_argument("--cap", type=float, default=60.0, help="time limit for one planner at one size, in seconds")
+    parser.add_argument("--sleep-cap", type=float, default=30.0, help="time limit for one day with sleep, in seconds")
+    parser.add_argument("--largest", type=int, default=SIZES[-1], help="number of nodes of the largest fleet")
+    parser.add_argument("--only-two-price", action="store_true", help="run only the two-price planner")
     parser.add_argument("--largest-day", type=int, default=50 * 96, help="nodes times periods of the largest day")
     return parser.parse_args()
 

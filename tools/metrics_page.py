@@ -8,8 +8,8 @@ from sunward.telemetry.metrics import Metrics
 
 HEAD = """# Metrics of the operator
 
-Served on port 9810 at /metrics. Base units; counters end in `_total`. Made by tools/metrics_page.py from the code.
-Those of the exporter are in [exporter-metrics.md](exporter-metrics.md).
+The operator serves these metrics on port 9810 at /metrics. They use base units, and counters end in `_total`. This page
+is generated from the code by tools/metrics_page.py. [exporter-metrics.md](exporter-metrics.md) has the exporter's.
 
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |"""

@@ -29,23 +29,25 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; argparse ends the program with status 2 when it is wrong."""
     parser = argparse.ArgumentParser(
         prog="sunward-audit",
-        description="Watch a cluster that Sunward runs and judge it by the invariants I1 to I16. Reads only.",
+        description="Watch a cluster that Sunward runs and check it against the invariants I1 to I16. Read-only.",
     )
     add = parser.add_argument
-    add("--kubeconfig", type=Path, help="kubeconfig file; else $KUBECONFIG, the pod's service account, ~/.kube/config")
+    add("--kubeconfig", type=Path, help="kubeconfig file; default $KUBECONFIG, the service account, ~/.kube/config")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--once", action="store_true", help="look once, judge what stands there, and end")
-    length.add_argument("--for", dest="seconds", type=float, help="end after so many seconds; else at SIGTERM or ^C")
-    add("--settings", type=Path, help="the operator's settings file: its relays are asked every second")
-    add("--journal", type=Path, action="append", default=[], help="relay journal, JSON lines; may be repeated")
-    add("--audit-log", type=Path, help="audit log of the API server, JSON lines: who wrote what")
-    add("--operator-user", action="append", default=[], help="the operator's user name at the API server")
-    add("--operator-node", help="the Node on which the operator runs when it is no pod")
-    add("--log", type=Path, action="append", default=[], help="log file in which no secret may stand")
-    add("--metrics", action="append", default=[], help="metrics page in which no secret may stand")
+    length.add_argument("--once", action="store_true", help="check the present state once and exit")
+    length.add_argument(
+        "--for", dest="seconds", type=float, help="exit after this many seconds; default at SIGTERM or ^C"
+    )
+    add("--settings", type=Path, help="the operator's settings file; its relays are polled every second")
+    add("--journal", type=Path, action="append", default=[], help="relay journal (JSON lines); may be repeated")
+    add("--audit-log", type=Path, help="audit log of the API server (JSON lines)")
+    add("--operator-user", action="append", default=[], help="user name of the operator at the API server")
+    add("--operator-node", help="Node on which the operator runs, if it is not a pod")
+    add("--log", type=Path, action="append", default=[], help="log file that must not contain secrets")
+    add("--metrics", action="append", default=[], help="metrics page that must not contain secrets")
     add("--secret-file", type=Path, action="append", default=[], help="file with one secret value per line")
-    add("--lines", choices=("text", "json"), default="text", help="how violations are told as they happen")
-    add("--json", type=Path, help="write the report there, too")
+    add("--lines", choices=("text", "json"), default="text", help="format of the violation lines")
+    add("--json", type=Path, help="also write the report to this file")
     return parser.parse_args(arguments)
 
 

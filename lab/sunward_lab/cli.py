@@ -32,27 +32,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sunward-lab", description="A real Kubernetes cluster on one machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--run-dir", type=Path, default=default_run_folder(), metavar="DIR", help="the cluster's folder")
+    where.add_argument(
+        "--run-dir", type=Path, default=default_run_folder(), metavar="DIR", help="folder of the cluster"
+    )
     _add_up(commands.add_parser("up", parents=[where], help="start a cluster and wait until it is ready"))
     for name, function, text in (
-        ("down", _down, "end everything that up started; safe to run twice"),
-        ("status", _status, "what runs; exit code 1 when something does not"),
+        ("down", _down, "stop everything that up started; may be run twice"),
+        ("status", _status, "list processes and nodes; exit status 1 if a process has ended"),
         ("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig"),
     ):
         commands.add_parser(name, parents=[where], help=text).set_defaults(command=function)
-    everything = commands.add_parser("prepare", help="all that up needs: programs and images, side by side")
-    everything.add_argument("--kwok", action="store_true", help="also what --kwok-nodes needs")
+    everything = commands.add_parser("prepare", help="install the programs and build the images that up needs")
+    everything.add_argument("--kwok", action="store_true", help="also install what --kwok-nodes needs")
     everything.set_defaults(command=_prepare)
     install = commands.add_parser("tools", help="build and install the programs that a cluster runs")
-    install.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(tools.names())}; default all")
+    install.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(tools.names())}; default all")
     install.set_defaults(command=_tools)
     make = commands.add_parser("images", help="build the images that run on the nodes")
     make.add_argument("names", nargs="*", metavar="IMAGE", help="default all")
     make.set_defaults(command=_images)
     load = commands.add_parser("load-image", parents=[where], help="import an image into every running node")
-    load.add_argument("image", metavar="TAR|IMAGE", help="an archive, or the name of an image of ours")
+    load.add_argument("image", metavar="TAR|IMAGE", help="an archive, or the name of an image that `images` builds")
     load.set_defaults(command=_load_image)
-    switch = commands.add_parser("power", parents=[where], help="boot a node or cut its power")
+    switch = commands.add_parser("power", parents=[where], help="boot a node, or cut its power")
     switch.add_argument("state", choices=("on", "off"))
     switch.add_argument("node", metavar="NODE")
     switch.set_defaults(command=_power)
@@ -60,14 +62,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--nodes", type=int, default=3, help="real workers; 0 is a control plane alone")
-    parser.add_argument("--kwok-nodes", type=int, default=0, help="nodes that KWOK plays")
-    parser.add_argument("--instance", type=int, default=0, help="number of a second cluster on the same machine")
-    parser.add_argument("--no-world", action="store_true", help="start no mocked sensors, relays and emissions API")
-    parser.add_argument("--scenario", help="scenario of the world")
-    parser.add_argument("--worker-cores", type=float, help="cores for a worker's pods; default is the scenario's")
+    parser.add_argument("--nodes", type=int, default=3, help="number of real workers; 0 for a control plane only")
+    parser.add_argument("--kwok-nodes", type=int, default=0, help="number of nodes simulated by KWOK")
+    parser.add_argument("--instance", type=int, default=0, help="number of a further cluster on the same machine")
     parser.add_argument(
-        "--node-monitor-grace-seconds", type=int, default=50, help="silence after which a node is NotReady"
+        "--no-world", action="store_true", help="do not start the mocked sensors, relays and grid-intensity API"
+    )
+    parser.add_argument("--scenario", help="scenario of the mocked sensors")
+    parser.add_argument("--worker-cores", type=float, help="cores for a worker's pods; default from the scenario")
+    parser.add_argument(
+        "--node-monitor-grace-seconds",
+        type=int,
+        default=50,
+        help="time without a heartbeat after which a node is NotReady",
     )
     parser.set_defaults(command=_up)
 

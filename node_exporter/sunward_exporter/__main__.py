@@ -93,13 +93,13 @@ def parser() -> argparse.ArgumentParser:
     """The flags, also for the documentation."""
     flags = argparse.ArgumentParser(
         prog="sunward-exporter",
-        description="Measures what a node draws, harvests and stores, and shows it to Prometheus. It cannot act.",
+        description="Measure what a node draws, harvests and stores, and export it to Prometheus. Read-only.",
     )
     add = flags.add_argument
-    add("--sysfs-root", type=Path, default=Path("/sys"), metavar="FOLDER", help="sysfs to read (default /sys)")
-    add("--rate-hertz", type=float, default=10.0, metavar="N", help="samples a second, 0.1 to 1000 (default 10)")
-    add("--listen", default=":9811", metavar="HOST:PORT", help="where to serve /metrics and /healthz (default :9811)")
-    device = "hwmon device, by its name or label; DEVICE/INDEX for another channel than the first; repeat to sum"
+    add("--sysfs-root", type=Path, default=Path("/sys"), metavar="FOLDER", help="sysfs folder to read (default /sys)")
+    add("--rate-hertz", type=float, default=10.0, metavar="N", help="samples per second, 0.1 to 1000 (default 10)")
+    add("--listen", default=":9811", metavar="HOST:PORT", help="address of /metrics and /healthz (default :9811)")
+    device = "hwmon device by name or label; DEVICE/INDEX selects another channel than the first; repeat to sum"
     add("--node-device", action="append", default=[], metavar="DEVICE[/INDEX]", help=f"meter of the node: {device}")
     add(
         "--harvest-device",
@@ -108,16 +108,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="DEVICE[/INDEX]",
         help=f"meter of the harvest: {device}",
     )
-    add("--battery-device", metavar="DEVICE", help="power_supply device of the battery (default the only one)")
-    add("--nameplate-watts", type=_watts, metavar="W", help="refuse readings of the node above this (plus 5 %%)")
-    add("--ramp-watts-per-second", type=_watts, metavar="W", help="refuse steeper changes of the node's power")
+    add("--battery-device", metavar="DEVICE", help="power_supply device of the battery (default: the only one)")
+    add("--nameplate-watts", type=_watts, metavar="W", help="reject power readings of the node above this (plus 5 %%)")
+    add("--ramp-watts-per-second", type=_watts, metavar="W", help="reject steeper changes of the node's power")
     add(
         "--harvest-nameplate-watts",
         type=_watts,
         metavar="W",
-        help="refuse readings of the harvest above this (plus 5 %%)",
+        help="reject harvest readings above this (plus 5 %%)",
     )
-    add("--harvest-ramp-watts-per-second", type=_watts, metavar="W", help="refuse steeper changes of the harvest")
+    add("--harvest-ramp-watts-per-second", type=_watts, metavar="W", help="reject steeper changes of the harvest")
     return flags
 
 

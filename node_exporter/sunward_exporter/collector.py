@@ -64,25 +64,25 @@ BATTERY = Family(
 LAST_SAMPLE = Family(
     name="sunward_node_last_sample_timestamp_seconds",
     kind="gauge",
-    help="Unix time of the last sample that was accepted.",
+    help="Unix time of the last accepted sample.",
     labels=("source",),
 )
 ERRORS = Family(
     name="sunward_node_sensor_errors",
     kind="counter",
-    help="Readings that were refused, by reason.",
+    help="Rejected readings, by reason.",
     labels=("source", "reason"),
 )
 SAMPLES = Family(
     name="sunward_exporter_samples",
     kind="counter",
-    help="Power samples that were accepted; its rate is the true sampling rate.",
+    help="Accepted power samples; the rate is the actual sampling rate.",
     labels=("source",),
 )
 BUILD_INFO = Family(
     name="sunward_exporter_build_info",
     kind="gauge",
-    help="Always 1; tells the version of the exporter.",
+    help="Always 1; the label is the version of the exporter.",
     labels=("version",),
 )
 CONTRACT = (POWER, ENERGY, HARVEST_POWER, HARVEST_ENERGY, BATTERY, LAST_SAMPLE, ERRORS, SAMPLES, BUILD_INFO)

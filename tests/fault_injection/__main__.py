@@ -1,7 +1,7 @@
-"""Runs one fault-injection suite, or all of them: `tests/fault_injection NAME [--seed N] [--long] [--json FILE]`.
+"""Run one fault-injection suite or all of them: `tests/fault_injection NAME [--seed N] [--long] [--json FILE]`.
 
-Prints what was violated and a closing line. Exit status 1 when anything was; a suite that cannot run here says so and
-exits with 0, because it has found nothing.
+Prints the violations and a summary line. Exit status 1 if anything was violated. A suite that cannot run on this
+machine prints the cause and exits with 0, because it has neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/fault_injection", description=__doc__)
     parser.add_argument("name", choices=[*SUITES, "all"])
     parser.add_argument("--seed", type=int, default=1, help="first seed")
-    parser.add_argument("--long", action="store_true", help="release figures instead of those of every test run")
+    parser.add_argument("--long", action="store_true", help="run the long form, as for a release")
     parser.add_argument("--json", type=Path, metavar="FILE", help="file for all figures of one suite")
-    parser.add_argument("--folder", type=Path, default=Path("report/faults"), help="folder for those of all")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("report/faults"), help="folder for the results of all suites"
+    )
     return parser.parse_args()
 
 

@@ -15,17 +15,16 @@ INTRODUCTION = """\
 
 Generated from `crds/` by `python tools/docs/generate.py`; do not edit.
 
-Group `sunward.dev`, version `v1alpha1`. All kinds are listed by `kubectl get sunward`. Examples that a real API server
-accepts are in `crds/samples/valid/`, and examples of everything it refuses, with the message, in
-`crds/samples/invalid/`.
+Group `sunward.dev`, version `v1alpha1`. `kubectl get sunward` lists all kinds. `crds/samples/valid/` contains examples
+that a real API server accepts, and `crds/samples/invalid/` examples of everything that it rejects, with the message.
 
-Units stand in the names. There are no floating-point numbers: limits that people write are in milli-units, amounts that
-the operator accounts for are in micro-units, because in a short period a node spends a few milliwatt-hours and whole
-ones would not close the books. Addresses and tokens never stand in a resource; they are values of the chart.
+Field names contain the unit. There are no floating-point numbers: limits in specs are in milli-units. Accounted amounts
+are in micro-units, because in a short period a node uses a few milliwatt-hours, and a ledger in whole milliwatt-hours
+would not close. Addresses and tokens are never part of a resource; they are values of the chart.
 
-A PodDisruptionBudget can guard a TrainingJob's workers, because the kind has a scale subresource. Its replicas are the
-quorum, `spec.minimumWorkers`: the number above it is the planner's to choose. `maxUnavailable: 0` therefore keeps the
-quorum and leaves the rest to the planner; `kubectl scale trainingjob NAME --replicas 4` moves the quorum.
+A PodDisruptionBudget can protect a TrainingJob's workers, because the kind has a scale subresource. Its replicas are
+the quorum, `spec.minimumWorkers`; the planner chooses the number of workers above it. `maxUnavailable: 0` therefore
+keeps the quorum and leaves the rest to the planner; `kubectl scale trainingjob NAME --replicas 4` changes the quorum.
 """
 
 

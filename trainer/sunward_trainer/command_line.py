@@ -12,7 +12,7 @@ _MODELS: Final = ("mnist-softmax", "mnist-mlp", "mnist-cnn")
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the arguments; a wrong one ends the process with status 2 and one line that names it."""
     parser = argparse.ArgumentParser(
-        prog="sunward-trainer", description="Federated learning that obeys an assignment file."
+        prog="sunward-trainer", description="Federated learning that follows an assignment file."
     )
     roles = parser.add_subparsers(dest="role", required=True, metavar="coordinator|worker")
     _add_coordinator(roles.add_parser("coordinator", help="run the rounds and keep the model"))
@@ -25,48 +25,55 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _add_coordinator(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--job", required=True, help="the job's name; the assignment file must carry the same")
-    add("--assignment", type=Path, default=Path("/etc/sunward/assignment.json"))
+    add("--job", required=True, help="name of the job, as in the assignment file")
+    add("--assignment", type=Path, default=Path("/etc/sunward/assignment.json"), help="assignment file")
     add("--state-dir", type=Path, required=True, help="folder for checkpoint.npz and result.json")
-    add("--rounds", type=positive, required=True)
-    add("--steps-per-round", type=positive, required=True, help="batches a shard gives each round")
-    add("--batch-size", type=positive, default=120)
+    add("--rounds", type=positive, required=True, help="number of rounds")
+    add("--steps-per-round", type=positive, required=True, help="batches of each shard per round")
+    add("--batch-size", type=positive, default=120, help="samples per batch")
     add("--target-accuracy", type=percent, metavar="PERCENT", help="stop early when reached")
-    add("--minimum-workers", type=positive, default=1, help="below this a round waits")
-    add("--model", choices=_MODELS, default="mnist-mlp")
-    add("--learning-rate", type=positive_number, default=0.1)
-    add("--momentum", type=fraction, default=0.9)
-    add("--listen", type=host_and_port, default=("0.0.0.0", 9812), metavar="HOST:PORT")  # noqa: S104
-    add("--superlink", type=host_and_port, default=("0.0.0.0", 9813), metavar="HOST:PORT")  # noqa: S104
-    add("--join-seconds", type=positive_number, default=10.0, help="how long to wait for an absent worker")
-    add("--gone-after-seconds", type=positive_number, default=10.0, help="silence that makes a worker gone")
-    add("--stall-seconds", type=positive_number, default=60.0, help="longest a worker may go without a batch")
-    add("--round-timeout-seconds", type=positive_number, default=1800.0, help="longest a round stays open")
-    add("--linger-seconds", type=positive_number, default=30.0, help="how long /progress is served at the end")
+    add("--minimum-workers", type=positive, default=1, help="quorum; with fewer workers a round waits")
+    add("--model", choices=_MODELS, default="mnist-mlp", help="model to train")
+    add("--learning-rate", type=positive_number, default=0.1, help="learning rate of the descent")
+    add("--momentum", type=fraction, default=0.9, help="momentum of the descent; 0 for plain FedAvg")
+    everywhere = "0.0.0.0"  # noqa: S104  # workers and the operator connect from other pods
+    http, fleet = (everywhere, 9812), (everywhere, 9813)
+    add("--listen", type=host_and_port, default=http, metavar="HOST:PORT", help="address of the HTTP API")
+    add("--superlink", type=host_and_port, default=fleet, metavar="HOST:PORT", help="address of Flower's Fleet API")
+    add("--join-seconds", type=positive_number, default=10.0, help="how long to wait for absent workers")
+    add(
+        "--gone-after-seconds",
+        type=positive_number,
+        default=10.0,
+        help="time without a heartbeat after which a worker is gone",
+    )
+    add("--stall-seconds", type=positive_number, default=60.0, help="longest time between two batches of a worker")
+    add("--round-timeout-seconds", type=positive_number, default=1800.0, help="longest duration of a round")
+    add("--linger-seconds", type=positive_number, default=30.0, help="how long /progress is served after the end")
     _add_data(parser)
 
 
 def _add_worker(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--node", required=True, help="this node's name, as in the assignment")
-    add("--coordinator", required=True, metavar="HOST")
-    add("--coordinator-port", type=port, default=9812)
-    add("--superlink-port", type=port, default=9813)
-    add("--address", default=os.environ.get("POD_IP", ""), help="where others reach this worker (POD_IP)")
-    add("--shard-server-port", type=port, default=9814)
-    add("--shards-dir", type=Path, required=True, help="folder for the shards that live here")
+    add("--node", required=True, help="name of this node, as in the assignment file")
+    add("--coordinator", required=True, metavar="HOST", help="address of the coordinator")
+    add("--coordinator-port", type=port, default=9812, help="port of the coordinator's HTTP API")
+    add("--superlink-port", type=port, default=9813, help="port of Flower's Fleet API")
+    add("--address", default=os.environ.get("POD_IP", ""), help="address of this worker for the other pods (POD_IP)")
+    add("--shard-server-port", type=port, default=9814, help="port on which this worker serves its shards")
+    add("--shards-dir", type=Path, required=True, help="folder for this node's own shards")
     add("--cache-dir", type=Path, required=True, help="folder for copies of other nodes' shards")
     add("--shard", action="append", default=[], metavar="NAME=NODE:SAMPLES", help="every shard of the job")
-    add("--partition", choices=("iid", "by-label"), default="iid")
+    add("--partition", choices=("iid", "by-label"), default="iid", help="how the data set is cut into shards")
     _add_data(parser)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--seed", type=int, default=0)
-    add("--data-dir", type=Path, help="folder with an .npz or the four idx files; nothing else is tried")
-    add("--shared-data", type=Path, help="folder that may hold mnist/mnist.npz (SUNWARD_SHARED_DATA)")
-    add("--verbose", action="store_true", help="also log what Flower says")
+    add("--seed", type=int, default=0, help="seed of weights, shards and batches")
+    add("--data-dir", type=Path, help="folder with an .npz or the four idx files; no other data set is tried")
+    add("--shared-data", type=Path, help="folder that may contain mnist/mnist.npz (SUNWARD_SHARED_DATA)")
+    add("--verbose", action="store_true", help="also log Flower's messages")
 
 
 def positive(text: str) -> int:

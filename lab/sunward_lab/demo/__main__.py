@@ -52,17 +52,21 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="sunward-lab demo", description="Set everything up and run the main job.")
-    parser.add_argument("--nodes", type=int, default=6, help="workers; 10 is the testbed of the paper")
-    parser.add_argument("--scenario", default="demo", help="bundled scenario or a file")
-    parser.add_argument("--run-dir", type=Path, default=default_run_folder(), help="the cluster's folder")
-    parser.add_argument("--report", type=Path, default=Path("report/demo"), help="folder of the report")
+    parser = argparse.ArgumentParser(prog="sunward-lab demo", description="Set up a cluster and run a training job.")
+    parser.add_argument("--nodes", type=int, default=6, help="number of workers; 10 is the testbed of the paper")
+    parser.add_argument("--scenario", default="demo", help="bundled scenario or YAML file")
+    parser.add_argument("--run-dir", type=Path, default=default_run_folder(), help="folder of the cluster")
+    parser.add_argument("--report", type=Path, default=Path("report/demo"), help="folder for the report")
     parser.add_argument("--rounds", type=int, default=manifests.Tempo().rounds, help="rounds of training")
     parser.add_argument(
-        "--stall-seconds", type=float, default=180, help="end when no round and no period is finished for so long"
+        "--stall-seconds", type=float, default=180, help="stop if no round and no period is completed for this long"
     )
     parser.add_argument(
-        "--trouble", nargs="*", choices=KINDS, default=(), help="make trouble in the middle: " + ", ".join(KINDS)
+        "--trouble",
+        nargs="*",
+        choices=KINDS,
+        default=(),
+        help="disruptions to inject during the run: " + ", ".join(KINDS),
     )
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     return parser.parse_args()

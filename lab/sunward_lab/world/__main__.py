@@ -18,9 +18,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the world; 0 when stopped, 2 when its input is wrong, 1 when a port is taken."""
     parser = argparse.ArgumentParser(prog="python -m sunward_lab.world", description="The lab's mocked world")
     parser.add_argument("--run-dir", type=Path, required=True, help="folder with the cluster's world.json")
-    parser.add_argument("--bind", default="10.77.0.1", help="address of relays and feed (default %(default)s)")
-    parser.add_argument("--scenario", default="demo", help="a bundled name or a YAML file (default %(default)s)")
-    parser.add_argument("--admin-port", type=int, default=PORT, help="loopback port for faults (%(default)s)")
+    parser.add_argument(
+        "--bind", default="10.77.0.1", help="address of the relays and the intensity feed (default %(default)s)"
+    )
+    parser.add_argument("--scenario", default="demo", help="bundled scenario or YAML file (default %(default)s)")
+    parser.add_argument(
+        "--admin-port", type=int, default=PORT, help="loopback port for fault injection (default %(default)s)"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:

@@ -25,7 +25,7 @@ def doctor(
     kubeconfig: Kubeconfig = "",
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Check the cluster and say what is missing; exit status 1 when something is."""
+    """Diagnose the installation and suggest fixes. Exit status 1 if a check fails."""
     try:
         findings = with_api(kubeconfig, examine)
     except ClusterUnreachable as error:

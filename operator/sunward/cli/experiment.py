@@ -32,17 +32,17 @@ def experiment(
     names: Annotated[
         list[str] | None, typer.Argument(help="Experiments to run, or `all`; without a name, list them.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=2, help="Runs per setting; 60, or 30 with --small.")] = None,
-    small: Annotated[bool, typer.Option(help="The quick set: fewer seeds, no searches.")] = False,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Runs per setting; default 60, or 30 with --small.")] = None,
+    small: Annotated[bool, typer.Option(help="Run the quick set: fewer seeds, no searches.")] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Also write JSON, CSV, figures and one page into this folder.")
+        Path | None, typer.Option(help="Also write JSON, CSV, figures and an HTML page to this folder.")
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes to use; as many as cores without it. Changes no result.")
+        int | None, typer.Option(min=1, help="Number of processes; default one per core. Does not change the results.")
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Check the paper's claims: what it says, what we get, and how strong the claim is."""
+    """Reproduce the paper's experiments: its claims, our results, and the level of each claim."""
     from sunward.simulation.experiments.registry import EXPERIMENTS, chosen
 
     if not names:

@@ -26,7 +26,7 @@ def explain(
     kubeconfig: Kubeconfig = "",
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Explain a node or a job: its state, what holds it back, and the decisions about it."""
+    """Explain a node or a job: its state, blockers, and the decisions about it."""
     data = with_api(kubeconfig, lambda api: read(api, subject))
     if output is not Output.TABLE:
         print_data(data, output)

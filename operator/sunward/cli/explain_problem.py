@@ -20,11 +20,13 @@ def register(app: typer.Typer) -> None:
 
 def explain_problem(
     file: File,
-    mode: Annotated[str, typer.Option(help="none, det, dat or deta. Default: the file's policy.")] = "",
+    mode: Annotated[
+        str, typer.Option(help="none, det, dat or deta; see sunward plan. Default: the file's policy.")
+    ] = "",
     time_limit: TimeLimit = 30.0,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Compare a problem's optimal plan with the four modes and print its shadow prices."""
+    """Compare the four modes of a problem and print the shadow prices of its optimal plan."""
     from sunward.optimisation.explain import explain
     from sunward.optimisation.process.guarded import GuardedSolver
 

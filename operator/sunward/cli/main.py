@@ -20,8 +20,8 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Keep an edge cluster's work where and when its energy is clean.",
-    epilog="Exit status: 0 done, 1 the answer is no, 2 usage or bad input.",
+    help="Shift an edge cluster's work to the nodes and hours with clean energy, and power off idle nodes.",
+    epilog="Exit status: 0 success, 1 negative result or failure, 2 wrong usage or invalid input.",
 )
 
 
@@ -34,7 +34,7 @@ def _version(value: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Options of every command."""

@@ -26,7 +26,7 @@ File = Annotated[
     str,
     typer.Argument(
         metavar="PROBLEM",
-        help="Planning problem as JSON (- reads standard input), or a fleet as columns (.npz, .parquet).",
+        help="Planning problem as JSON (- for standard input), or a fleet as columns (.npz, .parquet).",
     ),
 ]
 
@@ -44,7 +44,9 @@ def _number(seconds: float) -> float:
 
 TimeLimit = Annotated[
     float,
-    typer.Option(min=0.01, max=LONGEST_TIME_LIMIT, callback=_number, help="Seconds the solver may take, per mode."),
+    typer.Option(
+        min=0.01, max=LONGEST_TIME_LIMIT, callback=_number, help="Time limit of the solver per mode, in seconds."
+    ),
 ]
 
 
@@ -57,27 +59,29 @@ def plan(
     file: File = "",
     manifests: Annotated[
         list[Path] | None,
-        typer.Option("--filename", "-f", help="Manifests instead: a file or folder of YAML; may be repeated."),
+        typer.Option("--filename", "-f", help="Plan from manifests instead: YAML file or folder; may be repeated."),
     ] = None,
     intensity: Annotated[
-        list[str] | None, typer.Option(help="With -f: ZONE=GRAMS per kilowatt-hour; may be repeated.")
+        list[str] | None, typer.Option(help="With -f: grid intensity as ZONE=GRAMS per kilowatt-hour; may be repeated.")
     ] = None,
-    harvest: Annotated[list[str] | None, typer.Option(help="With -f: NODE=WATTS harvested; may be repeated.")] = None,
+    harvest: Annotated[list[str] | None, typer.Option(help="With -f: harvest as NODE=WATTS; may be repeated.")] = None,
     mode: Annotated[
         str,
-        typer.Option(help="none, det, dat or deta: what may be shared, moved and asleep. Default: the file's policy."),
+        typer.Option(
+            help="none, det (share energy), dat (move work, sleep) or deta (both). Default: the file's policy."
+        ),
     ] = "",
     solver: Annotated[str, typer.Option(help="auto, exact, two-price or greedy.")] = "auto",
     whole_batches: Annotated[bool, typer.Option(help="Round to whole batches and report the loss.")] = False,
     time_limit: TimeLimit = 30.0,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
     plan_file: Annotated[
-        Path | None, typer.Option(help="For a fleet as columns: write the plan here (.npz or .parquet).")
+        Path | None, typer.Option(help="For a fleet as columns: file for the plan (.npz or .parquet).")
     ] = None,
 ) -> None:
-    """Solve a planning problem: where and when the work runs, who sleeps, who shares energy, at what emissions.
+    """Solve a planning problem: where and when work runs, which nodes sleep and share energy, and the emissions.
 
-    Exit status 1 when the problem is infeasible (the reasons are printed), 2 when the file is wrong.
+    Exit status 1 if the problem is infeasible (the reasons are printed), 2 if the file is invalid.
     """
     if bool(file) == bool(manifests):
         raise InvalidInput("PROBLEM", "give either a problem file or manifests with -f")

@@ -30,16 +30,20 @@ def register(app: typer.Typer) -> None:
 def wake(
     node: Annotated[str, typer.Argument(help="EnergyNode to wake.")] = "",
     all_nodes: Annotated[bool, typer.Option("--all", help="Wake every node.")] = False,
-    minutes: Annotated[int, typer.Option(help="How long the override holds.", min=1)] = 60,
-    direct: Annotated[bool, typer.Option(help="Switch relays and uncordon here, without the operator.")] = False,
+    minutes: Annotated[int, typer.Option(help="Duration of the override, in minutes.", min=1)] = 60,
+    direct: Annotated[
+        bool, typer.Option(help="Switch relays and uncordon nodes directly, without the operator.")
+    ] = False,
     settings: Annotated[
-        Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file with the relays; for --direct.")
+        Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file with the relays (with --direct).")
     ] = Path("/etc/sunward/settings.yaml"),
-    pause: Annotated[float, typer.Option(help="Seconds between two relays; for --direct.", min=0.0)] = 0.0,
-    reason: Annotated[str, typer.Option(help="Why; shown in the node's status.")] = "woken by hand",
+    pause: Annotated[
+        float, typer.Option(help="Delay between relay commands, in seconds (with --direct).", min=0.0)
+    ] = 0.0,
+    reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "woken by hand",
     kubeconfig: Kubeconfig = "",
 ) -> None:
-    """Wake a node, or all, and keep it awake for a while."""
+    """Wake one node or all nodes, and keep them awake for a limited time."""
     if bool(node) == all_nodes:
         raise InvalidInput("NODE", "name one node, or give --all")
 
@@ -61,11 +65,11 @@ def wake(
 
 def sleep(
     node: Annotated[str, typer.Argument(help="EnergyNode to put to sleep.")],
-    minutes: Annotated[int, typer.Option(help="How long the override holds.", min=1)] = 60,
-    reason: Annotated[str, typer.Option(help="Why; shown in the node's status.")] = "put to sleep by hand",
+    minutes: Annotated[int, typer.Option(help="Duration of the override, in minutes.", min=1)] = 60,
+    reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "put to sleep by hand",
     kubeconfig: Kubeconfig = "",
 ) -> None:
-    """Ask the operator to put a node to sleep; every safety rule still holds."""
+    """Ask the operator to put a node to sleep. All safety guards still apply."""
 
     async def work(api: KubernetesApi) -> None:
         await _override(api, node, "Asleep", minutes, reason)

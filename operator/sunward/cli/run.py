@@ -21,18 +21,20 @@ def register(app: typer.Typer) -> None:
 
 def run(
     settings: Annotated[
-        Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file of the administrator (YAML).")
+        Path, typer.Option(envvar="SUNWARD_SETTINGS", help="The operator's settings file (YAML).")
     ] = Path("/etc/sunward/settings.yaml"),
     listen_port: Annotated[int, typer.Option(help="Port of /metrics, /healthz and /readyz.")] = 9810,
     namespace: Annotated[
         str, typer.Option(envvar="POD_NAMESPACE", help="Namespace of the operator's Lease.")
     ] = "sunward-system",
-    identity: Annotated[str, typer.Option(envvar="POD_NAME", help="Name in the Lease.")] = "",
-    node_name: Annotated[str, typer.Option(envvar="NODE_NAME", help="Node the operator runs on; never slept.")] = "",
-    kubeconfig: Annotated[str, typer.Option(help="Kubeconfig file; inside a pod its service account.")] = "",
+    identity: Annotated[str, typer.Option(envvar="POD_NAME", help="Identity in the Lease.")] = "",
+    node_name: Annotated[
+        str, typer.Option(envvar="NODE_NAME", help="The operator's own node, which never sleeps.")
+    ] = "",
+    kubeconfig: Annotated[str, typer.Option(help="Kubeconfig file; default in a pod: its service account.")] = "",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Run the operator: observe, plan, act, settle, until SIGTERM."""
+    """Run the operator until SIGTERM: observe, plan, act, settle."""
     from sunward.sources.settings import load_settings
     from sunward.telemetry import logs
 

@@ -40,18 +40,18 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     scenario: Annotated[
-        str | None, typer.Argument(help="A scenario file, or a ready one; without it, list the ready ones.")
+        str | None, typer.Argument(help="Scenario file or bundled scenario; without it, list the bundled ones.")
     ] = None,
     policy: Annotated[
-        list[str] | None, typer.Option(help="Policy to run, more than once for more; `all`, or five by default.")
+        list[str] | None, typer.Option(help="Policy to run, or `all`; may be repeated. Default: five policies.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Stream of the forecast errors.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the forecast errors and clouds.")] = 0,
     report: Annotated[
-        Path | None, typer.Option(help="Also write JSON, CSV, figures and one page into this folder.")
+        Path | None, typer.Option(help="Also write JSON, CSV, figures and an HTML page to this folder.")
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Simulate a cluster with the planner, the physics and the accounts of the product."""
+    """Simulate a cluster in virtual time with the operator's planner, physics and accounting."""
     from sunward.simulation.scenario import bundled_scenarios, load_scenario
 
     if scenario is None:

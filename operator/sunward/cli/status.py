@@ -24,7 +24,7 @@ def status(
     kubeconfig: Kubeconfig = "",
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Show nodes, jobs and the plan in force, with reasons."""
+    """Show nodes, jobs and the plan in force, with their reasons."""
     data = with_api(kubeconfig, read)
     if output is not Output.TABLE:
         print_data(data, output)

@@ -17,12 +17,12 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     problem_file: File,
-    solution_file: Annotated[str, typer.Argument(metavar="SOLUTION.json", help="Solution to check, by any tool.")],
+    solution_file: Annotated[str, typer.Argument(metavar="SOLUTION.json", help="Solution to check, made by any tool.")],
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
-    """Check every constraint by its number, recompute the objective and question what the solution claims.
+    """Check a solution: every constraint, the recomputed objective, and the claimed status and bound.
 
-    Exit status 0 when the solution is correct, 1 when it is not, 2 when a file is wrong.
+    Exit status 0 if the solution is correct, 1 if it is not, 2 if a file is invalid.
     """
     from sunward.optimisation.problem.files import parse_problem
     from sunward.optimisation.problem.instance import Problem

@@ -27,44 +27,46 @@ class Metrics:
         self._states: Mapping[str, PowerState] = {}
         self._intensity = self._gauge(
             "sunward_grid_intensity_grams_per_kilowatt_hour",
-            "Grid intensity now. The one deliberate exception to base units: every provider quotes it so.",
+            "Present grid intensity, in the providers' unit: the only exception to base units.",
             "zone",
             "provider",
             "basis",
         )
         self._intensity_forecast = self._gauge(
             "sunward_grid_intensity_forecast_grams_per_kilowatt_hour",
-            "Mean of the provider's forecast over what it covers.",
+            "Mean of the provider's forecast over its whole length.",
             "zone",
             "provider",
             "basis",
         )
         self._plan_seconds = Histogram(
             "sunward_plan_duration_seconds",
-            "From a snapshot to a validated plan.",
+            "Time from a snapshot to a validated plan.",
             ["solver"],
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self.registry,
         )
-        self._plans = self._counter("sunward_plans_total", "Plans by how the solver ended.", "result")
+        self._plans = self._counter("sunward_plans_total", "Plans by result of the solver.", "result")
         self._decisions = self._counter("sunward_decisions_total", "Decisions taken.", "action", "reason")
         self._plan_emissions = self._gauge(
-            "sunward_plan_emissions_grams", "Emissions over the horizon by mode, same forecast.", "mode"
+            "sunward_plan_emissions_grams", "Emissions over the horizon by mode, under the same forecast.", "mode"
         )
         self._transferred = self._counter(
-            "sunward_transferred_energy_joules_total", "Energy sent into pools, as settled.", "pool", "kind"
+            "sunward_transferred_energy_joules_total", "Settled energy sent into pools.", "pool", "kind"
         )
         self._emissions = self._counter(
-            "sunward_emissions_co2e_grams_total", "Settled emissions: location, market.", "scope"
+            "sunward_emissions_co2e_grams_total", "Settled emissions, location-based or market-based.", "scope"
         )
         self._baseline = self._counter(
             "sunward_baseline_emissions_co2e_grams_total",
-            "Emissions of the none baseline for the settled periods. Savings are the difference, and signed.",
+            "Baseline emissions (mode none) of the settled periods. Savings are the signed difference.",
         )
-        self._power_state = self._gauge("sunward_node_power_state", "1 for the state a node is in.", "node", "state")
-        self._steps = self._counter("sunward_node_steps_total", "Acts of the sleep state machine.", "action", "reason")
-        self._failures = self._counter("sunward_pass_failures_total", "Passes of the loop that failed.", "where")
-        self._settled = self._counter("sunward_settled_periods_total", "Periods settled.", "result")
+        self._power_state = self._gauge("sunward_node_power_state", "1 for the node's present state.", "node", "state")
+        self._steps = self._counter(
+            "sunward_node_steps_total", "Actions of the sleep state machine.", "action", "reason"
+        )
+        self._failures = self._counter("sunward_pass_failures_total", "Failed reconcile cycles by component.", "where")
+        self._settled = self._counter("sunward_settled_periods_total", "Settled periods.", "result")
         self._leader = self._gauge("sunward_leader", "1 while this process holds the Lease.")
         Info("sunward_operator_build", "Version of the operator.", registry=self.registry).info(
             {"version": __version__}
