@@ -16,10 +16,9 @@ import aiohttp
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.lease import RENEW_SECONDS, Lease
 from sunward.cluster.access.watch_liveness import Sight
-from sunward.cluster.acting.drivers import Drivers
 from sunward.cluster.acting.stepper import NodeStepper
 from sunward.cluster.plan_keeper import PlanKeeper
-from sunward.cluster.ports import Forecaster, Intensities, Reporter, Sensors
+from sunward.cluster.ports import Drivers, Forecaster, Intensities, Reporter, Sensors
 from sunward.cluster.reading.observe import Identity, Observation
 from sunward.cluster.reading.observer import Observer
 from sunward.cluster.reporting.writer import StatusWriter

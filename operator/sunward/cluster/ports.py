@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sunward.accounting.ledger import PeriodLedger
 from sunward.domain.measurement import Metered
-from sunward.domain.nodes import MeterFacts, NodeSpec
+from sunward.domain.nodes import MeterFacts, NodeSpec, NodeView
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading, Step
@@ -53,6 +53,16 @@ class PowerDriver(Protocol):
 
     async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
         """Ask for the state; the proof comes from `read`. Raises SourceUnavailable when it was not accepted."""
+
+
+class Drivers(Protocol):
+    """Finds the driver of a machine among the administrator's relays."""
+
+    def of(self, node: NodeView) -> PowerDriver | None:
+        """The node's driver; None when it has none or its relay is not in the settings."""
+
+    def at(self, name: str) -> PowerDriver | None:
+        """The driver of a relay, whatever node it belongs to; None for a name that is not in the settings."""
 
 
 class Reporter(Protocol):

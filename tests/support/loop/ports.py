@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
-from sunward.cluster.acting.drivers import Drivers
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.measurement import Absent, Measurement, Metered, Quality, Window
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 IDLE_WATTS = 2.7
 
 
-class WorldDrivers(Drivers):
+class WorldDrivers:
     """Every node but the hub has a relay."""
 
     def __init__(self, process: Process) -> None:
@@ -39,7 +38,11 @@ class WorldDrivers(Drivers):
 
     def of(self, node: NodeView) -> Relay | None:
         """The relay in front of a node."""
-        return None if node.name == "hub" else Relay(self._process, node.name)
+        return self.at(node.name)
+
+    def at(self, name: str) -> Relay | None:
+        """The relay in front of the node of this name."""
+        return None if name == "hub" else Relay(self._process, name)
 
 
 class Relay:

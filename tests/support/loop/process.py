@@ -10,9 +10,8 @@ import aiohttp
 from sunward.accounting.ledger import PeriodLedger
 from sunward.cluster.access.api import FIELD_MANAGER
 from sunward.cluster.access.lease import Lease
-from sunward.cluster.acting.drivers import Drivers
 from sunward.cluster.loop import Loop, Ports
-from sunward.cluster.ports import Sensors
+from sunward.cluster.ports import Drivers, Sensors
 from sunward.cluster.reading.observe import Identity
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot

@@ -13,8 +13,8 @@ from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, core, ours
 from sunward.cluster.acting import acts
-from sunward.cluster.acting.drivers import Drivers
 from sunward.cluster.objects.records import CORDON_MARK, TAINT_KEY
+from sunward.cluster.ports import Drivers
 from sunward.domain.errors import SourceUnavailable
 
 Body = dict[str, Any]

@@ -12,8 +12,7 @@ from sunward.cluster.access import events
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.acting import acts, recheck
-from sunward.cluster.acting.drivers import Drivers
-from sunward.cluster.ports import Reporter
+from sunward.cluster.ports import Drivers, Reporter
 from sunward.cluster.reading.observe import Observation
 from sunward.domain.nodes import NodeView
 from sunward.domain.plans import JobDirective
