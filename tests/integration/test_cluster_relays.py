@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sunward.cluster.acting.drivers import reading
+from sunward.power.drivers import reading
 from support.loop.lying_relays import CASES, Case, play
 
 NOW = datetime(2026, 6, 21, 12, tzinfo=UTC)

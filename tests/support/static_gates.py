@@ -38,12 +38,13 @@ SAFETY_PACKAGE = (
     "cluster/access/lease.py",
     "cluster/acting/recheck.py",
     "cluster/acting/rescue.py",
-    "cluster/acting/drivers.py",
+    "power/drivers.py",
 )
 """What stands between the operator and harm: every branch of it is tried."""
 SAFETY_TESTS = (
     "tests/unit/planning",
     "tests/unit/cluster",
+    "tests/unit/power",
     "tests/unit/domain",
 )
 FAST = "not cluster and not e2e and not prometheus and not shared"

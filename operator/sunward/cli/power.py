@@ -100,8 +100,8 @@ async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: 
     import aiohttp
 
     from sunward.cli.relays import relays_of
-    from sunward.cluster.acting.drivers import Drivers
     from sunward.cluster.acting.rescue import wake_all, wake_one
+    from sunward.power.drivers import Drivers
     from sunward.sources.settings import load_settings
 
     relays = relays_of(load_settings(settings))

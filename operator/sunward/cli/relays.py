@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sunward.cluster.acting.drivers import Relay
+from sunward.power.drivers import Relay
 from sunward.sources.settings import Settings
 
 

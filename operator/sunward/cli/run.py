@@ -58,11 +58,11 @@ async def _serve(
     from sunward.cluster.access.server_clock import ServerClock
     from sunward.cluster.access.watch_liveness import Sight
     from sunward.cluster.access.watching import keep_watching
-    from sunward.cluster.acting.drivers import Drivers
     from sunward.cluster.loop import Loop, Ports
     from sunward.cluster.reading.observe import Identity
     from sunward.forecasting.expect import RememberingForecaster
     from sunward.optimisation.process.guarded import GuardedSolver
+    from sunward.power.drivers import Drivers
     from sunward.sources.build import build_intensities, build_sensors
     from sunward.sources.session import open_session
     from sunward.telemetry.metrics import Metrics

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import aiohttp
 
-from sunward.sources.electricity_maps import ElectricityMaps
 from sunward.sources.http import JsonReader, Limits
-from sunward.sources.intensity import IntensityLadder, IntensitySources
-from sunward.sources.intensity_files import FileIntensity, StaticIntensity
+from sunward.sources.intensity.electricity_maps import ElectricityMaps
+from sunward.sources.intensity.files import FileIntensity, StaticIntensity
+from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
+from sunward.sources.intensity.provider import IntensityProvider
 from sunward.sources.prometheus import PrometheusSource
-from sunward.sources.providers import IntensityProvider
 from sunward.sources.sensors import PrometheusSensors
 from sunward.sources.settings import IntensitySourceSettings, Settings
 

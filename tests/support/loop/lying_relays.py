@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sunward.cluster.access.api import ours
-from sunward.cluster.acting.drivers import Drivers, Relay
+from sunward.power.drivers import Drivers, Relay
 from support.loop.crash import converge, misses, one_sleeper
 from support.loop.ports import IDLE_WATTS
 from support.loop.process import Process, run

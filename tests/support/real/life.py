@@ -20,13 +20,13 @@ from sunward.cli.relays import relays_of
 from sunward.cluster.access.api import connect
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.access.server_clock import ServerClock
-from sunward.cluster.acting.drivers import Drivers
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
 from sunward.forecasting.expect import RememberingForecaster
+from sunward.power.drivers import Drivers
 from sunward.sources.build import build_intensities, build_sensors
 from sunward.sources.session import open_session
 from sunward.sources.settings import parse_settings

@@ -11,8 +11,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from sunward.cluster.access.api import Api, ApiError, core, ours
-from sunward.cluster.acting.drivers import Drivers, Relay
 from sunward.cluster.acting.rescue import Rescued, wake_all, wake_one
+from sunward.power.drivers import Drivers, Relay
 from support.loop.store import Body, Store
 from support.sources import FakeServer, serving
 

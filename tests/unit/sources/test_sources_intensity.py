@@ -15,9 +15,9 @@ from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities
-from sunward.sources.intensity import IntensityLadder, IntensitySources
-from sunward.sources.intensity_files import FileIntensity
-from sunward.sources.providers import Datum
+from sunward.sources.intensity.files import FileIntensity
+from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
+from sunward.sources.intensity.provider import Datum
 from sunward.sources.settings import parse_settings
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday

@@ -17,8 +17,8 @@ from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities, build_sensors
-from sunward.sources.electricity_maps import ElectricityMaps
-from sunward.sources.intensity_files import FileIntensity
+from sunward.sources.intensity.electricity_maps import ElectricityMaps
+from sunward.sources.intensity.files import FileIntensity
 from sunward.sources.sensors import PrometheusSensors, limits_of
 from sunward.sources.settings import parse_settings
 from support.planning import a_node

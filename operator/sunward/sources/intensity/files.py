@@ -21,8 +21,8 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
-from sunward.sources.electricity_maps import parse_time
-from sunward.sources.providers import Datum, checked_intensity, regular_series, unknown_zone
+from sunward.sources.intensity.electricity_maps import parse_time
+from sunward.sources.intensity.provider import Datum, checked_intensity, regular_series, unknown_zone
 
 LARGEST_FILE_BYTES = 16 << 20
 _TIME_COLUMNS = ("time", "time_utc", "datetime")

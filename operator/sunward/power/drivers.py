@@ -15,7 +15,6 @@ from typing import Any
 
 import aiohttp
 
-from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.steps import PowerReading
@@ -185,7 +184,7 @@ class Drivers:
         self._clock = clock
         self._timeout = timeout
 
-    def of(self, node: NodeView) -> PowerDriver | None:
+    def of(self, node: NodeView) -> ShellyDriver | TasmotaDriver | CordonOnlyDriver | None:
         """The node's driver; None when it has none or its relay is not in the settings."""
         sleep = node.spec.sleep
         if sleep.driver == "CordonOnly":
@@ -195,7 +194,7 @@ class Drivers:
             return None
         return self.at(relay.name)
 
-    def at(self, name: str) -> PowerDriver | None:
+    def at(self, name: str) -> ShellyDriver | TasmotaDriver | None:
         """The driver of a relay of the settings, whatever node it belongs to; None for a name or kind unknown."""
         relay = self._relays.get(name)
         if relay is None:

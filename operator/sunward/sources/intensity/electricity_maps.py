@@ -18,7 +18,7 @@ from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.http import JsonReader, NotFound
-from sunward.sources.providers import Datum, checked_intensity, reading, regular_series, unknown_zone
+from sunward.sources.intensity.provider import Datum, checked_intensity, reading, regular_series, unknown_zone
 
 _LONGEST_TOKEN = 4096
 

@@ -19,7 +19,7 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Se
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
-from sunward.sources.providers import IntensityProvider, yesterday
+from sunward.sources.intensity.provider import IntensityProvider, yesterday
 
 LONGEST_GOOD_SECONDS = 7200.0
 """A datum older than this is no longer called good, however recently it was fetched."""

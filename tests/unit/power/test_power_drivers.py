@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from sunward.cluster.acting.drivers import BODY_LIMIT_BYTES, Drivers, Relay
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
+from sunward.power.drivers import BODY_LIMIT_BYTES, Drivers, Relay
 from support.planning import NOW, a_node
 from support.sources import FakeServer, serving
 
