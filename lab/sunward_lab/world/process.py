@@ -37,18 +37,23 @@ _HISTORY_EVERY_TICKS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Where the world lives; an `admin_port` of 0 lets the system choose."""
+    """Where the world lives, and the password that its relays demand (None: everybody may switch them).
+
+    An `admin_port` of 0 lets the system choose.
+    """
 
     run_folder: Path
     bind: str
     admin_port: int = ADMIN_PORT
+    relay_password: str | None = None
 
 
 class World:
     """Every node of the run under one scenario."""
 
-    def __init__(self, spec: WorldSpec, scenario: Scenario, run_folder: Path, now: float) -> None:
+    def __init__(self, spec: WorldSpec, scenario: Scenario, options: Options, now: float) -> None:
         """Build the machines; raises ScenarioError when the scenario lacks a node."""
+        run_folder = options.run_folder
         _require_nodes(scenario, spec.nodes)
         earlier = earlier_truth(run_folder, scenario, now)
         self.faults = Faults()
@@ -58,7 +63,7 @@ class World:
         if earlier is not None:
             resume(self.machines, earlier)
         self.relays = {
-            node.relay_port: Relay(node.relay_name, self.machines[node.name], self.faults)
+            node.relay_port: Relay(node.relay_name, self.machines[node.name], self.faults, options.relay_password)
             for node in spec.nodes
             if node.relay_port is not None and node.relay_name is not None
         }
@@ -102,7 +107,7 @@ async def run(options: Options, scenario: Scenario, stop: asyncio.Event | None =
     """
     stop = stop or _stop_on_signals()
     spec = WorldSpec.read(options.run_folder)
-    world = World(spec, scenario, options.run_folder, time.time())
+    world = World(spec, scenario, options, time.time())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(world.close)
         await _listen(stack, world, spec, options)

@@ -2,7 +2,8 @@
 
 Written from the vendor's public description of the RPC (Switch.Set, Switch.GetStatus,
 Shelly.GetDeviceInfo; GET with a query, POST of JSON-RPC). The meter shows the physics; the switch runs the
-commands that the lab wrote for the node. It knows nothing of the product.
+commands that the lab wrote for the node. With a password it demands HTTP digest, as the device does, for everything
+but what the device itself is. It knows nothing of the product.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from .digest import DigestGuard
 from .faults import Faults, RelayFault
 from .machine import Machine
 
@@ -43,9 +45,11 @@ class RpcError(Exception):
 class Relay:
     """One relay: the state of its contact, its meter and the order in which wishes are carried out."""
 
-    def __init__(self, name: str, machine: Machine, faults: Faults) -> None:
-        """A relay whose contact is as the node's power is now."""
+    def __init__(self, name: str, machine: Machine, faults: Faults, password: str | None = None) -> None:
+        """A relay whose contact is as the node's power is now; without a password everybody may switch it."""
         self.name = name
+        self.device_id = f"shellyplugsg3-{_serial(machine)}"
+        self.guard = None if password is None else DigestGuard(self.device_id, password)
         self.machine = machine
         self.output = machine.powered()
         self.source = "init"
@@ -92,19 +96,18 @@ class Relay:
 
     def device_info(self) -> dict[str, Any]:
         """What Shelly.GetDeviceInfo answers."""
-        serial = f"{0xA0DD6C000000 + self.machine.node.index:012x}"
         return {
             "name": self.name,
-            "id": f"shellyplugsg3-{serial}",
-            "mac": serial.upper(),
+            "id": self.device_id,
+            "mac": _serial(self.machine).upper(),
             "slot": 0,
             "model": "S3PL-00112EU",
             "gen": 3,
             "fw_id": "20250101-000000/lab",
             "ver": "1.4.4",
             "app": "PlugSG3",
-            "auth_en": False,
-            "auth_domain": None,
+            "auth_en": self.guard is not None,
+            "auth_domain": None if self.guard is None else self.device_id,
         }
 
     def tick(self, now: float) -> None:
@@ -145,6 +148,10 @@ class Relay:
             log.error("%s: %s ended with %d; the node stays as it is", self.name, " ".join(command), code)
 
 
+def _serial(machine: Machine) -> str:
+    return f"{0xA0DD6C000000 + machine.node.index:012x}"
+
+
 def relay_application(relay: Relay) -> web.Application:
     """The HTTP side of one relay."""
     application = web.Application()
@@ -165,33 +172,35 @@ class _Handler:
 
     async def get(self, request: web.Request) -> web.Response:
         params = {key: _from_query(value) for key, value in request.query.items()}
-        return await self._answer(request.match_info["method"], params)
+        return await self._answer(request, params)
 
     async def post_method(self, request: web.Request) -> web.Response:
-        return await self._answer(request.match_info["method"], _json_object(await request.text()))
+        return await self._answer(request, _json_object(await request.text()))
 
     async def post_frame(self, request: web.Request) -> web.Response:
         frame = _json_object(await request.text())
-        reply: dict[str, Any] = {"id": frame.get("id"), "src": self._relay.device_info()["id"]}
+        reply: dict[str, Any] = {"id": frame.get("id"), "src": self._relay.device_id}
         if "src" in frame:
             reply["dst"] = frame["src"]
         try:
-            reply["result"] = await self._call(str(frame.get("method")), frame.get("params") or {})
+            reply["result"] = await self._call(request, str(frame.get("method")), frame.get("params") or {})
         except RpcError as error:
             reply["error"] = error.payload()
         return web.json_response(reply)
 
-    async def _answer(self, method: str, params: dict[str, Any]) -> web.Response:
+    async def _answer(self, request: web.Request, params: dict[str, Any]) -> web.Response:
         try:
-            return web.json_response(await self._call(method, params))
+            return web.json_response(await self._call(request, request.match_info["method"], params))
         except RpcError as error:
             status = 404 if error.code == _NO_HANDLER else 500
             return web.json_response(error.payload(), status=status)
 
-    async def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, request: web.Request, method: str, params: dict[str, Any]) -> dict[str, Any]:
         await self._misbehave()
         if method == "Shelly.GetDeviceInfo":
             return self._relay.device_info()
+        if self._relay.guard is not None and not self._relay.guard.allows(request):
+            raise self._relay.guard.challenge()
         if method not in ("Switch.Set", "Switch.GetStatus"):
             raise RpcError(_NO_HANDLER, f"No handler for {method}")
         if params.get("id") != 0 or isinstance(params["id"], bool):
