@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from fault_injection.outcome import Options, Outcome
-from support.loop.lying_relays import CASES, Seen, play
+from support.loop.lying_relays import CASES, KINDS, Seen, play
 
 TITLE = "R23 lying relays"
-KINDS = ("Shelly", "Tasmota")
 
 
 def run(options: Options) -> Outcome:
-    """Every case behind relays of both kinds; the same in both lengths, because nothing in it is random."""
+    """Every case behind relays of every kind; the same in both lengths, because nothing in it is random."""
     seen = {f"{kind}: {case.name}": asyncio.run(play(case, kind)) for kind in KINDS for case in CASES}
     recoveries = [one.recovery_seconds for one in seen.values() if one.recovery_seconds is not None]
     return Outcome(

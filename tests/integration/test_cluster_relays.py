@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import UTC, datetime
 
 import pytest
 
-from sunward.power.drivers import reading
-from support.loop.lying_relays import CASES, Case, play
+from sunward.power.relay import reading
+from support.loop.lying_relays import CASES, KINDS, Case, play
 
 NOW = datetime(2026, 6, 21, 12, tzinfo=UTC)
-KINDS = ("Shelly", "Tasmota")
 
 
 def test_there_are_at_least_twenty_cases() -> None:
@@ -20,7 +20,7 @@ def test_there_are_at_least_twenty_cases() -> None:
 
 @pytest.mark.parametrize(
     ("case", "kind"),
-    [pytest.param(case, KINDS[index % 2], id=f"{KINDS[index % 2]}-{case.name}") for index, case in enumerate(CASES)],
+    [pytest.param(case, kind, id=f"{kind}-{case.name}") for case, kind in zip(CASES, itertools.cycle(KINDS))],
 )
 async def test_a_state_is_entered_on_proof_only_and_the_end_is_in_order(case: Case, kind: str) -> None:
     seen = await play(case, kind)

@@ -17,10 +17,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sunward.power.drivers import Drivers
 from sunward_lab.spec import WorldNode, WorldSpec
+from sunward_lab.world.__main__ import arguments, main, options_of
 from sunward_lab.world.process import Options, run
 from sunward_lab.world.scenario import load_scenario
 from support.ports import free_port
+from support.registries import relay as a_relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,13 @@ def world_node(folder: Path, name: str, index: int, relay_port: int | None) -> W
 
 
 @asynccontextmanager
-async def running_world(folder: Path, scenario: str = "demo") -> AsyncIterator[Bench]:
+async def running_world(folder: Path, scenario: str = "demo", password: str | None = None) -> AsyncIterator[Bench]:
     feed, relay, admin = free_port(), free_port(), free_port()
     nodes = (world_node(folder, "hub", 0, None), world_node(folder, "pi-02", 2, relay))
     spec = WorldSpec(run_folder=str(folder), emissions_port=feed, nodes=nodes)
     (folder / "world.json").write_text(spec.to_json(), encoding="utf-8")
     stop = asyncio.Event()
-    options = Options(run_folder=folder, bind="127.0.0.1", admin_port=admin)
+    options = Options(run_folder=folder, bind="127.0.0.1", admin_port=admin, relay_password=password)
     task = asyncio.create_task(run(options, load_scenario(scenario), stop))
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
         async with asyncio.timeout(10):
@@ -128,6 +131,40 @@ async def test_cpu_time_of_the_cgroup_raises_the_draw(bench: Bench) -> None:
         return bench.sensor("hwmon/hwmon0/power1_input") == "6400000"
 
     await bench.until(busy)
+
+
+async def test_a_relay_with_a_password_demands_it_and_the_products_driver_gives_it(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("hunter 2", encoding="utf-8")
+    async with running_world(tmp_path, password="hunter 2") as bench:
+        async with bench.http.post(f"{bench.relay}/rpc/Switch.Set", json={"id": 0, "on": False}) as answer:
+            assert answer.status == 401
+            assert "algorithm=SHA-256" in answer.headers["WWW-Authenticate"]
+        _, device = await bench.rpc("Shelly.GetDeviceInfo")
+        assert (device["auth_en"], device["auth_domain"]) == (True, device["id"])
+
+        drivers = Drivers(bench.http, {"relay-pi-02": a_relay("Shelly", bench.relay, token_file=token)})
+        driver = drivers.at("relay-pi-02")
+        assert driver is not None
+        before = await driver.read()
+        await driver.switch(False, "op", 1)
+        after = await driver.read()
+    assert before is not None
+    assert after is not None
+    assert (before.is_on, after.is_on) == (True, False)
+
+
+async def test_an_open_relay_says_so(bench: Bench) -> None:
+    _, device = await bench.rpc("Shelly.GetDeviceInfo")
+    assert (device["auth_en"], device["auth_domain"]) == (False, None)
+
+
+def test_the_password_of_relays_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hunter 2\n", encoding="utf-8")
+    named = ["--run-dir", str(tmp_path), "--relay-password-file", str(tmp_path / "token")]
+    assert options_of(arguments().parse_args(named)).relay_password == "hunter 2"
+    assert options_of(arguments().parse_args(named[:2])).relay_password is None
+    assert main([*named[:3], str(tmp_path / "nothing")]) == 1
 
 
 async def test_a_relay_cuts_the_power_and_its_meter_proves_it(bench: Bench) -> None:

@@ -99,12 +99,11 @@ async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: 
     """Through the relays of the settings, without the operator."""
     import aiohttp
 
-    from sunward.cli.relays import relays_of
+    from sunward.cli.settings import load_settings
     from sunward.cluster.acting.rescue import wake_all, wake_one
     from sunward.power.drivers import Drivers
-    from sunward.sources.settings import load_settings
 
-    relays = relays_of(load_settings(settings))
+    relays = load_settings(settings).relays
     async with aiohttp.ClientSession() as session:
         drivers = Drivers(session, relays)
         if node:

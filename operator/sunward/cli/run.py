@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sunward.sources.settings import Settings
+    from sunward.cli.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def run(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the operator until SIGTERM: observe, plan, act, settle."""
-    from sunward.sources.settings import load_settings
+    from sunward.cli.settings import load_settings
     from sunward.telemetry import logs
 
     logs.configure(log_level)
@@ -52,7 +52,6 @@ async def _serve(
     import aiohttp
 
     from sunward.cli import serving
-    from sunward.cli.relays import relays_of
     from sunward.cluster.access.api import connect
     from sunward.cluster.access.lease import Lease
     from sunward.cluster.access.server_clock import ServerClock
@@ -87,11 +86,11 @@ async def _serve(
                 Ports(
                     api=api,
                     session=session,
-                    sensors=build_sensors(settings, guarded),
-                    intensities=build_intensities(settings, guarded),
+                    sensors=build_sensors(settings.prometheus, guarded),
+                    intensities=build_intensities(settings.intensity_sources, guarded),
                     forecaster=RememberingForecaster(),
                     solver=solver,
-                    drivers=Drivers(session, relays_of(settings), clock=clock),
+                    drivers=Drivers(session, settings.relays, clock=clock),
                     reporter=reporter,
                     lease=Lease(api, namespace, identity, shown=sight.read),
                     sight=sight,

@@ -12,7 +12,7 @@ import socket
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from sunward.sources.settings import is_inside
+from sunward.settings.address import is_inside
 
 
 class GuardedResolver(AbstractResolver):

@@ -22,6 +22,7 @@ LOOP = "tests/unit/cluster/test_cluster_loop.py"
 STALE = "tests/integration/test_cluster_loop_stale.py"
 FAULTS = "tests/integration/test_cluster_loop_faults.py"
 DRIVERS = "tests/unit/power/test_power_drivers.py"
+PASSWORDS = "tests/unit/power/test_power_passwords.py"
 RELAYS = "tests/integration/test_cluster_relays.py"
 VALIDATE = "tests/unit/planning/test_planning_validate.py"
 TRANSITIONS = "tests/unit/planning/test_planning_transitions.py"
@@ -167,27 +168,33 @@ PLACES: dict[str, Place] = {
     ),
     # what relays and meters prove
     "an output is a plain yes or no": _place(
-        "power.drivers",
+        "power.relay",
         "if not isinstance(output, bool):\n        return None",
         "output = bool(output)",
         DRIVERS,
         RELAYS,
     ),
-    "a draw is a finite number": _place("power.drivers", " and math.isfinite(watts)", "", DRIVERS, RELAYS),
-    "a draw has no sign": _place("power.drivers", "abs(float(watts))", "float(watts)", DRIVERS, RELAYS),
+    "a draw is a finite number": _place("power.relay", " and math.isfinite(watts)", "", DRIVERS, RELAYS),
+    "a draw has no sign": _place("power.relay", "abs(float(watts))", "float(watts)", DRIVERS, RELAYS),
     "a redirect is not followed": _place(
-        "power.drivers", "allow_redirects=False", "allow_redirects=True", DRIVERS, RELAYS
+        "power.relay", "allow_redirects=False", "allow_redirects=True", DRIVERS, RELAYS
     ),
-    "an answer is short": _place("power.drivers", "if len(body) > BODY_LIMIT_BYTES:", "if False:", DRIVERS, RELAYS),
+    "an answer is short": _place("power.relay", "if len(body) > BODY_LIMIT_BYTES:", "if False:", DRIVERS, RELAYS),
     "an answer is about the switch that was asked": _place(
-        "power.drivers",
-        'if answer.get("id", self._line.relay.switch_id) != self._line.relay.switch_id:',
+        "power.shelly",
+        'if answer.get("id", switch_id) != switch_id:',
         "if False:",
         DRIVERS,
         RELAYS,
     ),
     "an order is not sent twice by the client": _place(
-        "power.drivers", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
+        "power.tasmota", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
+    ),
+    "an error holds no address, where a password may stand": _place(
+        "power.relay", "{_failure(error)}", "{error}", PASSWORDS
+    ),
+    "a relay that knows a password is not quoted": _place(
+        "power.relay", ' if self.relay.token_file is None else ""', "", PASSWORDS
     ),
     "a number is finite": _place(
         "sources.samples", "return value if math.isfinite(value) else None", "return value", SAMPLES

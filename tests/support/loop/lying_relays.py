@@ -6,10 +6,11 @@ The operator reaches them through its real drivers. What a case expects is judge
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -17,11 +18,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sunward.cluster.access.api import ours
-from sunward.power.drivers import Drivers, Relay
+from sunward.power.drivers import Drivers
 from support.loop.crash import converge, misses, one_sleeper
 from support.loop.ports import IDLE_WATTS
 from support.loop.process import Process, run
 from support.loop.world import World, Write, override
+from support.registries import relay as a_relay
 
 VICTIM = "pi-3"
 PATIENCE = aiohttp.ClientTimeout(total=0.15)
@@ -156,6 +158,14 @@ class FakeRelay:
         self.lie = HONEST
 
 
+PROTOCOLS: Mapping[str, tuple[str, Callable[[FakeRelay, web.Request], Awaitable[web.StreamResponse]]]] = {
+    "Shelly": ("/rpc", FakeRelay.rpc),
+    "Tasmota": ("/cm", FakeRelay.cm),
+}
+"""Where a relay of each kind is asked, and how it answers."""
+KINDS = tuple(PROTOCOLS)
+
+
 async def _flood(request: web.Request) -> web.StreamResponse:
     """A megabyte without an announced length."""
     response = web.StreamResponse()
@@ -173,8 +183,8 @@ async def _flood(request: web.Request) -> web.StreamResponse:
 async def listening(relay: FakeRelay) -> AsyncIterator[str]:
     """The relay's address, while it listens."""
     application = web.Application()
-    application.router.add_post("/rpc", relay.rpc)
-    application.router.add_route("*", "/cm", relay.cm)
+    for path, answer in PROTOCOLS.values():
+        application.router.add_route("*", path, partial(answer, relay))
     application.router.add_route("*", "/elsewhere", relay.elsewhere)
     server = TestServer(application, handler_cancellation=True)
     await server.start_server(shutdown_timeout=0.1)
@@ -250,8 +260,8 @@ def _watched(world: World, case: Case) -> tuple[list[str], list[str]]:
 
 
 def _drivers(session: aiohttp.ClientSession, kind: str, url: str, world: World) -> Drivers:
-    relay = Relay(name=f"relay-{VICTIM}", driver=kind, url=url)
-    return Drivers(session, {relay.name: relay}, clock=lambda: world.now, timeout=PATIENCE)
+    relays = {f"relay-{VICTIM}": a_relay(kind, url)}
+    return Drivers(session, relays, clock=lambda: world.now, timeout=PATIENCE)
 
 
 def _says(value: object) -> Callable[[bool], object]:

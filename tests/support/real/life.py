@@ -16,7 +16,7 @@ import aiohttp
 import yaml
 
 from sunward.accounting.ledger import PeriodLedger
-from sunward.cli.relays import relays_of
+from sunward.cli.settings import parse_settings
 from sunward.cluster.access.api import connect
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.access.server_clock import ServerClock
@@ -29,7 +29,6 @@ from sunward.forecasting.expect import RememberingForecaster
 from sunward.power.drivers import Drivers
 from sunward.sources.build import build_intensities, build_sensors
 from sunward.sources.session import open_session
-from sunward.sources.settings import parse_settings
 from support.chart import NAMESPACE
 from support.loop.ports import Solver
 from support.real import objects as real_objects
@@ -91,11 +90,11 @@ async def a_life(world: RealWorld, kubeconfig: Path, label: str) -> AsyncIterato
         ports = Ports(
             api=api,
             session=session,
-            sensors=build_sensors(settings, guarded),
-            intensities=build_intensities(settings, guarded),
+            sensors=build_sensors(settings.prometheus, guarded),
+            intensities=build_intensities(settings.intensity_sources, guarded),
             forecaster=RememberingForecaster(),
             solver=Solver(),
-            drivers=Drivers(session, relays_of(settings), clock=clock),
+            drivers=Drivers(session, settings.relays, clock=clock),
             reporter=told,
             lease=Lease(api, NAMESPACE, POD_NAME),
             identity=Identity(started_at=lambda: clock.at(started), node_name=None),

@@ -12,8 +12,9 @@ from aiohttp import web
 
 from sunward.cluster.access.api import Api, ApiError, core, ours
 from sunward.cluster.acting.rescue import Rescued, wake_all, wake_one
-from sunward.power.drivers import Drivers, Relay
+from sunward.power.drivers import Drivers
 from support.loop.store import Body, Store
+from support.registries import relay as a_relay
 from support.sources import FakeServer, serving
 
 MARK = "sunward.dev/cordoned-by"
@@ -88,7 +89,7 @@ class Scene:
 
     @property
     def drivers(self) -> Drivers:
-        settings = {n: Relay(name=n, driver="shelly", url=f"{self._fake.url}/{n}") for n in self.names}
+        settings = {n: a_relay("Shelly", f"{self._fake.url}/{n}") for n in self.names}
         return Drivers(self._session, settings, timeout=PATIENCE)
 
     async def rescue(self) -> list[Rescued]:

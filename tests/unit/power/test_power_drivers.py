@@ -14,11 +14,14 @@ from aiohttp import web
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
-from sunward.power.drivers import BODY_LIMIT_BYTES, Drivers, Relay
+from sunward.power.drivers import Drivers
+from sunward.power.registry import RelaySettings
+from sunward.power.relay import BODY_LIMIT_BYTES
 from support.planning import NOW, a_node
+from support.registries import relay
 from support.sources import FakeServer, serving
 
-RELAYS = {"relay-pi-01": "shelly", "plug-1": "tasmota", "plug-2": "tasmota", "odd": "knx"}
+RELAYS = {"relay-pi-01": "Shelly", "plug-1": "Tasmota", "plug-2": "Tasmota"}
 
 
 class Bench:
@@ -54,11 +57,8 @@ async def bench() -> AsyncIterator[Bench]:
         yield made
 
 
-def relays(fake: FakeServer) -> dict[str, Relay]:
-    return {
-        name: Relay(name=name, driver=kind, url=fake.url, switch_id=int(name == "plug-2"))
-        for name, kind in RELAYS.items()
-    }
+def relays(fake: FakeServer) -> dict[str, RelaySettings]:
+    return {name: relay(kind, fake.url, switch_id=int(name == "plug-2")) for name, kind in RELAYS.items()}
 
 
 def the_plug_says(bench: Bench, state: Any, watts: Any, channel: int = 1) -> None:
@@ -153,7 +153,7 @@ async def test_a_plug_is_ordered_by_a_post(bench: Bench) -> None:
         (SleepSpec(driver="Shelly", driver_ref="unknown"), False),
         (SleepSpec(driver="Shelly"), False),
         (SleepSpec(driver="None"), False),
-        (SleepSpec(driver="knx", driver_ref="odd"), False),
+        (SleepSpec(driver="shelly", driver_ref="relay-pi-01"), False),
     ],
 )
 async def test_a_node_has_the_relay_of_its_name_and_kind(bench: Bench, sleep: SleepSpec, has_driver: bool) -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from sunward.cli.settings import parse_settings
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities
-from sunward.sources.intensity.files import FileIntensity
+from sunward.sources.intensity.file import FileIntensity
 from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
 from sunward.sources.intensity.provider import Datum
-from sunward.sources.settings import parse_settings
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
 PROFILE = {"US-SCL": [float(hour) for hour in range(168)]}
@@ -217,7 +217,7 @@ async def test_static_numbers_are_expectations_and_their_zones_are_all_there_is(
         "intensitySources: {desk: {provider: static, gramsPerKilowattHour: {US-SCL: 24.0}}}"
     )
     async with aiohttp.ClientSession() as session:
-        found = await build_intensities(settings, session).read("desk", ["US-SCL", "DE"], NOON)
+        found = await build_intensities(settings.intensity_sources, session).read("desk", ["US-SCL", "DE"], NOON)
 
     known = found["US-SCL"].now_grams_per_kilowatt_hour
     assert isinstance(known, Measurement)

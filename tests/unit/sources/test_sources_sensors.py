@@ -13,14 +13,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sunward.cli.settings import parse_settings
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities, build_sensors
 from sunward.sources.intensity.electricity_maps import ElectricityMaps
-from sunward.sources.intensity.files import FileIntensity
+from sunward.sources.intensity.file import FileIntensity
 from sunward.sources.sensors import PrometheusSensors, limits_of
-from sunward.sources.settings import parse_settings
 from support.planning import a_node
 from support.sources import FakeServer, serving
 
@@ -57,7 +57,7 @@ class Answers:
 async def sensors(answers: Answers) -> AsyncIterator[tuple[PrometheusSensors, FakeServer]]:
     async with serving(answers) as server, aiohttp.ClientSession() as session:
         settings = parse_settings(f"prometheus: {{url: '{server.url}', scrapeIntervalSeconds: 5}}")
-        yield build_sensors(settings, session), server
+        yield build_sensors(settings.prometheus, session), server
 
 
 def showing(power: str = "4.5", sampled: float | None = None) -> Answers:
@@ -181,7 +181,7 @@ async def test_a_configuration_that_cannot_be_read_is_no_good_news(body: object)
     async with serving(answer) as server, aiohttp.ClientSession() as session:
         settings = parse_settings(f"prometheus: {{url: '{server.url}'}}")
         with pytest.raises(SourceUnavailable, match="configuration"):
-            await build_sensors(settings, session).source.configuration_faults()
+            await build_sensors(settings.prometheus, session).source.configuration_faults()
 
 
 async def test_every_provider_of_the_settings_becomes_a_source(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ intensitySources:
 """
     )
     async with aiohttp.ClientSession() as session:
-        ladders = build_intensities(settings, session).ladders
+        ladders = build_intensities(settings.intensity_sources, session).ladders
 
     assert isinstance(ladders["grid"].provider, ElectricityMaps)
     assert str(ladders["grid"].provider.basis) == "average-direct"

@@ -10,17 +10,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import Field
 
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Quality, Reading, Series
 from sunward.domain.reasons import Reason
-from sunward.sources.http import JsonReader, NotFound
-from sunward.sources.intensity.provider import Datum, checked_intensity, reading, regular_series, unknown_zone
+from sunward.settings.address import Url
+from sunward.settings.token import TokenFile, read_token
+from sunward.sources.http import JsonReader, Limits, NotFound
+from sunward.sources.intensity.provider import (
+    Datum,
+    IntensityProvider,
+    checked_intensity,
+    parse_time,
+    reading,
+    regular_series,
+    unknown_zone,
+)
+from sunward.sources.intensity.section import IntensitySection
 
-_LONGEST_TOKEN = 4096
+
+class ElectricityMapsSettings(IntensitySection):
+    """An account at an API that speaks version 3 of Electricity Maps."""
+
+    provider: Literal["electricity-maps"]
+    url: Url
+    token_file: TokenFile | None = None
+    timeout_seconds: float = Field(default=10.0, gt=0.0, le=60.0)
+
+    def build(self, name: str, session: aiohttp.ClientSession) -> IntensityProvider:
+        """The provider that asks this API."""
+        reader = JsonReader(name=name, session=session, limits=Limits(timeout_seconds=self.timeout_seconds))
+        return ElectricityMaps(reader=reader, url=self.url, basis=self.basis, token_file=self.token_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +99,7 @@ class ElectricityMaps:
     def _headers(self) -> dict[str, str]:
         if self.token_file is None:
             return {}
-        try:
-            token = self.token_file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SourceUnavailable(self.reader.name, f"token file: {type(error).__name__}") from None
-        if not token or len(token) > _LONGEST_TOKEN or not token.isprintable():
-            raise SourceUnavailable(self.reader.name, "token file: holds no token")
-        return {"auth-token": token}
+        return {"auth-token": read_token(self.token_file, self.reader.name, "ascii")}
 
     def _latest(self, body: Mapping[str, Any]) -> Reading:
         time = parse_time(body.get("datetime"))
@@ -103,12 +123,3 @@ class ElectricityMaps:
                 raise SourceUnavailable(self.reader.name, f"{key} holds a value that is no intensity in g/kWh")
             data.append(Datum(time=time, grams_per_kilowatt_hour=value))
         return data
-
-
-def parse_time(text: object) -> datetime | None:
-    """An aware time from ISO 8601 text, or None for anything else."""
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.utcoffset() is not None else None

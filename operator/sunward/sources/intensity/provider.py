@@ -16,7 +16,9 @@ from typing import Protocol
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
-from sunward.sources.settings import HIGHEST_GRAMS_PER_KILOWATT_HOUR
+
+HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
+"""No grid emits more per kilowatt-hour; a larger number is in another unit (pounds per megawatt-hour, say)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +104,12 @@ def _smallest_step(ordered: Sequence[Datum]) -> timedelta | None:
     steps = [late.time - early.time for early, late in pairwise(ordered)]
     positive = [step for step in steps if step > timedelta(0)]
     return min(positive, default=None)
+
+
+def parse_time(text: object) -> datetime | None:
+    """An aware time from ISO 8601 text, or None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.utcoffset() is not None else None

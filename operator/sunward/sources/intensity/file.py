@@ -1,7 +1,4 @@
-"""Grid intensity without a network: numbers from the settings, or a file of times and zones.
-
-It must not know what happens when a zone is missing.
-"""
+"""Grid intensity from a file of times and zones. It must not know what happens when a zone is missing."""
 
 from __future__ import annotations
 
@@ -15,41 +12,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import aiohttp
+from pydantic import Field
 
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
-from sunward.sources.intensity.electricity_maps import parse_time
-from sunward.sources.intensity.provider import Datum, checked_intensity, regular_series, unknown_zone
+from sunward.sources.intensity.provider import (
+    Datum,
+    IntensityProvider,
+    checked_intensity,
+    parse_time,
+    regular_series,
+    unknown_zone,
+)
+from sunward.sources.intensity.section import IntensitySection
 
 LARGEST_FILE_BYTES = 16 << 20
 _TIME_COLUMNS = ("time", "time_utc", "datetime")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaticIntensity:
-    """One number per zone that the admin vouches for. It holds at any time, as an expectation and not a measurement."""
+class FileSettings(IntensitySection):
+    """A file in a folder that the chart mounts."""
 
-    name: str
-    grams_per_kilowatt_hour: Mapping[str, float]
-    basis: Basis
+    provider: Literal["file"]
+    path: Path = Field(strict=False)
 
-    async def now(self, zone: str, at: datetime) -> Reading:
-        """The zone's number, of quality `Forecast`."""
-        value = self.grams_per_kilowatt_hour.get(zone)
-        if value is None:
-            return unknown_zone(zone, self.name)
-        return Measurement(value=value, time=at, quality=Quality.FORECAST, source=self.name)
-
-    async def forecast(self, zone: str, at: datetime) -> Series | None:  # noqa: ARG002  the same everywhere
-        """None: a constant needs no forecast, persistence says the same."""
-        return None
-
-    async def history(self, zone: str, at: datetime) -> Sequence[Datum]:  # noqa: ARG002  the same everywhere
-        """Nothing: a constant has no past."""
-        return ()
+    def build(self, name: str, session: aiohttp.ClientSession) -> IntensityProvider:  # noqa: ARG002  a file needs no connection
+        """The provider that reads this file."""
+        return FileIntensity(name=name, path=self.path, basis=self.basis)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sunward.cli.settings import Settings, load_settings, parse_settings
 from sunward.domain.errors import InvalidInput
-from sunward.sources.settings import Settings, checked_url, load_settings, parse_settings
+from sunward.settings.address import checked_url
 
 GOOD = """
 prometheus: {url: "http://sunward-prometheus.sunward-system.svc:9090", scrapeIntervalSeconds: 2, timeoutSeconds: 5}
@@ -42,13 +43,27 @@ def test_a_whole_file_is_understood() -> None:
             r"scrapeIntervalSeconds: .*greater than 0",
         ),
         ("scrapeIntervalSeconds", "scrapeInterval", r"prometheus\.scrapeInterval: Extra inputs"),
-        ("provider: electricity-maps", "provider: entsoe", r"intensitySources\.grid\.provider"),
-        ("    url: https://api.electricitymaps.com/v3\n", "", "electricity-maps needs url"),
+        (
+            "provider: electricity-maps",
+            "provider: entsoe",
+            r"intensitySources\.grid\.provider: unknown provider: choose one of 'electricity-maps', 'static', 'file'",
+        ),
+        ("provider: electricity-maps\n", "\n", r"intensitySources\.grid\.provider: Field required"),
+        ("{provider: static,", "{provider: static, url: 'https://a.b',", r"intensitySources\.desk\.url: Extra inputs"),
+        ("{provider: static, grams", "{provider: file, grams", r"intensitySources\.desk\.path: Field required"),
+        ("    url: https://api.electricitymaps.com/v3\n", "", r"intensitySources\.grid\.url: Field required"),
         ("basis: average-direct", "basis: average", "marginal-lifecycle"),
         ("US-MISO: 565.6", "US-MISO: 1650.0", r"desk\.gramsPerKilowattHour\.US-MISO: .*1500"),
         ("US-MISO: 565.6", "US-MISO: .nan", r"desk\.gramsPerKilowattHour\.US-MISO"),
         ("US-MISO: 565.6", '"US MISO": 565.6', r"desk\.gramsPerKilowattHour\.US MISO"),
-        ("driver: Shelly", "driver: Hammer", r"relays\.relay-pi-07\.driver"),
+        *(
+            ("driver: Shelly", f"driver: {name}", r"relays\.relay-pi-07\.driver: unknown driver: .*'Shelly', 'Tasmota'")
+            for name in ("Hammer", "shelly", "Webhook", "PoeSnmp", "WakeOnLan", "Pi5Rtc", "CordonOnly")
+        ),
+        ("{driver: Shelly, ", "{", r"relays\.relay-pi-07\.driver: Field required"),
+        (', url: "http://10.77.0.1:18107"', "", r"relays\.relay-pi-07\.url: Field required"),
+        ("switchId: 0", "switchId: 64", r"relays\.relay-pi-07\.switchId: .*63"),
+        ("relays:\n", "relays:\n  a: Shelly\n", r"relays\.a: "),
         ("https://api.electricitymaps.com", "http://api.electricitymaps.com", "use https"),
         ("annualMean: {US-SCL: 24}", "profile: {US-SCL: [24.0]}", "168 values"),
     ],

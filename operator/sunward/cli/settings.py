@@ -1,0 +1,87 @@
+"""The operator's settings file, joined from the sections that rooms declare: Prometheus, intensity sources, relays.
+
+Only the cluster's admin writes it (the chart mounts it); tenants name sources and relays, never addresses. Checked
+once, here; errors are one line that names the path. It must not open connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from sunward.domain.errors import InvalidInput
+from sunward.power.registry import RelaySettings
+from sunward.settings.section import Section
+from sunward.sources.intensity.registry import IntensitySourceSettings
+from sunward.sources.settings import PrometheusSettings
+
+UNION_ERRORS: Final = ("union_tag_invalid", "union_tag_not_found")
+
+
+class Settings(Section):
+    """The whole file. Other top-level keys belong to other readers and are refused here, so that typing errors show."""
+
+    prometheus: PrometheusSettings
+    intensity_sources: dict[str, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
+    relays: dict[str, RelaySettings] = Field(default_factory=dict, max_length=2000)
+
+
+def parse_settings(text: str, *, where: str = "settings") -> Settings:
+    """Settings from YAML text; raises InvalidInput with one line that names the path and what is wrong."""
+    try:
+        data: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidInput(where, f"is no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, Mapping):
+        raise InvalidInput(where, "must be a mapping with the key prometheus")
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise InvalidInput(*_first_error(where, error)) from None
+
+
+def load_settings(path: Path) -> Settings:
+    """Settings from a file; raises InvalidInput as `parse_settings` does, and when the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(str(path), f"cannot be read: {error}") from None
+    return parse_settings(text, where=str(path))
+
+
+def _first_error(where: str, error: ValidationError) -> tuple[str, str]:
+    """The first problem as (file: path, what to do), without the values, which may be secret."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(_path(problem))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {path}" if path else where, _advice(problem) + more
+
+
+def _path(problem: ErrorDetails) -> Sequence[str]:
+    """The keys that lead to a problem, as they stand in the file.
+
+    Below a relay or source the library's path has the chosen kind as well, which is no key of the file; and it ends
+    before the key that chooses the kind when that one is wrong.
+    """
+    keys = [str(part) for part in problem["loc"] if part != "[key]"]
+    if problem["type"] in UNION_ERRORS:
+        return [*keys, _discriminator(problem)]
+    return keys[:2] + keys[3:] if keys[:1] in (["relays"], ["intensitySources"]) else keys
+
+
+def _advice(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "union_tag_invalid":
+            return f"unknown {_discriminator(problem)}: choose one of {problem['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return "Field required"
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _discriminator(problem: ErrorDetails) -> str:
+    return str(problem["ctx"]["discriminator"]).strip("'")

@@ -1,0 +1,19 @@
+"""Every kind of relay that there is: one row each.
+
+The settings are read as this union, told apart by `driver`, and each kind builds its own driver, so no name is
+accepted that has no driver. Contract tests hold the EnergyNode's enum, the chart's schema and the auditor to this list.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sunward.power.shelly import ShellySettings
+from sunward.power.tasmota import TasmotaSettings
+
+RelaySettings = Annotated[
+    ShellySettings | TasmotaSettings,
+    Field(discriminator="driver"),
+]

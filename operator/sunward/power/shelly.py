@@ -1,0 +1,50 @@
+"""Shelly Gen2+ relays over their HTTP RPC (Switch.GetStatus, Switch.Set); a password is used by HTTP digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sunward.power.digest import Digest
+from sunward.power.relay import Line, RelayDriver, RelaySection
+
+USER = "admin"
+"""The only user that the firmware has."""
+
+
+class ShellySettings(RelaySection):
+    """A Shelly of the second generation or later."""
+
+    driver: Literal["Shelly"]
+
+    def build(self, line: Line) -> RelayDriver:
+        """The driver at the end of a line to this relay."""
+        return ShellyDriver(line)
+
+
+class ShellyDriver(RelayDriver):
+    """One switch of a Shelly."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line)
+        self._digest = Digest(USER, line.password)
+
+    async def state(self) -> tuple[object, object]:
+        """`output` and `apower` of the switch. Raises SourceUnavailable when the answer is about another one."""
+        answer = await self._call("Switch.GetStatus", {})
+        switch_id = self._line.relay.switch_id
+        if answer.get("id", switch_id) != switch_id:
+            raise self._line.unavailable("Switch.GetStatus: the answer is about another switch")
+        return answer.get("output"), answer.get("apower")
+
+    async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
+        """Ask the relay for a state, once. Raises SourceUnavailable when it did not accept it."""
+        await self._call("Switch.Set", {"on": on}, f"{operation}/{fencing_token}")
+
+    async def _call(self, method: str, params: Mapping[str, Any], tag: str = "read") -> Mapping[str, Any]:
+        params = {"id": self._line.relay.switch_id, **params}
+        frame = {"id": 1, "src": f"sunward/{tag}", "method": method, "params": params}
+        answer = await self._line.ask("POST", "/rpc", method, json=frame, middlewares=self._digest.middlewares())
+        if "error" in answer or not isinstance(answer.get("result"), dict):
+            raise self._line.unavailable(f"{method} was refused{self._line.quoted(answer)}")
+        return dict(answer["result"])

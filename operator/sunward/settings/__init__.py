@@ -1,0 +1,5 @@
+"""What the sections of the administrator's settings file have in common: strictness, addresses, tokens in files.
+
+Each room declares its own section beside what it configures; `sunward.cli.settings` joins them to the whole file. It
+must not open connections.
+"""

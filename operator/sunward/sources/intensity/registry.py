@@ -1,0 +1,20 @@
+"""Every provider of grid intensity that there is: one row each.
+
+The settings are read as this union, told apart by `provider`, and each kind builds its own provider, so no name is
+accepted that has no provider. A contract test holds the chart's schema to this list.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sunward.sources.intensity.electricity_maps import ElectricityMapsSettings
+from sunward.sources.intensity.file import FileSettings
+from sunward.sources.intensity.static import StaticSettings
+
+IntensitySourceSettings = Annotated[
+    ElectricityMapsSettings | StaticSettings | FileSettings,
+    Field(discriminator="provider"),
+]

@@ -1,0 +1,25 @@
+"""The rows of the product's registries, as the settings file names them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from sunward.power.registry import RelaySettings
+from sunward.sources.intensity.registry import IntensitySourceSettings
+
+DRIVERS: TypeAdapter[RelaySettings] = TypeAdapter(RelaySettings)
+PROVIDERS: TypeAdapter[IntensitySourceSettings] = TypeAdapter(IntensitySourceSettings)
+
+
+def sections(rows: TypeAdapter[Any]) -> dict[str, dict[str, Any]]:
+    """The JSON schema of every row's section, by the name that chooses it."""
+    schema = rows.json_schema(by_alias=True)
+    chosen = cast(dict[str, str], schema["discriminator"]["mapping"])
+    return {name: schema["$defs"][where.rsplit("/", 1)[-1]] for name, where in chosen.items()}
+
+
+def relay(driver: str, url: str, **more: object) -> RelaySettings:
+    """A relay of the settings."""
+    return DRIVERS.validate_python({"driver": driver, "url": url, **more})
