@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +20,30 @@ TIMEOUT = aiohttp.ClientTimeout(total=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """One relay of the operator's settings file."""
+    """One relay of the operator's settings file. Its password is read at every question, so that it may be rotated."""
 
     name: str
     driver: str
     url: str
     switch_id: int = 0
+    token_file: Path | None = None
+
+    def password(self) -> str | None:
+        """The password that it demands; None where it has none. Raises OSError and ValueError."""
+        return None if self.token_file is None else self.token_file.read_text(encoding="utf-8").strip()
 
 
 def relays_of(settings: Path) -> tuple[Relay, ...]:
-    """The relays in a settings file of the operator. Raises OSError and ValueError."""
+    """The relays in a settings file of the operator; files are named from its folder. Raises OSError and ValueError."""
     body = yaml.safe_load(settings.read_text(encoding="utf-8"))
     found = body.get("relays") or {} if isinstance(body, Mapping) else {}
     return tuple(
         Relay(
             name=str(name),
-            driver=str(entry.get("driver", "")).lower(),
+            driver=str(entry.get("driver", "")),
             url=str(entry.get("url") or "").rstrip("/"),
             switch_id=int(entry.get("switchId", 0)),
+            token_file=settings.parent / entry["tokenFile"] if entry.get("tokenFile") else None,
         )
         for name, entry in sorted(found.items())
         if entry.get("url")
@@ -45,29 +52,45 @@ def relays_of(settings: Path) -> tuple[Relay, ...]:
 
 async def read(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
     """What a relay shows now; None when it is silent, answers nonsense, or is of a kind that is not read here."""
+    ask = READERS.get(relay.driver)
     try:
-        if relay.driver == "shelly":
-            return await _shelly(session, relay, node)
-        if relay.driver == "tasmota":
-            return await _tasmota(session, relay, node)
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None if ask is None else await ask(session, relay, node)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return None
-    return None
 
 
 async def _shelly(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
-    answer = await _json(session, f"{relay.url}/rpc/Switch.GetStatus", {"id": str(relay.switch_id)})
+    password = relay.password()
+    login = () if password is None else (_digest(relay.url, password),)
+    query = {"id": str(relay.switch_id)}
+    answer = await _json(session, f"{relay.url}/rpc/Switch.GetStatus", query, middlewares=login)
     return _reading(relay, node, answer.get("output"), answer.get("apower"))
 
 
 async def _tasmota(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
-    answer = await _json(session, f"{relay.url}/cm", {"cmnd": f"Power{relay.switch_id + 1}"})
+    password = relay.password()
+    login = {} if password is None else {"user": "admin", "password": password}
+    answer = await _json(session, f"{relay.url}/cm", {**login, "cmnd": f"Power{relay.switch_id + 1}"})
     state = next((value for value in answer.values() if value in ("ON", "OFF")), None)
     return _reading(relay, node, None if state is None else state == "ON", None)
 
 
-async def _json(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> Mapping[str, Any]:
-    async with session.get(url, params=query, timeout=TIMEOUT, allow_redirects=False) as response:
+READERS: Mapping[str, Callable[[aiohttp.ClientSession, Relay, str], Awaitable[RelayRead | None]]] = {
+    "Shelly": _shelly,
+    "Tasmota": _tasmota,
+}
+"""How a relay of each kind is asked, by its name in the settings."""
+
+
+@cache
+def _digest(url: str, password: str) -> aiohttp.DigestAuthMiddleware:
+    """One per relay, because it remembers the relay's challenge."""
+    del url
+    return aiohttp.DigestAuthMiddleware("admin", password)
+
+
+async def _json(session: aiohttp.ClientSession, url: str, query: dict[str, str], **more: Any) -> Mapping[str, Any]:
+    async with session.get(url, params=query, timeout=TIMEOUT, allow_redirects=False, **more) as response:
         response.raise_for_status()
         answer = await response.json(content_type=None)
         return answer if isinstance(answer, Mapping) else {}

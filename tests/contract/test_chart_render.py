@@ -14,7 +14,7 @@ import yaml
 from yamllint import linter  # type: ignore[import-untyped]
 from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
-from sunward.sources.settings import parse_settings
+from sunward.cli.settings import parse_settings
 from support import chart
 
 KUBERNETES = "1.34"
@@ -306,6 +306,10 @@ def test_admission_policies_can_be_left_out(tmp_path: Path, policies: bool) -> N
         ({"intensitySources": {"a": {"provider": "static"}}}, "gramsPerKilowattHour"),
         ({"intensitySources": {"a": {"provider": "electricity-maps"}}}, "url"),
         ({"intensitySources": {"a": {"provider": "file", "path": "/etc/shadow"}}}, "/intensitySources/a/path"),
+        (
+            {"intensitySources": {"a": {"provider": "static", "gramsPerKilowattHour": {"DE": 1}, "url": "http://a"}}},
+            "url",
+        ),
         (
             {"intensitySources": {"a": {"provider": "static", "gramsPerKilowattHour": {"DE": 380_000}}}},
             "/gramsPerKilowattHour/DE",

@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from sunward_audit import follow
 from sunward_audit.audit_log import request_of
 from sunward_audit.events import Calm, Event, ObjectSeen, RelayOrder, RelayRead, Tick
 from sunward_audit.kubeconfig import ConfigError, access
 from sunward_audit.ordering import Arrival, Ordering
-from sunward_audit.relays import journal_events, relays_of
+from sunward_audit.relays import Relay, journal_events, read, relays_of
+from sunward_lab.world.digest import DigestGuard
+from support.sources import serving
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
@@ -138,8 +142,49 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, text: str) -> Non
 
 def test_relays_are_those_of_the_settings_that_have_an_address(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
-    file.write_text("relays: {b: {driver: Tasmota, url: 'http://b/', switchId: 2}, a: {driver: WakeOnLan}}")
-    assert [(r.name, r.driver, r.url, r.switch_id) for r in relays_of(file)] == [("b", "tasmota", "http://b", 2)]
+    file.write_text("relays: {b: {driver: Tasmota, url: 'http://b/', switchId: 2}, a: {driver: Unfinished}}")
+    assert [(r.name, r.driver, r.url, r.switch_id) for r in relays_of(file)] == [("b", "Tasmota", "http://b", 2)]
+
+
+def test_the_password_of_a_relay_is_read_from_the_file_that_the_settings_name(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(
+        "relays: {a: {driver: Shelly, url: 'http://a'}, b: {driver: Shelly, url: 'http://b', tokenFile: t}}"
+    )
+    (tmp_path / "t").write_text("hunter 2\n")
+    assert [relay.password() for relay in relays_of(file)] == [None, "hunter 2"]
+
+
+@pytest.mark.parametrize("kind", ["Shelly", "Tasmota"])
+@pytest.mark.parametrize(("password", "on"), [("hunter 2", True), ("another", None), (None, None)])
+async def test_a_relay_with_a_password_is_read_with_it_alone(
+    tmp_path: Path, kind: str, password: str | None, on: bool | None
+) -> None:
+    guard = DigestGuard("shelly", "hunter 2")
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/cm":
+            known = (request.query.get("user"), request.query.get("password")) == ("admin", "hunter 2")
+            return web.json_response(
+                {"POWER": "ON"} if known else {"WARNING": "Need user"}, status=200 if known else 401
+            )
+        if not guard.allows(request):
+            raise guard.challenge()
+        return web.json_response({"output": True, "apower": 2.5})
+
+    token = None if password is None else tmp_path / "token"
+    if token is not None:
+        token.write_text(f"{password}\n")
+    async with serving(answer) as fake, aiohttp.ClientSession() as session:
+        relay = Relay(name="relay-3", driver=kind, url=fake.url, token_file=token)
+        found = [await read(session, relay, "pi-3") for _ in range(2)]
+    assert [None if one is None else one.on for one in found] == [on, on]
+
+
+async def test_a_password_file_that_is_gone_is_silence(tmp_path: Path) -> None:
+    async with aiohttp.ClientSession() as session:
+        relay = Relay(name="relay-3", driver="Shelly", url="http://127.0.0.1:9", token_file=tmp_path / "token")
+        assert await read(session, relay, "pi-3") is None
 
 
 async def test_a_file_is_followed_through_growth_and_replacement(tmp_path: Path) -> None:
