@@ -35,7 +35,7 @@ def named() -> set[str]:
     settings: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     names: set[str] = set()
     for contract in settings["tool"]["importlinter"]["contracts"]:
-        for key in ("layers", "modules", "source_modules", "forbidden_modules"):
+        for key in ("containers", "layers", "modules", "source_modules", "forbidden_modules"):
             for entry in contract.get(key, ()):
                 names |= {name.strip() for name in entry.split("|")}
     return names
