@@ -9,49 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.math_opt import model_pb2
 
-from sunward.optimisation.decomposition.columnar import Columns, ColumnSettings, Floats
-
-INTENSITIES = (24.0, 60.0, 150.0, 300.0, 420.0, 560.0, 700.0)
-
-
-def fleet(nodes: int, seed: int) -> Columns:
-    """A random fleet in one pool: an hour, seven kinds of grid, panels on half of the nodes, harvest for a quarter."""
-    draw = np.random.default_rng(seed)
-    every = np.ones(nodes, np.bool_)
-    batches = draw.uniform(200, 1000, nodes).round()
-    energy, seconds = draw.uniform(0.0005, 0.002, nodes), draw.uniform(0.5, 1.2, nodes)
-    idle = draw.uniform(2, 3, nodes)
-    demand = batches * (energy + idle * seconds / 3600)
-    return Columns(
-        settings=ColumnSettings(
-            period_seconds=3600.0,
-            gigabytes_per_batch=1e-4,
-            maximum_offload_ratio=0.5,
-            send_watt_hours_per_gigabyte=0.5,
-            receive_watt_hours_per_gigabyte=0.5,
-            seconds_per_gigabyte=160.0,
-            transit_watt_hours_per_gigabyte=4.0,
-            transit_intensity_grams_per_kilowatt_hour=400.0,
-        ),
-        intensity_grams_per_kilowatt_hour=draw.choice(INTENSITIES, nodes) * draw.uniform(0.95, 1.05, nodes),
-        idle_watts=idle,
-        asleep_watts=np.full(nodes, 0.1),
-        wake_watt_hours=np.full(nodes, 0.05),
-        wake_seconds=np.full(nodes, 45.0),
-        harvest_watt_hours=np.where(draw.random(nodes) < 0.5, draw.exponential(0.54, nodes) * demand, 0.0),
-        maximum_export_ratio=np.full(nodes, 0.5),
-        storage_gigabytes=np.full(nodes, 8.0),
-        embodied_grams_per_hour=np.full(nodes, 0.6),
-        batches=batches,
-        watt_hours_per_batch=energy,
-        seconds_per_batch=seconds,
-        can_sleep=every,
-        initially_awake=every,
-        can_work=every,
-        can_receive=every,
-        pool=np.zeros(nodes, np.int32),
-        pool_efficiency=np.array([0.95]),
-    )
+from sunward.optimisation.decomposition.columnar import Columns, Floats
 
 
 @dataclass(slots=True)

@@ -19,9 +19,10 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the fleets that tests solve are measured
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench_models import fleet, hub, pairwise
+from bench_models import hub, pairwise
 from bench_report import EXACT, RIVAL, TWO_PRICE, WHOLE, Measurement, plot, ratio, table, verdicts, with_gaps
 from bench_sleep import sleeping_cluster
 from ortools.math_opt.python import mathopt
@@ -31,6 +32,7 @@ from sunward.optimisation.decomposition.columns import solve_columns
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.solvers import Backend
 from sunward.optimisation.solve import solve_exact
+from support.optimisation.two_price import large_fleet
 
 SEED = 1
 WIDTH = 140
@@ -55,7 +57,7 @@ SLEEP_CASES = (
 
 def two_price(nodes: int, seconds: float) -> Measurement:
     """The price coordinator."""
-    columns = fleet(nodes, SEED)
+    columns = large_fleet(nodes, seed=SEED)
     before = time.process_time()
     found = solve_columns(columns, time_limit_seconds=seconds)
     return Measurement(
@@ -73,7 +75,7 @@ def two_price(nodes: int, seconds: float) -> Measurement:
 
 def linear(contender: str, nodes: int, seconds: float) -> Measurement:
     """One linear program over all nodes."""
-    columns = fleet(nodes, SEED)
+    columns = large_fleet(nodes, seed=SEED)
     before, began = time.process_time(), time.perf_counter()
     proto = pairwise(columns) if contender.startswith("pairwise") else hub(columns)
     model = mathopt.Model.from_model_proto(proto)

@@ -1,6 +1,7 @@
 """A cluster over a day for the exact solver's part of `bench_planner`: sleep, batteries, a pool, jobs with windows."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,14 +9,12 @@ from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import (
     Battery,
     EnergyPool,
-    ExportRule,
     Job,
-    Network,
     Node,
-    Policy,
     PoolKind,
     Problem,
 )
+from support.optimisation.instances import NETWORK, POLICY
 
 ZONES = {"hydro": 24.0, "mixed": 320.0, "coal": 620.0}
 
@@ -40,23 +39,8 @@ def sleeping_cluster(nodes: int, periods: int, seed: int, *, whole_periods: bool
             _job(draw, "team/day", names, (1, periods), 4.0),
             _job(draw, "team/noon", names, (periods // 4 + 1, periods * 3 // 4), 2.0),
         ),
-        network=Network(
-            send_watt_hours_per_gigabyte=0.5,
-            receive_watt_hours_per_gigabyte=0.5,
-            seconds_per_gigabyte=160.0,
-            transit_watt_hours_per_gigabyte=4.0,
-            transit_intensity_grams_per_kilowatt_hour=400.0,
-        ),
-        policy=Policy(
-            share_energy=True,
-            offload_tasks=True,
-            sleep=True,
-            shift_in_time=True,
-            partial_period_sleep=not whole_periods,
-            export_rule=ExportRule.ANY_HARVEST,
-            maximum_asleep_nodes=None,
-            include_embodied=False,
-        ),
+        network=NETWORK,
+        policy=replace(POLICY, partial_period_sleep=not whole_periods),
     )
     check_problem(problem)
     return problem

@@ -20,6 +20,7 @@ from sunward.domain.policy import Mode, PolicySpec, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.planning.data_quality.history import Trail
 from sunward.planning.data_quality.judgement import judge
+from sunward.planning.decide import plan_name
 from sunward.planning.guards.case import Obstacle
 from support import crds
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
@@ -66,7 +67,7 @@ def a_plan(**changes: Any) -> Plan:
     """A plan with one of everything."""
     row = an_assignment("default/mnist", "a", "pi-01", "pi-02")
     plan = Plan(
-        name=plan_objects.plan_name(NOW),
+        name=plan_name(NOW),
         start=NOW,
         period=timedelta(seconds=20),
         awake={"pi-01": True, "pi-02": False},

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sunward.cluster.access.api import ApiError
 from sunward.cluster.access.times import format_time
-from sunward.cluster.reporting.plan_objects import plan_name
 from sunward.cluster.reporting.retention import MOST_AT_ONCE, expired, remove
+from sunward.planning.decide import plan_name
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from sunward.domain.energy import MeteredNode, NodePeriod
 from sunward.domain.nodes import BatterySpec, NodeSpec
 from sunward.domain.policy import PolicySpec, PoolKind, PoolSpec
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.solution import NO_PRICES, Solution, Status
+from sunward.optimisation.problem.solution import Solution
 from sunward.planning.settle import Settlement, clear
 from support.planning import InProcessSolver, a_node, a_policy
 
@@ -130,21 +130,7 @@ class NoAnswer:
     """A solver that finds nothing."""
 
     def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
-        return Solution(
-            status=Status.INFEASIBLE,
-            objective_grams=None,
-            lower_bound_grams=None,
-            relative_gap=None,
-            solver=solver,
-            solve_seconds=0.0,
-            rounded=False,
-            batches=(),
-            sends=(),
-            draws=(),
-            nodes=(),
-            prices=NO_PRICES,
-            infeasible_because=(),
-        )
+        return Solution.infeasible((), solver=solver, seconds=0.0)
 
 
 def test_without_an_answer_everybody_keeps_their_own() -> None:

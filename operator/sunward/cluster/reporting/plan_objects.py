@@ -27,11 +27,6 @@ def micro(value: float) -> int:
     return round(value * MICRO)
 
 
-def plan_name(start: datetime) -> str:
-    """Name of the plan of the period that begins at *start*; one object per period."""
-    return f"plan-{start:%Y%m%d-%H%M%S}"
-
-
 def plan_object(plan: Plan, policy: PolicySpec) -> Body:
     """The EnergyPlan to create for a period."""
     return {

@@ -8,7 +8,6 @@ also lifts the lower bound, and prices run once more with these choices held. Kn
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from ortools.math_opt.python import mathopt
@@ -16,8 +15,8 @@ from ortools.math_opt.python import mathopt
 from sunward.optimisation.decomposition.columnar import Flags
 from sunward.optimisation.decomposition.coordinator import Answer
 from sunward.optimisation.decomposition.errors import BlockError, InfeasibleBlockError
-from sunward.optimisation.decomposition.master import CANDID
 from sunward.optimisation.decomposition.split import Block, Split
+from sunward.optimisation.decomposition.warm import NoAnswer, solve_again
 from sunward.optimisation.model.matrix import Arrays, Floats, Integers, dual_bound, scaled
 from sunward.optimisation.model.solvers import Backend, Outcome, solve_model
 
@@ -70,22 +69,12 @@ class BlockSolver:
         return replace(self._scaled.model, cost=cost)
 
     def _solve(self) -> mathopt.SolveResult:
-        """Warm first, then cold: a warm start can mislead."""
-        said, infeasible = "", False
-        cold = partial(mathopt.solve, self._model, mathopt.SolverType.GLOP)
-        for solve in (self._solver.solve, cold):
-            try:
-                result = solve(params=CANDID)
-            except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
-                said = f"{type(error).__name__}: {error}"
-                continue
-            if result.has_primal_feasible_solution() and result.has_dual_feasible_solution():
-                return result  # an imprecise answer serves: its bound is recomputed from the duals
-            infeasible = result.termination.reason == mathopt.TerminationReason.INFEASIBLE
-            said = f"{result.termination.reason.name} {result.termination.detail}"
-        if infeasible:
+        result = solve_again(self._model, self._solver)
+        if not isinstance(result, NoAnswer):
+            return result
+        if result.is_infeasible:
             raise InfeasibleBlockError("a block of nodes has no plan of its own")
-        raise BlockError(f"block: {said}")
+        raise BlockError(f"block: {result.message}")
 
 
 def _model(arrays: Arrays) -> mathopt.Model:

@@ -8,18 +8,14 @@ meets every coupling row. Knows no node.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from ortools.math_opt.python import mathopt
 
 from sunward.optimisation.decomposition.columnar import Flags, Floats
 from sunward.optimisation.decomposition.errors import MasterError
+from sunward.optimisation.decomposition.warm import NoAnswer, solve_again
 
-CANDID = mathopt.SolveParameters()
-CANDID.glop.change_status_to_imprecise = False
-"""GLOP disowns answers whose objective is far below 1, such as those of a problem that emits nothing; these serve,
-because nobody takes its word: bounds are recomputed from duals, plans are verified."""
 DUST = 1e-13
 """Scaled supplies below this are rounding of zero, which GLOP would take for a coefficient."""
 
@@ -76,7 +72,9 @@ class Master:
 
     def propose(self) -> Proposal:
         """Solves the master; raises `MasterError` unless it is optimal. Every group needs at least one answer."""
-        result = self._solved()
+        result = solve_again(self._model, self._solver)
+        if isinstance(result, NoAnswer):
+            raise MasterError(f"master program: {result.message}")
         weights = tuple(_normalised(result.dual_values(cuts)) for cuts in self._cuts)
         supply = sum((mine @ np.array(all_) for mine, all_ in zip(weights, self._supply, strict=True)), -self._least)
         prices = np.array(result.variable_values(self._prices))
@@ -86,21 +84,6 @@ class Master:
             weights=weights,
             shortfall=float(np.max(np.where(self._exact, np.abs(supply), -supply), initial=-np.inf)),
         )
-
-    def _solved(self) -> mathopt.SolveResult:
-        """Warm first, then cold: a warm start can mislead. Imprecise answers serve, the caller certifies its bounds."""
-        said = ""
-        cold = partial(mathopt.solve, self._model, mathopt.SolverType.GLOP)
-        for solve in (self._solver.solve, cold):
-            try:
-                result = solve(params=CANDID)
-            except (AttributeError, RuntimeError, ValueError) as error:  # a status that MathOpt cannot represent
-                said = f"{type(error).__name__}: {error}"
-                continue
-            if result.has_primal_feasible_solution() and result.has_dual_feasible_solution():
-                return result
-            said = f"{result.termination.reason.name} {result.termination.detail}"
-        raise MasterError(f"master program: {said}")
 
 
 def _normalised(duals: Sequence[float]) -> Floats:

@@ -20,7 +20,6 @@ from sunward.optimisation.decomposition.run import Heuristic
 from sunward.optimisation.model.infeasible import explain_infeasible
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import (
-    NO_PRICES,
     BatchRow,
     EnergyRow,
     NodeRow,
@@ -76,7 +75,7 @@ def decompose(
         because = _explained(problem, time_limit_seconds)
         if not because:
             raise
-        return _infeasible(because, time.perf_counter() - began)
+        return Solution.infeasible(because, solver=SOLVER, seconds=time.perf_counter() - began)
 
 
 def _priced(problem: Problem, heuristic: Heuristic, seconds: float, relative_gap: float, began: float) -> Solution:
@@ -88,7 +87,7 @@ def _priced(problem: Problem, heuristic: Heuristic, seconds: float, relative_gap
             return solve_linear(problem, heuristic=heuristic, time_limit_seconds=seconds, relative_gap=relative_gap)
         if found.plan is None:
             because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
-            return _infeasible(because, time.perf_counter() - began)
+            return Solution.infeasible(because, solver=SOLVER, seconds=time.perf_counter() - began)
         solution = _solution(problem, found, found.plan, time.perf_counter() - began)
         if solution.status is Status.OPTIMAL or len(problem.nodes) > SECOND_OPINION_NODES:
             return solution
@@ -131,24 +130,6 @@ def _solution(problem: Problem, found: ColumnSolution, plan: ColumnPlan, seconds
         nodes=_node_rows(problem, plan),
         prices=_prices(problem, found, plan),
         infeasible_because=(),
-    )
-
-
-def _infeasible(because: tuple[Shortfall, ...], seconds: float) -> Solution:
-    return Solution(
-        status=Status.INFEASIBLE,
-        objective_grams=None,
-        lower_bound_grams=None,
-        relative_gap=None,
-        solver=SOLVER,
-        solve_seconds=seconds,
-        rounded=False,
-        batches=(),
-        sends=(),
-        draws=(),
-        nodes=(),
-        prices=NO_PRICES,
-        infeasible_because=because,
     )
 
 

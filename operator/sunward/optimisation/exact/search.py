@@ -91,7 +91,7 @@ def search(
     because = _run(state)
     seconds = time.perf_counter() - began
     if because:
-        return _infeasible(state, because, seconds)
+        return Solution.infeasible(because, solver=_name(state), seconds=seconds)
     return _stamped(state, seconds)
 
 
@@ -276,24 +276,6 @@ def _confirm_infeasible(search: _Search, answer: Answer) -> tuple[Shortfall, ...
     if not because:
         raise SolveError(f"a solver calls a problem infeasible and another does not: {answer.reason}")
     return because
-
-
-def _infeasible(search: _Search, because: tuple[Shortfall, ...], seconds: float) -> Solution:
-    return Solution(
-        status=Status.INFEASIBLE,
-        objective_grams=None,
-        lower_bound_grams=None,
-        relative_gap=None,
-        solver=_name(search),
-        solve_seconds=seconds,
-        rounded=False,
-        batches=(),
-        sends=(),
-        draws=(),
-        nodes=(),
-        prices=NO_PRICES,
-        infeasible_because=because,
-    )
 
 
 def _stamped(search: _Search, seconds: float) -> Solution:

@@ -18,7 +18,7 @@ from sunward.optimisation.greedy.work import Assignment, Schedule, at_home, sche
 from sunward.optimisation.model.draft import Draft, Label, finish, needs
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.schemes import Mode, with_mode
-from sunward.optimisation.problem.solution import NO_PRICES, Obstacle, Shortfall, Solution, Status
+from sunward.optimisation.problem.solution import Obstacle, Shortfall, Solution, Status
 from sunward.optimisation.verification.plan import check_plan
 
 UNPROVEN = "greedy: no simple plan found, which proves nothing"
@@ -157,18 +157,4 @@ def _nothing(problem: Problem, late: tuple[Shortfall, ...], seconds: float) -> S
         for job in problem.jobs
     )
     other = (Shortfall(constraint=Obstacle.BATTERY, shortfall=0.0),)
-    return Solution(
-        status=Status.INFEASIBLE,
-        objective_grams=None,
-        lower_bound_grams=None,
-        relative_gap=None,
-        solver=UNPROVEN,
-        solve_seconds=seconds,
-        rounded=False,
-        batches=(),
-        sends=(),
-        draws=(),
-        nodes=(),
-        prices=NO_PRICES,
-        infeasible_because=late or workers or other,
-    )
+    return Solution.infeasible(late or workers or other, solver=UNPROVEN, seconds=seconds)

@@ -115,6 +115,25 @@ class Solution:
     infeasible_because: tuple[Shortfall, ...]
 
     @staticmethod
+    def infeasible(because: tuple[Shortfall, ...], *, solver: str, seconds: float) -> "Solution":
+        """No plan, and what is missing for one: no amount, no row and no price."""
+        return Solution(
+            status=Status.INFEASIBLE,
+            objective_grams=None,
+            lower_bound_grams=None,
+            relative_gap=None,
+            solver=solver,
+            solve_seconds=seconds,
+            rounded=False,
+            batches=(),
+            sends=(),
+            draws=(),
+            nodes=(),
+            prices=NO_PRICES,
+            infeasible_because=because,
+        )
+
+    @staticmethod
     def from_json(text: str) -> "Solution":
         """Read a solution file; raises SolutionError with the JSON path of the first fault."""
         try:
