@@ -167,12 +167,10 @@ def some_progress(**changes: Any) -> JobProgress:
         round=0,
         phase="Waiting",
         accuracy_percent=None,
-        batches_by_node=(),
         offloaded_batches_by_shard=(),
         seconds_per_batch=(),
         cached_shards=(),
         plan=None,
-        observed_at=NOW,
     )
     return replace(progress, **changes)
 

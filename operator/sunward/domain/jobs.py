@@ -84,12 +84,10 @@ class JobProgress:
     round: int
     phase: str
     accuracy_percent: float | None
-    batches_by_node: tuple[tuple[str, float], ...]
     offloaded_batches_by_shard: tuple[tuple[str, float], ...]
     seconds_per_batch: tuple[tuple[str, float], ...]
     cached_shards: tuple[tuple[str, tuple[str, ...]], ...]  # node -> shards held there
     plan: str | None
-    observed_at: datetime
     workers: tuple[str, ...] = ()
     round_seconds: float | None = None
     data_set: str | None = None

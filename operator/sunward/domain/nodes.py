@@ -258,7 +258,6 @@ class NodeFacts:
     do_not_sleep: bool
     has_our_taint: bool
     has_our_cordon_mark: bool
-    internal_ip: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

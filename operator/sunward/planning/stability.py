@@ -20,11 +20,6 @@ class Pattern:
     jobs: tuple[JobDirective, ...]
 
 
-def pattern_of(plan: Plan) -> Pattern:
-    """The pattern of a plan."""
-    return Pattern(awake=plan.awake, jobs=plan.jobs)
-
-
 def same(one: Pattern, other: Pattern) -> bool:
     """Whether changing from one to the other would change nothing in the cluster."""
     return dict(one.awake) == dict(other.awake) and _rows(one) == _rows(other)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobProgress, JobSpec, JobView, Shard
 from sunward.domain.nodes import NodeRecord, PowerState
@@ -115,20 +114,18 @@ def job_spec(scenario: Scenario, part: Part, *, rounds: int, steps: int, gigabyt
     )
 
 
-def progress(scenario: Scenario, part: Part, now: datetime, *, steps: int = 1, done: int = 0) -> JobProgress:
+def progress(scenario: Scenario, part: Part, *, steps: int = 1, done: int = 0) -> JobProgress:
     """What a coordinator with nothing in work says: rounds done, and how long a step takes on every node."""
     return JobProgress(
         round=done,
         phase="Waiting",
         accuracy_percent=None,
-        batches_by_node=(),
         offloaded_batches_by_shard=(),
         seconds_per_batch=tuple(
             (name, seconds_per_batch(scenario, part.task, name) / steps) for name in scenario.nodes
         ),
         cached_shards=(),
         plan=None,
-        observed_at=now,
     )
 
 
@@ -161,7 +158,7 @@ def pure_problem(
         picture.rested(picture.effortless(spec), _record(states[name]), now, states[name].stored_watt_hours)
         for name, spec in picture.node_specs(scenario).items()
     ]
-    jobs = [_remaining(scenario, part, period) for part in parts.values()]
+    jobs = [_remaining(scenario, part) for part in parts.values()]
     view = picture.snapshot(scenario, policy, nodes, jobs, believed, now)
     problem = compile_snapshot(view, believed).problem
     return _lifted(scenario, problem, parts, allowed, period), parts
@@ -175,7 +172,7 @@ def _record(state: NodeState) -> NodeRecord:
     return NodeRecord(power_state=PowerState.ASLEEP if state.power is Power.ASLEEP else PowerState.AWAKE)
 
 
-def _remaining(scenario: Scenario, part: Part, period: int) -> JobView:
+def _remaining(scenario: Scenario, part: Part) -> JobView:
     """What is left of a part as a job that has just begun, in steps of a thousandth of a batch."""
     task = part.task
     left = part.batches_per_shard(task.remaining)
@@ -183,7 +180,7 @@ def _remaining(scenario: Scenario, part: Part, period: int) -> JobView:
     gigabytes = left * task.job.gigabytes_per_batch
     return JobView(
         spec=job_spec(scenario, part, rounds=rounds, steps=1, gigabytes=gigabytes, ratio=part.movable_ratio),
-        progress=progress(scenario, part, picture.period_start(scenario, period), steps=STEPS_PER_BATCH),
+        progress=progress(scenario, part, steps=STEPS_PER_BATCH),
     )
 
 

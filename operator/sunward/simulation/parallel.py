@@ -1,16 +1,11 @@
-"""Independent runs on all cores: what is sent to another process is named at module level and pickles.
+"""Independent runs: what is sent to another process is named at module level and pickles.
 
-The planner is made in the process that uses it; results come back in the order asked for, so that the
-number of processes never changes an answer.
+The planner is made in the process that uses it, so that the number of processes never changes an answer.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.problem.instance import Problem
@@ -44,15 +39,6 @@ def planner(problem: Problem) -> Solution:
         return solve_exact(problem, relative_gap=_PLANNING_GAP, time_limit_seconds=_PLANNING_SECONDS)
     except SolveError:
         return solve_greedy(problem)
-
-
-def run_all(runs: Sequence[Run], *, processes: int | None = None) -> list[Outcome]:
-    """All runs, by as many processes as there are cores (or `processes`; 1 stays in this one)."""
-    workers = min(len(runs), processes or os.cpu_count() or 1)
-    if workers <= 1:
-        return [run_one(run) for run in runs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(run_one, runs, chunksize=max(1, len(runs) // (8 * workers))))
 
 
 def run_one(run: Run) -> Outcome:

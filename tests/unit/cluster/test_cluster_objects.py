@@ -193,7 +193,7 @@ PROGRESS = {
 
 
 def test_progress_counts_only_those_who_train_now() -> None:
-    found = progress.parse_progress(PROGRESS, datetime(2026, 11, 22, tzinfo=UTC))
+    found = progress.parse_progress(PROGRESS)
     assert found.workers == ("pi-01",)
     assert dict(found.cached_shards) == {"pi-01": ("a", "b"), "pi-02": ("b",)}
     assert dict(found.offloaded_batches_by_shard) == {"b": 150.0}
@@ -201,7 +201,7 @@ def test_progress_counts_only_those_who_train_now() -> None:
 
 def test_an_answer_of_another_schema_is_refused() -> None:
     with pytest.raises(ValueError, match="expected schema"):
-        progress.parse_progress({**PROGRESS, "schema": "other"}, datetime(2026, 11, 22, tzinfo=UTC))
+        progress.parse_progress({**PROGRESS, "schema": "other"})
 
 
 def test_a_newer_reading_alone_is_not_worth_a_write() -> None:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from sunward_trainer.learning.data import Classes, DataError, DataSet, Pixels, read_arrays
 
 Partition = Literal["iid", "by-label"]
-PARTITIONS: Final[tuple[Partition, ...]] = ("iid", "by-label")
 _SPECIFICATION: Final = re.compile(r"(?P<name>[a-z0-9][a-z0-9.-]*)=(?P<node>[a-z0-9][a-z0-9.-]*):(?P<samples>[0-9]+)")
 
 

@@ -63,7 +63,7 @@ async def observe(
     (meters, sensors_available), zones, (jobs, objects, invalid) = await asyncio.gather(
         _read_meters(sensors, state.specs, now),
         intensities.read(state.policy.intensity_source, sorted({s.grid_zone for s in state.specs}), now),
-        _read_jobs(api, session, state, now),
+        _read_jobs(api, session, state),
     )
     known = {spec.node_name for spec in state.specs}
     snapshot = Snapshot(
@@ -110,14 +110,14 @@ def _view(spec: NodeSpec, state: ClusterState, meters: Mapping[str, MeterFacts])
 
 
 async def _read_jobs(
-    api: Api, session: aiohttp.ClientSession, state: ClusterState, now: datetime
+    api: Api, session: aiohttp.ClientSession, state: ClusterState
 ) -> tuple[tuple[JobView, ...], Mapping[str, JobObjects], tuple[InvalidObject, ...]]:
     specs, invalid = _parse_jobs(state)
     namespaces = sorted({spec.namespace for spec in specs})
     objects = dict(
         zip(namespaces, await asyncio.gather(*(read_objects(api, name) for name in namespaces)), strict=True)
     )
-    progresses = await asyncio.gather(*(_progress(session, spec, objects, state, now) for spec in specs))
+    progresses = await asyncio.gather(*(_progress(session, spec, objects, state) for spec in specs))
     homes = coordinator_nodes(state.pods_by_node)
     views = [
         _job_view(spec, progress, state.job_bodies[spec.key], homes.get(spec.key))
@@ -143,12 +143,11 @@ async def _progress(
     spec: JobSpec,
     objects: Mapping[str, JobObjects],
     state: ClusterState,
-    now: datetime,
 ) -> JobProgress | None:
     if finished(state.job_bodies[spec.key]) is not None:
         return None
     address = objects[spec.namespace].coordinator_address(spec)
-    return None if not address else await fetch_progress(session, address, now)
+    return None if not address else await fetch_progress(session, address)
 
 
 def finished(body: Mapping[str, Any]) -> Reason | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -15,7 +14,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=3)
 SCHEMA = "sunward.dev/progress/v1alpha1"
 
 
-async def fetch_progress(session: aiohttp.ClientSession, address: str, now: datetime) -> JobProgress | None:
+async def fetch_progress(session: aiohttp.ClientSession, address: str) -> JobProgress | None:
     """Progress of the coordinator at *address*; None when it does not answer or answers something else."""
     try:
         async with session.get(
@@ -23,12 +22,12 @@ async def fetch_progress(session: aiohttp.ClientSession, address: str, now: date
         ) as response:
             response.raise_for_status()
             body = await response.json(content_type=None)
-        return parse_progress(body, now)
+        return parse_progress(body)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def parse_progress(body: Mapping[str, Any], now: datetime) -> JobProgress:
+def parse_progress(body: Mapping[str, Any]) -> JobProgress:
     """Read a progress answer. Raises ValueError, KeyError or TypeError when it is not one."""
     if body.get("schema") != SCHEMA:
         raise ValueError(f"expected schema {SCHEMA}, got {body.get('schema')!r}")
@@ -39,7 +38,6 @@ def parse_progress(body: Mapping[str, Any], now: datetime) -> JobProgress:
         round=int(body["round"]),
         phase=str(body["phase"]),
         accuracy_percent=None if body.get("accuracy_percent") is None else float(body["accuracy_percent"]),
-        batches_by_node=_pairs(totals.get("nodes")),
         offloaded_batches_by_shard=_pairs(totals.get("offloaded")),
         seconds_per_batch=_pairs({w["node"]: w["seconds_per_batch"] for w in workers if w.get("seconds_per_batch")}),
         cached_shards=tuple(
@@ -48,7 +46,6 @@ def parse_progress(body: Mapping[str, Any], now: datetime) -> JobProgress:
             if w.get("state") == "alive"
         ),
         plan=body.get("plan"),
-        observed_at=now,
         workers=_training(workers, str(body["phase"])),
         round_seconds=float(history[-1]["seconds"]) if history else None,
         data_set=None if body.get("data_set") is None else str(body["data_set"]),

@@ -17,7 +17,6 @@ Body = dict[str, Any]
 JOB_LABEL = "sunward.dev/job"
 COMPONENT_LABEL = "sunward.dev/component"
 NODE_LABEL = "sunward.dev/node"
-SPEC_HASH = "sunward.dev/spec-hash"
 PROGRESS_PORT = 9812
 SUPERLINK_PORT = 9813
 SHARD_PORT = 9814
@@ -89,11 +88,6 @@ def coordinator_service(job: JobSpec) -> Body:
             "ports": [{"name": name, "port": port, "targetPort": port} for name, port in ports],
         },
     }
-
-
-def job_labels(job: JobSpec, component: str) -> dict[str, str]:
-    """Labels of one component of a job."""
-    return _labels(job, component)
 
 
 def _labels(job: JobSpec, component: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ class _Room:
     def __init__(self, assignment: Assignment, j: int, spare: list[list[float]]) -> None:
         job = assignment.problem.jobs[j]
         window = range(job.release_period - 1, job.deadline_period)
-        self._assignment, self._j, self._spare = assignment, j, spare
+        self._assignment, self._j = assignment, j
         self._hours = {k: sum(max(0.0, spare[k][t]) for t in window) for k in range(len(spare))}
         self._each = {k: hours_per_batch(assignment.problem, job, k) for k in self._hours}
         useful = (k for k in self._hours if self._hours[k] > 0 and self._each[k] < float("inf"))

@@ -98,7 +98,7 @@ class OperatedCluster:
             self._scenario,
             self._spec,
             (machine.view(self._now) for machine in self._machines.values()),
-            (training.view(self._now) for training in self._trainings.values() if not training.is_over),
+            (training.view() for training in self._trainings.values() if not training.is_over),
             self._believed(period),
             self._now,
         )

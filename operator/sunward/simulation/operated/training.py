@@ -89,13 +89,13 @@ class Training:
         """The assignment file of the plan in force; it counts from the next round on."""
         self.rows = directive.assignments if directive.run else ()
 
-    def view(self, now: datetime) -> JobView:
+    def view(self) -> JobView:
         """The job as the operator sees it."""
-        return JobView(spec=self.spec, progress=self._progress(now), last_round=self.done, assignments=self.rows)
+        return JobView(spec=self.spec, progress=self._progress(), last_round=self.done, assignments=self.rows)
 
-    def _progress(self, now: datetime) -> JobProgress:
+    def _progress(self) -> JobProgress:
         return replace(
-            progress(self.scenario, self.part, now, done=self.done),
+            progress(self.scenario, self.part, done=self.done),
             phase="Waiting" if self.round is None else "Training",
             offloaded_batches_by_shard=tuple(sorted(self._moved_or_moving().items())),
             cached_shards=tuple((node, tuple(sorted(shards))) for node, shards in sorted(self.held.items())),

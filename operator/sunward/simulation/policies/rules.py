@@ -219,11 +219,6 @@ IN_ROUNDS: tuple[Rule, ...] = (
 """Rules that only make sense under the operator's safety rules."""
 
 
-def with_oracle(rule: Rule) -> Rule:
-    """The same rule with perfect forecasts."""
-    return replace(rule, name=f"{rule.name}, oracle", oracle=True)
-
-
 def _periods_needed(view: View, task: Task, home: str) -> int:
     hours = task.remaining[home] * task.job.seconds_per_batch / SECONDS_PER_HOUR
     return max(1, round(hours / view.hours + 0.499))
