@@ -20,13 +20,16 @@ from sunward.domain.jobs import (
 )
 from sunward.domain.measurement import Measurement, Quality, Reading
 from sunward.domain.nodes import (
+    ONE_POD,
     MeterFacts,
+    Needs,
     NodeFacts,
     NodeRecord,
     NodeSpec,
     NodeView,
     PodFacts,
     PowerProfile,
+    Resources,
     Room,
     SleepSpec,
 )
@@ -124,9 +127,15 @@ def a_pod(name: str = "web-1", **changes: Any) -> PodFacts:
 
 
 def a_room(node: str = "hub", **changes: Any) -> Room:
-    """A node with room for a hundred pods."""
-    room = Room(node=node, labels=(), taints=(), free_millicores=4000, free_memory_bytes=4 << 30, free_pods=100)
-    return replace(room, **changes)
+    """A node with room for a hundred pods; keywords change what is free or the Room."""
+    plenty = Resources(millicores=4000, memory_bytes=4 << 30, pods=100)
+    amounts = {key: changes.pop(key) for key in tuple(changes) if key in Resources.__dataclass_fields__}
+    return replace(Room(node=node, labels=(), taints=(), free=replace(plenty, **amounts)), **changes)
+
+
+def needing(**amounts: int) -> Needs:
+    """Needs of one pod that requests these amounts."""
+    return Needs(requests=replace(ONE_POD, **amounts))
 
 
 def a_worker_pod(job: str = "mnist", node: str = "pi-01", **changes: Any) -> PodFacts:

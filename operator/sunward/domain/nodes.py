@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.measurement import Reading
 from sunward.domain.reasons import Reason
@@ -186,14 +187,44 @@ Terms = tuple[tuple[Requirement, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What a pod asks of any node: thousandths of a core, bytes, and of each of `selectors` one alternative.
-
-    Its own selector and affinity count, and those of the volumes that it has claimed.
-    """
+class Resources:
+    """Thousandths of a core, bytes of memory and a number of pods. Negative on a node that promised too much."""
 
     millicores: int = 0
     memory_bytes: int = 0
+    pods: int = 0
+
+    def holds(self, asked: Resources) -> bool:
+        """Whether *asked* fits in. What is not asked for is not missing where there is too little of it already."""
+        pairs = (
+            (asked.millicores, self.millicores),
+            (asked.memory_bytes, self.memory_bytes),
+            (asked.pods, self.pods),
+        )
+        return all(amount <= left or amount == 0 for amount, left in pairs)
+
+    def less(self, taken: Resources) -> Resources:
+        """What is left once *taken* is gone; negative where more was taken than there was."""
+        return Resources(
+            millicores=self.millicores - taken.millicores,
+            memory_bytes=self.memory_bytes - taken.memory_bytes,
+            pods=self.pods - taken.pods,
+        )
+
+
+ONE_POD = Resources(pods=1)
+"""What a pod without requests takes of a node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a pod asks of any node: `requests`, and of each of `selectors` one alternative.
+
+    `requests` is a Cause where an amount cannot be read: how much the pod needs is then unknown, and not nothing.
+    Its own selector and affinity count, and those of the volumes that it has claimed.
+    """
+
+    requests: Resources | Cause = ONE_POD
     selectors: tuple[Terms, ...] = ()
     tolerations: tuple[Toleration, ...] = ()
 
@@ -209,14 +240,15 @@ class Taint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What a node can still take: Ready, schedulable, with what is free after all pods that are bound to it."""
+    """What a node can still take: Ready, schedulable, with what is free after all pods that are bound to it.
+
+    `free` is a Cause where an amount of the node, or of a pod that is bound to it, cannot be read.
+    """
 
     node: str
     labels: tuple[tuple[str, str], ...]
     taints: tuple[Taint, ...]
-    free_millicores: int
-    free_memory_bytes: int
-    free_pods: int
+    free: Resources | Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     WORK_NOT_MOVED = "WorkNotMoved"
     UNEVICTABLE_POD = "UnevictablePod"
     UNPLACEABLE_POD = "UnplaceablePod"
+    UNREADABLE_QUANTITY = "UnreadableQuantity"
     AMBIGUOUS_NODE = "AmbiguousNode"
     VOLUME_ATTACHED = "VolumeAttached"
     SLEEP_DISABLED = "SleepDisabled"

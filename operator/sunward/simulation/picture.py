@@ -21,6 +21,7 @@ from sunward.domain.nodes import (
     NodeSpec,
     NodeView,
     PowerProfile,
+    Resources,
     Role,
     Room,
     SleepSpec,
@@ -243,9 +244,7 @@ def _room(node: NodeView) -> Room:
         node=node.spec.node_name,
         labels=(),
         taints=(),
-        free_millicores=4000,
-        free_memory_bytes=2**32,
-        free_pods=100,
+        free=Resources(millicores=4000, memory_bytes=2**32, pods=100),
     )
 
 

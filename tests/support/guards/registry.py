@@ -35,6 +35,8 @@ VERIFY = "tests/unit/optimisation/test_optimisation_verify.py"
 TEMPLATES = "tests/unit/cluster/test_cluster_objects.py"
 REGISTRY = "tests/unit/planning/test_planning_guards.py"
 DRAIN = "tests/unit/planning/test_planning_drain.py"
+FITTING = "tests/unit/planning/test_planning_fitting.py"
+WORK = "tests/unit/planning/test_planning_rules_work.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +389,15 @@ PLACES: dict[str, Place] = {
         "    if False:\n",
         DRAIN,
         REGISTRY,
+    ),
+    "a pod whose requests cannot be read blocks": _place(
+        "planning.guards.rules_work", "    if unread:\n", "    if False:\n", WORK
+    ),
+    "a node whose amounts cannot be read takes no pod": _place(
+        "planning.guards.fitting",
+        "free = {room.node: room.free for room in rooms if isinstance(room.free, Resources)}",
+        "free = {r.node: r.free if isinstance(r.free, Resources) else Resources(pods=9) for r in rooms}",
+        FITTING,
     ),
     # what a solver may say
     "every answer of the solver is verified": _place(

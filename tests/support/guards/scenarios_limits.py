@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sunward.domain.nodes import Needs, NodeRecord, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Stage
 from support.guards.cases import (
@@ -21,7 +21,7 @@ from support.guards.cases import (
     in_state,
     just_asked,
 )
-from support.planning import NOW, a_job, a_node, a_pod, a_worker_pod, relay, some_facts, some_progress
+from support.planning import NOW, a_job, a_node, a_pod, a_worker_pod, needing, relay, some_facts, some_progress
 
 CUT_BY_HAND = NodeRecord(
     power_state=PowerState.ASLEEP,
@@ -155,7 +155,7 @@ OF_THE_LIMITS: tuple[Row, ...] = (
         "pods-placeable",
         Stage.START,
         Reason.UNPLACEABLE_POD,
-        lambda: case_of(a_node(pods=[a_pod(needs=Needs(millicores=8000))])),
+        lambda: case_of(a_node(pods=[a_pod(needs=needing(millicores=8000))])),
     ),
     (
         "eviction-possible",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kubernetes.utils import parse_quantity
 
 from sunward.cluster.objects.allocatable import needs_of, quantity, rooms, volume_pins
 from sunward.cluster.reading.read import asks_to_stay, pod_facts
-from sunward.domain.nodes import Requirement, Taint, Toleration
+from sunward.domain.cause import Cause
+from sunward.domain.nodes import Requirement, Resources, Taint, Toleration
+from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -18,14 +24,45 @@ NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("250m", "0.25"), ("1.5", "1.5"), ("64Mi", "67108864"), ("1e3", "1000"), ("2G", "2000000000"), ("x", "0")],
+    [
+        ("250m", "0.25"),
+        ("1.5", "1.5"),
+        ("64Mi", "67108864"),
+        ("1e3", "1000"),
+        ("2G", "2000000000"),
+        ("1500u", "0.0015"),
+        ("1500000n", "0.0015"),
+        ("1E", "1000000000000000000"),
+        ("1E3", "1000"),
+        ("+.5", "0.5"),
+        ("0", "0"),
+    ],
 )
 def test_quantities(text: str, value: str) -> None:
     assert quantity(text) == Decimal(value)
 
 
-def container(cpu: str, memory: str = "0", **more: str) -> Body:
-    return {"resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "2x", "1 Gi", " 1", "1Gi\n", "NaN", "Infinity", "1_000", "٣", "-1", "1mi", "0x10", "1e", "9e99", "9Ei"],
+)
+def test_what_is_not_an_amount_of_a_node_or_pod_is_unknown(text: str) -> None:
+    assert quantity(text) is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_an_amount_or_unknown(text: str) -> None:
+    found = quantity(text)
+    assert found is None or 0 <= found < 2**63
+
+
+@given(st.decimals(0, 10**6, places=3), st.sampled_from(["", *"numkMG", "Ki", "Mi", "Gi"]))
+def test_quantities_are_read_as_by_the_api_s_own_client(number: Decimal, suffix: str) -> None:
+    assert quantity(f"{number}{suffix}") == parse_quantity(f"{number}{suffix}")
+
+
+def container(cpu: Any, memory: Any = "0", **more: str) -> Body:
+    return {"name": "app", "resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
 
 
 def a_pod(node: str = "n1", **spec: Any) -> Body:
@@ -40,7 +77,29 @@ def test_init_containers_run_alone_and_side_cars_beside() -> None:
         "overhead": {"cpu": "10m"},
     }
     needs = needs_of(a_pod(**spec), {})
-    assert (needs.millicores, needs.memory_bytes) == (360, 20 << 20)
+    assert needs.requests == Resources(millicores=360, memory_bytes=20 << 20, pods=1)
+
+
+def test_a_trace_of_a_core_is_not_nothing() -> None:
+    assert needs_of(a_pod(containers=[container("1n", "1m")]), {}).requests == Resources(
+        millicores=1, memory_bytes=1, pods=1
+    )
+    assert needs_of(a_pod(containers=[{}]), {}).requests == Resources(pods=1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"containers": [container("1"), container("2x")]}, "requests.cpu of container app: '2x'"),
+        ({"containers": [container("1", "1GB")]}, "requests.memory of container app: '1GB'"),
+        ({"containers": [container(None)]}, "requests.cpu of container app: 'None'"),
+        ({"initContainers": [container("-1")]}, "requests.cpu of container app: '-1'"),
+        ({"overhead": {"memory": "much"}}, "spec.overhead.memory: 'much'"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_unknown_and_named(spec: Body, field: str) -> None:
+    message = f"pod default/web: {field} is not a Kubernetes quantity"
+    assert needs_of(a_pod(**spec), {}).requests == Cause(Reason.UNREADABLE_QUANTITY, message)
 
 
 def test_selector_affinity_tolerations_and_local_volume_are_what_a_pod_asks_for() -> None:
@@ -80,9 +139,29 @@ def test_rooms_are_what_is_left_on_nodes_that_take_pods() -> None:
     pods = [pod_facts(a_pod(containers=[container("500m", "24Mi")]), NOON, {})]
     ended = pod_facts({**a_pod(containers=[container("1")]), "status": {"phase": "Succeeded"}}, NOON, {})
     empty, used = rooms(nodes, [*pods, ended])
-    assert (empty.node, empty.free_millicores, empty.free_pods) == ("n2", 2000, 10)
-    assert (used.node, used.free_millicores, used.free_memory_bytes, used.free_pods) == ("n1", 1500, 1000 << 20, 9)
+    assert (empty.node, empty.free) == ("n2", Resources(millicores=2000, memory_bytes=1 << 30, pods=10))
+    assert (used.node, used.free) == ("n1", Resources(millicores=1500, memory_bytes=1000 << 20, pods=9))
     assert (used.taints, used.labels) == ((Taint(key="gpu", value="", effect="NoSchedule"),), (("disk", "ssd"),))
+
+
+@pytest.mark.parametrize("what", ["cpu", "memory", "pods"])
+@pytest.mark.parametrize("text", ["many", None])
+def test_a_node_whose_amounts_cannot_be_read_has_an_unknown_rest(what: str, text: str | None) -> None:
+    vague = a_node("n0")
+    vague["status"]["allocatable"][what] = text
+    known, unknown = rooms([vague, a_node("n1")], [])
+    assert (known.node, unknown.node) == ("n1", "n0")
+    message = f"Node n0: status.allocatable.{what}: '{text}' is not a Kubernetes quantity"
+    assert unknown.free == Cause(Reason.UNREADABLE_QUANTITY, message)
+
+
+def test_a_node_with_a_pod_that_may_take_any_amount_has_an_unknown_rest() -> None:
+    pod = pod_facts(a_pod(containers=[container("2x")]), NOON, {})
+    known, unknown = rooms([a_node("n1"), a_node("n2")], [pod])
+    assert (known.node, unknown.node) == ("n2", "n1")
+    assert unknown.free == pod.needs.requests
+    ended = replace(pod, phase="Failed")
+    assert {room.free for room in rooms([a_node("n1"), a_node("n2")], [ended])} == {known.free}
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import Needs, Requirement, Taint, Terms, Toleration
+from sunward.domain.reasons import Reason
 from sunward.planning.guards.fitting import suits, unplaceable
-from support.planning import a_pod, a_room
+from support.planning import a_pod, a_room, needing
 
 SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator="In", values=("ssd",)),),),)
 GPU = Taint(key="gpu", value="yes", effect="NoSchedule")
 
 
 def left(*millicores: int, rooms: tuple[int, ...]) -> list[str]:
-    pods = [a_pod(f"web-{n}", needs=Needs(millicores=asked)) for n, asked in enumerate(millicores)]
-    return [pod.name for pod in unplaceable(pods, [a_room(f"n{i}", free_millicores=r) for i, r in enumerate(rooms)])]
+    pods = [a_pod(f"web-{n}", needs=needing(millicores=asked)) for n, asked in enumerate(millicores)]
+    return [pod.name for pod in unplaceable(pods, [a_room(f"n{i}", millicores=r) for i, r in enumerate(rooms)])]
 
 
 def test_every_pod_takes_what_it_needs_of_the_room_that_it_finds() -> None:
@@ -28,13 +30,21 @@ def test_the_largest_comes_first() -> None:
 
 
 def test_memory_and_the_number_of_pods_run_out_too() -> None:
-    pods = [a_pod(f"web-{n}", needs=Needs(memory_bytes=100)) for n in range(2)]
-    assert len(unplaceable(pods, [a_room(free_memory_bytes=150)])) == 1
-    assert len(unplaceable(pods, [a_room(free_pods=1)])) == 1
+    pods = [a_pod(f"web-{n}", needs=needing(memory_bytes=100)) for n in range(2)]
+    assert len(unplaceable(pods, [a_room(memory_bytes=150)])) == 1
+    assert len(unplaceable(pods, [a_room(pods=1)])) == 1
 
 
 def test_a_pod_that_asks_for_nothing_fits_where_others_asked_for_too_much() -> None:
     assert left(0, rooms=(-100,)) == []
+
+
+def test_what_cannot_be_read_neither_fits_nor_offers_room() -> None:
+    unread = Cause(Reason.UNREADABLE_QUANTITY, "requests.cpu: '2x' is not a Kubernetes quantity")
+    unknown, known = a_pod("web-0", needs=Needs(requests=unread)), a_pod("web-1", needs=needing(millicores=100))
+    assert unplaceable([unknown, known], [a_room()]) == (unknown,)
+    assert unplaceable([known, a_pod("web-2")], [a_room(free=unread)]) == (known, a_pod("web-2"))
+    assert unplaceable([known], [a_room("n1", free=unread), a_room("n2")]) == ()
 
 
 @pytest.mark.parametrize(

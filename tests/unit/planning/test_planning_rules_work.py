@@ -6,13 +6,24 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.nodes import Needs, PodFacts
 from sunward.domain.reasons import Reason
 from sunward.planning.guards import rules_work
 from sunward.planning.guards.case import Case
 from support.guards.cases import AWAY, HOME, case_of, reason_of
-from support.planning import a_job, a_node, a_pod, a_room, a_worker_pod, an_assignment, some_facts, some_progress
+from support.planning import (
+    a_job,
+    a_node,
+    a_pod,
+    a_room,
+    a_worker_pod,
+    an_assignment,
+    needing,
+    some_facts,
+    some_progress,
+)
 
 OVER = Reason.ROUNDS_COMPLETE
 
@@ -137,14 +148,14 @@ def test_the_first_pod_that_would_be_lost_gives_the_reason(pods: tuple[PodFacts,
 
 
 def needs(millicores: int) -> tuple[PodFacts, ...]:
-    return (a_pod(needs=Needs(millicores=millicores)),)
+    return (a_pod(needs=needing(millicores=millicores)),)
 
 
 @pytest.mark.parametrize(
     ("rooms", "millicores", "reason"),
     [
-        ([a_room("pi-02", free_millicores=500)], 500, None),
-        ([a_room("pi-02", free_millicores=500)], 501, Reason.UNPLACEABLE_POD),
+        ([a_room("pi-02", millicores=500)], 500, None),
+        ([a_room("pi-02", millicores=500)], 501, Reason.UNPLACEABLE_POD),
         ([a_room("pi-01"), a_room("roof")], 500, Reason.UNPLACEABLE_POD),
         ([], 500, Reason.UNPLACEABLE_POD),
     ],
@@ -159,6 +170,29 @@ def test_what_leaves_finds_room_on_another_node(rooms: list[Any], millicores: in
 )
 def test_what_does_not_move_needs_no_room(pod: PodFacts) -> None:
     assert reason_of(rules_work.pods_placeable, named(pods=(pod,), rooms=())) is None
+
+
+UNREAD = Cause(Reason.UNREADABLE_QUANTITY, "pod default/web-1: requests.cpu of container app: '2x' is no quantity")
+
+
+@pytest.mark.parametrize("more", [(), (a_pod("web-2", needs=needing(millicores=8000)),)])
+def test_a_pod_that_may_need_any_amount_keeps_its_node_awake(more: tuple[PodFacts, ...]) -> None:
+    unread = a_pod(needs=Needs(requests=UNREAD))
+    refusal = rules_work.pods_placeable(named(pods=(unread, *more), rooms=(a_room("pi-02"),)))
+    assert refusal is not None
+    assert (refusal.reason, refusal.message) == (Reason.UNREADABLE_QUANTITY, UNREAD.message)
+    worker = a_worker_pod(needs=Needs(requests=UNREAD))
+    assert rules_work.pods_placeable(named(pods=(worker,), rooms=())) is None
+
+
+def test_a_node_of_unknown_capacity_takes_no_pod_and_is_named() -> None:
+    rooms = (a_room("pi-02", free=UNREAD), a_room("pi-03", millicores=10))
+    assert rules_work.pods_placeable(named(pods=needs(10), rooms=rooms)) is None
+    refusal = rules_work.pods_placeable(named(pods=needs(11), rooms=rooms))
+    assert refusal is not None
+    assert refusal.reason is Reason.UNPLACEABLE_POD
+    assert "pi-02: " + UNREAD.message in refusal.message
+    assert "pi-03" not in refusal.message
 
 
 def test_a_pod_without_a_place_is_named() -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
+from math import ceil, floor
 from typing import Any
 
-from sunward.domain.nodes import Needs, PodFacts, Requirement, Room, Taint, Terms, Toleration
+from sunward.domain.cause import Cause
+from sunward.domain.errors import InvalidInput
+from sunward.domain.nodes import Needs, PodFacts, Requirement, Resources, Room, Taint, Terms, Toleration
+from sunward.domain.reasons import Reason
 
 Body = Mapping[str, Any]
 SUFFIXES = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
     "m": Decimal("0.001"),
+    "": Decimal(1),
     "k": Decimal(10**3),
     "M": Decimal(10**6),
     "G": Decimal(10**9),
@@ -25,19 +34,26 @@ SUFFIXES = {
     "Pi": Decimal(2**50),
     "Ei": Decimal(2**60),
 }
+QUANTITY = re.compile(r"\+?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,2}))?")
+"""The API's grammar: a number, then a suffix or an exponent. "1E" is a suffix and "1E3" an exponent."""
+LARGEST_QUANTITY = Decimal(2**63 - 1)
 ENDED = ("Succeeded", "Failed")
 Pins = Mapping[str, tuple[Terms, ...]]
 """namespace/claim -> where its volume can be used."""
 
 
 @lru_cache(maxsize=4096)
-def quantity(text: str) -> Decimal:
-    """A Kubernetes quantity in its base unit: "250m", "1.5", "64Mi", "1e3". Nonsense counts as nothing."""
-    suffix = next((one for one in sorted(SUFFIXES, key=len, reverse=True) if text.endswith(one)), "")
-    try:
-        return Decimal(text.removesuffix(suffix) if suffix else text) * SUFFIXES.get(suffix, Decimal(1))
-    except InvalidOperation:
-        return Decimal(0)
+def quantity(text: str) -> Decimal | None:
+    """A Kubernetes quantity in its base unit: "250m", "1.5", "64Mi", "1e3"; None for anything else.
+
+    An amount of a node or a pod is never negative, and never above what the API server keeps (2^63 - 1).
+    """
+    parts = QUANTITY.fullmatch(text)
+    if parts is None:
+        return None
+    number, suffix, exponent = parts.groups()
+    value = Decimal(number) * (SUFFIXES[suffix] if suffix else Decimal(1).scaleb(int(exponent or 0)))
+    return value if value <= LARGEST_QUANTITY else None
 
 
 def volume_pins(volumes: Sequence[Body]) -> Pins:
@@ -54,10 +70,10 @@ def volume_pins(volumes: Sequence[Body]) -> Pins:
 def needs_of(pod: Body, pins: Pins) -> Needs:
     """What a pod asks of a node."""
     spec = pod.get("spec") or {}
+    namespace = pod["metadata"].get("namespace", "")
     return Needs(
-        millicores=int(_requested(spec, "cpu") * 1000),
-        memory_bytes=int(_requested(spec, "memory")),
-        selectors=tuple(_selectors(spec, pod["metadata"].get("namespace", ""), pins)),
+        requests=_requests(spec, f"pod {namespace}/{pod['metadata'].get('name', '')}"),
+        selectors=tuple(_selectors(spec, namespace, pins)),
         tolerations=tuple(_toleration(one) for one in spec.get("tolerations") or ()),
     )
 
@@ -69,7 +85,11 @@ def rooms(nodes: Sequence[Body], pods: Sequence[PodFacts]) -> tuple[Room, ...]:
         if pod.node_name and pod.phase not in ENDED:
             bound.setdefault(pod.node_name, []).append(pod)
     found = (_room(node, bound.get(node["metadata"]["name"], [])) for node in nodes if _takes_pods(node))
-    return tuple(sorted(found, key=lambda room: (-room.free_millicores, room.node)))
+    return tuple(sorted(found, key=_emptiest_first))
+
+
+def _emptiest_first(room: Room) -> tuple[int, str]:
+    return (-room.free.millicores if isinstance(room.free, Resources) else sys.maxsize, room.node)
 
 
 def _takes_pods(node: Body) -> bool:
@@ -79,7 +99,6 @@ def _takes_pods(node: Body) -> bool:
 
 
 def _room(node: Body, pods: Sequence[PodFacts]) -> Room:
-    has = (node.get("status") or {}).get("allocatable") or {}
     taints = (node.get("spec") or {}).get("taints") or ()
     return Room(
         node=node["metadata"]["name"],
@@ -89,23 +108,62 @@ def _room(node: Body, pods: Sequence[PodFacts]) -> Room:
             for one in taints
             if one["effect"] != "PreferNoSchedule"
         ),
-        free_millicores=int(quantity(str(has.get("cpu", "0"))) * 1000) - sum(pod.needs.millicores for pod in pods),
-        free_memory_bytes=int(quantity(str(has.get("memory", "0")))) - sum(pod.needs.memory_bytes for pod in pods),
-        free_pods=int(quantity(str(has.get("pods", "0")))) - len(pods),
+        free=_free(node, pods),
     )
 
 
-def _requested(spec: Body, what: str) -> Decimal:
-    """Containers run side by side and side cars with them; each other init container runs before them, alone."""
+def _free(node: Body, pods: Sequence[PodFacts]) -> Resources | Cause:
+    """What the node's pods leave of it; one amount that cannot be read makes it unknown."""
+    left = _allocatable(node)
+    for pod in pods:
+        asked = pod.needs.requests
+        if isinstance(left, Cause) or isinstance(asked, Cause):
+            return left if isinstance(left, Cause) else asked
+        left = left.less(asked)
+    return left
+
+
+def _allocatable(node: Body) -> Resources | Cause:
+    where = f"Node {node['metadata']['name']}: status.allocatable"
+    has = (node.get("status") or {}).get("allocatable") or {}
+    try:
+        cores, memory, pods = (_amount(has.get(what), f"{where}.{what}") for what in ("cpu", "memory", "pods"))
+    except InvalidInput as error:
+        return Cause(Reason.UNREADABLE_QUANTITY, str(error))
+    return Resources(millicores=floor(cores * 1000), memory_bytes=floor(memory), pods=floor(pods))
+
+
+def _requests(spec: Body, pod: str) -> Resources | Cause:
+    try:
+        cores, memory = (_requested(spec, what, pod) for what in ("cpu", "memory"))
+    except InvalidInput as error:
+        return Cause(Reason.UNREADABLE_QUANTITY, str(error))
+    return Resources(millicores=ceil(cores * 1000), memory_bytes=ceil(memory), pods=1)
+
+
+def _requested(spec: Body, what: str, pod: str) -> Decimal:
+    """Containers run side by side and side cars with them; each other init container runs before them, alone.
+
+    Raises InvalidInput for an amount that cannot be read.
+    """
     beside = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
-    first = [_request(one, what) for one in spec.get("initContainers") or () if one not in beside]
-    together = sum((_request(one, what) for one in (*(spec.get("containers") or ()), *beside)), Decimal(0))
-    overhead = quantity(str((spec.get("overhead") or {}).get(what, "0")))
+    first = [_request(one, what, pod) for one in spec.get("initContainers") or () if one not in beside]
+    together = sum((_request(one, what, pod) for one in (*(spec.get("containers") or ()), *beside)), Decimal(0))
+    overhead = _amount((spec.get("overhead") or {}).get(what, "0"), f"{pod}: spec.overhead.{what}")
     return max([together, *first]) + overhead
 
 
-def _request(container: Body, what: str) -> Decimal:
-    return quantity(str(((container.get("resources") or {}).get("requests") or {}).get(what, "0")))
+def _request(container: Body, what: str, pod: str) -> Decimal:
+    asked = ((container.get("resources") or {}).get("requests") or {}).get(what, "0")
+    return _amount(asked, f"{pod}: requests.{what} of container {container.get('name', '')}")
+
+
+def _amount(value: object, where: str) -> Decimal:
+    """A quantity of the API; raises InvalidInput that names the field for anything that is none."""
+    found = quantity(str(value))
+    if found is None:
+        raise InvalidInput(where, f"{str(value)[:40]!r} is not a Kubernetes quantity")
+    return found
 
 
 def _selectors(spec: Body, namespace: str, pins: Pins) -> Iterator[Terms]:

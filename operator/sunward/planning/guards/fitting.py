@@ -6,24 +6,33 @@ know what only the scheduler does (spreading, affinity between pods): a pod that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from sunward.domain.nodes import Needs, PodFacts, Requirement, Room, Taint, Terms, Toleration
+from sunward.domain.cause import Cause
+from sunward.domain.nodes import Needs, PodFacts, Requirement, Resources, Room, Taint, Terms, Toleration
 
 
-def unplaceable(pods: Iterable[PodFacts], rooms: Sequence[Room]) -> tuple[PodFacts, ...]:
-    """The pods that find no room, the largest tried first, each taking what it needs of the room that it finds."""
-    free = {room.node: (room.free_millicores, room.free_memory_bytes, room.free_pods) for room in rooms}
-    left: list[PodFacts] = []
-    for pod in sorted(pods, key=lambda pod: (-pod.needs.millicores, -pod.needs.memory_bytes, pod.namespace, pod.name)):
-        asked = (pod.needs.millicores, pod.needs.memory_bytes, 1)
-        found = next((r.node for r in rooms if _holds(free[r.node], asked) and suits(pod.needs, r)), None)
+def unplaceable(pods: Sequence[PodFacts], rooms: Sequence[Room]) -> tuple[PodFacts, ...]:
+    """The pods that find no room, the largest tried first, each taking what it needs of the room that it finds.
+
+    A pod whose requests cannot be read finds none, and a node whose free capacity is unknown offers none.
+    """
+    free = {room.node: room.free for room in rooms if isinstance(room.free, Resources)}
+    offers = [room for room in rooms if room.node in free]
+    sized = [(pod, asked) for pod in pods if isinstance(asked := pod.needs.requests, Resources)]
+    left = [pod for pod in pods if isinstance(pod.needs.requests, Cause)]
+    for pod, asked in sorted(sized, key=_largest_first):
+        found = next((room.node for room in offers if free[room.node].holds(asked) and suits(pod.needs, room)), None)
         if found is None:
             left.append(pod)
         else:
-            cores, memory, pieces = free[found]
-            free[found] = (cores - asked[0], memory - asked[1], pieces - asked[2])
+            free[found] = free[found].less(asked)
     return tuple(left)
+
+
+def _largest_first(sized: tuple[PodFacts, Resources]) -> tuple[int, int, str, str]:
+    pod, asked = sized
+    return (-asked.millicores, -asked.memory_bytes, pod.namespace, pod.name)
 
 
 def suits(needs: Needs, room: Room) -> bool:
@@ -32,11 +41,6 @@ def suits(needs: Needs, room: Room) -> bool:
     if not all(_any_term(terms, labels, room.node) for terms in needs.selectors):
         return False
     return all(any(_tolerates(one, taint) for one in needs.tolerations) for taint in room.taints)
-
-
-def _holds(free: tuple[int, int, int], asked: tuple[int, int, int]) -> bool:
-    """What is not asked for is not missing on a node that has too little of it already."""
-    return all(one <= has or one == 0 for one, has in zip(asked, free, strict=True))
 
 
 def _any_term(terms: Terms, labels: Mapping[str, str], name: str) -> bool:

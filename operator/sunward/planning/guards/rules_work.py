@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Case, Refusal
@@ -62,15 +63,21 @@ def pods_evictable(case: Case) -> Refusal | None:
 def pods_placeable(case: Case) -> Refusal | None:
     """Pods that no other node takes would wait until this one is back; availability comes before emissions.
 
-    Training workers are not asked for: the operator makes them anew where their work went.
+    A pod whose requests cannot be read may need any amount, so nothing is known to take it. Training workers are not
+    asked for: the operator makes them anew where their work went.
     """
     leaving = [pod for pod in classify(case.node.pods).evictable if not is_our_worker(pod)]
+    unread = [pod.needs.requests for pod in leaving if isinstance(pod.needs.requests, Cause)]
+    if unread:
+        return Refusal(reason=unread[0].reason, message="; ".join(cause.message for cause in unread))
     others = [room for room in case.snapshot.rooms if not case.answers_to(room.node)]
     left = unplaceable(leaving, others)
     if not left:
         return None
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in left)
-    return Refusal(reason=Reason.UNPLACEABLE_POD, message=f"no other node takes {names}")
+    unknown = [f"{room.node}: {room.free.message}" for room in others if isinstance(room.free, Cause)]
+    why = f"; the free capacity of these nodes is unknown: {', '.join(unknown)}" if unknown else ""
+    return Refusal(reason=Reason.UNPLACEABLE_POD, message=f"no other node takes {names}{why}")
 
 
 def eviction_possible(case: Case) -> Refusal | None:
