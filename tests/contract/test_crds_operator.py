@@ -13,9 +13,10 @@ import pytest
 from sunward.accounting.ledger import MissingNode, close
 from sunward.cluster.objects import records, schema
 from sunward.cluster.reporting import plan_objects, report
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import BatterySpec, NodeRecord, Operation, PowerState
-from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, SolverReport, Transfer
+from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, PlanStatus, SolverReport, Transfer
 from sunward.domain.policy import Mode, PolicySpec, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.planning.data_quality.history import Trail
@@ -91,7 +92,7 @@ def a_plan(**changes: Any) -> Plan:
         ),
         solver=SolverReport(
             solver="exact",
-            status="optimal",
+            status=PlanStatus.OPTIMAL,
             objective_grams=1.25,
             lower_bound_grams=1.2,
             relative_gap=0.04,
@@ -102,6 +103,12 @@ def a_plan(**changes: Any) -> Plan:
         input_digest="sha256:" + "0" * 64,
     )
     return replace(plan, **changes)
+
+
+UNPLANNED = (
+    SolverReport(status=PlanStatus.HELD, cause=Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")),
+    SolverReport(status=PlanStatus.INFEASIBLE, cause=Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")),
+)
 
 
 @pytest.mark.parametrize("state", list(PowerState))
@@ -150,24 +157,26 @@ def test_the_status_of_a_training_job(phase: str, old: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("hold", [None, Reason.DATA_UNAVAILABLE])
-def test_a_plan_and_its_status(mode: Mode, hold: Reason | None) -> None:
+@pytest.mark.parametrize("solver", [a_plan().solver, *UNPLANNED])
+def test_a_plan_and_its_status(mode: Mode, solver: SolverReport) -> None:
     nodes = (a_node("pi-01"), a_node("pi-02", meters=some_meters(power=SILENT)))
     snapshot = a_snapshot(*nodes, jobs=[a_job()])
     snapshot = replace(snapshot, policy=replace(snapshot.policy, mode=mode))
-    plan = a_plan(hold=hold)
+    plan = a_plan(solver=solver)
     body = plan_objects.plan_object(plan, snapshot.policy)
     assert_declared("EnergyPlan", body["spec"], "spec")
     status = plan_objects.plan_status(plan, snapshot, {Reason.NO_LONGER_HOLDS: 2}, {}, NOW)
     assert_declared("EnergyPlan", status, "status")
 
 
-@pytest.mark.parametrize("status", ["optimal", "feasible", "infeasible", "fallback"])
-def test_every_way_a_solver_can_end(status: str) -> None:
+@pytest.mark.parametrize("status", list(PlanStatus))
+def test_every_way_a_plan_can_come_about(status: PlanStatus) -> None:
     plan = a_plan()
-    plan = replace(plan, solver=replace(plan.solver, status=status, relative_gap=-1e-9))
+    cause = None if status in (PlanStatus.OPTIMAL, PlanStatus.FEASIBLE) else Cause(Reason.SOLVER_FALLBACK, "m" * 2000)
+    plan = replace(plan, solver=replace(plan.solver, status=status, cause=cause, relative_gap=-1e-9))
     written = plan_objects.plan_status(plan, a_snapshot(), {}, {}, NOW)
     assert_declared("EnergyPlan", written["solution"], "status", "solution")
+    assert written["solution"]["status"] == status.value
 
 
 @pytest.mark.parametrize("factors", [(CLEAN, DIRTY), ()])

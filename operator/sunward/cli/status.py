@@ -31,7 +31,9 @@ def status(
         return
     print_table("Nodes", ("node", "state", "why", "power W", "harvest W", "zone", "g/kWh", "sleepable"), nodes(data))
     print_table("Jobs", ("job", "round", "accuracy %", "workers", "running", "why"), jobs(data))
-    print_table("Plans", ("plan", "solver", "none mg", "det mg", "dat mg", "deta mg", "settled mg"), plans(data))
+    print_table(
+        "Plans", ("plan", "status", "solver", "none mg", "det mg", "dat mg", "deta mg", "settled mg"), plans(data)
+    )
 
 
 async def read(api: KubernetesApi) -> Body:
@@ -64,7 +66,7 @@ def jobs(data: Body) -> list[tuple[Any, ...]]:
     return [
         (
             f"{body['metadata']['namespace']}/{body['metadata']['name']}",
-            f"{_at(body, 'status', 'round') or 0}/{body['spec']['rounds']}",
+            _rounds(_at(body, "status", "round"), body["spec"]["rounds"]),
             _at(body, "status", "accuracyPercent"),
             _at(body, "status", "workers"),
             _condition(body, "Running").get("status"),
@@ -79,6 +81,7 @@ def plans(data: Body, last: int = 5) -> list[tuple[Any, ...]]:
     return [
         (
             body["metadata"]["name"],
+            _at(body, "status", "solution", "status"),
             _at(body, "status", "solution", "solver"),
             *(_milligrams(_at(body, "status", "emissions", mode)) for mode in ("none", "det", "dat", "deta")),
             _milligrams(_at(body, "status", "settlement", "totals", "locationBasedMicrogramsCO2e")),
@@ -97,6 +100,10 @@ def _at(body: Body, *path: str) -> Any:
 def _condition(body: Body, kind: str) -> Body:
     found = [c for c in _at(body, "status", "conditions") or () if c["type"] == kind]
     return dict(found[0]) if found else {}
+
+
+def _rounds(done: int | None, asked: int) -> str:
+    return f"{'?' if done is None else done}/{asked}"
 
 
 def _watts(milli: int | None) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
@@ -58,16 +59,41 @@ class JobDirective:
     assignments: tuple[Assignment, ...] = ()
 
 
+class PlanStatus(StrEnum):
+    """How a plan came about, as written to `EnergyPlan.status.solution.status`."""
+
+    OPTIMAL = "Optimal"
+    FEASIBLE = "Feasible"
+    FALLBACK = "Fallback"  # another solver's plan stands, because the one that was asked failed
+    INFEASIBLE = "Infeasible"  # no plan meets every limit
+    HELD = "Held"  # the data are too bad to decide by; no solver was asked
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether a solver found the plan. Otherwise everything stays as it is, and no emissions are known."""
+        return self not in (PlanStatus.INFEASIBLE, PlanStatus.HELD)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolverReport:
-    """How good the plan is known to be."""
+    """Who found the plan and how good it is known to be, over the horizon.
 
-    solver: str
-    status: str
-    objective_grams: float
-    lower_bound_grams: float
-    relative_gap: float
-    solve_seconds: float
+    What is not known is None and never zero: no solver found a plan, or it proved no bound. `cause` says why there is
+    no plan, or why another solver's plan stands; raises ValueError where it is missing, or given without need.
+    """
+
+    status: PlanStatus
+    cause: Cause | None = None
+    solver: str | None = None
+    objective_grams: float | None = None
+    lower_bound_grams: float | None = None
+    relative_gap: float | None = None
+    solve_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        as_asked = self.status in (PlanStatus.OPTIMAL, PlanStatus.FEASIBLE)
+        if (self.cause is None) is not as_asked:
+            raise ValueError(f"{self.status} {'needs no' if as_asked else 'needs a'} cause, got {self.cause}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +115,11 @@ class Plan:
     emissions_by_mode_grams: Mapping[str, float] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     input_digest: str = ""
-    hold: Reason | None = None
+
+    @property
+    def hold(self) -> Cause | None:
+        """Why nothing is decided now, None unless the data are too bad to decide by."""
+        return self.solver.cause if self.solver.status is PlanStatus.HELD else None
 
     @property
     def end(self) -> datetime:

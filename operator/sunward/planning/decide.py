@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sunward.domain.plans import JobDirective, Plan, SolverReport
+from sunward.domain.cause import Cause
+from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.optimisation.problem.instance import Problem
@@ -19,7 +20,7 @@ from sunward.optimisation.problem.schemes import Mode, with_mode
 from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning import hold, stability, wording
 from sunward.planning.compile import Compiled, compile_problem
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 from sunward.planning.guards.rules_node import wants
 from sunward.planning.guards.rules_work import holds_shard
 from sunward.planning.jobs.assign import directive
@@ -29,6 +30,13 @@ from sunward.planning.stability import Pattern
 from sunward.planning.trade import transfers
 
 SOLVER = "auto"
+PLAN_STATUS = {
+    Status.OPTIMAL: PlanStatus.OPTIMAL,
+    Status.FEASIBLE: PlanStatus.FEASIBLE,
+    Status.FALLBACK: PlanStatus.FALLBACK,
+}
+"""How a solver ended -> how the plan came about; an infeasible problem has no plan to report on."""
+
 SHARE_OF_MAIN_SOLVE = 0.4
 """Share of the policy's time limit for the plan itself; the alternatives and the check for stability share the rest."""
 
@@ -62,11 +70,11 @@ def plan(
     """
     refusal = hold.hold_reason(snapshot, forecasts)
     if refusal is not None:
-        return _held(snapshot, forecasts, refusal, hold_for=refusal.reason)
+        return _held(snapshot, forecasts, PlanStatus.HELD, Cause(refusal.reason, refusal.message))
     answer = _solve(snapshot, forecasts, solver, alternatives=alternatives)
     if answer is None:
-        why = Refusal(reason=Reason.PLAN_INFEASIBLE, message="no plan meets every limit")
-        return _held(snapshot, forecasts, why, hold_for=None)
+        why = Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
+        return _held(snapshot, forecasts, PlanStatus.INFEASIBLE, why)
     return _decided(snapshot, answer, solver, previous)
 
 
@@ -232,20 +240,12 @@ def _senders(snapshot: Snapshot, jobs: Sequence[JobDirective]) -> set[str]:
     }
 
 
-def _held(snapshot: Snapshot, forecasts: Forecasts, why: Refusal, *, hold_for: Reason | None) -> Plan:
-    """Everything as it is, with the reason."""
+def _held(snapshot: Snapshot, forecasts: Forecasts, status: PlanStatus, why: Cause) -> Plan:
+    """Everything as it is, with the reason. No solver found a plan, so that nothing is known of its emissions."""
     pattern = hold.held_pattern(snapshot)
     decisions = (
         *wording.held_decisions(snapshot, pattern, why.reason, why.message),
         *wording.job_decisions(pattern.jobs),
-    )
-    report = SolverReport(
-        solver=f"none: {why.message}",
-        status=Status.INFEASIBLE.value if hold_for is None else "hold",
-        objective_grams=0.0,
-        lower_bound_grams=0.0,
-        relative_gap=0.0,
-        solve_seconds=0.0,
     )
     return Plan(
         name=plan_name(forecasts.start),
@@ -255,9 +255,8 @@ def _held(snapshot: Snapshot, forecasts: Forecasts, why: Refusal, *, hold_for: R
         jobs=pattern.jobs,
         transfers=(),
         decisions=decisions,
-        solver=report,
+        solver=SolverReport(status=status, cause=why),
         input_digest=_hashed(why.reason, sorted(pattern.awake.items()), pattern.jobs),
-        hold=hold_for,
     )
 
 
@@ -278,16 +277,26 @@ def _hashed(*parts: object) -> str:
 
 def _report(solution: Solution, best: Solution) -> SolverReport:
     """How good the plan is: its own emissions against the bound of the free problem."""
-    objective = solution.objective_grams or 0.0
-    bound = min(best.lower_bound_grams or 0.0, objective)
+    objective, bound = solution.objective_grams, best.lower_bound_grams
+    if objective is not None and bound is not None:
+        bound = min(bound, objective)
+    status = PLAN_STATUS[best.status] if solution is best else PlanStatus.FEASIBLE
     return SolverReport(
+        status=status,
+        cause=Cause(Reason.SOLVER_FALLBACK, best.solver) if status is PlanStatus.FALLBACK else None,
         solver=best.solver,
-        status=best.status.value if solution is best else Status.FEASIBLE.value,
         objective_grams=objective,
         lower_bound_grams=bound,
-        relative_gap=(objective - bound) / objective if objective > 0 else 0.0,
+        relative_gap=_gap(objective, bound),
         solve_seconds=best.solve_seconds,
     )
+
+
+def _gap(objective: float | None, bound: float | None) -> float | None:
+    """By which share of its emissions the plan may be above the least possible; a plan without any is the least."""
+    if objective is None or bound is None:
+        return None
+    return (objective - bound) / objective if objective > 0 else 0.0
 
 
 def _prices(solution: Solution) -> dict[str, float]:

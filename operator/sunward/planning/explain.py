@@ -82,7 +82,7 @@ def _decisions(subject: str, plan: Plan | None) -> Iterable[str]:
         yield "no plan yet"
         return
     if plan.hold is not None:
-        yield f"{plan.name} holds everything: {plan.hold}"
+        yield f"{plan.name} holds everything: {plan.hold.reason}"
     for decision in plan.decisions:
         if decision.subject == subject:
             yield f"{plan.name}: {decision.kind} ({decision.reason}): {decision.message}"

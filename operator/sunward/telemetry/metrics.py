@@ -104,18 +104,20 @@ class Metrics:
                 self._power_state.labels(name, str(state)).set(1 if now is state else 0)
 
     def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
-        """Count a plan and its decisions."""
-        self._plan_seconds.labels(plan.solver.solver.split(" ")[0].split(":")[0]).observe(seconds)
-        self._plans.labels("held" if plan.hold else plan.solver.status).inc()
+        """Count a plan and its decisions; an emission that is not known loses its series instead of keeping an old one."""
+        self._plan_seconds.labels((plan.solver.solver or "none").split(" ")[0].split(":")[0]).observe(seconds)
+        self._plans.labels(plan.solver.status.lower()).inc()
         for decision in plan.decisions:
             self._decisions.labels(str(decision.kind), str(decision.reason)).inc()
+        self._plan_emissions.clear()
         for name, grams in self._by_mode(plan).items():
             self._plan_emissions.labels(name).set(grams)
         del mode
 
     @staticmethod
     def _by_mode(plan: Plan) -> Mapping[str, float]:
-        return {**plan.emissions_by_mode_grams, "bound": plan.solver.lower_bound_grams}
+        bound = plan.solver.lower_bound_grams
+        return {**plan.emissions_by_mode_grams, **({} if bound is None else {"bound": bound})}
 
     def stepped(self, action: str, reason: str) -> None:
         """Count an act on a node."""

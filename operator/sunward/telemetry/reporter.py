@@ -26,9 +26,10 @@ class TelemetryReporter:
                 "fields": {
                     "plan": plan.name,
                     "mode": str(snapshot.policy.mode),
-                    "hold": str(plan.hold) if plan.hold else None,
+                    "hold": str(plan.hold.reason) if plan.hold else None,
                     "solver": plan.solver.solver,
-                    "status": plan.solver.status,
+                    "status": plan.solver.status.lower(),
+                    "cause": str(plan.solver.cause) if plan.solver.cause else None,
                     "relative_gap": plan.solver.relative_gap,
                     "duration_seconds": round(seconds, 3),
                     "emissions_grams": {mode: round(g, 6) for mode, g in plan.emissions_by_mode_grams.items()},

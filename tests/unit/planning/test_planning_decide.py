@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PowerProfile, PowerState
-from sunward.domain.plans import DecisionKind, Plan
+from sunward.domain.plans import DecisionKind, Plan, PlanStatus, SolverReport
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning.decide import plan
 from support.planning import (
     LONG_AGO,
@@ -94,10 +97,44 @@ def test_surplus_harvest_is_sent_through_the_pool() -> None:
 def test_silent_sensors_hold_everything_as_it_is() -> None:
     snapshot = replace(a_dirty_and_a_clean_node(), sensors_available=False)
     result = planned(snapshot)
-    assert result.hold is Reason.DATA_UNAVAILABLE
+    assert result.hold == Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")
+    assert result.solver == SolverReport(status=PlanStatus.HELD, cause=result.hold)
     assert result.awake == {"clean": True, "dirty": True}
     assert all(row.node == row.from_node for row in result.jobs[0].assignments)
     assert result.decisions[0].kind is DecisionKind.HOLD
+
+
+class HopelessSolver:
+    """Finds no plan for any problem."""
+
+    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+        """An infeasible solution, without any number."""
+        found = InProcessSolver().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
+        unknown = dict.fromkeys(("objective_grams", "lower_bound_grams", "relative_gap"))
+        return replace(found, status=Status.INFEASIBLE, **unknown)  # type: ignore[arg-type]  # all None
+
+
+def test_without_any_plan_nothing_is_claimed_of_its_emissions() -> None:
+    snapshot = a_dirty_and_a_clean_node()
+    result = plan(snapshot, some_forecasts(snapshot), solver=HopelessSolver(), previous=None)
+    why = Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
+    assert result.solver == SolverReport(status=PlanStatus.INFEASIBLE, cause=why)
+    assert (result.hold, result.emissions_by_mode_grams, result.prices) == (None, {}, {})
+    assert result.awake == {"clean": True, "dirty": True}
+
+
+def test_a_fallback_is_told_with_its_cause() -> None:
+    class Failing(InProcessSolver):
+        def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+            found = super().solve(problem, solver="greedy", time_limit_seconds=time_limit_seconds)
+            return replace(found, status=Status.FALLBACK, solver="greedy: the solver process ended")
+
+    snapshot = a_dirty_and_a_clean_node()
+    report = plan(snapshot, some_forecasts(snapshot), solver=Failing(), previous=None).solver
+    assert report.status is PlanStatus.FALLBACK
+    assert report.cause is not None
+    assert report.cause.reason is Reason.SOLVER_FALLBACK
+    assert "the solver process ended" in report.cause.message
 
 
 def test_planning_again_with_nothing_changed_decides_the_same() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, NodeView, PowerState, Role
 from sunward.domain.plans import DecisionKind, Plan, Transfer
 from sunward.domain.policy import Budgets, PoolKind
@@ -148,7 +149,8 @@ def test_bad_data_hold_everything_with_a_reason(changes: dict[str, Any], reason:
     assert refusal is not None
     assert refusal.reason is reason
     made = planned(snapshot)
-    assert (made.hold, made.awake) == (reason, {"clean": True, "dirty": True})
+    assert made.hold == Cause(reason, refusal.message)
+    assert made.awake == {"clean": True, "dirty": True}
     assert made.decisions[0].subject == "cluster"
 
 
@@ -156,7 +158,8 @@ def test_a_suspect_pipeline_holds_everything() -> None:
     old = measured(2.7, at=NOW - timedelta(hours=1))
     blind = replace(a_node("dirty").meters, power_watts=old)
     made = planned(a_cluster(dirty=a_node("dirty", meters=blind)))
-    assert made.hold is Reason.PIPELINE_SUSPECT
+    assert made.hold is not None
+    assert made.hold.reason is Reason.PIPELINE_SUSPECT
 
 
 def test_a_hold_keeps_moved_work_moved_and_sleepers_asleep() -> None:

@@ -10,6 +10,7 @@ from sunward.accounting.ledger import LedgerRow, PeriodLedger
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.plans import Decision, Plan, SolverReport, Transfer
 from sunward.domain.policy import Mode, PolicySpec
@@ -19,12 +20,19 @@ from sunward.domain.snapshot import Snapshot
 Body = dict[str, Any]
 MICRO = 1_000_000
 ROWS_LIMIT = 1024
-STATUSES = ("Optimal", "Feasible", "Infeasible", "Fallback", "Held")
+MODES = ("none", "det", "dat", "deta")
+IN_FORCE = Cause(Reason.PLANNED, "in force: every step is checked again before it is taken")
+DRY_RUN = Cause(Reason.DRY_RUN, "EnergyPolicy default has mode DryRun: set spec.mode to Active to act")
 
 
 def micro(value: float) -> int:
     """A figure in millionths, rounded to the nearest."""
     return round(value * MICRO)
+
+
+def micro_or_none(value: float | None) -> int | None:
+    """A figure in millionths; None stays None, and in a merge patch removes what stood there."""
+    return None if value is None else micro(value)
 
 
 def plan_object(plan: Plan, policy: PolicySpec) -> Body:
@@ -45,13 +53,13 @@ def plan_object(plan: Plan, policy: PolicySpec) -> Body:
 
 
 def plan_status(plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], old: Body, now: datetime) -> Body:
-    """The planned half of an EnergyPlan's status."""
+    """The planned half of an EnergyPlan's status, as a merge patch: None removes what an earlier plan left."""
     return {
         "inputs": inputs(plan, snapshot),
-        "solution": _solution(plan.solver, plan.hold),
+        "solution": _solution(plan.solver),
         "emissions": {
-            **{mode: micro(grams) for mode, grams in plan.emissions_by_mode_grams.items()},
-            "bound": micro(plan.solver.lower_bound_grams),
+            **{mode: micro_or_none(plan.emissions_by_mode_grams.get(mode)) for mode in MODES},
+            "bound": micro_or_none(plan.solver.lower_bound_grams),
         },
         "decisions": [_decision(decision, snapshot) for decision in plan.decisions[:ROWS_LIMIT]],
         "dropped": [{"reason": str(reason), "count": count} for reason, count in sorted(dropped.items())],
@@ -115,14 +123,16 @@ def _zone(reading: Reading, now: datetime) -> Body:
     }
 
 
-def _solution(report: SolverReport, hold: Reason | None) -> Body:
-    status = "Held" if hold else report.status.capitalize()
+def _solution(report: SolverReport) -> Body:
+    cause, gap = report.cause, report.relative_gap
     return {
-        "status": status if status in STATUSES else "Feasible",
-        "solver": report.solver[:256],
-        "objectiveMicrogramsCO2e": micro(report.objective_grams),
-        "lowerBoundMicrogramsCO2e": micro(report.lower_bound_grams),
-        "relativeGapPartsPerMillion": micro(max(0.0, report.relative_gap)),
+        "status": str(report.status),
+        "solver": report.solver[:256] if report.solver else None,
+        "reason": str(cause.reason) if cause else None,
+        "message": cause.message[:1024] if cause else None,
+        "objectiveMicrogramsCO2e": micro_or_none(report.objective_grams),
+        "lowerBoundMicrogramsCO2e": micro_or_none(report.lower_bound_grams),
+        "relativeGapPartsPerMillion": None if gap is None else micro(max(0.0, gap)),
     }
 
 
@@ -149,23 +159,21 @@ def _transfer(transfer: Transfer) -> Body:
 
 
 def _conditions(plan: Plan, snapshot: Snapshot) -> list[Condition]:
-    held = plan.hold is not None
-    active = snapshot.policy.mode is Mode.ACTIVE
-    planned = Condition(
-        type="Planned",
-        status=not held,
-        reason=plan.hold or Reason.PLANNED,
-        message=f"{plan.solver.solver}: {plan.solver.objective_grams:.4f} g, gap {plan.solver.relative_gap:.1e}",
-    )
-    applied = Condition(
-        type="Applied",
-        status=active and not held,
-        reason=plan.hold or (Reason.PLANNED if active else Reason.DRY_RUN),
-        message="in force: every step is checked again before it is taken"
-        if active
-        else "EnergyPolicy default has mode DryRun: set spec.mode to Active to act",
-    )
-    return [planned, applied]
+    report = plan.solver
+    why_not = None if report.status.is_planned else report.cause
+    planned = why_not or Cause(Reason.PLANNED, _quality(report))
+    applied = plan.hold or (IN_FORCE if snapshot.policy.mode is Mode.ACTIVE else DRY_RUN)
+    return [
+        Condition(type="Planned", status=why_not is None, reason=planned.reason, message=planned.message),
+        Condition(type="Applied", status=applied is IN_FORCE, reason=applied.reason, message=applied.message),
+    ]
+
+
+def _quality(report: SolverReport) -> str:
+    """Who found the plan, what it emits and how much better another might be, as far as that is known."""
+    objective, gap = report.objective_grams, report.relative_gap
+    grams = "emissions unknown" if objective is None else f"{objective:.4f} g"
+    return f"{report.solver or 'no solver'}: {grams}, gap {'unknown' if gap is None else f'{gap:.1e}'}"
 
 
 def settlement_status(

@@ -276,18 +276,14 @@ def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> B
     """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
     states = [node.record.power_state for node in snapshot.nodes]
     active = snapshot.policy.mode is Mode.ACTIVE
-    held = plan.hold is not None
+    hold = plan.hold
     generation = snapshot.policy.observed_generation
     seen = [
         Condition(
             type="Ready",  # the policy is in force; installers wait for this, so a hold must not deny it
             status=True,
-            reason=plan.hold or (Reason.PLANNED if active else Reason.DRY_RUN),
-            message=plan.solver.solver
-            if held
-            else "plans and acts"
-            if active
-            else "plans only: set spec.mode to Active",
+            reason=hold.reason if hold else Reason.PLANNED if active else Reason.DRY_RUN,
+            message=hold.message if hold else "plans and acts" if active else "plans only: set spec.mode to Active",
         ),
         Condition(
             type="DataAvailable",
@@ -296,7 +292,10 @@ def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> B
             message="",
         ),
         Condition(
-            type="Holding", status=held, reason=plan.hold or Reason.PLANNED, message=plan.solver.solver if held else ""
+            type="Holding",
+            status=hold is not None,
+            reason=hold.reason if hold else Reason.PLANNED,
+            message=hold.message if hold else "",
         ),
     ]
     return {

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sunward.domain.jobs import Assignment, JobView, Shard
-from sunward.domain.plans import JobDirective, Plan, SolverReport
+from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.planning.decide import plan_name
 from sunward.planning.guards.budgets import asleep_room
@@ -29,14 +29,7 @@ GUARDED = ", guarded"
 """Ends the names of rules that the operated cluster carries out."""
 
 _SLEEPS_AND_MOVES = Allowed(share_energy=False, offload_tasks=True, sleep=True, shift_in_time=False)
-_NO_SOLVER = SolverReport(
-    solver="none: a rule",
-    status="feasible",
-    objective_grams=0.0,
-    lower_bound_grams=0.0,
-    relative_gap=0.0,
-    solve_seconds=0.0,
-)
+_NO_SOLVER = SolverReport(status=PlanStatus.FEASIBLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
