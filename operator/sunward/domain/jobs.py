@@ -95,13 +95,16 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """One job when a snapshot was taken; progress is None when the coordinator did not answer."""
+    """One job when a snapshot was taken; progress is None when the coordinator did not answer.
+
+    `emissions_grams` is what its settled periods emitted, None as long as no period of it is settled.
+    """
 
     spec: JobSpec
     progress: JobProgress | None
     last_round: int = 0
     finished: Reason | None = None
-    emissions_grams: float = 0.0
+    emissions_grams: float | None = None
     coordinator_node: str | None = None
     assignments: tuple[Assignment, ...] = ()
     generation: int = 0

@@ -104,7 +104,7 @@ class Metrics:
                 self._power_state.labels(name, str(state)).set(1 if now is state else 0)
 
     def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
-        """Count a plan and its decisions; an emission that is not known loses its series instead of keeping an old one."""
+        """Count a plan and its decisions; emissions that are not known lose their series, instead of keeping old ones."""
         self._plan_seconds.labels((plan.solver.solver or "none").split(" ")[0].split(":")[0]).observe(seconds)
         self._plans.labels(plan.solver.status.lower()).inc()
         for decision in plan.decisions:

@@ -161,12 +161,13 @@ def finished(body: Mapping[str, Any]) -> Reason | None:
 
 def _job_view(spec: JobSpec, progress: JobProgress | None, body: Body, coordinator: str | None) -> JobView:
     status = body.get("status") or {}
+    micrograms = status.get("emissionsMicrogramsCO2e")
     return JobView(
         spec=spec,
         progress=progress,
         last_round=max(int(status.get("round", 0)), progress.round if progress else 0),
         finished=finished(body),
-        emissions_grams=int(status.get("emissionsMicrogramsCO2e", 0)) * 1e-6,
+        emissions_grams=None if micrograms is None else int(micrograms) * 1e-6,
         coordinator_node=coordinator,
         assignments=tuple(
             Assignment(

@@ -12,7 +12,7 @@ from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobView
-from sunward.domain.measurement import Measurement, Reading
+from sunward.domain.measurement import Absent, Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.policy import Mode
@@ -36,19 +36,19 @@ def node_status(
 ) -> Body:
     """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
     zone = snapshot.intensities.get(node.spec.grid_zone)
+    unknown = Absent(reason=Reason.UNKNOWN_ZONE, source="")
     status: Body = {
         "observedGeneration": node.generation,
         "power": _milliwatts(node.meters.power_watts),
         "harvest": _milliwatts(node.meters.harvest_watts),
         "battery": _battery(node),
+        "intensity": _intensity(unknown if zone is None else zone.now_grams_per_kilowatt_hour),
         "conditions": conditions.merge(
             old.get("conditions") or (), _node_conditions(node, obstacles, verdict), now, node.generation
         ),
     }
     if not old.get("powerState"):
         status["powerState"] = str(node.record.power_state)
-    if zone is not None:
-        status["intensity"] = _intensity(zone.now_grams_per_kilowatt_hour)
     if plan is not None:
         status["currentPlan"] = plan.name
     return status
@@ -125,7 +125,13 @@ def _battery(node: NodeView) -> Body | None:
     if node.spec.battery is None:
         return None
     if not isinstance(reading, Measurement):
-        return {"chargePercent": None, "quality": "Missing", "reason": str(reading.reason)}
+        return {
+            "chargePercent": None,
+            "time": None,
+            "quality": "Missing",
+            "source": reading.source,
+            "reason": str(reading.reason),
+        }
     return {
         "chargePercent": round(100 * min(1.0, max(0.0, reading.value))),
         "time": format_time(reading.time),
@@ -137,7 +143,13 @@ def _battery(node: NodeView) -> Body | None:
 
 def _intensity(reading: Reading) -> Body:
     if not isinstance(reading, Measurement):
-        return {"milligramsPerKilowattHour": None, "quality": "Missing", "reason": str(reading.reason)}
+        return {
+            "milligramsPerKilowattHour": None,
+            "time": None,
+            "quality": "Missing",
+            "source": reading.source or None,
+            "reason": str(reading.reason),
+        }
     return {
         "milligramsPerKilowattHour": round(reading.value * 1000),
         "time": format_time(reading.time),
@@ -154,13 +166,13 @@ def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, 
     status: Body = {
         "observedGeneration": job.generation,
         "round": job.last_round,
+        "workers": _workers(job, over),
         "selector": f"sunward.dev/job={job.spec.name},sunward.dev/component=worker",
         "conditions": conditions.merge(
             old.get("conditions") or (), _job_conditions(job, directive, over, now), now, job.generation
         ),
     }
     if progress is not None:
-        status["workers"] = len(progress.workers)
         status["dataSet"] = progress.data_set
         if progress.accuracy_percent is not None:
             status["accuracyPercent"] = int(progress.accuracy_percent)
@@ -172,10 +184,17 @@ def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, 
         ]
         status["plan"] = plan.name
     if over is not None and not old.get("completionTime"):
-        status |= {"completionTime": format_time(now), "assignments": [], "workers": 0}
+        status |= {"completionTime": format_time(now), "assignments": []}
     if job.last_round or progress is not None:
         status["startTime"] = old.get("startTime") or format_time(now)
     return status
+
+
+def _workers(job: JobView, over: Reason | None) -> int | None:
+    """How many train now; None while the coordinator is silent."""
+    if over is not None:
+        return 0
+    return None if job.progress is None else len(job.progress.workers)
 
 
 def _job_conditions(
@@ -210,7 +229,7 @@ def _job_conditions(
             type="BudgetExceeded",
             status=spent,
             reason=Reason.BUDGET_EXCEEDED if spent else Reason.PLANNED,
-            message=f"{job.emissions_grams:.3f} g so far, budget {_budget(job)}",
+            message=f"{_spent(job)} so far, budget {_budget(job)}",
         ),
         Condition(
             type="Complete",
@@ -234,8 +253,12 @@ def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> t
 
 
 def _budget_spent(job: JobView) -> bool:
-    budget = job.spec.emissions_budget_grams
-    return budget is not None and job.emissions_grams >= budget
+    budget, spent = job.spec.emissions_budget_grams, job.emissions_grams
+    return budget is not None and spent is not None and spent >= budget
+
+
+def _spent(job: JobView) -> str:
+    return "nothing settled" if job.emissions_grams is None else f"{job.emissions_grams:.3f} g"
 
 
 def _budget(job: JobView) -> str:

@@ -122,8 +122,9 @@ def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, No
         return Waiting(job=job, reason=Reason.SUSPENDED, message="suspended by its spec")
     if remaining_rounds(job) <= 0:
         return Waiting(job=job, reason=Reason.ROUNDS_COMPLETE, message=f"all {spec.rounds} rounds are done")
-    if budget is not None and job.emissions_grams >= budget:
-        message = f"{job.emissions_grams:.3f} g of its budget of {budget:.3f} g are spent"
+    spent = job.emissions_grams
+    if budget is not None and spent is not None and spent >= budget:
+        message = f"{spent:.3f} g of its budget of {budget:.3f} g are spent"
         return Waiting(job=job, reason=Reason.BUDGET_EXCEEDED, message=message)
     if not shards:
         homes = ", ".join(sorted({shard.node for shard in spec.shards}))
