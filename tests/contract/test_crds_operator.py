@@ -183,7 +183,7 @@ def test_every_way_a_plan_can_come_about(status: PlanStatus) -> None:
 def test_a_settlement(factors: tuple[Any, ...]) -> None:
     nodes = [node_period("pi-01", load=1.0, harvest=2.0), node_period("pi-02", load=1.0)]
     flows = [flow("pi-01", sent=0.0), flow("pi-02", drawn=0.0)]
-    missing = [MissingNode(node="pi-03", reason=Reason.DATA_MISSING)]
+    missing = [MissingNode(node="pi-03", cause=Cause(Reason.DATA_MISSING, "no energy reading covers the whole period"))]
     ledger = close(QUARTER_HOUR, nodes, flows, factors, missing=missing)
     plan = a_plan()
     written = plan_objects.settlement_status(
@@ -199,6 +199,7 @@ def test_a_job_that_is_accounted_for() -> None:
         "baselineEmissionsMicrogramsCO2e": 8_000,
         "avoidedEmissionsMicrogramsCO2e": -1_000,
         "accountedUntil": "2026-06-21T12:00:00.000000Z",
+        "unaccountedPeriods": 1,
     }
     assert_declared("TrainingJob", figures, "status")
 

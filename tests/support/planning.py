@@ -33,6 +33,7 @@ from sunward.domain.nodes import (
     Room,
     SleepSpec,
 )
+from sunward.domain.plans import Plan, PlanStatus, SolverReport
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
@@ -249,6 +250,33 @@ def some_forecasts(
 def relay(is_on: bool, *, watts: float | None = None, at: datetime = NOW) -> PowerReading:
     """What a relay proves; by default its meter agrees with its output."""
     return PowerReading(is_on=is_on, watts=(2.7 if is_on else 0.0) if watts is None else watts, time=at)
+
+
+FOUND = SolverReport(
+    status=PlanStatus.FEASIBLE,
+    solver="exact",
+    objective_grams=1.25,
+    lower_bound_grams=1.2,
+    relative_gap=0.04,
+    solve_seconds=0.2,
+)
+"""What a solver says of a plan of which everything is known."""
+
+
+def a_plan(**changes: Any) -> Plan:
+    """A plan with emissions for every mode, that decides nothing."""
+    plan = Plan(
+        name="plan-1",
+        start=NOW,
+        period=timedelta(seconds=300),
+        awake={},
+        jobs=(),
+        transfers=(),
+        decisions=(),
+        solver=FOUND,
+        emissions_by_mode_grams={"none": 3.0, "det": 2.5, "dat": 2.0, "deta": 1.25},
+    )
+    return replace(plan, **changes)
 
 
 class InProcessSolver:

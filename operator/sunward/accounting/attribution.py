@@ -33,6 +33,8 @@ def node_shares(work: Mapping[str, Sequence[Work]], homes: Mapping[str, Sequence
     return shares
 
 
-def weighted(shares: Mapping[str, float], amounts: Mapping[str, float]) -> float:
-    """Sum of the amounts of the nodes, each times the job's share; nodes without an amount add nothing."""
-    return sum(share * amounts[node] for node, share in shares.items() if node in amounts)
+def weighted(shares: Mapping[str, float], amounts: Mapping[str, float]) -> float | None:
+    """Sum of the amounts of the nodes, each times the job's share; None when a node has no amount."""
+    if not shares.keys() <= amounts.keys():
+        return None
+    return sum(share * amounts[node] for node, share in shares.items())

@@ -8,7 +8,7 @@ idle stays where it was. Nodes idle for the whole period, as they do when nobody
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sunward.domain.amounts import require_amount
@@ -58,18 +58,33 @@ def _relative_draw(home: PowerProfile, worker: PowerProfile) -> float:
 def baseline_grams(
     nodes: Sequence[MeteredNode], work: Sequence[Work], hours: float, intensities: Mapping[str, float]
 ) -> dict[str, float]:
-    """Grams CO2e per node in the baseline; a node whose zone has no intensity (g/kWh) is left out."""
+    """Grams CO2e per node in the baseline; a node whose figure is not known is left out.
+
+    That is a node whose zone has no intensity (g/kWh), whose harvest while it was off cannot be estimated, or whose
+    work was done on a node that was not metered.
+    """
     loads = baseline_loads(nodes, work, hours)
-    return {
-        node.spec.name: _grid_watt_hours(node, loads[node.spec.name])
-        * intensities[node.spec.grid_zone]
-        / WATT_HOURS_PER_KILOWATT_HOUR
-        for node in nodes
-        if node.spec.grid_zone in intensities
-    }
+    metered = {node.spec.name for node in nodes}
+    unknown = {item.home for item in work if item.node not in metered and item.batches > 0.0}
+    found: dict[str, float] = {}
+    for node in nodes:
+        grid = _grid_watt_hours(node, loads[node.spec.name])
+        intensity = intensities.get(node.spec.grid_zone)
+        if grid is not None and intensity is not None and node.spec.name not in unknown:
+            found[node.spec.name] = grid * intensity / WATT_HOURS_PER_KILOWATT_HOUR
+    return found
 
 
-def _grid_watt_hours(node: MeteredNode, load_watt_hours: float) -> float:
+def total_grams(grams: Mapping[str, float], nodes: Collection[str]) -> float | None:
+    """The baseline of all nodes of a period together; None when one of them has none, or there is no node."""
+    if not nodes or not set(nodes) <= grams.keys():
+        return None
+    return sum(grams[node] for node in nodes)
+
+
+def _grid_watt_hours(node: MeteredNode, load_watt_hours: float) -> float | None:
     """Battery flows are taken as they were, in both accounts; harvest is what an awake node would have had."""
+    if node.unseen_harvest_watt_hours is None:
+        return None
     need = load_watt_hours + node.charge_watt_hours - node.discharge_watt_hours
     return max(0.0, need - node.harvest_watt_hours - node.unseen_harvest_watt_hours)

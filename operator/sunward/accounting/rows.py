@@ -7,6 +7,7 @@ from math import fsum
 
 from sunward.accounting.values import Period
 from sunward.domain.amounts import require_amount
+from sunward.domain.cause import Cause
 from sunward.domain.intensity import Basis
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
@@ -20,11 +21,15 @@ _NOTHING_WATT_HOURS = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingNode:
-    """A node whose energy of the period is not known."""
+    """A node whose energy of the period is not known in full: where it came from and what it emitted is then unknown.
+
+    `load_watt_hours` and `harvest_watt_hours` are what was metered all the same.
+    """
 
     node: str
-    reason: Reason
-    message: str = ""
+    cause: Cause
+    load_watt_hours: float | None = None
+    harvest_watt_hours: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +143,11 @@ class PeriodLedger:
     pools: tuple[PoolRow, ...]
     missing: tuple[MissingNode, ...]
     totals: Totals
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node of the period, whether or not its energy is known."""
+        return (*(row.node for row in self.rows), *(node.node for node in self.missing))
 
     @property
     def complete(self) -> bool:

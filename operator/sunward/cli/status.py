@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
 
 Body = dict[str, Any]
+NODE_COLUMNS = ("node", "state", "why", "power W", "harvest W", "zone", "g/kWh", "sleepable")
+JOB_COLUMNS = ("job", "round", "accuracy %", "workers", "running", "why")
+PLAN_COLUMNS = ("plan", "status", "solver", "none mg", "det mg", "dat mg", "deta mg", "settled mg")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +32,9 @@ def status(
     if output is not Output.TABLE:
         print_data(data, output)
         return
-    print_table("Nodes", ("node", "state", "why", "power W", "harvest W", "zone", "g/kWh", "sleepable"), nodes(data))
-    print_table("Jobs", ("job", "round", "accuracy %", "workers", "running", "why"), jobs(data))
-    print_table(
-        "Plans", ("plan", "status", "solver", "none mg", "det mg", "dat mg", "deta mg", "settled mg"), plans(data)
-    )
+    print_table("Nodes", NODE_COLUMNS, nodes(data))
+    print_table("Jobs", JOB_COLUMNS, jobs(data))
+    print_table("Plans", PLAN_COLUMNS, plans(data))
 
 
 async def read(api: KubernetesApi) -> Body:

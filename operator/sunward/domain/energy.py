@@ -19,7 +19,8 @@ class MeteredNode:
 
     `stored_change_watt_hours` is what the battery holds more (or, negative, less) than at the start. `awake_hours` is
     how long the node's own meter ran, `awake_watt_hours` what it counted then. `unseen_harvest_watt_hours` estimates
-    what its source offered while the node was off: the baseline, in which it stays awake, would have used that.
+    what its source offered while the node was off (None where nothing says how much): the baseline, in which it stays
+    awake, would have used that.
     """
 
     spec: NodeSpec
@@ -28,7 +29,7 @@ class MeteredNode:
     stored_change_watt_hours: float = 0.0
     awake_hours: float = 0.0
     awake_watt_hours: float = 0.0
-    unseen_harvest_watt_hours: float = 0.0
+    unseen_harvest_watt_hours: float | None = 0.0
 
     @property
     def charge_watt_hours(self) -> float:

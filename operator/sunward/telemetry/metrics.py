@@ -55,11 +55,13 @@ class Metrics:
             "sunward_transferred_energy_joules_total", "Settled energy sent into pools.", "pool", "kind"
         )
         self._emissions = self._counter(
-            "sunward_emissions_co2e_grams_total", "Settled emissions, location-based or market-based.", "scope"
+            "sunward_emissions_co2e_grams_total",
+            "Settled emissions, location-based or market-based. Location-based: only periods with a known baseline.",
+            "scope",
         )
         self._baseline = self._counter(
             "sunward_baseline_emissions_co2e_grams_total",
-            "Baseline emissions (mode none) of the settled periods. Savings are the signed difference.",
+            "Baseline emissions (mode none) of the same periods as location-based. Savings are the signed difference.",
         )
         self._power_state = self._gauge("sunward_node_power_state", "1 for the node's present state.", "node", "state")
         self._steps = self._counter(
@@ -104,7 +106,7 @@ class Metrics:
                 self._power_state.labels(name, str(state)).set(1 if now is state else 0)
 
     def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
-        """Count a plan and its decisions; emissions that are not known lose their series, instead of keeping old ones."""
+        """Count a plan and what it decides; emissions not known lose their series instead of keeping old ones."""
         self._plan_seconds.labels((plan.solver.solver or "none").split(" ")[0].split(":")[0]).observe(seconds)
         self._plans.labels(plan.solver.status.lower()).inc()
         for decision in plan.decisions:
@@ -124,17 +126,17 @@ class Metrics:
         self._steps.labels(action, reason).inc()
 
     def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None:
-        """Add a settled period to the counters."""
-        self._settled.labels("closed" if ledger.closes() else "open").inc()
+        """Add a settled period to the counters; what is not known of it is left out, on both sides of the savings."""
+        self._settled.labels("closed" if ledger.rows and ledger.closes() else "open").inc()
         for pool in ledger.pools:
             kind = "physical" if pool.kind is PoolKind.PHYSICAL else "contractual"
             self._transferred.labels(pool.pool, kind).inc(pool.sent_watt_hours * JOULES_PER_WATT_HOUR)
         totals = ledger.totals
-        for scope, grams in (("location", totals.location_grams), ("market", totals.market_grams)):
-            if grams is not None and grams > 0:
-                self._emissions.labels(scope).inc(grams)
-        if baseline_grams is not None and baseline_grams > 0:
+        if totals.location_grams is not None and baseline_grams is not None:
+            self._emissions.labels("location").inc(totals.location_grams)
             self._baseline.inc(baseline_grams)
+        if totals.market_grams is not None:
+            self._emissions.labels("market").inc(totals.market_grams)
 
     def failed(self, where: str) -> None:
         """Count a failed pass."""

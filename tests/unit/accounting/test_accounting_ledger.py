@@ -9,6 +9,7 @@ import pytest
 
 from sunward.accounting.ledger import MissingNode, Transit, close
 from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.cause import Cause
 from sunward.domain.energy import NodePeriod
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import Basis, Signal
@@ -141,7 +142,7 @@ def test_a_node_that_lives_on_sun_alone_needs_no_intensity() -> None:
 
 
 def test_a_node_that_was_not_measured_leaves_the_total_unknown() -> None:
-    gap = MissingNode(node="pi-09", reason=Reason.DATA_MISSING)
+    gap = MissingNode(node="pi-09", cause=Cause(Reason.DATA_MISSING, "no energy reading covers the whole period"))
 
     ledger = close(QUARTER_HOUR, [node_period()], factors=[DIRTY], missing=[gap])
 

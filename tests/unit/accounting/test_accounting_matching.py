@@ -12,6 +12,7 @@ from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.savings import View
 from sunward.accounting.values import Period
+from sunward.domain.cause import Cause
 from sunward.domain.energy import NodePeriod, PoolFlow
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
@@ -76,7 +77,7 @@ def test_a_contract_counts_on_paper_and_wires_count_where_they_lead() -> None:
 
 
 def test_without_load_or_with_a_node_missing_there_is_no_score() -> None:
-    gap = MissingNode(node="pi-09", reason=Reason.DATA_MISSING)
+    gap = MissingNode(node="pi-09", cause=Cause(Reason.DATA_MISSING, "no energy reading covers the whole period"))
     period = Period(start=START, end=START + timedelta(minutes=15))
     assert score([], half) is None
     assert score([books(node_period(load=0.0))], half) is None

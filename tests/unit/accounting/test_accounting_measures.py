@@ -27,6 +27,7 @@ from sunward.accounting.measures import (
 from sunward.accounting.savings import View, saving
 from sunward.accounting.stages import Stage, StageEntry, by_stage, inherited_grams
 from sunward.accounting.values import Period, ZoneFactor
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import Basis, Signal
 from sunward.domain.policy import PoolKind
@@ -41,7 +42,7 @@ def ledger(load: float = 1.0, *, factor: ZoneFactor = DIRTY, **given: float) -> 
 
 
 def unknown() -> PeriodLedger:
-    gap = MissingNode(node="pi-09", reason=Reason.DATA_MISSING)
+    gap = MissingNode(node="pi-09", cause=Cause(Reason.DATA_MISSING, "no energy reading covers the whole period"))
     return close(QUARTER_HOUR, [node_period()], factors=[DIRTY], missing=[gap])
 
 

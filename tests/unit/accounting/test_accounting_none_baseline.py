@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.accounting.attribution import node_shares, weighted
-from sunward.accounting.none_baseline import Work, baseline_grams, baseline_loads
+from sunward.accounting.none_baseline import Work, baseline_grams, baseline_loads, total_grams
 from sunward.domain.energy import MeteredNode
 from sunward.domain.nodes import NodeSpec, PowerProfile
 
@@ -50,6 +50,21 @@ def test_an_awake_node_would_have_used_what_its_source_offered_while_it_was_off(
     assert baseline_grams([slept], [], 1.0, {"dirty": 500.0}) == {"home": pytest.approx(1.25 * 0.5)}
 
 
+def test_a_home_whose_work_ran_on_a_node_without_a_meter_has_no_baseline() -> None:
+    nodes = [node("home", awake_hours=0.0, awake_watt_hours=0.0), node("other", awake_hours=1.0, awake_watt_hours=2.0)]
+    work = [Work(node="unmetered", home="home", batches=200)]
+    grams = baseline_grams(nodes, work, 1.0, {"dirty": 500.0, "clean": 25.0})
+    assert grams == {"other": pytest.approx(0.05)}
+    assert total_grams(grams, ["other"]) == pytest.approx(0.05)
+    assert total_grams(grams, ["home", "other"]) is None
+    assert total_grams({}, []) is None
+
+
+def test_a_node_whose_harvest_while_it_was_off_is_not_known_has_no_baseline() -> None:
+    slept = replace(node("home", awake_hours=0.5, awake_watt_hours=1.0, harvest=0.5), unseen_harvest_watt_hours=None)
+    assert baseline_grams([slept], [], 1.0, {"dirty": 500.0}) == {}
+
+
 def test_a_node_in_an_unknown_zone_has_no_baseline() -> None:
     assert baseline_grams([node("home", awake_hours=1.0, awake_watt_hours=2.0)], [], 1.0, {}) == {}
 
@@ -74,4 +89,5 @@ def test_the_shares_of_a_node_add_up_to_one(rows: dict[str, list[tuple[str, floa
 
 
 def test_amounts_are_weighted_by_shares() -> None:
-    assert weighted({"a": 0.5, "b": 1.0}, {"a": 4.0}) == 2.0
+    assert weighted({"a": 0.5, "b": 1.0}, {"a": 4.0, "b": 3.0}) == 5.0
+    assert weighted({"a": 0.5, "b": 1.0}, {"a": 4.0}) is None

@@ -123,6 +123,18 @@ def test_without_any_plan_nothing_is_claimed_of_its_emissions() -> None:
     assert result.awake == {"clean": True, "dirty": True}
 
 
+def test_a_bound_that_was_not_proven_is_not_zero() -> None:
+    class Boundless(InProcessSolver):
+        def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+            found = super().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
+            return replace(found, status=Status.FEASIBLE, lower_bound_grams=None, relative_gap=None)
+
+    snapshot = a_dirty_and_a_clean_node()
+    report = plan(snapshot, some_forecasts(snapshot), solver=Boundless(), previous=None).solver
+    assert report.objective_grams is not None
+    assert (report.lower_bound_grams, report.relative_gap) == (None, None)
+
+
 def test_a_fallback_is_told_with_its_cause() -> None:
     class Failing(InProcessSolver):
         def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:

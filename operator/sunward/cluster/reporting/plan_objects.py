@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sunward.accounting.ledger import LedgerRow, PeriodLedger
+from sunward.accounting.ledger import LedgerRow, MissingNode, PeriodLedger
+from sunward.accounting.none_baseline import total_grams
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
@@ -187,15 +188,12 @@ def settlement_status(
     """The settled half: what the meters said, row by row, and how well it closes."""
     totals = ledger.totals
     location, market = totals.location_grams, totals.market_grams
-    baseline = sum(baseline_grams.values()) if baseline_grams else None
+    baseline = total_grams(baseline_grams, ledger.nodes)
     sums = {
-        "loadMicrowattHours": micro(totals.load_watt_hours),
-        "harvestMicrowattHours": micro(totals.harvest_watt_hours),
-        "transferredMicrowattHours": micro(sum(pool.sent_watt_hours for pool in ledger.pools)),
-        "gridMicrowattHours": micro(totals.grid_watt_hours),
-        "locationBasedMicrogramsCO2e": None if location is None else micro(location),
-        "marketBasedMicrogramsCO2e": None if market is None else micro(market),
-        "baselineMicrogramsCO2e": None if baseline is None else micro(baseline),
+        **(_energies(ledger) if ledger.rows and not ledger.missing else {}),
+        "locationBasedMicrogramsCO2e": micro_or_none(location),
+        "marketBasedMicrogramsCO2e": micro_or_none(market),
+        "baselineMicrogramsCO2e": micro_or_none(baseline),
         "avoidedMicrogramsCO2e": None if location is None or baseline is None else micro(baseline - location),
     }
     return {
@@ -203,13 +201,34 @@ def settlement_status(
         "from": format_time(ledger.period.start),
         "until": format_time(ledger.period.end),
         "method": method,
-        "closingErrorPartsPerMillion": micro(ledger.closing_error_ratio),
+        **({"closingErrorPartsPerMillion": micro(ledger.closing_error_ratio)} if ledger.rows else {}),
         "totals": {key: value for key, value in sums.items() if value is not None},
         "nodes": [
             *(_row(row, baseline_grams, intensities) for row in ledger.rows),
-            *({"node": gone.node, "reason": str(gone.reason)} for gone in ledger.missing),
+            *(_missing_row(node) for node in ledger.missing),
         ],
         "transfers": [_transfer(transfer) for transfer in transfers],
+    }
+
+
+def _energies(ledger: PeriodLedger) -> Body:
+    """Sums over all nodes; they are not known while the energy of one node is not."""
+    totals = ledger.totals
+    return {
+        "loadMicrowattHours": micro(totals.load_watt_hours),
+        "harvestMicrowattHours": micro(totals.harvest_watt_hours),
+        "transferredMicrowattHours": micro(sum(pool.sent_watt_hours for pool in ledger.pools)),
+        "gridMicrowattHours": micro(totals.grid_watt_hours),
+    }
+
+
+def _missing_row(node: MissingNode) -> Body:
+    metered = {"loadMicrowattHours": node.load_watt_hours, "harvestMicrowattHours": node.harvest_watt_hours}
+    return {
+        "node": node.node,
+        **{key: micro(value) for key, value in metered.items() if value is not None},
+        "reason": str(node.cause.reason),
+        "message": node.cause.message,
     }
 
 

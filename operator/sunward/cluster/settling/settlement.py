@@ -16,13 +16,14 @@ from typing import Any
 from sunward.accounting import none_baseline
 from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
-from sunward.accounting.none_baseline import Work
+from sunward.accounting.none_baseline import Work, total_grams
 from sunward.accounting.values import Period, ZoneFactor
 from sunward.cluster.access.api import Api, ours
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.reporting import plan_objects, retention
 from sunward.cluster.settling.meter_logs import LOG_LENGTH, Log, append, filled, mean_of, nearest
+from sunward.domain.cause import Cause
 from sunward.domain.energy import MeteredNode
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
@@ -159,8 +160,7 @@ class Settler:
         await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
         self._done.add(name)
         self._open.pop(name, None)
-        baseline = sum(settled.baseline_grams.values()) if settled.baseline_grams else None
-        self._reporter.settled(settled.ledger, baseline)
+        self._reporter.settled(settled.ledger, total_grams(settled.baseline_grams, settled.ledger.nodes))
 
     async def _account_jobs(self, period: Period, snapshot: Snapshot, settled: Settled) -> None:
         """Add the period to the jobs that ran in it, once: `accountedUntil` survives a crash between two writes."""
@@ -175,13 +175,9 @@ class Settler:
             until = parse_time(old.get("accountedUntil"))
             if until is not None and period.end <= until:
                 continue
-            added = _job_figures(shares[job.spec.key], settled)
-            status: dict[str, int | str | None] = {key: int(old.get(key, 0)) + value for key, value in added.items()}
-            status["avoidedEmissionsMicrogramsCO2e"] = int(status["baselineEmissionsMicrogramsCO2e"] or 0) - int(
-                status["emissionsMicrogramsCO2e"] or 0
-            )
+            figures = _accounted(old, _job_figures(shares[job.spec.key], settled))
+            status = {**figures, "accountedUntil": format_time(period.end)}
             version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
-            status["accountedUntil"] = format_time(period.end)
             await self._api.patch(f"{path}/status", {"metadata": version, "status": status})
 
     def _worked(self, job: str, period: Period) -> bool:
@@ -218,51 +214,55 @@ class Settler:
         """Everything that is computed and not asked: loads, clearing, books and baseline."""
         factors = self._factors(snapshot, period)
         intensities = {zone: factor.grams_per_kilowatt_hour for zone, factor in factors.items()}
-        loads = {node.name: self._metered(node.spec, metered.get(node.name), period) for node in snapshot.nodes}
-        known = [row for row in loads.values() if row is not None]
-        missing = [
-            MissingNode(node=name, reason=Reason.DATA_MISSING, message="no meter saw it")
-            for name, row in loads.items()
-            if row is None
-        ]
+        loads = [self._metered(node.spec, metered.get(node.name), period) for node in snapshot.nodes]
+        known = [row for row in loads if isinstance(row, MeteredNode)]
+        missing = [row for row in loads if isinstance(row, MissingNode)]
         cleared = settle.clear(known, period.end - period.start, intensities, snapshot.policy, self._solver)
         ledger = close(period, cleared.nodes, cleared.flows, factors.values(), missing=missing)
         grams = none_baseline.baseline_grams(known, self._work(period), period.hours, intensities)
         return Settled(ledger=ledger, transfers=cleared.transfers, baseline_grams=grams, intensities=intensities)
 
-    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> MeteredNode | None:
+    def _metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> MeteredNode | MissingNode:
         own = found.load if found else None
         load = filled(own, self._relays.get(spec.name, ()), period.start, period.end)
         if load is None:
-            return None
+            return _missing(spec, "no energy reading covers the whole period")
         harvest = found.harvest if found else None
         hours = _covered_hours(own, period)
         if spec.harvest_nameplate_watts is not None and harvest is None and hours > 0.0:
-            return None  # it ran and its source was not metered: no books without that
+            return _missing(spec, "it ran and its harvest was not metered", load)
+        harvested = harvest.watt_hours if harvest else 0.0
+        stored_change = self._stored_change(spec, period)
+        if stored_change is None:
+            return _missing(spec, "no battery reading near the start or the end of the period", load, harvested)
         return MeteredNode(
             spec=spec,
             load_watt_hours=load,
-            harvest_watt_hours=harvest.watt_hours if harvest else 0.0,
-            stored_change_watt_hours=self._stored_change(spec, period),
+            harvest_watt_hours=harvested,
+            stored_change_watt_hours=stored_change,
             awake_hours=hours,
             awake_watt_hours=own.watt_hours if own else 0.0,
             unseen_harvest_watt_hours=self._unseen_harvest(spec, period, hours),
         )
 
-    def _stored_change(self, spec: NodeSpec, period: Period) -> float:
-        """Change of stored energy (Wh) between the readings nearest to both ends; none without readings there."""
+    def _stored_change(self, spec: NodeSpec, period: Period) -> float | None:
+        """Change of stored energy (Wh) between the readings nearest to both ends; None without readings there."""
         if spec.battery is None:
             return 0.0
         log = self._batteries.get(spec.name, ())
         start, end = nearest(log, period.start), nearest(log, period.end)
-        return 0.0 if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
+        return None if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
 
-    def _unseen_harvest(self, spec: NodeSpec, period: Period, own_hours: float) -> float:
-        """What the source offered while the node's own meters were off (Wh), at its mean power of the period."""
-        if spec.harvest_nameplate_watts is None:
+    def _unseen_harvest(self, spec: NodeSpec, period: Period, own_hours: float) -> float | None:
+        """What the source offered while the node's own meters were off (Wh), at its mean power of the period.
+
+        None when it was off and no reading of the source is known.
+        """
+        unseen_hours = max(0.0, period.hours - own_hours)
+        if spec.harvest_nameplate_watts is None or unseen_hours == 0.0:
             return 0.0
         watts = mean_of(self._harvests.get(spec.name, ()), period.start, period.end)
-        return (watts or 0.0) * max(0.0, period.hours - own_hours)
+        return None if watts is None else watts * unseen_hours
 
     def _work(self, period: Period, job: str | None = None) -> list[Work]:
         return [
@@ -273,16 +273,31 @@ class Settler:
         ]
 
 
-def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int]:
-    """What a period adds to a job's figures, in micro-units."""
+def _missing(spec: NodeSpec, why: str, load: float | None = None, harvest: float | None = None) -> MissingNode:
+    cause = Cause(Reason.DATA_MISSING, why)
+    return MissingNode(node=spec.name, cause=cause, load_watt_hours=load, harvest_watt_hours=harvest)
+
+
+def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int] | None:
+    """What a period adds to a job's figures, in micro-units; None when one of its nodes has no figure."""
     rows = settled.ledger.rows
-    load = {row.node: row.load_watt_hours for row in rows}
-    grams = {row.node: row.location_grams for row in rows if row.location_grams is not None}
-    return {
-        "energyMicrowattHours": plan_objects.micro(weighted(shares, load)),
-        "emissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, grams)),
-        "baselineEmissionsMicrogramsCO2e": plan_objects.micro(weighted(shares, settled.baseline_grams)),
+    columns: dict[str, Mapping[str, float]] = {
+        "energyMicrowattHours": {row.node: row.load_watt_hours for row in rows},
+        "emissionsMicrogramsCO2e": {row.node: row.location_grams for row in rows if row.location_grams is not None},
+        "baselineEmissionsMicrogramsCO2e": settled.baseline_grams,
     }
+    sums = {key: weighted(shares, amounts) for key, amounts in columns.items()}
+    known = {key: plan_objects.micro(value) for key, value in sums.items() if value is not None}
+    return known if len(known) == len(sums) else None
+
+
+def _accounted(old: Body, added: Mapping[str, int] | None) -> dict[str, int]:
+    """A job's figures with those of one more period; a period that is not known is counted instead of added as zero."""
+    if added is None:
+        return {"unaccountedPeriods": int(old.get("unaccountedPeriods", 0)) + 1}
+    sums = {key: int(old.get(key, 0)) + value for key, value in added.items()}
+    avoided = sums["baselineEmissionsMicrogramsCO2e"] - sums["emissionsMicrogramsCO2e"]
+    return {**sums, "avoidedEmissionsMicrogramsCO2e": avoided}
 
 
 def _covered_hours(window: Window | None, period: Period) -> float:
