@@ -100,10 +100,8 @@ class World:
 async def run(options: Options, scenario: Scenario, stop: asyncio.Event | None = None) -> None:
     """Serve until `stop` is set or SIGTERM or SIGINT arrives.
 
-    Raises:
-        SpecError: `world.json` is missing or wrong.
-        ScenarioError: the scenario lacks a node of the cluster.
-        OSError: a port is taken; the message names it.
+    Raises SpecError when `world.json` is missing or wrong, ScenarioError when the scenario lacks a node of the cluster,
+    OSError when a port is taken; the message names it.
     """
     stop = stop or _stop_on_signals()
     spec = WorldSpec.read(options.run_folder)

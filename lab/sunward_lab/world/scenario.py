@@ -114,8 +114,7 @@ class Scenario(Strict):
 def load_scenario(source: str | Path) -> Scenario:
     """Read a scenario: the name of a bundled one (`demo`) or a path.
 
-    Raises:
-        ScenarioError: the file is missing or wrong; every line names the path of a fault.
+    Raises ScenarioError when the file is missing or wrong; every line names the path of a fault.
     """
     bundled = files("sunward_lab.world").joinpath("scenarios", f"{source}.yaml")
     path = Path(source)

@@ -16,7 +16,8 @@ class ForecastError:
     """Errors of one set of forecasts, in the unit of the values.
 
     `bias` is positive when too much was expected. `skill` is 1 - RMSE / RMSE of the reference: 0 is no better than it,
-    1 perfect, negative worse; None without a reference or when the reference was perfect.
+    1 perfect, negative worse; None without a reference or when the reference was perfect (Marquez and Coimbra,
+    Proposed metric for evaluation of solar forecasting models, Journal of Solar Energy Engineering 135, 2013).
     """
 
     count: int
@@ -31,6 +32,7 @@ def evaluate(
 ) -> ForecastError:
     """Compare forecasts with what happened, and with a reference forecast where one is given.
 
+    All three hold one value per period, (periods,), in the same unit and order.
     Raises InvalidInput for sequences of different lengths, empty ones, or values that are not finite.
     """
     true = _checked("actual", actual, len(actual))
@@ -52,7 +54,8 @@ def evaluate(
 def continuous_ranked_probability(actual: float, mean: float, spread: float) -> float:
     """CRPS of a normal forecast, in the unit of the values; lower is better, for no spread it is the absolute error.
 
-    Closed form: Gneiting and Raftery, Strictly proper scoring rules, 2007, equation 5.
+    `spread` is the standard deviation. Closed form: Gneiting, Raftery, Westveld and Goldman, Calibrated probabilistic
+    forecasting using ensemble model output statistics and minimum CRPS estimation, Monthly Weather Review 133, 2005.
     """
     if spread <= 0.0:
         return abs(actual - mean)

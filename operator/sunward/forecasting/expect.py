@@ -19,7 +19,7 @@ from sunward.forecasting.periods import resample
 
 
 def expect(snapshot: Snapshot, start: datetime, history: History) -> Forecasts:
-    """Harvest (Wh) per node and intensity (g/kWh) per zone for each period of the policy's horizon from `start`.
+    """Harvest (Wh) of every node and intensity (g/kWh) of every zone, (periods,) each, over the horizon from `start`.
 
     Nodes without a source expect zeros; zones whose intensity nobody knows are left out. `spreads` holds one standard
     deviation per period under `harvest/NODE` and `intensity/ZONE`, where something is known about it.
@@ -90,8 +90,7 @@ def _is_good(snapshot: Snapshot, reading: Reading) -> bool:
 def intensity(
     zone: ZoneIntensity, now: datetime, start: datetime, period: timedelta, count: int
 ) -> tuple[float, ...] | None:
-    """g/kWh per period: the provider's forecast where it reaches, what holds now elsewhere. None when nothing is known.
-
+    """g/kWh, (periods,): the provider's forecast where it reaches, what holds now elsewhere; None if nothing is known.
     What was measured replaces the forecast in the slot that holds `now`, because a forecast of the present is a guess.
     """
     known, series = zone.now_grams_per_kilowatt_hour, zone.forecast_grams_per_kilowatt_hour
@@ -125,7 +124,7 @@ def _last(values: tuple[float | None, ...]) -> float | None:
 
 
 def load_watts(snapshot: Snapshot, count: int) -> dict[str, tuple[float, ...]]:
-    """What each node draws now, for each period: persistence. Nodes without a fresh meter are left out."""
+    """Watts of every node with a fresh meter, (periods,) each: it is taken to keep drawing what it draws now."""
     return {
         node.name: (node.meters.power_watts.value,) * count
         for node in snapshot.nodes

@@ -1,8 +1,9 @@
 """How much a node will harvest: what it harvests now, and what the same hours brought yesterday.
 
 Persistence is hard to beat for an hour, yesterday for half a day; between them the weight moves over with a time
-constant. Once a day is known, persistence follows yesterday's shape: today's share of yesterday's value stays (the
-clear-sky index of the literature, with yesterday in place of a clear sky). Pure; it must not know a place or a clock.
+constant. Once a day is known, persistence follows yesterday's shape: today's share of yesterday's value stays. That is
+the persistence of the clear-sky index (Marquez and Coimbra 2013, see `evaluate`) with yesterday in place of a clear
+sky, because a clear sky needs the panel's place and tilt. Pure; it must not know a place or a clock.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.forecasting.history import Observation, mean_of
 from sunward.forecasting.periods import grid
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Indices = np.ndarray[Any, np.dtype[np.intp]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]  # (observations,)
+Indices = np.ndarray[Any, np.dtype[np.intp]]  # (anchors,), positions in the observations
 
 DAY = timedelta(days=1)
 ANCHORS = 96
@@ -38,7 +39,7 @@ LARGEST_SHARE = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """Mean value and standard deviation per period."""
+    """Mean value and standard deviation of each period, (periods,) each, in one unit (watts where it is harvest)."""
 
     values: tuple[float, ...]
     spreads: tuple[float, ...]
@@ -54,8 +55,9 @@ def expect_watts(
     *,
     most_watts: float | None,
 ) -> Expectation:
-    """Watts per period; never negative, never above `most_watts`.
+    """Mean watts in each of `count` periods from `start` on; never negative, never above `most_watts`.
 
+    `now_watts` is what the node harvests at `now`, `observations` its past in watts, oldest first.
     The spread is the root mean square change over the same distance in the last day, which bounds what persistence
     would have missed; without a day of history nothing is known, and the spread is as large as the value.
     """
@@ -74,7 +76,7 @@ def _limited(watts: float, most: float | None) -> float:
 
 def _today_over_yesterday(now_watts: float, now: datetime, observations: Sequence[Observation]) -> float | None:
     """Which multiple of yesterday today brings; None where yesterday says nothing about now."""
-    half = timedelta(minutes=7, seconds=30)
+    half = timedelta(minutes=7, seconds=30)  # a quarter of an hour in all: one cloud must not stand for yesterday
     then = mean_of(observations, now - DAY - half, now - DAY + half)
     highest = max((one.value for one in observations), default=0.0)
     if then is None or then <= LEAST_SHAPE_WATTS_RATIO * highest:

@@ -14,14 +14,14 @@ from sunward.domain.measurement import Measurement, Quality
 from sunward.domain.snapshot import Snapshot
 
 KEPT = timedelta(hours=49)
-"""Two days and a bit: the same time yesterday, and how well that worked the day before."""
+"""Two days and an hour: the same time yesterday, and how well that worked the day before."""
 CLOSEST = timedelta(seconds=55)
 """Observations closer together than this say nothing new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One measured value at one time."""
+    """One measured value (watts, see `History`) at one aware time."""
 
     time: datetime
     value: float
@@ -55,7 +55,8 @@ def _with(known: tuple[Observation, ...], reading: object) -> tuple[Observation,
 def mean_of(observations: Sequence[Observation], start: datetime, end: datetime) -> float | None:
     """Mean of the observations in [start, end), or of the nearest on each side within a quarter of an hour; else None.
 
-    Observations come at an even pace, so their plain mean is the mean over time.
+    In the unit of the observations, which must be sorted by time. They come at an even pace, so that their plain mean
+    is the mean over time.
     """
     first = bisect_left(observations, start, key=lambda observation: observation.time)
     last = bisect_left(observations, end, key=lambda observation: observation.time)

@@ -15,7 +15,7 @@ def grid(start: datetime, period: timedelta, count: int) -> Iterator[tuple[datet
 
 
 def mean_between(series: Series, start: datetime, end: datetime) -> float | None:
-    """Time-weighted mean of a series over [start, end); None unless it covers all of it."""
+    """Time-weighted mean of a series over [start, end), in its unit; None unless it covers all of it."""
     if start < series.start or end > series.end or end <= start:
         return None
     first = (start - series.start) // series.step
@@ -30,5 +30,5 @@ def mean_between(series: Series, start: datetime, end: datetime) -> float | None
 
 
 def resample(series: Series, start: datetime, period: timedelta, count: int) -> tuple[float | None, ...]:
-    """Means of the series over the planning periods; None for each period that it does not cover whole."""
+    """Mean of the series in each period, (periods,), in its unit; None for each period that it does not cover whole."""
     return tuple(mean_between(series, begins, ends) for begins, ends in grid(start, period, count))

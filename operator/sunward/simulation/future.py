@@ -15,13 +15,15 @@ from sunward.simulation.scenario import Scenario
 from sunward.simulation.weather import harvest_traces, marginal_traces, zone_traces
 from sunward.simulation.world import Trace
 
-Series = NDArray[np.float64]
+Series = NDArray[np.float64]  # (periods,)
 _REFERENCE_LEAD_HOURS = 6.0
+_INTENSITY_STREAMS = 10_000
+"""Where the random streams of zones begin, so that they never meet those of nodes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """Beliefs from one period on: watt-hours per node and grams per kilowatt-hour per zone, one entry a period."""
+    """Beliefs from one period on: watt-hours by node and grams per kilowatt-hour by zone, (periods,) each."""
 
     harvest_watt_hours: dict[str, Series]
     intensity: dict[str, Series]
@@ -31,7 +33,10 @@ class Future:
     """All periods of a scenario, with enough beyond the end for the last horizon."""
 
     def __init__(self, scenario: Scenario, seed: int, *, first_period: int = 0) -> None:
-        """Average the traces over every period; raises InvalidInput for a trace that does not exist."""
+        """Average the traces over every period; raises InvalidInput for a trace that does not exist.
+
+        `intensity` and `marginal` are g/kWh by zone, `harvest_watt_hours` by node, all (periods,) from `first_period`.
+        """
         self._scenario = scenario
         self._seed = seed
         self._first = first_period
@@ -54,13 +59,18 @@ class Future:
                 for number, (name, values) in enumerate(self.harvest_watt_hours.items())
             },
             intensity={
-                name: values[window] * self._noise(period, count, error.intensity_ratio, 10_000 + number, perfect)
+                name: values[window]
+                * self._noise(period, count, error.intensity_ratio, _INTENSITY_STREAMS + number, perfect)
                 for number, (name, values) in enumerate(self.intensity.items())
             },
         )
 
     def _noise(self, period: int, count: int, ratio: float, stream: int, perfect: bool) -> Series:
-        """Factors of mean one, log-normal, whose spread grows with the square root of the lead."""
+        """Factors of mean one, log-normal, whose spread grows with the square root of the lead.
+
+        With sigma^2 = ln(1 + ratio^2) a log-normal factor has the standard deviation `ratio`, and minus half of its
+        variance in the exponent keeps its mean at one.
+        """
         if perfect or ratio == 0.0:
             return np.ones(count)
         generator = np.random.default_rng((self._seed, self._first + period, stream))

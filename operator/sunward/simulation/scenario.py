@@ -137,8 +137,7 @@ class Scenario(Strict):
 def load_scenario(source: str | Path) -> Scenario:
     """Read a scenario: the name of one that ships with the package, or a path.
 
-    Raises:
-        InvalidInput: the file is missing or wrong; the message names the path of every fault.
+    Raises InvalidInput when the file is missing or wrong; the message names the path of every fault.
     """
     bundled = files("sunward.simulation").joinpath("scenarios", f"{source}.yaml")
     if bundled.is_file():

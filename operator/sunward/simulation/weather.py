@@ -20,8 +20,7 @@ _SKY_STREAM = 20_000
 def zone_traces(scenario: Scenario) -> dict[str, Trace]:
     """Average intensity of every zone, grams per kilowatt-hour by trace time.
 
-    Raises:
-        InvalidInput: a zone names a trace that the file does not hold.
+    Raises InvalidInput when a zone names a trace that the file does not hold.
     """
     known = _traces(scenario.intensity_file, intensity_traces)
     return {
@@ -45,8 +44,7 @@ def marginal_traces(scenario: Scenario) -> dict[str, Trace]:
 def harvest_traces(scenario: Scenario, hours: float, seed: int) -> dict[str, Trace]:
     """Output per nameplate for every node with a panel, by trace time; skies last `hours` and differ by seed.
 
-    Raises:
-        InvalidInput: a node names a city that the file does not hold.
+    Raises InvalidInput when a node names a city that the file does not hold.
     """
     known = _traces(scenario.solar_file, solar_traces)
     return {

@@ -21,8 +21,11 @@ from sunward.simulation.experiments.statistics import Estimate, root_estimate
 
 _LOOKS = 12
 _CLOSE_POINTS = 0.01
+"""A tenth of the last printed digit of the reduction."""
 _HIGHEST = 0.5
+"""The most harvest over demand that is tried."""
 _AROUND = (0.7, 0.85, 1.0, 1.15, 1.3)
+"""Harvests over the one found at which each resample's curve is known, for the interval."""
 _CURVE = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 _CURVE_SEEDS = 30
 _MODES = (Mode.DET, Mode.DAT, Mode.DETA)
@@ -72,7 +75,7 @@ def harvest_for(siting: Siting, trading: Trading, target: float, seeds: Sequence
     if at_high < 0.0:
         return None
     middle = high
-    for _ in range(_LOOKS):  # false position, halving a side that stays: the curve bends only one way
+    for _ in range(_LOOKS):  # the Illinois rule (Dowell and Jarratt 1971) halves a side that stays: the curve is bent
         middle = high - at_high * (high - low) / (at_high - at_low)
         found = _deta(siting, trading, middle, seeds, bench) - target
         if abs(found) < _CLOSE_POINTS:
@@ -98,7 +101,7 @@ def _calibrate(point: Point, seeds: Sequence[int], bench: Bench) -> Point:
 
 
 def _with_interval(point: Point, harvest: float, there: Runs, seeds: Sequence[int], bench: Bench) -> Estimate:
-    """The harvest with its doubt. Baselines differ with the harvest, so reductions are per level and seed."""
+    """The harvest with its interval. Baselines differ with the harvest, so grams are kept as (levels, runs)."""
     levels = [harvest * factor for factor in _AROUND]
     runs = [
         there

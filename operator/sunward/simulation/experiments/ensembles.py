@@ -32,7 +32,7 @@ class Siting(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """Grams of each mode, one entry per seed; market- and location-based."""
+    """Grams of each mode, (runs,) each in the order of the seeds; market- and location-based."""
 
     market: Mapping[Mode, tuple[float, ...]]
     location: Mapping[Mode, tuple[float, ...]]
@@ -51,7 +51,7 @@ class Runs:
 
 
 def harvest_ratios(siting: Siting, mean_ratio: float, workers: int, seed: int) -> tuple[float, ...]:
-    """Harvest over own demand for each worker; the mean over workers is `mean_ratio` (in expectation)."""
+    """Harvest over own demand, (workers,); the mean over workers is `mean_ratio` (in expectation)."""
     generator = np.random.default_rng(seed)
     if siting is Siting.UNIFORM:
         return (mean_ratio,) * workers
@@ -63,7 +63,7 @@ def harvest_ratios(siting: Siting, mean_ratio: float, workers: int, seed: int) -
 
 
 def half_lit(mean_ratio: float, workers: int, seed: int) -> tuple[float, ...]:
-    """Sun on half of the workers (rounded up), chosen at random."""
+    """Harvest over own demand, (workers,), with sun on half of them (rounded up), chosen at random."""
     count = (workers + 1) // 2
     lit = np.random.default_rng(seed).choice(workers, count, replace=False)
     return tuple(mean_ratio * workers / count if k in lit else 0.0 for k in range(workers))
@@ -94,6 +94,7 @@ def run_modes(
 
 
 def _grams(solve: Solver, piece: tuple[Session, Mode]) -> tuple[float, float]:
+    """Market- and location-based grams of one session under one mode."""
     session, mode = piece
     found = session.emissions(mode, solve)
     return found.market_grams, found.location_grams

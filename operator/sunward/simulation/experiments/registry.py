@@ -111,8 +111,7 @@ EXPERIMENTS: Final[Mapping[str, Experiment]] = {experiment.name: experiment for 
 def chosen(names: tuple[str, ...]) -> tuple[Experiment, ...]:
     """The experiments of these names; `all` is every one.
 
-    Raises:
-        ValueError: a name is unknown; the message lists the known ones.
+    Raises ValueError when a name is unknown; the message lists the known ones.
     """
     if "all" in names:
         return tuple(EXPERIMENTS.values())

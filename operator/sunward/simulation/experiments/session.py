@@ -32,8 +32,10 @@ from sunward.optimisation.problem.solution import EnergyRow, Solution
 from sunward.simulation.experiments.bench import Solver
 
 _BATCHES = 50.0
+"""A worker's session in the planner's unit of work; batches may be split, so the number only sets the scale."""
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 _LENGTH_TOLERANCE_HOURS = 2e-3
+"""Seven seconds of a session of one hour or more."""
 
 
 class Mode(StrEnum):
@@ -55,7 +57,12 @@ class Trading(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The testbed of one seed; `harvest_ratios` are harvests over a worker's own demand."""
+    """The testbed of one seed.
+
+    `intensities` (g/kWh) and `harvest_ratios` (harvest over a worker's own demand) are (workers,), in the same order.
+    `slack` is the longest session in hours, `data_energy_ratio` the energy of moving all data of a worker over its own
+    demand; other ratios, shares and efficiencies lie between 0 and 1.
+    """
 
     intensities: tuple[float, ...]
     harvest_ratios: tuple[float, ...]
@@ -73,12 +80,12 @@ class Session:
 
     @property
     def dynamic_watt_hours(self) -> float:
-        """Energy of a worker's own training above idle."""
+        """Energy of a worker's own training above idle, in a session of one hour."""
         return (self.busy_watts - self.idle_watts) * self.training_share
 
     @property
     def demand_watt_hours(self) -> float:
-        """Energy of a worker's own session."""
+        """Energy of a worker's own session of one hour."""
         return self.idle_watts + self.dynamic_watt_hours
 
     @property
@@ -89,8 +96,7 @@ class Session:
     def emissions(self, mode: Mode, solve: Solver) -> Emissions:
         """The least emissions the mode allows, with the planner's own solver.
 
-        Raises:
-            RuntimeError: the solver gave no optimum.
+        Raises RuntimeError when the solver gave no optimum.
         """
         if mode in (Mode.NONE, Mode.DET):
             return self._solved(mode, 1.0, solve)
@@ -231,7 +237,10 @@ def _by_node(rows: tuple[EnergyRow, ...]) -> dict[str, float]:
 
 
 def _shortest_best(value: Callable[[float], Emissions], low: float, high: float) -> Emissions:
-    """Golden section for the least market grams of a function convex in the session's length."""
+    """Golden section (Kiefer 1953) for the least market grams of a function convex in the session's length.
+
+    Both ends are candidates too: where waiting only costs, the best length is the shortest.
+    """
     ends = [value(low), value(high)]
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left, at_right = value(left), value(right)

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = Sequence[float] | NDArray[np.float64]
+"""One value per run, (runs,), in the order of the seeds; paired values have the same runs in the same order."""
 
 RESAMPLES: Final = 4000
+"""Percentile intervals want a thousand resamples or more (Efron and Tibshirani 1993)."""
 _CONFIDENCE: Final = 0.95
 _STREAM: Final = 20_240_101
 
@@ -33,18 +35,16 @@ class Estimate:
 def reduction_percent(baseline: Values, actual: Values, *, comparisons: int = 1) -> Estimate:
     """How much less `actual` is than `baseline`, in percent of the baseline: 1 - sum / sum.
 
-    With several `comparisons` the interval is widened so that all of them hold together (Bonferroni).
-    Raises:
-        ValueError: the runs are not paired, are none, or the baseline sums to zero.
+    Both (runs,), in one unit. With several `comparisons` the interval is widened so that all of them hold together
+    (Bonferroni).
+    Raises ValueError when the runs are not paired, are none, or the baseline sums to zero.
     """
     return points_gained(baseline, baseline, actual, comparisons=comparisons)
 
 
 def points_gained(baseline: Values, before: Values, after: Values, *, comparisons: int = 1) -> Estimate:
-    """How many percent of the baseline `after` is below `before`, all three from the same runs.
-
-    Raises:
-        ValueError: the runs are not paired, are none, or the baseline sums to zero.
+    """How many percent of the baseline `after` is below `before`, all three from the same runs and in one unit.
+    Raises ValueError when the runs are not paired, are none, or the baseline sums to zero.
     """
     scale, first = _paired(baseline, before)
     _, second = _paired(baseline, after)
@@ -56,10 +56,8 @@ def points_gained(baseline: Values, before: Values, after: Values, *, comparison
 
 
 def mean(values: Values) -> Estimate:
-    """The mean over runs.
-
-    Raises:
-        ValueError: there are no runs.
+    """The mean over runs, in the unit of the values.
+    Raises ValueError when there are no runs.
     """
     sample, _ = _paired(values, values)
     means = sample[_resamples(len(sample))].mean(axis=1)
@@ -69,8 +67,7 @@ def mean(values: Values) -> Estimate:
 def scatter(values: Values) -> Estimate:
     """The mean over runs with the range of the middle 95 % of the runs themselves: luck of one run, not doubt.
 
-    Raises:
-        ValueError: there are no runs.
+    Raises ValueError when there are no runs.
     """
     sample, _ = _paired(values, values)
     return _estimate(sample.mean(), sample, len(sample), 1)
@@ -79,10 +76,11 @@ def scatter(values: Values) -> Estimate:
 def root_estimate(
     levels: Sequence[float], baselines: NDArray[np.float64], actual: NDArray[np.float64], target: float
 ) -> Estimate:
-    """At which level the reduction, 1 - sum / sum in percent, reaches `target`, with the interval over runs.
+    """At which level the reduction, 1 - sum / sum in percent, reaches `target` percent, with the interval over runs.
 
-    Both arrays are levels by runs; a run is the same seed at every level. The reduction must grow with the level and
-    is linear between levels; a resample that does not reach the target counts as the nearer end.
+    `baselines` and `actual` are (levels, runs) in one unit, a row per entry of `levels`; a run is the same seed at
+    every level. The reduction must grow with the level and is linear between levels; a resample that does not reach
+    the target counts as the nearer end.
     """
 
     def root(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
@@ -110,4 +108,5 @@ def _paired(first: Values, second: Values) -> tuple[NDArray[np.float64], NDArray
 
 
 def _resamples(count: int) -> NDArray[np.int64]:
+    """Indices of the runs of each resample, (draws, runs); the same for the same count, so that pairs stay paired."""
     return np.random.default_rng(_STREAM).integers(0, count, size=(RESAMPLES, count))

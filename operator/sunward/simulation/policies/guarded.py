@@ -54,8 +54,7 @@ class Guarded:
     def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
         """The rule's orders for this period as directives and wishes of the operator.
 
-        Raises:
-            ValueError: the view holds no picture of the cluster.
+        Raises ValueError when the view holds no picture of the cluster.
         """
         del periods
         if view.picture is None:

@@ -37,8 +37,7 @@ class Operated:
     def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
         """The operator's plan of one planning period.
 
-        Raises:
-            ValueError: the view holds no picture of the cluster.
+        Raises ValueError when the view holds no picture of the cluster.
         """
         del periods
         if view.picture is None:

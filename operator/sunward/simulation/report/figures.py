@@ -41,8 +41,7 @@ _MOST_WHOLE_TICKS: Final = 12
 def draw(figure: Figure | DotChart, folder: Path) -> tuple[Path, ...]:
     """Write `NAME.svg` and `NAME.png` into the folder.
 
-    Raises:
-        ImportError: matplotlib is missing; install the extra `experiments`.
+    Raises ImportError when matplotlib is missing; install the extra `experiments`.
     """
     if isinstance(figure, DotChart):
         height = 1.1 + _INCHES_PER_ROW * len(figure.rows)

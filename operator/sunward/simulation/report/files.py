@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def write_result(result: Result, folder: Path, *, figures: bool = True) -> Path:
     """Write everything of one result into `folder/NAME` and return that folder.
 
-    Raises:
-        OSError: the folder cannot be written.
-        ImportError: `figures` are wanted and matplotlib is missing.
+    Raises OSError when the folder cannot be written, ImportError when `figures` are wanted and matplotlib is missing.
     """
     target = folder / result.name
     target.mkdir(parents=True, exist_ok=True)

@@ -159,9 +159,7 @@ def step(model: NodeModel, state: NodeState, inputs: Inputs, seconds: float) -> 
     """The state after `seconds` under constant inputs.
 
     A boot that ends within the step is split there, so that the rest runs awake.
-
-    Raises:
-        ValueError: `seconds` is negative or not finite.
+    Raises ValueError when `seconds` is negative or not finite.
     """
     _require_finite("seconds", seconds)
     if state.power is Power.BOOTING and state.boot_seconds_left <= seconds:
@@ -263,8 +261,7 @@ def _close(load: float, inputs: Inputs, hours: float, charged: float, discharged
 def harvest_watts(normalised: float, nameplate_watts: float) -> float:
     """Harvest of a panel from a trace that is a fraction of rated output, in watts.
 
-    Raises:
-        ValueError: a value is negative, infinite or not a number.
+    Raises ValueError when a value is negative, infinite or not a number.
     """
     _require_finite("normalised", normalised)
     _require_finite("nameplate_watts", nameplate_watts)

@@ -56,8 +56,7 @@ class Trace:
     def average(self, start_hours: float, end_hours: float) -> float:
         """The time average of `at` over [start, end).
 
-        Raises:
-            ValueError: the interval is empty.
+        Raises ValueError when the interval is empty.
         """
         if not end_hours > start_hours:
             raise ValueError(f"trace {self.name}: an average needs an end after its start")
@@ -68,9 +67,7 @@ class Trace:
         """The same shape around another mean; `swing` 0 is flat, 1 keeps the relative variation.
 
         Values never fall below zero, so a large swing may raise the mean a little.
-
-        Raises:
-            ValueError: the trace's own mean is not positive.
+        Raises ValueError when the trace's own mean is not positive.
         """
         own = self.mean
         if not own > 0.0:
@@ -103,8 +100,8 @@ def intensity_traces() -> dict[str, Trace]:
 def read_traces(lines: Iterable[str]) -> dict[str, Trace]:
     """Traces from CSV text whose first column is `seconds` and whose others are series.
 
-    Raises:
-        ValueError: no rows, uneven steps or a value that is not a number; the message names the column.
+    Raises ValueError when there are no rows, the steps are uneven or a value is not a number; the message names the
+    column.
     """
     header, *rows = csv.reader(lines)
     if len(rows) < 2:

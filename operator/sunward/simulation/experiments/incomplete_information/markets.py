@@ -2,7 +2,7 @@
 
 Loads are fixed; three of ten nodes have more sun than they need. A unit that a seller gives up costs its own
 grid's intensity if the seller needed it and nothing if it was surplus; a unit that arrives saves the buyer's.
-Knows nothing of sessions or modes.
+Energy is in units of one node's need, so that grams are g/kWh times kWh of need. Knows nothing of sessions or modes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Final
 import numpy as np
 
 _UNIT = 0.01
+"""What a double auction trades in: a hundredth of a node's need."""
 _SELLERS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """Intensities (g/kWh), harvest over need for each node, and delivered over sent energy."""
+    """Intensities (g/kWh) and harvest over need, (nodes,) each, and delivered over sent energy (`efficiency`)."""
 
     intensities: tuple[float, ...]
     harvest: tuple[float, ...]
@@ -73,9 +74,10 @@ def double_auction(market: Market) -> float:
 
 
 def trade_reduction(market: Market) -> float:
-    """McAfee's rule by agents: the seller and the buyer at the margin do not trade.
+    """The seller and the buyer at the margin do not trade: McAfee, A dominant strategy double auction, 1992.
 
-    Nobody with one price then gains by lying (`misreports`); here a seller has two, one for what it needs itself.
+    An owner with one price then gains nothing by a false report (`misreports`); here a seller has two, one for what it
+    needs itself.
     """
     offers, needs = _offers(market), _needs(market)
     marginal = _marginal_pair(offers, needs)
@@ -86,7 +88,10 @@ def trade_reduction(market: Market) -> float:
 
 
 def stable_matching(market: Market) -> float:
-    """One seller with one buyer, surplus only: the pair that saves most first, as both prefer it to any other."""
+    """One seller with one buyer, surplus only: the pair that saves most first, as both prefer it to any other.
+
+    Stable in the sense of Gale and Shapley 1962, because no two would rather have each other.
+    """
     pairs = [
         (_pair_saving(market, seller, buyer), seller, buyer) for seller in _sellers(market) for buyer in _buyers(market)
     ]

@@ -98,7 +98,10 @@ def _worth(owner: Owner, deals: Deals) -> float:
 
 
 def double_auction(told: Sequence[Owner]) -> Deals:
-    """One price halfway between the last ask and the last bid that trade (k = 1/2)."""
+    """One price halfway between the last ask and the last bid that trade: the k-double auction with k = 1/2.
+
+    Chatterjee and Samuelson, Bargaining under incomplete information, Operations Research 31, 1983.
+    """
     fills = _fills(told)
     return _at_price(fills, (fills[-1][0].price + fills[-1][1].price) / 2.0) if fills else {}
 
@@ -114,7 +117,10 @@ def marginal_prices(told: Sequence[Owner]) -> Deals:
 
 
 def trade_reduction(told: Sequence[Owner]) -> Deals:
-    """The last seller and the last buyer do not trade and set the prices; the longer side is cut in proportion."""
+    """The last seller and the last buyer do not trade and set the prices; the longer side is cut in proportion.
+
+    McAfee, A dominant strategy double auction, Journal of Economic Theory 56, 1992.
+    """
     fills = _fills(told)
     if not fills:
         return {}

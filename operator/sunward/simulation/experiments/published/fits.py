@@ -16,6 +16,7 @@ from sunward.simulation.experiments.paper import REGIONS, TABLE_ONE, Cell, Model
 from sunward.simulation.world import Inputs, NodeModel, NodeState, step
 
 BUSY_RATIO = 0.9
+"""Share of the run in which a worker trains; it exchanges models for the rest (see `session`)."""
 _WORKER = NodeModel(idle_watts=2.7, busy_watts=6.4, asleep_watts=0.0, boot_watts=4.5, boot_seconds=0.0)
 
 
@@ -33,7 +34,7 @@ class Fit:
 
 
 def linear_fit(units: Sequence[float], kilowatt_hours: Sequence[float]) -> Fit:
-    """Least squares; needs two different units or more."""
+    """Least squares over pairs (`units`, `kilowatt_hours`), one per row; needs two different units or more."""
     x, y = np.asarray(units, dtype=float), np.asarray(kilowatt_hours, dtype=float)
     per_unit, base = np.polyfit(x, y, 1)
     residual = float(((y - base - per_unit * x) ** 2).sum())
@@ -54,7 +55,7 @@ def servers_fit(model: Model) -> Fit:
 
 
 def mean_intensity(servers: int) -> float:
-    """Cleanest regions first, coordinator in the cleanest one as well, equal energy each."""
+    """Mean g/kWh of the servers: cleanest regions first, coordinator in the cleanest one as well, equal energy each."""
     cleanest = list(REGIONS.values())
     if servers == 1:
         return cleanest[0]
@@ -77,7 +78,7 @@ def idle_watt_hours(cell: Cell) -> float:
 
 
 def quadratic_share(model: Model) -> tuple[float, float]:
-    """The second-degree coefficient over all six rows in the number of servers, and the R² with it."""
+    """The second-degree coefficient (kWh per server squared) over all six rows, and the R² with it."""
     cells = [cell for cell in TABLE_ONE if cell.model is model]
     x, y = np.array([c.servers for c in cells], dtype=float), np.array([c.kilowatt_hours for c in cells])
     shape = np.polyfit(x, y, 2)

@@ -21,7 +21,9 @@ from sunward.simulation.experiments.statistics import Estimate
 _CEILINGS: Final = 60
 _LEAST_ABOVE: Final = 0.0005
 _MOST_ABOVE: Final = 0.02
+"""Ceilings are sought this far above the highest accuracy seen; below it the logarithm does not exist."""
 _BLOCK: Final = 10
+"""Rounds that are drawn together, so that a resample keeps how neighbouring rounds resemble each other."""
 _DRAWS: Final = 200
 _STREAM: Final = 20_240_102
 
@@ -54,7 +56,7 @@ class Recording(StrEnum):
 
 @cache
 def recorded_curve(recording: Recording = Recording.STEPS) -> tuple[float, ...]:
-    """Test accuracy after each round."""
+    """Test accuracy, from 0 to 1, after each round: (rounds,), the first entry after one round."""
     text = files("sunward.simulation").joinpath("data", recording).read_text(encoding="utf-8")
     return tuple(float(row["accuracy"]) for row in csv.DictReader(text.splitlines()))
 
@@ -102,7 +104,11 @@ def rounds_to(accuracy: float) -> Estimate:
 
 
 def _fit(accuracy: NDArray[np.float64]) -> ErrorLaw:
-    """Least squares on logarithms for each ceiling of a grid; the ceiling that fits best in accuracy wins."""
+    """The law of an accuracy curve, (rounds,): a line on logarithms for each ceiling of a grid, the best of them.
+
+    For a given ceiling the law is linear in logarithms; ceilings are compared by their squared error in accuracy,
+    because the logarithm would weigh the last rounds most.
+    """
     rounds = np.arange(1, len(accuracy) + 1)
     fits = []
     for ceiling in np.linspace(accuracy.max() + _LEAST_ABOVE, accuracy.max() + _MOST_ABOVE, _CEILINGS):
