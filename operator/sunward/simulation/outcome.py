@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import fsum
@@ -10,6 +10,7 @@ from math import fsum
 from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import PeriodLedger
 from sunward.accounting.measures import jain_fairness, repriced
+from sunward.accounting.rows import LedgerRow
 from sunward.accounting.values import ZoneFactor
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.machine import Done
@@ -146,13 +147,13 @@ class Recorder:
             policy=policy,
             market_grams=fsum(market),
             location_grams=fsum(location),
-            load_watt_hours=fsum(row.load_watt_hours for row in rows),
-            grid_watt_hours=fsum(row.grid_watt_hours for row in rows),
-            harvest_watt_hours=fsum(row.harvest_watt_hours for row in rows),
-            curtailed_watt_hours=fsum(row.harvest_curtailed_watt_hours for row in rows),
-            sent_watt_hours=fsum(r.sent_physical_watt_hours + r.sent_contractual_watt_hours for r in rows),
-            sent_physical_watt_hours=fsum(row.sent_physical_watt_hours for row in rows),
-            lost_watt_hours=fsum(row.lost_watt_hours for row in rows),
+            load_watt_hours=_total(rows, lambda row: row.load_watt_hours),
+            grid_watt_hours=_total(rows, lambda row: row.grid_watt_hours),
+            harvest_watt_hours=_total(rows, lambda row: row.harvest_watt_hours),
+            curtailed_watt_hours=_total(rows, lambda row: row.harvest_curtailed_watt_hours),
+            sent_watt_hours=_total(rows, lambda row: row.sent_physical_watt_hours + row.sent_contractual_watt_hours),
+            sent_physical_watt_hours=_total(rows, lambda row: row.sent_physical_watt_hours),
+            lost_watt_hours=_total(rows, lambda row: row.lost_watt_hours),
             transit_grams=fsum(ledger.totals.transit_grams for ledger in self.ledgers),
             batches=self.batches,
             moved_batches=self.moved_batches,
@@ -165,7 +166,7 @@ class Recorder:
             fallbacks=self.fallbacks,
             fairness=jain_fairness([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),
             closing_error_ratio=max((ledger.closing_error_ratio for ledger in self.ledgers), default=0.0),
-            marginal_grams=None if None in self.marginal else fsum(value or 0.0 for value in self.marginal),
+            marginal_grams=_sum_or_none(self.marginal),
             embodied_grams=fsum(ledger.totals.embodied_grams for ledger in self.ledgers),
             carbon_free_score=score(self.ledgers, lambda zone, _: self.scenario.zones[zone].carbon_free_ratio),
             planner_watt_hours=self.planner_watt_hours,
@@ -196,6 +197,16 @@ def _most_within(window: timedelta, log: Mapping[str, Sequence[datetime]]) -> in
         (sum(t - first < window for t in times[k:]) for times in log.values() for k, first in enumerate(times)),
         default=0,
     )
+
+
+def _total(rows: Sequence[LedgerRow], amount: Callable[[LedgerRow], float]) -> float:
+    return fsum(map(amount, rows))
+
+
+def _sum_or_none(values: Sequence[float | None]) -> float | None:
+    """Their sum; unknown as soon as one of them is."""
+    known = [value for value in values if value is not None]
+    return fsum(known) if len(known) == len(values) else None
 
 
 def _known(grams: float | None) -> float:

@@ -12,7 +12,8 @@ from typing import Any
 
 from sunward.simulation.experiments.statistics import Estimate
 
-Row = tuple[str | int | float | None, ...]
+Cell = str | int | float | None
+Row = tuple[Cell, ...]
 
 
 class Level(StrEnum):

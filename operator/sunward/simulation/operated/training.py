@@ -117,15 +117,17 @@ class Training:
             return []
         nodes = {row.node for row in self.rows}
         present = {node for node in nodes if node in able and self._can_fetch(node, able)}
-        if not self._may_start(nodes, present, now):
-            return []
+        return self._start(present) if self._may_start(nodes, present, now) else []
+
+    def _start(self, present: Collection[str]) -> list[Copied]:
+        """The next round with these workers; the rest of its batches are lost."""
         rows = tuple(row for row in self.rows if row.node in present)
+        # A last round may owe less than a whole one: what is left over the usual steps, less the rounds done.
         scale = min(1.0, self.owed_per_shard / self.spec.steps_per_round - self.done)
         self.lost_batches += scale * sum(row.batches for row in self.rows if row.node not in present)
         copies = list(self._copies(rows))
-        self.round = Round(
-            rows=rows, workers={n: self._worker(n, rows, copies, scale) for n in sorted(present)}, scale=scale
-        )
+        workers = {node: self._worker(node, rows, copies, scale) for node in sorted(present)}
+        self.round = Round(rows=rows, workers=workers, scale=scale)
         for node in present:
             self.held.setdefault(node, set()).update(r.shard for r in rows if r.node == node != r.from_node)
         return copies

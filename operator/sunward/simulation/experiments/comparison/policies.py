@@ -5,7 +5,7 @@ A day begins at a random hour of the bundled traces; the forecast error is the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sunward.simulation.experiments.bench import HERE, Crew
@@ -22,8 +22,9 @@ from sunward.simulation.experiments.comparison.days import (
 )
 from sunward.simulation.experiments.comparison.guards import HELD_BACK, guards_table
 from sunward.simulation.experiments.mode_order import LESS, MOST, order_table
-from sunward.simulation.experiments.result import DotChart, Result, Row, Series, Table, cells
+from sunward.simulation.experiments.result import Cell, DotChart, Result, Row, Series, Table, cells
 from sunward.simulation.experiments.statistics import mean
+from sunward.simulation.outcome import Outcome
 from sunward.simulation.parallel import Run, run_one
 from sunward.simulation.policies.registry import PURE
 from sunward.simulation.policies.rules import BASELINE, RULES
@@ -96,51 +97,37 @@ def _chart(days: Days) -> DotChart:
     )
 
 
+def _mean(amount: Callable[[Outcome], float | None], digits: int) -> Callable[[Sequence[Outcome]], Cell]:
+    """A column: the mean over days, None counting as zero, rounded."""
+    return lambda runs: round(mean([amount(day) or 0.0 for day in runs]).value, digits)
+
+
+_COLUMNS: Final[Mapping[str, Callable[[Sequence[Outcome]], Cell]]] = {
+    "load Wh": _mean(lambda day: day.load_watt_hours, 1),
+    "grid Wh": _mean(lambda day: day.grid_watt_hours, 1),
+    "harvest curtailed Wh": _mean(lambda day: day.curtailed_watt_hours, 1),
+    "g per 1000 batches": _mean(lambda day: day.grams_per_thousand_batches, 2),
+    "moved %": lambda runs: round(100 * mean([day.moved_batches / day.batches for day in runs]).value, 1),
+    "wakes": _mean(lambda day: float(day.wakes), 1),
+    "most wakes of a node": lambda runs: max(day.power_cycles for day in runs),
+    "planner Wh": _mean(lambda day: day.planner_watt_hours, 2),
+    "stretch": _mean(lambda day: day.stretch, 2),
+    "fairness": _mean(lambda day: day.fairness, 2),
+    "unfinished batches": _mean(lambda day: day.unfinished_batches, 3),
+    "days in time": lambda runs: f"{sum(day.tasks_on_time for day in runs)}/{sum(day.tasks for day in runs)}",
+}
+"""What stands behind the reductions, from the days of one policy."""
+
+
 def _table(days: Days) -> Table:
     return Table(
         name="policies",
         title="One day, ten workers; reductions against none with 95 % intervals, the rest as means per day",
-        header=(
-            "policy",
-            "market-based %",
-            "low",
-            "high",
-            "location-based %",
-            "low ",
-            "high ",
-            "load Wh",
-            "grid Wh",
-            "harvest curtailed Wh",
-            "g per 1000 batches",
-            "moved %",
-            "wakes",
-            "most wakes of a node",
-            "planner Wh",
-            "stretch",
-            "fairness",
-            "unfinished batches",
-            "days in time",
-        ),
+        header=("policy", "market-based %", "low", "high", "location-based %", "low ", "high ", *_COLUMNS),
         rows=tuple(_row(days, name) for name in days),
     )
 
 
 def _row(days: Days, name: str) -> Row:
-    market, location, runs = market_reduction(days, name), location_reduction(days, name), days[name]
-    return (
-        name,
-        *cells(market),
-        *cells(location),
-        round(mean([day.load_watt_hours for day in runs]).value, 1),
-        round(mean([day.grid_watt_hours for day in runs]).value, 1),
-        round(mean([day.curtailed_watt_hours for day in runs]).value, 1),
-        round(mean([day.grams_per_thousand_batches or 0.0 for day in runs]).value, 2),
-        round(100 * mean([day.moved_batches / day.batches for day in runs]).value, 1),
-        round(mean([float(day.wakes) for day in runs]).value, 1),
-        max(day.power_cycles for day in runs),
-        round(mean([day.planner_watt_hours for day in runs]).value, 2),
-        round(mean([day.stretch or 0.0 for day in runs]).value, 2),
-        round(mean([day.fairness or 0.0 for day in runs]).value, 2),
-        round(mean([day.unfinished_batches for day in runs]).value, 3),
-        f"{sum(day.tasks_on_time for day in runs)}/{sum(day.tasks for day in runs)}",
-    )
+    reductions = (*cells(market_reduction(days, name)), *cells(location_reduction(days, name)))
+    return (name, *reductions, *(column(days[name]) for column in _COLUMNS.values()))
