@@ -28,9 +28,10 @@ class Update:
 
 
 def average(updates: Sequence[Update]) -> Weights:
-    """The mean of the updates' weights, weighted by batches, as float32.
+    """The mean of the updates' weights, weighted by batches, as float32: (parameters,).
 
-    Summed in float64 and in the order of (shard, node), so that the result does not depend on who was first.
+    Federated averaging (McMahan et al. 2017, algorithm 1) with batches in place of samples.
+    Summed in float64 and in the order of (shard, node), so that the result does not depend on the order of arrival.
     Raises ValueError when there is nothing to average.
     """
     total = sum(update.batches for update in updates)

@@ -24,7 +24,10 @@ class Convolutional(Model):
         super().__init__((*filters, *self._head.shapes))
 
     def forward(self, layers: list[Layer], images: Images) -> tuple[Layer, list[Layer]]:
-        """Logits, and per stage its patches, its activation and its pooled output."""
+        """Logits, (samples, classes), and per stage its patches, its activation and its pooled output.
+
+        Patches are (samples, side, side, 25 * channels), activations and outputs (samples, side, side, channels).
+        """
         tape: list[Layer] = []
         value = images.reshape(-1, _SIDE, _SIDE, 1)
         for filters, bias in (layers[0:2], layers[2:4]):
@@ -36,7 +39,10 @@ class Convolutional(Model):
         return logits, [*tape, *inputs]
 
     def backward(self, layers: list[Layer], tape: list[Layer], upstream: Layer) -> list[Layer]:
-        """Gradients, through the head, then each stage from the last to the first."""
+        """Gradients in the layers' order: through the head, then each stage from the last to the first.
+
+        `upstream` is the gradient of the logits, (samples, classes).
+        """
         head = self._head.backward(layers[4:], tape[6:], upstream)
         flat = self._head.input_gradient(layers[4:], tape[6:], upstream)
         second, below = _stage_backward(layers[2], tape[3:6], flat.reshape(tape[5].shape), down=True)
@@ -52,6 +58,7 @@ def _patches(value: Layer) -> Layer:
 
 
 def _pool(value: Layer) -> Layer:
+    """The largest of each 2x2 square: (samples, side, side, channels) to half of the side."""
     samples, side, _, channels = value.shape
     return np.asarray(value.reshape(samples, side // 2, 2, side // 2, 2, channels).max(axis=(2, 4)))
 
@@ -68,6 +75,10 @@ def _unpool(active: Layer, pooled: Layer, upstream: Layer) -> Layer:
 
 
 def _stage_backward(filters: Layer, tape: list[Layer], upstream: Layer, *, down: bool) -> tuple[list[Layer], Layer]:
+    """Gradients of a stage's filters and bias, and of its input where `down` asks for it (the first stage has none).
+
+    A convolution is a product of patches and filters here, so that its gradients are products too.
+    """
     patches, active, pooled = tape
     inner = _unpool(active, pooled, upstream)
     rows = inner.reshape(-1, inner.shape[-1])

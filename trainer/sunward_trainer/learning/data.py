@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]  # (samples, 784), 0 to 255
-Classes = NDArray[np.int64]  # (samples,)
+Classes = NDArray[np.int64]  # (samples,), classes counted from 0
 
 FASHION_FOLDER: Final = Path("/usr/share/datasets/fashion-mnist")
 SHARED_FOLDERS: Final = (
@@ -55,18 +55,23 @@ class DataSet:
 
     def evaluation_set(self) -> "EvaluationSet":
         """What evaluating needs, so that the rest can be let go."""
-        images = self.test_images.astype(np.float32) / np.float32(255.0)
+        images = as_images(self.test_images)
         return EvaluationSet(name=self.name, classes=self.classes, images=images, labels=self.test_labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSet:
-    """Images to evaluate on, grey levels from 0 to 1, with the name and the classes of their data set."""
+    """Images to evaluate on, with the name and the classes of their data set."""
 
     name: str
     classes: int
-    images: NDArray[np.float32]
+    images: NDArray[np.float32]  # (samples, 784), grey levels from 0 to 1
     labels: Classes
+
+
+def as_images(pixels: Pixels) -> NDArray[np.float32]:
+    """Grey levels from 0 to 1 of pixels from 0 to 255: (samples, 784)."""
+    return pixels.astype(np.float32) / np.float32(255.0)
 
 
 def load_data(data_folder: Path | None = None, shared_folder: Path | None = None) -> DataSet:
@@ -116,9 +121,13 @@ def _from_npz(path: Path, *, name: str) -> DataSet:
 
 
 def read_arrays(file: BinaryIO, origin: str, *names: str) -> list[NDArray[Any]]:
-    """The named arrays of an npz file. Raises DataError naming `origin` when it is damaged or lacks one."""
+    """The named arrays of an npz file, in that order and in whatever shape they have: the caller checks it.
+
+    Images are meant to be (samples, 784) or (samples, 28, 28) and labels (samples,).
+    Raises DataError naming `origin` when the file is damaged or lacks one.
+    """
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with np.load(file, allow_pickle=False) as archive:  # a pickle could run anything; shards come from other nodes
             return [archive[name] for name in names]
     except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{origin}: cannot be read, or lacks one of {', '.join(names)} ({error})") from error

@@ -63,8 +63,7 @@ def parse_shard(text: str) -> ShardSpecification:
 def cut(
     data: DataSet, shards: Sequence[ShardSpecification], *, seed: int, partition: Partition = "iid"
 ) -> dict[str, NDArray[np.int64]]:
-    """Which training samples belong to which shard: disjoint index arrays by shard name.
-
+    """Which training samples belong to which shard: disjoint index arrays by shard name, (samples,) each.
     `iid` deals a random permutation; `by-label` sorts by label first, so that each shard sees few classes
     (the pathological split of McMahan et al. 2017). When the shards together ask for more samples than the
     data set has, every shard shrinks by the same factor and keeps at least one. Raises DataError when two
@@ -85,7 +84,7 @@ def cut(
 
 
 def take(data: DataSet, name: str, indices: NDArray[np.int64]) -> Shard:
-    """The shard with these samples of the data set."""
+    """The shard with the training samples at `indices`, (samples,)."""
     return Shard(name=name, images=data.train_images[indices], labels=data.train_labels[indices])
 
 
