@@ -54,7 +54,8 @@ class Worker:
         keepsake = Keepsake()
         runner = web.AppRunner(build_app(shards, keepsake), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "0.0.0.0", self._settings.shard_server_port).start()  # noqa: S104
+        everywhere = "0.0.0.0"  # noqa: S104  # other pods fetch shards, and a pod's own address is not known beforehand
+        await web.TCPSite(runner, everywhere, self._settings.shard_server_port).start()
         timeout = aiohttp.ClientTimeout(total=10.0)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             await self._work_until_finished(session, shards, keepsake)
