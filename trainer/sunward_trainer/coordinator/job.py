@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord, replace_file, save
-from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, timestamp
+from sunward_trainer.coordinator.progress import Phase, StatusBoard, timestamp
 from sunward_trainer.learning.averaging import average
 from sunward_trainer.learning.models import Weights
 from sunward_trainer.protocol.assignment import Assignment, AssignmentFile
@@ -318,9 +318,8 @@ class Job:
         }
         replace_file(self._settings.result_path, (json.dumps(document, indent=2) + "\n").encode())
 
-    def _show(self, **changes: object) -> None:
-        before: Status = self._board.status
-        self._board.show(replace(before, **changes))  # type: ignore[arg-type]
+    def _show(self, **changes: Any) -> None:
+        self._board.show(replace(self._board.status, **changes))
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(seconds):

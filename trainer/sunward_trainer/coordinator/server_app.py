@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import dataclass
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
@@ -15,7 +16,6 @@ from sunward_trainer.coordinator.superlink import SuperLink
 from sunward_trainer.coordinator.transport import FlowerTransport
 from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet
-from sunward_trainer.learning.models import Weights
 from sunward_trainer.protocol.assignment import AssignmentFile
 from sunward_trainer.protocol.checkpoint_replica import fetch
 from sunward_trainer.protocol.members import Member, Members
@@ -23,62 +23,71 @@ from sunward_trainer.protocol.members import Member, Members
 _log = logging.getLogger(__name__)
 
 
-def serve(
-    settings: CoordinatorSettings,
-    *,
-    data: EvaluationSet,
-    start: Checkpoint,
-    members: Members,
-    board: StatusBoard,
-    stop: threading.Event,
-) -> None:
-    """Start the SuperLink, run the job on it to its end, stop it. Raises what the job raises."""
-    model = build_model(settings.model, data.classes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run of the job works with; `start` is the checkpoint that it continues from."""
 
-    def evaluate(weights: Weights) -> float:
-        return model.accuracy_percent(weights, data.images, data.labels)
+    settings: CoordinatorSettings
+    data: EvaluationSet
+    start: Checkpoint
+    members: Members
+    board: StatusBoard
+    stop: threading.Event
 
-    def fetch_kept(member: Member) -> Checkpoint | None:
+    def job(self, grid: Grid) -> Job:
+        """The job, over Flower's Grid."""
+        settings, model = self.settings, build_model(self.settings.model, self.data.classes)
+        return Job(
+            settings.job,
+            start=self.start,
+            assignments=AssignmentFile(path=settings.assignment, job=settings.job.job),
+            members=self.members,
+            transport=self._transport(grid),
+            board=self.board,
+            evaluate=lambda weights: model.accuracy_percent(weights, self.data.images, self.data.labels),
+            stop=self.stop,
+            clock=time.monotonic,
+            fetch_kept=self.fetch_kept,
+        )
+
+    def _transport(self, grid: Grid) -> FlowerTransport:
+        return FlowerTransport(
+            grid,
+            job=self.settings.job.job,
+            model=self.settings.model,
+            classes=self.data.classes,
+            recipe=self.settings.recipe,
+            members=self.members,
+            # An order outlives its round, so that the round ends by the job's rules and not by Flower's.
+            lifetime_seconds=self.settings.job.round_timeout_seconds * 2,
+        )
+
+    def fetch_kept(self, member: Member) -> Checkpoint | None:
+        """The checkpoint that a worker has kept, or None when it cannot be fetched or belongs to another run."""
         try:
             return decode(
                 fetch(member.address),
                 f"the checkpoint kept by {member.node}",
-                job=start.job,
-                model=start.model,
-                data_set=start.data_set,
-                seed=start.seed,
+                job=self.start.job,
+                model=self.start.model,
+                data_set=self.start.data_set,
+                seed=self.start.seed,
             )
         except (OSError, CheckpointError) as error:
-            _log.warning("no use of what %s has kept: %s", member.node, error)
+            _log.warning("the checkpoint kept by %s cannot be used: %s", member.node, error)
             return None
+
+
+def serve(run: Run) -> None:
+    """Start the SuperLink, run the job on it to its end, stop it. Raises what the job raises."""
 
     def main(grid: Grid, context: Context) -> None:
         del context  # one run, no configuration: everything is on the command line
-        transport = FlowerTransport(
-            grid,
-            job=settings.job.job,
-            model=settings.model,
-            classes=data.classes,
-            recipe=settings.recipe,
-            members=members,
-            lifetime_seconds=settings.job.round_timeout_seconds * 2,
-        )
-        Job(
-            settings.job,
-            start=start,
-            assignments=AssignmentFile(path=settings.assignment, job=settings.job.job),
-            members=members,
-            transport=transport,
-            board=board,
-            evaluate=evaluate,
-            stop=stop,
-            clock=time.monotonic,
-            fetch_kept=fetch_kept,
-        ).run()
+        run.job(grid).run()
 
     app = ServerApp()
     app.main()(main)
-    superlink = SuperLink(*settings.superlink)
+    superlink = SuperLink(*run.settings.superlink)
     superlink.start()
     try:
         superlink.run(app)

@@ -71,15 +71,17 @@ class Coordinator:
             start = self._start(data)
             self._board.show(replace(self._board.status, reason="starting the SuperLink", checkpoint=start))
             # Imported here, because it takes seconds during which /progress can already be answered.
-            from sunward_trainer.coordinator.server_app import serve
+            from sunward_trainer.coordinator.server_app import Run, serve
 
             serve(
-                self._settings,
-                data=data,
-                start=start,
-                members=self._members,
-                board=self._board,
-                stop=self._stop,
+                Run(
+                    settings=self._settings,
+                    data=data,
+                    start=start,
+                    members=self._members,
+                    board=self._board,
+                    stop=self._stop,
+                )
             )
         except Stopped:
             _log.info("stopped; the checkpoint of round %d stands", self._round())

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sunward_trainer.learning.averaging import Update
+from sunward_trainer.learning.data import as_images
 from sunward_trainer.learning.models import Model, Weights
 from sunward_trainer.learning.shards import Shard
 
@@ -25,7 +26,10 @@ _BREATH_SECONDS: Final = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a job trains: `momentum` 0 is plain gradient descent, as in the paper."""
+    """How a job trains: stochastic gradient descent with momentum; `momentum` 0 is plain descent, as in the paper.
+
+    `batch_size` counts samples; `learning_rate` is that of every step.
+    """
 
     batch_size: int
     learning_rate: float
@@ -67,32 +71,28 @@ def train(
     pair: Pair,
     node: str,
     round_number: int,
-    stop: Callable[[], bool] | None = None,
-    progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Update:
-    """Train one pair and return its update.
+    """Train one pair from `weights`, (parameters,), and return its update.
 
-    `stop` is asked between batches and ends training with Abandoned; `progress` hears the batches done.
+    `stop` is asked between batches and ends training with Abandoned; `progress` is called with the batches done.
     Raises ValueError when the pair has no batches.
     """
     if pair.batches <= 0:
         raise ValueError(f"shard {pair.shard!r}: {pair.batches} batches are nothing to train")
     order = sample_order(recipe, shard, round_number, pair).reshape(pair.batches, recipe.batch_size)
     current, velocity, losses = weights.copy(), np.zeros_like(weights), 0.0
-    started = breathed = time.perf_counter()
+    started, breath = time.perf_counter(), _Breath()
     for done, rows in enumerate(order, start=1):
-        if stop is not None and stop():
+        if stop():
             raise Abandoned(f"shard {pair.shard!r} after {done - 1} of {pair.batches} batches")
-        images = shard.images[rows].astype(np.float32) / np.float32(255.0)
-        loss, gradient = model.loss_and_gradient(current, images, shard.labels[rows])
+        loss, gradient = model.loss_and_gradient(current, as_images(shard.images[rows]), shard.labels[rows])
         velocity = np.float32(recipe.momentum) * velocity - np.float32(recipe.learning_rate) * gradient
         current += velocity
         losses += loss
-        if time.perf_counter() - breathed > _BREATH_EVERY_SECONDS:
-            time.sleep(_BREATH_SECONDS)
-            breathed = time.perf_counter()
-        if progress is not None:
-            progress(done)
+        breath.take()
+        progress(done)
     return Update(
         shard=pair.shard,
         node=node,
@@ -101,3 +101,15 @@ def train(
         loss=losses / pair.batches,
         weights=current,
     )
+
+
+class _Breath:
+    """Lets other threads run now and then; see the constants above."""
+
+    def __init__(self) -> None:
+        self._taken = time.perf_counter()
+
+    def take(self) -> None:
+        if time.perf_counter() - self._taken > _BREATH_EVERY_SECONDS:
+            time.sleep(_BREATH_SECONDS)
+            self._taken = time.perf_counter()

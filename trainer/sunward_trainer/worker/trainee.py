@@ -39,41 +39,46 @@ class Trainee:
         shard_of: Callable[[Pair], Shard],
         stop: Callable[[], bool] = lambda: False,
     ) -> WorkerReply:
-        """Train every pair. A pair that cannot be trained is reported, and does not stop the others.
+        """Train every pair from `weights`, (parameters,).
 
-        Once `stop` says so, the pair in work and those after it are reported as abandoned.
+        A pair that cannot be trained is reported, and does not stop the others. Once `stop` says so, the pair in work
+        and those after it are reported as abandoned.
         """
         network = self._models.setdefault(model, build_model(*model))
+
+        def work(pair: Pair) -> Update:
+            if stop():
+                raise Abandoned("before it began")
+            return train(
+                network,
+                weights,
+                shard_of(pair),
+                recipe=recipe,
+                pair=pair,
+                node=self.node,
+                round_number=round_number,
+                stop=stop,
+                progress=partial(self._note, pair.shard),
+            )
+
         self.batches_done = {}
-        updates: list[Update] = []
-        missing: list[Missing] = []
-        for pair in pairs:
-            try:
-                if stop():
-                    raise Abandoned("before it began")
-                updates.append(
-                    train(
-                        network,
-                        weights,
-                        shard_of(pair),
-                        recipe=recipe,
-                        pair=pair,
-                        node=self.node,
-                        round_number=round_number,
-                        stop=stop,
-                        progress=partial(self._note, pair.shard),
-                    )
-                )
-            except DataError as error:
-                missing.append(self._missing(pair, MissingReason.SHARD_UNREACHABLE, error))
-            except Abandoned as error:
-                missing.append(self._missing(pair, MissingReason.ABANDONED, error))
-            except (ArithmeticError, ValueError, MemoryError) as error:
-                missing.append(self._missing(pair, MissingReason.FAILED, error))
-        batches = sum(update.batches for update in updates)
-        if batches:
+        outcomes = [self._attempt(pair, work) for pair in pairs]
+        updates = tuple(one for one in outcomes if isinstance(one, Update))
+        missing = tuple(one for one in outcomes if isinstance(one, Missing))
+        if batches := sum(update.batches for update in updates):
             self.seconds_per_batch = sum(update.seconds for update in updates) / batches
-        return WorkerReply(node=self.node, round_number=round_number, updates=tuple(updates), missing=tuple(missing))
+        return WorkerReply(node=self.node, round_number=round_number, updates=updates, missing=missing)
+
+    def _attempt(self, pair: Pair, work: Callable[[Pair], Update]) -> Update | Missing:
+        """The pair's update, or why there is none."""
+        try:
+            return work(pair)
+        except DataError as error:
+            return self._missing(pair, MissingReason.SHARD_UNREACHABLE, error)
+        except Abandoned as error:
+            return self._missing(pair, MissingReason.ABANDONED, error)
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            return self._missing(pair, MissingReason.FAILED, error)
 
     def _note(self, shard: str, done: int) -> None:
         self.batches_done = {**self.batches_done, shard: done}
