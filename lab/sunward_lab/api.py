@@ -78,7 +78,7 @@ class Api:
 
     def _send(self, method: str, path: str, body: bytes | None) -> str:
         request = urllib.request.Request(self.server + path, body, self._headers(), method=method)  # noqa: S310 - https
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=self.context)  # noqa: S310
+        answer = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=self.context)  # noqa: S310 - as above
         with answer:
             text: str = answer.read().decode("utf-8")
             return text

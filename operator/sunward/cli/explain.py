@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,30 +40,37 @@ async def read(api: KubernetesApi, subject: str) -> Body:
     """The object and the newest plan's decisions about it. Raises InvalidInput for an unknown name."""
     from sunward.cluster.access.api import ours
 
-    nodes = {body["metadata"]["name"]: body for body in await api.list(ours("energynodes"))}
-    jobs = {
-        f"{body['metadata']['namespace']}/{body['metadata']['name']}": body
-        for body in await api.list(ours("trainingjobs"))
-    }
-    key = subject if subject in nodes or "/" in subject else f"default/{subject}"
-    body = nodes.get(key) or jobs.get(key)
+    key, body = _found(subject, await api.list(ours("energynodes")), await api.list(ours("trainingjobs")))
+    plans = await api.list(ours("energyplans"))
+    return _answer(key, body, max(plans, key=lambda plan: str(plan["metadata"]["name"]), default={}))
+
+
+def _found(subject: str, nodes: Iterable[Body], jobs: Iterable[Body]) -> tuple[str, Body]:
+    """The object of that name and its full name. A node wins over a job; without a namespace a job is in `default`."""
+    by_name = {body["metadata"]["name"]: body for body in nodes}
+    by_key = {f"{body['metadata']['namespace']}/{body['metadata']['name']}": body for body in jobs}
+    key = subject if subject in by_name or "/" in subject else f"default/{subject}"
+    body = by_name.get(key) or by_key.get(key)
     if body is None:
-        known = ", ".join([*sorted(nodes), *sorted(jobs)]) or "none"
+        known = ", ".join([*sorted(by_name), *sorted(by_key)]) or "none"
         raise InvalidInput(subject, f"is neither an EnergyNode nor a TrainingJob; known: {known}")
-    plans = sorted(await api.list(ours("energyplans")), key=lambda plan: plan["metadata"]["name"])
-    plan = plans[-1] if plans else {}
-    status = plan.get("status") or {}
-    mentioned = [d for d in status.get("decisions") or () if key == d["subject"] or key in d.get("message", "")]
+    return key, body
+
+
+def _answer(key: str, body: Body, plan: Body) -> Body:
+    """What is said of an object: its own state, and what the plan (empty without one) decided about it."""
+    own, planned = body.get("status") or {}, plan.get("status") or {}
+    decisions = planned.get("decisions") or ()
     return {
         "kind": body["kind"],
         "name": key,
-        "state": (body.get("status") or {}).get("powerState"),
-        "conditions": (body.get("status") or {}).get("conditions") or [],
-        "operation": (body.get("status") or {}).get("operation"),
-        "lastTransition": (body.get("status") or {}).get("lastTransition"),
+        "state": own.get("powerState"),
+        "conditions": own.get("conditions") or [],
+        "operation": own.get("operation"),
+        "lastTransition": own.get("lastTransition"),
         "plan": plan.get("metadata", {}).get("name"),
-        "decisions": mentioned,
-        "emissions": status.get("emissions") or {},
+        "decisions": [one for one in decisions if key == one["subject"] or key in one.get("message", "")],
+        "emissions": planned.get("emissions") or {},
     }
 
 

@@ -83,7 +83,7 @@ def usage(error: BaseException) -> str:
     """What is wrong with the command line, and where to read on, in one line; the help where nothing was asked for."""
     context = getattr(error, "ctx", None)
     command = "sunward" if context is None else context.command_path
-    said = str(error.format_message())  # type: ignore[attr-defined]
+    said = str(error.format_message())  # type: ignore[attr-defined]  # only UsageError has it
     return said if "\n" in said else f"sunward: {said.rstrip('.')}; see '{command} --help'"
 
 

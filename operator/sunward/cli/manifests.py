@@ -16,7 +16,7 @@ import yaml
 from sunward.cluster.objects import schema
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import DEFAULT_BASIS
-from sunward.domain.jobs import JobView
+from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, Role
 from sunward.domain.policy import PolicySpec
@@ -28,6 +28,8 @@ from sunward.planning.compile import compile_problem
 
 SOURCE = "command line"
 LONG_AGO = timedelta(days=30)
+"""Every node is taken to be up since then, longer than any waiting time of a policy."""
+_KINDS = ("EnergyPolicy", "EnergyNode", "TrainingJob")
 
 
 def problem_of(
@@ -39,11 +41,7 @@ def problem_of(
     Raises InvalidInput that names the file, the field or the option.
     """
     moment = now or datetime.now(UTC)
-    bodies = [body for path in paths for body in _documents(path)]
-    specs = [schema.node_spec(body) for body in bodies if body["kind"] == "EnergyNode"]
-    jobs = [schema.job_spec(body) for body in bodies if body["kind"] == "TrainingJob"]
-    policies = [schema.policy_spec(body) for body in bodies if body["kind"] == "EnergyPolicy"]
-    policy = policies[0] if policies else PolicySpec()
+    policy, specs, jobs = _read(paths)
     if not specs:
         raise InvalidInput("-f", "holds no EnergyNode: there is nothing to plan")
     _require("--intensity", sorted({spec.grid_zone for spec in specs} - intensities.keys()), "grid zone")
@@ -59,6 +57,18 @@ def problem_of(
         total_nodes=len(specs),
     )
     return compile_problem(snapshot, _forecasts(snapshot, harvests, intensities)).problem
+
+
+def _read(paths: Iterable[Path]) -> tuple[PolicySpec, list[NodeSpec], list[JobSpec]]:
+    """What the manifests declare; the first EnergyPolicy counts, the defaults where there is none."""
+    bodies = [body for path in paths for body in _documents(path)]
+    by_kind = {kind: [body for body in bodies if body["kind"] == kind] for kind in _KINDS}
+    policies = [schema.policy_spec(body) for body in by_kind["EnergyPolicy"]]
+    return (
+        policies[0] if policies else PolicySpec(),
+        [schema.node_spec(body) for body in by_kind["EnergyNode"]],
+        [schema.job_spec(body) for body in by_kind["TrainingJob"]],
+    )
 
 
 def figures(pairs: Iterable[str], option: str) -> dict[str, float]:

@@ -12,6 +12,8 @@ from sunward.domain.errors import InvalidInput, SunwardError
 
 if TYPE_CHECKING:
     from sunward.optimisation.decomposition.columnar import Columns
+    from sunward.optimisation.decomposition.columns import ColumnSolution
+    from sunward.optimisation.decomposition.recovery import ColumnPlan
 
 SUFFIXES = (".npz", ".parquet")
 
@@ -30,19 +32,31 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
 
     Raises InvalidInput that names the file and the column; exit status 1 when there is no plan.
     """
-    from sunward.optimisation.decomposition.columnar_files import write_plan
-    from sunward.optimisation.solve_fleet import solve_fleet
-
     if plan_file is not None:
         _check_target(plan_file)
     columns = read_fleet(file)
+    found = _solved(file, columns, time_limit_seconds)
+    _show(report(found, len(columns)), output)
+    if found.plan is None:
+        raise typer.Exit(1)
+    if plan_file is not None:
+        _write(found.plan, columns, plan_file)
+
+
+def _solved(file: str, columns: Columns, time_limit_seconds: float) -> ColumnSolution:
+    from sunward.optimisation.solve_fleet import solve_fleet
+
     try:
-        found = solve_fleet(columns, time_limit_seconds=time_limit_seconds)
+        return solve_fleet(columns, time_limit_seconds=time_limit_seconds)
     except (RuntimeError, TimeoutError, ValueError) as error:  # the coordinator's own errors derive from these
         raise NoPlan(f"{file}: {error}") from error
-    report: dict[str, Any] = {
+
+
+def report(found: ColumnSolution, nodes: int) -> dict[str, Any]:
+    """What is certified of a solution for so many nodes, as it is printed; the plan's own rows are not in it."""
+    return {
         "status": str(found.status),
-        "nodes": len(columns.idle_watts),
+        "nodes": nodes,
         "objective_grams": None if found.plan is None else found.plan.objective_grams,
         "lower_bound_grams": found.lower_bound_grams,
         "relative_gap": found.relative_gap,
@@ -56,17 +70,22 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
         ],
         "energy_price_grams_per_watt_hour": [float(price) for price in found.energy_price],
     }
+
+
+def _show(figures: dict[str, Any], output: Output) -> None:
     if output is Output.TABLE:
-        print_table("Plan by two prices", ("figure", "value"), list(report.items()))
+        print_table("Plan by two prices", ("figure", "value"), list(figures.items()))
     else:
-        print_data(report, output)
-    if found.plan is None:
-        raise typer.Exit(1)
-    if plan_file is not None:
-        try:
-            write_plan(found.plan, plan_file, names=columns.names)
-        except OSError as error:
-            raise InvalidInput(str(plan_file), f"cannot be written: {error.strerror}") from None
+        print_data(figures, output)
+
+
+def _write(plan: ColumnPlan, columns: Columns, plan_file: Path) -> None:
+    from sunward.optimisation.decomposition.columnar_files import write_plan
+
+    try:
+        write_plan(plan, plan_file, names=columns.names)
+    except OSError as error:
+        raise InvalidInput(str(plan_file), f"cannot be written: {error.strerror}") from None
 
 
 def read_fleet(file: str) -> Columns:
