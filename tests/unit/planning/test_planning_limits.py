@@ -226,7 +226,7 @@ def test_a_broken_cluster_wakes_all_its_sleepers_and_not_more() -> None:
     assert excess(snapshot) == ["n0", "n1"]
     refusal = budgets.excess_sleepers(first(snapshot))
     assert refusal is not None
-    assert refusal.message == "2 nodes are asleep, 0 may be now"
+    assert refusal.message == "2 nodes are asleep; the limit is now 0"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_those_whom_people_hold_asleep_wake_last(power: str, until: datetime | N
 def test_an_excess_is_told_in_numbers() -> None:
     refusal = budgets.excess_sleepers(first(cluster(ASLEEP, ASLEEP, ASLEEP, awake=8, maximum_asleep_nodes=2)))
     assert refusal is not None
-    assert refusal.message == "3 nodes are asleep, 2 may be now"
+    assert refusal.message == "3 nodes are asleep; the limit is now 2"
 
 
 def test_the_wait_for_power_is_measured_and_not_guessed() -> None:

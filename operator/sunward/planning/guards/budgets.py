@@ -106,18 +106,20 @@ def policy_limit(case: Case) -> Refusal | None:
 
 
 def excess_sleepers(case: Case) -> Refusal | None:
-    """A node broke, or the owner lowered a limit: sleepers wake, one for each that is too many, the others sleep on.
-
-    Whoever is on the way back already counts; those that people hold asleep come last.
-    """
+    """A node broke, or the owner lowered a limit: sleepers wake, one for each that is too many, the others sleep on."""
     snapshot = case.snapshot
-    sleepers = [node for node in snapshot.nodes if node.record.power_state is PowerState.ASLEEP]
-    room, asleep = max(0, _bearable(snapshot)), count(snapshot).asleep
-    coming = sum(1 for node in snapshot.nodes if _comes_back(node))
-    sleepers.sort(key=lambda node: (_held_asleep(node, case), node.name))
-    if case.node.name not in [node.name for node in sleepers[: max(0, asleep - coming - room)]]:
+    asleep, allowed = count(snapshot).asleep, max(0, _bearable(snapshot))
+    returning = sum(1 for node in snapshot.nodes if _comes_back(node))  # these are counted as asleep still
+    too_many = max(0, asleep - returning - allowed)
+    if case.node.name not in [node.name for node in _in_waking_order(case)[:too_many]]:
         return None
-    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes are asleep, {room} may be now")
+    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes are asleep; the limit is now {allowed}")
+
+
+def _in_waking_order(case: Case) -> list[NodeView]:
+    """Sleeping nodes; those that people hold asleep last, otherwise by name, so that every case names the same ones."""
+    sleepers = [node for node in case.snapshot.nodes if node.record.power_state is PowerState.ASLEEP]
+    return sorted(sleepers, key=lambda node: (_held_asleep(node, case), node.name))
 
 
 def minimum_awake_nodes(case: Case) -> Refusal | None:
