@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sunward_audit.events import Calm, Event, LogLine, ObjectSeen, RelayOrder, RelayRead, Request
 from sunward_audit.invariants import invariants
 from sunward_audit.report import Report, Violation, finding
 from sunward_audit.verdicts import Invariant, Source, Verdict
-from sunward_audit.view import View
+from sunward_audit.view import PATIENCE, View
 
 SOURCES: dict[type, Source] = {
     ObjectSeen: Source.OBJECTS,
@@ -30,6 +30,7 @@ class Auditor:
     `operators` are the user names of the operator at the API server (default: service accounts named
     sunward-operator); `operator_node` is the Node on which it runs when it is no pod. `sources` are those that are
     connected although nothing has come from them yet. `only` limits the invariants to those of the given ids.
+    `patience` is how long the record that announces an order may arrive after it.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Auditor:
         secret_values: Iterable[str] = (),
         sources: Iterable[Source] = (),
         only: Collection[str] | None = None,
+        patience: timedelta = PATIENCE,
     ) -> None:
         values = tuple(secret_values)
-        self.view = View(frozenset(operators), operator_node)
+        self.view = View(frozenset(operators), operator_node, patience)
         self.sources = {*sources, *((Source.SECRETS,) if values else ())}
         chosen: tuple[Invariant, ...] = invariants(values)
         self._invariants = tuple(i for i in chosen if only is None or i.id in only)

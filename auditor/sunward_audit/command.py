@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +20,7 @@ from sunward_audit.kubeconfig import ConfigError, access
 from sunward_audit.relays import relays_of
 from sunward_audit.report import Report, Violation
 from sunward_audit.session import Inputs, Session
+from sunward_audit.view import PATIENCE
 from sunward_audit.watch import Refused
 
 HELD, VIOLATED, UNUSABLE = 0, 1, 2
@@ -51,11 +53,11 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """The whole program; returns the exit status."""
+def run(arguments: Sequence[str] | None = None, *, patience: timedelta = PATIENCE) -> int:
+    """The whole program; returns the exit status. `patience` as in `Auditor`."""
     chosen = options(arguments)
     try:
-        report = asyncio.run(_audit(chosen))
+        report = asyncio.run(_audit(chosen, patience))
     except (ConfigError, Refused, OSError, ValueError, yaml.YAMLError, aiohttp.ClientError, TimeoutError) as error:
         print(f"sunward-audit: {str(error) or type(error).__name__}", file=sys.stderr)
         return UNUSABLE
@@ -66,7 +68,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return VIOLATED if report.violations else HELD
 
 
-async def _audit(chosen: argparse.Namespace) -> Report:
+async def _audit(chosen: argparse.Namespace, patience: timedelta) -> Report:
     inputs = Inputs(
         relays=relays_of(chosen.settings) if chosen.settings else (),
         journals=tuple(chosen.journal),
@@ -79,6 +81,7 @@ async def _audit(chosen: argparse.Namespace) -> Report:
         operator_node=chosen.operator_node,
         secret_values=[line for path in chosen.secret_file for line in path.read_text("utf-8").split("\n") if line],
         sources=inputs.sources(),
+        patience=patience,
     )
     session = Session(auditor, access(chosen.kubeconfig), inputs, _TELL[chosen.lines], _ready)
     if chosen.once:

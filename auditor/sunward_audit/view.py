@@ -47,7 +47,13 @@ class Removal:
 class View:
     """What is known now. `before` is the state that the current event's object had before it, None for a new one."""
 
-    def __init__(self, operators: frozenset[str] = frozenset(), operator_node: str | None = None) -> None:
+    def __init__(
+        self,
+        operators: frozenset[str] = frozenset(),
+        operator_node: str | None = None,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._patience = patience
         self.operators = operators
         self.operator_node = operator_node
         self.began: datetime | None = None
@@ -82,7 +88,7 @@ class View:
             case RelayOrder():
                 self.orders.append(event)
                 if event.time >= self.looks_since:
-                    self._pending.append((self.now + PATIENCE, event))
+                    self._pending.append((self.now + self._patience, event))
             case RelayRead():
                 self.powered[event.node] = event.on
             case Request():

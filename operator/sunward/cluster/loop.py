@@ -61,8 +61,9 @@ class Ports:
 class Loop:
     """Runs cycles until stopped. What its parts remember between cycles is a cache: losing it loses nothing."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, *, renew_seconds: float = RENEW_SECONDS) -> None:
         self._ports = ports
+        self._renew_seconds = renew_seconds
         self._dirty = asyncio.Event()
         self._youngest_token = 0
         api, clock, dirty = ports.api, ports.clock, self.mark_dirty
@@ -95,7 +96,7 @@ class Loop:
     async def _keep_lease(self) -> None:
         """A pass that plans for hundreds of nodes takes longer than the Lease lasts: it is renewed beside the pass."""
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(self._renew_seconds)
             try:
                 await self._ports.lease.keep(self._ports.clock())
             except ApiError as error:

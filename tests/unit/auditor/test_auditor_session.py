@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sunward_audit import command
+from sunward_audit.view import PATIENCE
 from sunward_audit.watch import RESOURCES
 from support.audit_traces import Trace
 
@@ -102,9 +103,9 @@ def files(tmp_path: Path, url: str) -> list[str]:
     return ["--kubeconfig", str(tmp_path / "config"), "--json", str(tmp_path / "report.json")]
 
 
-async def audit(*arguments: str) -> int:
+async def audit(*arguments: str, patience: timedelta = PATIENCE) -> int:
     """The program in a thread: it makes an event loop of its own."""
-    return await asyncio.to_thread(command.run, arguments)
+    return await asyncio.to_thread(command.run, arguments, patience=patience)
 
 
 def results(tmp_path: Path) -> dict[str, str]:
@@ -147,16 +148,13 @@ async def test_changes_are_judged_as_they_come(
     assert first["what"] == "is switched off and is cordoned by somebody else"
 
 
-async def test_journal_and_relays_are_read(
-    server: tuple[SmallServer, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_journal_and_relays_are_read(server: tuple[SmallServer, str], tmp_path: Path) -> None:
     small, url = server
     reference = {"driver": "Shelly", "driverRef": {"name": "relay-3"}}
     await small.change("energynodes", "pi-3", {"spec": {"sleep": reference}})
     (tmp_path / "settings.yaml").write_text(f"relays: {{relay-3: {{driver: Shelly, url: '{url}/relay'}}}}")
     (tmp_path / "journal").write_text("no json\n{}\n")
     options = ["--journal", str(tmp_path / "journal"), "--settings", str(tmp_path / "settings.yaml"), "--for", "8"]
-    monkeypatch.setattr("sunward_audit.view.PATIENCE", timedelta(seconds=0.5))
 
     async def disturb() -> None:
         for _ in range(30):  # some of them after the first look, however long that takes
@@ -164,7 +162,8 @@ async def test_journal_and_relays_are_read(
             with (tmp_path / "journal").open("a") as journal:
                 journal.write(an_order(datetime.now(UTC)))
 
-    status, _ = await asyncio.gather(audit(*files(tmp_path, url), *options), disturb())
+    audited = audit(*files(tmp_path, url), *options, patience=timedelta(seconds=0.5))
+    status, _ = await asyncio.gather(audited, disturb())
     assert status == command.VIOLATED
     assert results(tmp_path)["I15"] == "broken"
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from sunward.cluster import loop
 from sunward.cluster.access.api import ApiError
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading import observer
@@ -50,14 +49,11 @@ class LongPass(Loop):
     stop: asyncio.Event
 
 
-async def test_the_lease_is_renewed_beside_a_long_pass_and_given_up_after_the_last(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(loop, "RENEW_SECONDS", 0.001)
+async def test_the_lease_is_renewed_beside_a_long_pass_and_given_up_after_the_last() -> None:
     lease, failures = Lease(), []
     reporter = SimpleNamespace(failed=lambda where, _: failures.append(where))
     ports: Any = SimpleNamespace(**NOTHING | {"lease": lease, "reporter": reporter, "clock": lambda: None})
-    one = LongPass(cast(Ports, ports))
+    one = LongPass(cast(Ports, ports), renew_seconds=0.001)
     one.lease, one.stop = lease, asyncio.Event()
     await one.run(one.stop)
     kept = lease.kept

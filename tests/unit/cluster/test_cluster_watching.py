@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from sunward.cluster.access import watching
 from sunward.cluster.access.watching import again_and_again
 
 
@@ -90,10 +89,9 @@ async def test_what_dies_while_everything_stops_is_no_failure() -> None:
 
 @pytest.mark.parametrize("listens", [True, False])
 async def test_watches_that_bring_nothing_are_ended_and_begun_anew(
-    listens: bool, monkeypatch: pytest.MonkeyPatch
+    listens: bool,
 ) -> None:
     """Also those that do not listen when they are told to end."""
-    monkeypatch.setattr(watching, "END_SECONDS", 0.1)
     watches, stop, blind = Watches(0), asyncio.Event(), [True]
 
     async def watch(over: asyncio.Event) -> None:
@@ -108,6 +106,14 @@ async def test_watches_that_bring_nothing_are_ended_and_begun_anew(
         asyncio.get_running_loop().call_later(0.1, stop.set)
 
     async with asyncio.timeout(10):
-        await again_and_again(watch, stop, failed, is_blind=lambda: blind[0], pause_seconds=0.0, patience_seconds=0.05)
+        await again_and_again(
+            watch,
+            stop,
+            failed,
+            is_blind=lambda: blind[0],
+            pause_seconds=0.0,
+            patience_seconds=0.05,
+            end_seconds=0.1,
+        )
     assert watches.errors == ["the watches ended by themselves or were blind"]
     assert watches.ended_well

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sunward_trainer.learning import data as data_module
-from sunward_trainer.learning.data import DataError, load_data
+from sunward_trainer.learning.data import DataError, Installed, load_data
 from sunward_trainer.learning.shards import ShardSpecification, cut, load, parse_shard, store, take
 from support.trainer import store_data, toy_data
 
@@ -77,10 +76,8 @@ def test_mnist_is_found_in_the_shared_folder_before_anything_else(tmp_path: Path
 
 
 def test_without_any_file_the_digits_of_scikit_learn_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_module, "SHARED_FOLDERS", ())
-    monkeypatch.setattr(data_module, "FASHION_FOLDER", tmp_path)
     monkeypatch.delenv("SUNWARD_SHARED_DATA", raising=False)
-    found = load_data()
+    found = load_data(installed=Installed(shared=(), fashion=tmp_path))
     assert found.name == "digits"
     assert (len(found.train_labels), len(found.test_labels), found.classes) == (1500, 297, 10)
     assert found.train_images.shape[1] == 784

@@ -74,7 +74,17 @@ def as_images(pixels: Pixels) -> NDArray[np.float32]:
     return pixels.astype(np.float32) / np.float32(255.0)
 
 
-def load_data(data_folder: Path | None = None, shared_folder: Path | None = None) -> DataSet:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """Where packages of this machine put data sets."""
+
+    shared: tuple[Path, ...] = SHARED_FOLDERS
+    fashion: Path = FASHION_FOLDER
+
+
+def load_data(
+    data_folder: Path | None = None, shared_folder: Path | None = None, *, installed: Installed = Installed()
+) -> DataSet:
     """The data set to use here (see the module's order).
 
     Raises DataError when `data_folder` was given but holds neither MNIST idx files nor an npz, or when what it
@@ -82,17 +92,17 @@ def load_data(data_folder: Path | None = None, shared_folder: Path | None = None
     """
     if data_folder is not None:
         return _from_folder(data_folder, name=_name_of(data_folder))
-    for folder in _search_path(shared_folder):
+    for folder in _search_path(shared_folder, installed.shared):
         if (folder / "mnist.npz").is_file():
             return _from_npz(folder / "mnist.npz", name="mnist")
-    if _idx_paths(FASHION_FOLDER) is not None:
-        return _from_folder(FASHION_FOLDER, name="fashion-mnist")
+    if _idx_paths(installed.fashion) is not None:
+        return _from_folder(installed.fashion, name="fashion-mnist")
     return _digits()
 
 
-def _search_path(shared_folder: Path | None) -> Iterable[Path]:
+def _search_path(shared_folder: Path | None, shared: Iterable[Path]) -> Iterable[Path]:
     given = os.environ.get("SUNWARD_SHARED_DATA")
-    roots = [shared_folder, Path(given) if given else None, *SHARED_FOLDERS]
+    roots = [shared_folder, Path(given) if given else None, *shared]
     for root in roots:
         if root is not None:
             yield root / "mnist"

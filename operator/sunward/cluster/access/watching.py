@@ -59,13 +59,15 @@ async def again_and_again(
     is_blind: Callable[[], bool] = lambda: False,
     pause_seconds: float = PAUSE_SECONDS,
     patience_seconds: float = BLIND_SECONDS,
+    end_seconds: float = END_SECONDS,
 ) -> None:
     """Run *watch* in a thread until *stop*, which its event tells it; when it ends before, say so and begin anew.
 
-    A run that is older than the patience is ended when it `is_blind`.
+    A run that is older than the patience is ended when it `is_blind`; one that does not end within `end_seconds` of
+    being asked to is cancelled.
     """
     while not stop.is_set():
-        error = await _Run(watch).until(stop, is_blind, patience_seconds)
+        error = await _Run(watch, end_seconds).until(stop, is_blind, patience_seconds)
         if error is None:
             return
         failed(error)
@@ -76,8 +78,9 @@ async def again_and_again(
 class _Run:
     """One run in a thread with an event loop of its own."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, end_seconds: float) -> None:
         self._watch = watch
+        self._end_seconds = end_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._over = asyncio.Event()
@@ -94,7 +97,7 @@ class _Run:
         finally:  # a thread that is not told would outlive us
             stopping.cancel()
             self._end()
-        await asyncio.wait({running}, timeout=END_SECONDS)
+        await asyncio.wait({running}, timeout=self._end_seconds)
         if not running.done():
             self._cancel()
         try:
