@@ -1,4 +1,4 @@
-"""Writes what is generated: docs/resources.md, docs/exporter-metrics.md and the chart's copies of the definitions.
+"""Writes what is generated from the definitions and the exporter: two pages, the chart's copies, types and fields.
 
 `python tools/docs/generate.py` writes, `--check` only compares and exits 1 when something is out of date.
 """
@@ -11,14 +11,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "node_exporter")]
 
-from tools.docs import exporter_page, resources_page  # noqa: E402  # found by the path above
+from tools.docs import crd_types, exporter_page, resources_page  # noqa: E402  # found by the path above
 
 
 def generated() -> dict[Path, str]:
     """Every generated file with the text it should have."""
     definitions = sorted((ROOT / "crds").glob("*.yaml"))
     copies = {ROOT / "helm/sunward/crds" / path.name: path.read_text(encoding="utf-8") for path in definitions}
+    objects = ROOT / "operator/sunward/cluster/objects"
     return {
+        objects / "crd_types.py": crd_types.types(definitions),
+        objects / "crd_fields.py": crd_types.fields(definitions),
         ROOT / "docs/resources.md": resources_page.page(definitions),
         ROOT / "docs/exporter-metrics.md": exporter_page.page(),
         **copies,

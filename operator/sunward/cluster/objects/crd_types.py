@@ -1,0 +1,909 @@
+"""The custom resources as the API server hands them out and takes them, for mypy.
+
+Generated from `crds/` by `python tools/docs/generate.py`; do not edit. A spec is as the server completes it: fields
+with a default are always there. A status is a merge patch: None removes a field. Rows of lists are written whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class ObjectMeta(TypedDict):
+    """The part of Kubernetes' metadata that Sunward reads and writes."""
+
+    name: str
+    namespace: NotRequired[str]
+    uid: NotRequired[str]
+    generation: NotRequired[int]
+    resourceVersion: NotRequired[str]
+    labels: NotRequired[dict[str, str]]
+
+
+EnergyNodeSpecRole = Literal["Worker", "AlwaysOn"]
+
+
+class EnergyNodeSpecPower(TypedDict):
+    """`spec.power`: power is what the machine draws; measure it, or use the figures of the same board."""
+
+    profile: str
+    idleMilliwatts: int
+    busyMilliwatts: int
+    asleepMilliwatts: int
+    wakeSeconds: int
+    wakeMilliwattHours: int
+
+
+class EnergyNodeSpecHarvest(TypedDict):
+    """`spec.harvest`: harvest describes the panel or other source at the node. Omit it if there is none."""
+
+    nameplateMilliwatts: int
+
+
+class EnergyNodeSpecBattery(TypedDict):
+    """`spec.battery`: battery describes the battery at the node. Omit it if there is none."""
+
+    capacityMilliwattHours: int
+    reservePercent: int
+    chargeEfficiencyPercent: int
+    dischargeEfficiencyPercent: int
+    maximumChargeMilliwatts: int
+    maximumDischargeMilliwatts: int
+    chargeFromGrid: bool
+    exportable: bool
+
+
+EnergyNodeSpecExportRule = Literal["AnyHarvest", "SurplusOnly"]
+
+
+class EnergyNodeSpecExport(TypedDict):
+    """`spec.export`: export limits what the node sends to its pools."""
+
+    maximumPercentOfHarvest: int
+    rule: EnergyNodeSpecExportRule
+
+
+class EnergyNodeSpecEmbodied(TypedDict):
+    """`spec.embodied`: embodied spreads the emissions of the machine's manufacture over its lifetime, for reports."""
+
+    gramsCO2e: int
+    lifetimeDays: int
+
+
+EnergyNodeSpecSleepDriver = Literal["None", "CordonOnly", "Shelly", "Tasmota"]
+
+
+class EnergyNodeSpecSleepDriverRef(TypedDict):
+    """`spec.sleep.driverRef`: driverRef names the relay, which the administrator defines in the chart's values.
+    Addresses and secrets are not part of custom resources.
+    """
+
+    name: str
+
+
+class EnergyNodeSpecSleep(TypedDict):
+    """`spec.sleep`: sleep defines how and how often the node may be put to sleep. Default driver None, with which
+    the node never sleeps.
+    """
+
+    driver: EnergyNodeSpecSleepDriver
+    driverRef: NotRequired[EnergyNodeSpecSleepDriverRef]
+    minimumAwakeSeconds: int
+    minimumAsleepSeconds: int
+    maximumCyclesPerDay: int
+
+
+EnergyNodeSpecOverridePower = Literal["Awake", "Asleep"]
+
+
+class EnergyNodeSpecOverride(TypedDict):
+    """`spec.override`: override keeps the node awake or asleep until a given time, at which it ends by itself."""
+
+    power: EnergyNodeSpecOverridePower
+    until: str
+    reason: str
+
+
+class EnergyNodeSpec(TypedDict):
+    """`spec`: spec is the desired state; the operator never changes it."""
+
+    nodeName: NotRequired[str]
+    gridZone: str
+    site: NotRequired[str]
+    role: EnergyNodeSpecRole
+    power: EnergyNodeSpecPower
+    harvest: NotRequired[EnergyNodeSpecHarvest]
+    battery: NotRequired[EnergyNodeSpecBattery]
+    export: EnergyNodeSpecExport
+    storageMebibytes: int
+    embodied: NotRequired[EnergyNodeSpecEmbodied]
+    sleep: EnergyNodeSpecSleep
+    override: NotRequired[EnergyNodeSpecOverride]
+
+
+EnergyNodeStatusPowerState = Literal[
+    "Awake",
+    "Cordoned",
+    "Draining",
+    "PowerOffRequested",
+    "Asleep",
+    "WakeRequested",
+    "Booting",
+    "Degraded",
+]
+
+
+EnergyNodeStatusPowerQuality = Literal[
+    "Measured",
+    "LastKnownGood",
+    "Estimated",
+    "Forecast",
+    "Profile",
+    "Suspect",
+    "Missing",
+]
+
+
+class EnergyNodeStatusPower(TypedDict):
+    """`status.power`: power is the last reading of the node's power."""
+
+    milliwatts: NotRequired[int | None]
+    time: NotRequired[str | None]
+    quality: NotRequired[EnergyNodeStatusPowerQuality | None]
+    source: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+EnergyNodeStatusHarvestQuality = Literal[
+    "Measured",
+    "LastKnownGood",
+    "Estimated",
+    "Forecast",
+    "Profile",
+    "Suspect",
+    "Missing",
+]
+
+
+class EnergyNodeStatusHarvest(TypedDict):
+    """`status.harvest`: harvest is the last reading of the node's harvest."""
+
+    milliwatts: NotRequired[int | None]
+    time: NotRequired[str | None]
+    quality: NotRequired[EnergyNodeStatusHarvestQuality | None]
+    source: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+EnergyNodeStatusBatteryQuality = Literal[
+    "Measured",
+    "LastKnownGood",
+    "Estimated",
+    "Forecast",
+    "Profile",
+    "Suspect",
+    "Missing",
+]
+
+
+class EnergyNodeStatusBattery(TypedDict):
+    """`status.battery`: battery is the last reading of the node's battery."""
+
+    chargePercent: NotRequired[int | None]
+    storedMilliwattHours: NotRequired[int | None]
+    milliwatts: NotRequired[int | None]
+    time: NotRequired[str | None]
+    quality: NotRequired[EnergyNodeStatusBatteryQuality | None]
+    source: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+EnergyNodeStatusIntensityBasis = Literal["AverageLifecycle", "AverageDirect", "Marginal"]
+
+
+EnergyNodeStatusIntensityQuality = Literal[
+    "Measured",
+    "LastKnownGood",
+    "Estimated",
+    "Forecast",
+    "Profile",
+    "Suspect",
+    "Missing",
+]
+
+
+class EnergyNodeStatusIntensity(TypedDict):
+    """`status.intensity`: intensity is the grid intensity used for the node in the last plan."""
+
+    milligramsPerKilowattHour: NotRequired[int | None]
+    zone: NotRequired[str | None]
+    basis: NotRequired[EnergyNodeStatusIntensityBasis | None]
+    time: NotRequired[str | None]
+    quality: NotRequired[EnergyNodeStatusIntensityQuality | None]
+    source: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+EnergyNodeStatusRelayOutput = Literal["On", "Off", "Unknown"]
+
+
+class EnergyNodeStatusRelay(TypedDict):
+    """`status.relay`: relay is the last state that the power driver confirmed."""
+
+    output: NotRequired[EnergyNodeStatusRelayOutput | None]
+    milliwatts: NotRequired[int | None]
+    time: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+class EnergyNodeStatusLastSeen(TypedDict):
+    """`status.lastSeen`: lastSeen is the time of the last report from each source."""
+
+    sensors: NotRequired[str | None]
+    kubelet: NotRequired[str | None]
+    relay: NotRequired[str | None]
+
+
+EnergyNodeStatusLastTransition = TypedDict(
+    "EnergyNodeStatusLastTransition",
+    {
+        "time": NotRequired[str | None],
+        "from": NotRequired[str | None],
+        "to": NotRequired[str | None],
+        "reason": NotRequired[str | None],
+        "message": NotRequired[str | None],
+        "operationId": NotRequired[str | None],
+    },
+)
+"""`status.lastTransition`: lastTransition is the last change of powerState and why it happened."""
+
+
+EnergyNodeStatusOperationIntent = Literal["Sleep", "Wake", "RollBack", "Recover"]
+
+
+class EnergyNodeStatusOperation(TypedDict):
+    """`status.operation`: operation is the intent that the operator wrote before it acted. After a crash the next
+    operator continues it or rolls it back. Absent when no operation is in progress.
+    """
+
+    id: NotRequired[str | None]
+    intent: NotRequired[EnergyNodeStatusOperationIntent | None]
+    step: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    plan: NotRequired[str | None]
+    driver: NotRequired[str | None]
+    startedAt: NotRequired[str | None]
+    stepStartedAt: NotRequired[str | None]
+    deadline: NotRequired[str | None]
+    attempt: NotRequired[int | None]
+    leaseTransitions: NotRequired[int | None]
+    holder: NotRequired[str | None]
+
+
+class EnergyNodeStatusDrainBlockedByItem(TypedDict):
+    """`status.drain.blockedBy[]`: blockedBy lists the pods that cannot be evicted at present, and why."""
+
+    pod: NotRequired[str]
+    uid: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class EnergyNodeStatusDrain(TypedDict):
+    """`status.drain`: drain is the progress of the current drain."""
+
+    startedAt: NotRequired[str | None]
+    evicted: NotRequired[int | None]
+    pending: NotRequired[int | None]
+    blockedBy: NotRequired[list[EnergyNodeStatusDrainBlockedByItem] | None]
+
+
+EnergyNodeStatusOwnedTaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+class EnergyNodeStatusOwnedTaint(TypedDict):
+    """`status.owned.taints[]`: taints that the operator added to the Node."""
+
+    key: str
+    value: NotRequired[str]
+    effect: EnergyNodeStatusOwnedTaintEffect
+
+
+class EnergyNodeStatusOwned(TypedDict):
+    """`status.owned`: owned lists what the operator added to the Node. The operator removes nothing else."""
+
+    cordon: NotRequired[bool | None]
+    cordonedAt: NotRequired[str | None]
+    taints: NotRequired[list[EnergyNodeStatusOwnedTaint] | None]
+
+
+class EnergyNodeStatusTimers(TypedDict):
+    """`status.timers`: timers hold the times that the operator has to remember."""
+
+    awakeSince: NotRequired[str | None]
+    asleepSince: NotRequired[str | None]
+    nextAttemptAt: NotRequired[str | None]
+
+
+class EnergyNodeStatusLearned(TypedDict):
+    """`status.learned`: learned holds figures that the operator derived from metered rounds and wakes."""
+
+    idleMilliwatts: NotRequired[int | None]
+    busyMilliwatts: NotRequired[int | None]
+    wakeSeconds: NotRequired[int | None]
+    observations: NotRequired[int | None]
+
+
+StatusConditionStatus = Literal["True", "False", "Unknown"]
+
+
+class StatusCondition(TypedDict):
+    """`status.conditions[]`: conditions are Ready, SensorsFresh, Sleepable, Asleep and Degraded."""
+
+    type: str
+    status: StatusConditionStatus
+    observedGeneration: NotRequired[int]
+    lastTransitionTime: str
+    reason: str
+    message: str
+
+
+class EnergyNodeStatus(TypedDict):
+    """`status`: status is written by the operator only."""
+
+    observedGeneration: NotRequired[int | None]
+    powerState: NotRequired[EnergyNodeStatusPowerState | None]
+    power: NotRequired[EnergyNodeStatusPower | None]
+    harvest: NotRequired[EnergyNodeStatusHarvest | None]
+    battery: NotRequired[EnergyNodeStatusBattery | None]
+    intensity: NotRequired[EnergyNodeStatusIntensity | None]
+    relay: NotRequired[EnergyNodeStatusRelay | None]
+    lastSeen: NotRequired[EnergyNodeStatusLastSeen | None]
+    lastTransition: NotRequired[EnergyNodeStatusLastTransition | None]
+    operation: NotRequired[EnergyNodeStatusOperation | None]
+    drain: NotRequired[EnergyNodeStatusDrain | None]
+    owned: NotRequired[EnergyNodeStatusOwned | None]
+    timers: NotRequired[EnergyNodeStatusTimers | None]
+    cycles: NotRequired[list[str] | None]
+    nextWakeTime: NotRequired[str | None]
+    currentPlan: NotRequired[str | None]
+    learned: NotRequired[EnergyNodeStatusLearned | None]
+    conditions: NotRequired[list[StatusCondition] | None]
+
+
+class EnergyNode(TypedDict):
+    """EnergyNode describes the energy side of one Kubernetes node."""
+
+    apiVersion: str
+    kind: str
+    metadata: ObjectMeta
+    spec: EnergyNodeSpec
+    status: NotRequired[EnergyNodeStatus]
+
+
+EnergyPlanSpecMode = Literal["DryRun", "Active"]
+
+
+class EnergyPlanSpec(TypedDict):
+    """`spec`: spec is written once by the operator and never changes."""
+
+    periodStart: str
+    periodEnd: str
+    mode: EnergyPlanSpecMode
+    periodSeconds: int
+    horizonPeriods: int
+    policyGeneration: NotRequired[int]
+    trigger: NotRequired[str]
+
+
+class EnergyPlanStatusInputsNode(TypedDict):
+    """`status.inputs.nodes[]`: nodes lists the age and quality of each node's readings."""
+
+    node: str
+    powerAgeSeconds: NotRequired[int]
+    powerQuality: NotRequired[str]
+    harvestAgeSeconds: NotRequired[int]
+    harvestQuality: NotRequired[str]
+    batteryAgeSeconds: NotRequired[int]
+    batteryQuality: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class EnergyPlanStatusInputsZone(TypedDict):
+    """`status.inputs.zones[]`: zones lists the intensities used in the first period."""
+
+    zone: str
+    milligramsPerKilowattHour: NotRequired[int]
+    ageSeconds: NotRequired[int]
+    quality: NotRequired[str]
+    provider: NotRequired[str]
+    basis: NotRequired[str]
+
+
+class EnergyPlanStatusInputs(TypedDict):
+    """`status.inputs`: inputs are the data that the plan is based on."""
+
+    digest: NotRequired[str | None]
+    time: NotRequired[str | None]
+    nodes: NotRequired[list[EnergyPlanStatusInputsNode] | None]
+    zones: NotRequired[list[EnergyPlanStatusInputsZone] | None]
+
+
+EnergyPlanStatusSolutionStatus = Literal["Optimal", "Feasible", "Infeasible", "Fallback", "Held"]
+
+
+class EnergyPlanStatusSolution(TypedDict):
+    """`status.solution`: solution is the result of the solver."""
+
+    status: NotRequired[EnergyPlanStatusSolutionStatus | None]
+    solver: NotRequired[str | None]
+    objectiveMicrogramsCO2e: NotRequired[int | None]
+    lowerBoundMicrogramsCO2e: NotRequired[int | None]
+    relativeGapPartsPerMillion: NotRequired[int | None]
+    solveMilliseconds: NotRequired[int | None]
+    infeasibleBecause: NotRequired[list[str] | None]
+
+
+class EnergyPlanStatusEmissions(TypedDict):
+    """`status.emissions`: emissions of each mode over the horizon under the same forecast, in micrograms CO2e."""
+
+    none: NotRequired[int | None]
+    det: NotRequired[int | None]
+    dat: NotRequired[int | None]
+    deta: NotRequired[int | None]
+    bound: NotRequired[int | None]
+
+
+EnergyPlanStatusDecisionResult = Literal["Planned", "Applied", "Dropped", "Failed", "DryRun"]
+
+
+class EnergyPlanStatusDecision(TypedDict):
+    """`status.decisions[]`: decisions of the plan and their results."""
+
+    kind: str
+    subject: str
+    reason: str
+    message: NotRequired[str]
+    result: NotRequired[EnergyPlanStatusDecisionResult]
+    resultReason: NotRequired[str]
+
+
+class EnergyPlanStatusDroppedItem(TypedDict):
+    """`status.dropped[]`: dropped counts the decisions that failed pre-flight validation."""
+
+    reason: str
+    count: int
+
+
+class EnergyPlanStatusAssignment(TypedDict):
+    """`status.assignments[]`: assignments of the first period."""
+
+    job: str
+    shard: str
+    fromNode: NotRequired[str]
+    node: str
+    batches: int
+
+
+EnergyPlanStatusTransferKind = Literal["Physical", "Contractual"]
+
+
+class EnergyPlanStatusTransfer(TypedDict):
+    """`status.transfers[]`: transfers planned for the first period."""
+
+    pool: str
+    kind: NotRequired[EnergyPlanStatusTransferKind]
+    fromNode: str
+    toNode: str
+    sentMicrowattHours: int
+    receivedMicrowattHours: NotRequired[int]
+
+
+class EnergyPlanStatusSleep(TypedDict):
+    """`status.sleeps[]`: sleeps planned within the horizon."""
+
+    node: str
+    time: str
+    until: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class EnergyPlanStatusWake(TypedDict):
+    """`status.wakes[]`: wakes planned within the horizon."""
+
+    node: str
+    time: str
+    reason: NotRequired[str]
+
+
+class EnergyPlanStatusPricesEnergyItem(TypedDict):
+    """`status.prices.energy[]`: energy prices per pool."""
+
+    pool: str
+    microgramsPerWattHour: NotRequired[int]
+
+
+class EnergyPlanStatusPricesOffloadItem(TypedDict):
+    """`status.prices.offload[]`: offload prices per job."""
+
+    job: str
+    microgramsCO2e: NotRequired[int]
+
+
+class EnergyPlanStatusPrices(TypedDict):
+    """`status.prices`: prices are the shadow prices of the first period."""
+
+    energy: NotRequired[list[EnergyPlanStatusPricesEnergyItem] | None]
+    offload: NotRequired[list[EnergyPlanStatusPricesOffloadItem] | None]
+
+
+class EnergyPlanStatusSettlementTotals(TypedDict):
+    """`status.settlement.totals`: totals over all nodes."""
+
+    loadMicrowattHours: NotRequired[int | None]
+    harvestMicrowattHours: NotRequired[int | None]
+    transferredMicrowattHours: NotRequired[int | None]
+    gridMicrowattHours: NotRequired[int | None]
+    locationBasedMicrogramsCO2e: NotRequired[int | None]
+    marketBasedMicrogramsCO2e: NotRequired[int | None]
+    baselineMicrogramsCO2e: NotRequired[int | None]
+    avoidedMicrogramsCO2e: NotRequired[int | None]
+
+
+class EnergyPlanStatusSettlementNode(TypedDict):
+    """`status.settlement.nodes[]`: nodes are the rows of the ledger. Harvest is the sum of used, sent, stored and
+    curtailed.
+    """
+
+    node: str
+    loadMicrowattHours: NotRequired[int]
+    harvestMicrowattHours: NotRequired[int]
+    harvestUsedMicrowattHours: NotRequired[int]
+    harvestSentMicrowattHours: NotRequired[int]
+    harvestStoredMicrowattHours: NotRequired[int]
+    harvestCurtailedMicrowattHours: NotRequired[int]
+    receivedMicrowattHours: NotRequired[int]
+    chargedFromGridMicrowattHours: NotRequired[int]
+    dischargedMicrowattHours: NotRequired[int]
+    batterySentMicrowattHours: NotRequired[int]
+    gridMicrowattHours: NotRequired[int]
+    intensityMilligramsPerKilowattHour: NotRequired[int]
+    locationBasedMicrogramsCO2e: NotRequired[int]
+    marketBasedMicrogramsCO2e: NotRequired[int]
+    baselineMicrogramsCO2e: NotRequired[int]
+    closingErrorPartsPerMillion: NotRequired[int]
+    quality: NotRequired[str]
+    reason: NotRequired[str]
+
+
+EnergyPlanStatusSettlementTransferKind = Literal["Physical", "Contractual"]
+
+
+class EnergyPlanStatusSettlementTransfer(TypedDict):
+    """`status.settlement.transfers[]`: transfers as settled after the period."""
+
+    pool: str
+    kind: NotRequired[EnergyPlanStatusSettlementTransferKind]
+    fromNode: str
+    toNode: str
+    sentMicrowattHours: int
+    receivedMicrowattHours: NotRequired[int]
+
+
+EnergyPlanStatusSettlement = TypedDict(
+    "EnergyPlanStatusSettlement",
+    {
+        "time": NotRequired[str | None],
+        "from": NotRequired[str | None],
+        "until": NotRequired[str | None],
+        "method": NotRequired[str | None],
+        "quality": NotRequired[str | None],
+        "closingErrorPartsPerMillion": NotRequired[int | None],
+        "totals": NotRequired[EnergyPlanStatusSettlementTotals | None],
+        "nodes": NotRequired[list[EnergyPlanStatusSettlementNode] | None],
+        "transfers": NotRequired[list[EnergyPlanStatusSettlementTransfer] | None],
+    },
+)
+"""`status.settlement`: settlement is the metered result after the end of the period."""
+
+
+class EnergyPlanStatus(TypedDict):
+    """`status`: status is the plan and its settlement."""
+
+    observedGeneration: NotRequired[int | None]
+    operatorVersion: NotRequired[str | None]
+    inputs: NotRequired[EnergyPlanStatusInputs | None]
+    solution: NotRequired[EnergyPlanStatusSolution | None]
+    emissions: NotRequired[EnergyPlanStatusEmissions | None]
+    decisions: NotRequired[list[EnergyPlanStatusDecision] | None]
+    dropped: NotRequired[list[EnergyPlanStatusDroppedItem] | None]
+    assignments: NotRequired[list[EnergyPlanStatusAssignment] | None]
+    transfers: NotRequired[list[EnergyPlanStatusTransfer] | None]
+    sleeps: NotRequired[list[EnergyPlanStatusSleep] | None]
+    wakes: NotRequired[list[EnergyPlanStatusWake] | None]
+    prices: NotRequired[EnergyPlanStatusPrices | None]
+    settlement: NotRequired[EnergyPlanStatusSettlement | None]
+    conditions: NotRequired[list[StatusCondition] | None]
+
+
+class EnergyPlan(TypedDict):
+    """EnergyPlan is the record of one planning period."""
+
+    apiVersion: str
+    kind: str
+    metadata: ObjectMeta
+    spec: EnergyPlanSpec
+    status: NotRequired[EnergyPlanStatus]
+
+
+EnergyPolicySpecMode = Literal["DryRun", "Active"]
+
+
+EnergyPolicySpecPoolKind = Literal["Physical", "Contractual"]
+
+
+class EnergyPolicySpecPool(TypedDict):
+    """`spec.pools[]`: pools are the groups of nodes that share energy. Default none."""
+
+    name: str
+    kind: EnergyPolicySpecPoolKind
+    site: NotRequired[str]
+    members: NotRequired[list[str]]
+    efficiencyPercent: int
+
+
+class EnergyPolicySpecBudgets(TypedDict):
+    """`spec.budgets`: budgets limit how much the operator changes at once."""
+
+    nodesInTransition: int
+    minimumAwakeNodes: int
+    maximumAsleepNodes: NotRequired[int]
+    drainTimeoutSeconds: int
+    powerOffTimeoutSeconds: int
+    bootTimeoutSeconds: int
+    wakeIntervalSeconds: int
+    wakeRetrySeconds: list[int]
+    dwellSeconds: int
+    warmUpSeconds: int
+
+
+class EnergyPolicySpecStalenessLimits(TypedDict):
+    """`spec.stalenessLimits`: stalenessLimits limit the age of the data that a decision may use."""
+
+    sensorsSeconds: int
+    intensitySeconds: int
+    clockSkewSeconds: int
+
+
+class EnergyPolicySpecSolver(TypedDict):
+    """`spec.solver`: solver limits the search for a plan."""
+
+    timeLimitSeconds: int
+
+
+class EnergyPolicySpec(TypedDict):
+    """`spec`: spec is the desired state, set by the administrator; the operator never changes it."""
+
+    mode: EnergyPolicySpecMode
+    planningPeriodSeconds: int
+    horizonPeriods: int
+    keepPlans: int
+    shareEnergy: bool
+    offloadTasks: bool
+    sleep: bool
+    shiftInTime: bool
+    includeEmbodied: bool
+    minimumGainPercent: int
+    intensitySource: str
+    pools: list[EnergyPolicySpecPool]
+    namespaces: list[str]
+    budgets: EnergyPolicySpecBudgets
+    stalenessLimits: EnergyPolicySpecStalenessLimits
+    solver: EnergyPolicySpecSolver
+
+
+class EnergyPolicyStatusNodes(TypedDict):
+    """`status.nodes`: nodes counts the EnergyNodes by state."""
+
+    total: NotRequired[int | None]
+    awake: NotRequired[int | None]
+    asleep: NotRequired[int | None]
+    inTransition: NotRequired[int | None]
+    degraded: NotRequired[int | None]
+    unmanaged: NotRequired[int | None]
+
+
+class EnergyPolicyStatusHold(TypedDict):
+    """`status.hold`: hold states whether and why no node is put to sleep at present."""
+
+    active: NotRequired[bool | None]
+    reason: NotRequired[str | None]
+    message: NotRequired[str | None]
+    since: NotRequired[str | None]
+
+
+class EnergyPolicyStatus(TypedDict):
+    """`status`: status is written by the operator only."""
+
+    observedGeneration: NotRequired[int | None]
+    currentPlan: NotRequired[str | None]
+    lastPlanTime: NotRequired[str | None]
+    nextPlanTime: NotRequired[str | None]
+    operatorVersion: NotRequired[str | None]
+    nodes: NotRequired[EnergyPolicyStatusNodes | None]
+    hold: NotRequired[EnergyPolicyStatusHold | None]
+    lastWakeTime: NotRequired[str | None]
+    conditions: NotRequired[list[StatusCondition] | None]
+
+
+class EnergyPolicy(TypedDict):
+    """EnergyPolicy defines what the operator may do in the cluster."""
+
+    apiVersion: str
+    kind: str
+    metadata: ObjectMeta
+    spec: EnergyPolicySpec
+    status: NotRequired[EnergyPolicyStatus]
+
+
+class TrainingJobSpecRuntimeFlower(TypedDict):
+    """`spec.runtime.flower`: flower runs the bundled federated runtime."""
+
+    image: str
+    app: str
+    arguments: NotRequired[dict[str, str]]
+
+
+class TrainingJobSpecRuntimeGenericTemplateMetadata(TypedDict):
+    """`spec.runtime.generic.template.metadata`: metadata may set labels and annotations."""
+
+    labels: NotRequired[dict[str, str]]
+    annotations: NotRequired[dict[str, str]]
+
+
+class TrainingJobSpecRuntimeGenericTemplate(TypedDict):
+    """`spec.runtime.generic.template`: template is the pod template of a worker. The operator adds the node, the
+    labels and the assignment file; the pod must meet the restricted Pod Security profile.
+    """
+
+    metadata: NotRequired[TrainingJobSpecRuntimeGenericTemplateMetadata]
+    spec: dict[str, Any]
+
+
+class TrainingJobSpecRuntimeGeneric(TypedDict):
+    """`spec.runtime.generic`: generic runs any worker that reads the assignment file at
+    /etc/sunward/assignment.json.
+    """
+
+    template: TrainingJobSpecRuntimeGenericTemplate
+
+
+class TrainingJobSpecRuntime(TypedDict):
+    """`spec.runtime`: runtime defines the training program; set exactly one of flower and generic."""
+
+    flower: NotRequired[TrainingJobSpecRuntimeFlower]
+    generic: NotRequired[TrainingJobSpecRuntimeGeneric]
+
+
+class TrainingJobSpecShard(TypedDict):
+    """`spec.shards[]`: shards are the parts of the data; each is a federated client wherever its batches run."""
+
+    name: str
+    node: str
+    samples: int
+    sizeMebibytes: int
+
+
+TrainingJobSpecDataMobility = Literal["Never", "SameSite", "Anywhere"]
+
+
+TrainingJobSpecDisruption = Literal["AtRoundBoundary", "Never"]
+
+
+class TrainingJobSpecCost(TypedDict):
+    """`spec.cost`: cost of the work, if it is known. Default learned from metered rounds, starting from the nodes'
+    power figures.
+    """
+
+    milliwattHoursPerThousandBatches: int
+    millisecondsPerBatch: int
+
+
+class TrainingJobSpec(TypedDict):
+    """`spec`: spec is the desired state; the operator never changes it."""
+
+    runtime: TrainingJobSpecRuntime
+    rounds: int
+    stepsPerRound: int
+    batchSize: int
+    targetAccuracyPercent: NotRequired[int]
+    shards: list[TrainingJobSpecShard]
+    dataMobility: TrainingJobSpecDataMobility
+    maximumOffloadPercent: int
+    minimumWorkers: int
+    deadline: NotRequired[str]
+    emissionsBudgetMilligramsCO2e: NotRequired[int]
+    suspend: bool
+    disruption: TrainingJobSpecDisruption
+    cost: NotRequired[TrainingJobSpecCost]
+
+
+class TrainingJobStatusCoordinator(TypedDict):
+    """`status.coordinator`: coordinator is the pod that runs the rounds."""
+
+    node: NotRequired[str | None]
+    pod: NotRequired[str | None]
+
+
+class TrainingJobStatusLastCheckpoint(TypedDict):
+    """`status.lastCheckpoint`: lastCheckpoint is the newest saved state."""
+
+    round: NotRequired[int | None]
+    time: NotRequired[str | None]
+
+
+class TrainingJobStatusAssignment(TypedDict):
+    """`status.assignments[]`: assignments in force."""
+
+    shard: str
+    fromNode: NotRequired[str]
+    node: str
+    batches: int
+
+
+TrainingJobStatusStageName = Literal["Preparation", "Development", "Application", "Recycling"]
+
+
+class TrainingJobStatusStage(TypedDict):
+    """`status.stages[]`: stages split energy and emissions over the life cycle of the model."""
+
+    name: TrainingJobStatusStageName
+    energyMicrowattHours: NotRequired[int]
+    emissionsMicrogramsCO2e: NotRequired[int]
+
+
+class TrainingJobStatusLearnedCost(TypedDict):
+    """`status.learnedCosts[]`: learnedCosts per node from metered rounds."""
+
+    node: str
+    microwattHoursPerBatch: NotRequired[int]
+    microsecondsPerBatch: NotRequired[int]
+    observations: NotRequired[int]
+
+
+class TrainingJobStatus(TypedDict):
+    """`status`: status is written by the operator only."""
+
+    observedGeneration: NotRequired[int | None]
+    round: NotRequired[int | None]
+    accuracyPercent: NotRequired[int | None]
+    accuracyPartsPerMillion: NotRequired[int | None]
+    workers: NotRequired[int | None]
+    readyWorkers: NotRequired[int | None]
+    selector: NotRequired[str | None]
+    plan: NotRequired[str | None]
+    dataSet: NotRequired[str | None]
+    startTime: NotRequired[str | None]
+    accountedUntil: NotRequired[str | None]
+    completionTime: NotRequired[str | None]
+    estimatedCompletionTime: NotRequired[str | None]
+    coordinator: NotRequired[TrainingJobStatusCoordinator | None]
+    lastCheckpoint: NotRequired[TrainingJobStatusLastCheckpoint | None]
+    assignments: NotRequired[list[TrainingJobStatusAssignment] | None]
+    batchesDone: NotRequired[int | None]
+    energyMicrowattHours: NotRequired[int | None]
+    emissionsMicrogramsCO2e: NotRequired[int | None]
+    baselineEmissionsMicrogramsCO2e: NotRequired[int | None]
+    avoidedEmissionsMicrogramsCO2e: NotRequired[int | None]
+    stages: NotRequired[list[TrainingJobStatusStage] | None]
+    learnedCosts: NotRequired[list[TrainingJobStatusLearnedCost] | None]
+    conditions: NotRequired[list[StatusCondition] | None]
+
+
+class TrainingJob(TypedDict):
+    """TrainingJob is one federated training whose batches may move to cleaner nodes."""
+
+    apiVersion: str
+    kind: str
+    metadata: ObjectMeta
+    spec: TrainingJobSpec
+    status: NotRequired[TrainingJobStatus]
