@@ -14,6 +14,7 @@ from support.loop.world import TICK, World
 NODE = core("nodes", "pi-3")
 ENERGY_NODE = ours("energynodes", "pi-3")
 STATUS = f"{ENERGY_NODE}/status"
+AWAKE = {"power": "Awake", "until": "2100-01-01T00:00:00Z", "reason": "people"}
 Change = Callable[[World], None]
 
 
@@ -56,7 +57,7 @@ CHANGES: dict[str, Change] = {
     "it is opted out": patch(NODE, {"metadata": {"annotations": {"sunward.dev/do-not-sleep": "true"}}}),
     "it is taken back": patch(NODE, {"metadata": {"labels": {"sunward.dev/managed": None}}}),
     "somebody takes the cordon over": patch(NODE, {"metadata": {"annotations": {"sunward.dev/cordoned-by": None}}}),
-    "it is held awake": patch(ENERGY_NODE, {"spec": {"override": {"power": "Awake", "reason": "people"}}}),
+    "it is held awake": patch(ENERGY_NODE, {"spec": {"override": AWAKE}}),
     "it is never to sleep": patch(ENERGY_NODE, {"spec": {"role": "AlwaysOn"}}),
 }
 
@@ -103,7 +104,7 @@ async def test_a_node_that_people_hold_asleep_wakes_by_no_rule_of_the_past(is_ta
     world.timeline.clear()
     process = await run(world, Process(world, "op"), world.seconds + 300)
     assert world.power("pi-3") == "Asleep"
-    world.store.patch(ENERGY_NODE, {"spec": {"override": {"power": "Asleep", "reason": "somebody repairs it"}}})
+    world.store.patch(ENERGY_NODE, {"spec": {"override": AWAKE | {"power": "Asleep", "reason": "somebody repairs it"}}})
     CHANGES["it is opted out"](world)
     back = patch(NODE, {"metadata": {"annotations": {"sunward.dev/do-not-sleep": None}}})
     process.faults = Meanwhile(world, "Asleep", "GET", NODE, back if is_taken_back else void)

@@ -85,11 +85,21 @@ def figures(pairs: Iterable[str], option: str) -> dict[str, float]:
     return found
 
 
+class _Manifest(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: a time is text, with quotes or without."""
+
+
+_Manifest.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _documents(path: Path) -> Iterator[dict[str, Any]]:
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     for file in files:
         try:
-            found = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+            found = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Manifest))
         except OSError as error:
             raise InvalidInput(str(file), f"cannot be read: {error.strerror}") from None
         except yaml.YAMLError as error:

@@ -250,8 +250,10 @@ def add_job(world: World, name: str, homes: Mapping[str, str], *, rounds: int, m
         "kind": "TrainingJob",
         "metadata": {"name": name, "namespace": "default"},
         "spec": {
+            "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
             "rounds": rounds,
             "stepsPerRound": 50,
+            "batchSize": 32,
             "shards": [{"name": s, "node": n, "samples": 1000, "sizeMebibytes": 1} for n, s in homes.items()],
             "dataMobility": mobility,
             "maximumOffloadPercent": 100,
@@ -262,8 +264,9 @@ def add_job(world: World, name: str, homes: Mapping[str, str], *, rounds: int, m
 
 
 def override(world: World, node: str, power: str | None) -> None:
-    """A person sets or removes an override."""
-    value = None if power is None else {"power": power, "reason": "maintenance"}
+    """A person sets or removes an override, which holds for longer than any test."""
+    until = format_time(START + timedelta(days=365))
+    value = None if power is None else {"power": power, "until": until, "reason": "maintenance"}
     world.store.patch(ours("energynodes", node), {"spec": {"override": value}})
 
 

@@ -31,9 +31,14 @@ JOB = {
     "kind": "TrainingJob",
     "metadata": {"name": "mnist", "namespace": "default"},
     "spec": {
+        "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
         "rounds": 40,
         "stepsPerRound": 50,
-        "shards": [{"name": "a", "node": "clean"}, {"name": "b", "node": "dirty"}],
+        "batchSize": 32,
+        "shards": [
+            {"name": "a", "node": "clean", "samples": 6000, "sizeMebibytes": 5},
+            {"name": "b", "node": "dirty", "samples": 6000, "sizeMebibytes": 5},
+        ],
         "cost": {"milliwattHoursPerThousandBatches": 6, "millisecondsPerBatch": 12},
     },
 }
@@ -84,3 +89,16 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
 def test_a_figure_of_another_form_is_refused(pair: str) -> None:
     with pytest.raises(InvalidInput, match="--intensity"):
         figures([pair], "--intensity")
+
+
+def test_a_time_without_quotes_is_read_as_kubernetes_reads_it(tmp_path: Path) -> None:
+    job = yaml.safe_dump(JOB | {"spec": JOB["spec"] | {"deadline": "WHEN"}}).replace("WHEN", "2026-11-22T18:00:00Z")
+    manifests = "\n---\n".join([yaml.safe_dump(node("clean", "DE")), yaml.safe_dump(node("dirty", "DE")), job])
+    (tmp_path / "all.yaml").write_text(manifests, encoding="utf-8")
+    assert problem_of([tmp_path], {"DE": 300.0}, {}, NOW).jobs
+
+
+def test_a_manifest_that_is_wrong_is_refused_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "node.yaml").write_text(yaml.safe_dump(node("clean", "DE", harvest={})), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"EnergyNode clean: spec\.harvest\.nameplateMilliwatts: is missing"):
+        problem_of([tmp_path], {"DE": 300.0}, {}, NOW)

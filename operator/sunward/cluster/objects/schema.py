@@ -1,7 +1,7 @@
 """Custom resources as people write them -> the domain's values.
 
-The API server has already checked and defaulted what passes here (crds/); the defaults below repeat the schema's only
-for objects that were read from a file by a command. Milli-units become base units here and nowhere else.
+The API server has already checked and completed what passes here; objects that a command read from a file are checked
+and completed here, from the same definitions (`crd_fields`). Milli-units become base units here and nowhere else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from sunward.cluster.access.times import parse_time
+from sunward.cluster.objects.crd_fields import SPEC_FIELDS
+from sunward.cluster.objects.crd_types import (
+    EnergyNodeSpec,
+    EnergyNodeSpecBattery,
+    EnergyNodeSpecOverride,
+    EnergyNodeSpecPower,
+    EnergyNodeSpecSleep,
+    EnergyPolicySpec,
+    EnergyPolicySpecBudgets,
+    EnergyPolicySpecPool,
+    TrainingJobSpec,
+    TrainingJobSpecCost,
+    TrainingJobSpecShard,
+)
+from sunward.cluster.objects.fields import completed
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard
 from sunward.domain.nodes import (
@@ -31,180 +46,173 @@ MEBIBYTE_IN_GIGABYTES = 1024 * 1024 / 1e9
 def node_spec(body: Body) -> NodeSpec:
     """Read an EnergyNode. Raises InvalidInput naming the field."""
     name = str(body["metadata"]["name"])
-    where = f"EnergyNode {name}: spec"
-    spec = _required(body, "spec", f"EnergyNode {name}")
-    export = spec.get("export") or {}
-    embodied = spec.get("embodied") or {}
-    harvest = spec.get("harvest")
+    spec: EnergyNodeSpec = _completed("EnergyNode", name, body)
+    harvest, battery, embodied = spec.get("harvest"), spec.get("battery"), spec.get("embodied")
     return NodeSpec(
         name=name,
         node_name=spec.get("nodeName") or name,
-        grid_zone=_required(spec, "gridZone", where),
+        grid_zone=spec["gridZone"],
         site=spec.get("site"),
-        role=Role(spec.get("role", Role.WORKER)),
-        power=_profile(_required(spec, "power", where), f"{where}.power"),
+        role=Role(spec["role"]),
+        power=_profile(spec["power"]),
         harvest_nameplate_watts=None if harvest is None else harvest["nameplateMilliwatts"] * MILLI,
-        battery=None if spec.get("battery") is None else _battery(spec["battery"]),
-        maximum_export_ratio=export.get("maximumPercentOfHarvest", 50) / 100,
-        export_rule=ExportRule(export.get("rule", ExportRule.ANY_HARVEST)),
-        storage_gigabytes=spec.get("storageMebibytes", 8192) * MEBIBYTE_IN_GIGABYTES,
-        embodied_grams=float(embodied.get("gramsCO2e", 0)),
-        embodied_lifetime_days=float(embodied.get("lifetimeDays", 1460)),
-        sleep=_sleep(spec.get("sleep") or {}),
+        battery=None if battery is None else _battery(battery),
+        maximum_export_ratio=spec["export"]["maximumPercentOfHarvest"] / 100,
+        export_rule=ExportRule(spec["export"]["rule"]),
+        storage_gigabytes=spec["storageMebibytes"] * MEBIBYTE_IN_GIGABYTES,
+        embodied_grams=0.0 if embodied is None else float(embodied["gramsCO2e"]),
+        embodied_lifetime_days=0.0 if embodied is None else float(embodied["lifetimeDays"]),
+        sleep=_sleep(spec["sleep"]),
         override=_override(spec.get("override")),
     )
 
 
-def _profile(power: Body, where: str) -> PowerProfile:
+def _completed(kind: str, name: str, body: Body) -> Any:
+    """The spec with every field that its kind promises. Raises InvalidInput naming the field."""
+    return completed(SPEC_FIELDS[kind], body.get("spec"), f"{kind} {name}: spec")
+
+
+def _profile(power: EnergyNodeSpecPower) -> PowerProfile:
     return PowerProfile(
-        name=power.get("profile", ""),
-        idle_watts=_required(power, "idleMilliwatts", where) * MILLI,
-        busy_watts=_required(power, "busyMilliwatts", where) * MILLI,
-        asleep_watts=power.get("asleepMilliwatts", 100) * MILLI,
-        wake_seconds=float(power.get("wakeSeconds", 60)),
-        wake_watt_hours=power.get("wakeMilliwattHours", 100) * MILLI,
+        name=power["profile"],
+        idle_watts=power["idleMilliwatts"] * MILLI,
+        busy_watts=power["busyMilliwatts"] * MILLI,
+        asleep_watts=power["asleepMilliwatts"] * MILLI,
+        wake_seconds=float(power["wakeSeconds"]),
+        wake_watt_hours=power["wakeMilliwattHours"] * MILLI,
     )
 
 
-def _battery(battery: Body) -> BatterySpec:
+def _battery(battery: EnergyNodeSpecBattery) -> BatterySpec:
     return BatterySpec(
         capacity_watt_hours=battery["capacityMilliwattHours"] * MILLI,
-        reserve_ratio=battery.get("reservePercent", 20) / 100,
-        charge_efficiency=battery.get("chargeEfficiencyPercent", 95) / 100,
-        discharge_efficiency=battery.get("dischargeEfficiencyPercent", 95) / 100,
+        reserve_ratio=battery["reservePercent"] / 100,
+        charge_efficiency=battery["chargeEfficiencyPercent"] / 100,
+        discharge_efficiency=battery["dischargeEfficiencyPercent"] / 100,
         maximum_charge_watts=battery["maximumChargeMilliwatts"] * MILLI,
         maximum_discharge_watts=battery["maximumDischargeMilliwatts"] * MILLI,
-        charge_from_grid=bool(battery.get("chargeFromGrid", False)),
-        exportable=bool(battery.get("exportable", False)),
+        charge_from_grid=battery["chargeFromGrid"],
+        exportable=battery["exportable"],
     )
 
 
-def _sleep(sleep: Body) -> SleepSpec:
+def _sleep(sleep: EnergyNodeSpecSleep) -> SleepSpec:
+    reference = sleep.get("driverRef")
     return SleepSpec(
-        driver=sleep.get("driver", "None"),
-        driver_ref=(sleep.get("driverRef") or {}).get("name"),
-        minimum_awake_seconds=float(sleep.get("minimumAwakeSeconds", 1800)),
-        minimum_asleep_seconds=float(sleep.get("minimumAsleepSeconds", 900)),
-        maximum_cycles_per_day=int(sleep.get("maximumCyclesPerDay", 6)),
+        driver=sleep["driver"],
+        driver_ref=None if reference is None else reference["name"],
+        minimum_awake_seconds=float(sleep["minimumAwakeSeconds"]),
+        minimum_asleep_seconds=float(sleep["minimumAsleepSeconds"]),
+        maximum_cycles_per_day=sleep["maximumCyclesPerDay"],
     )
 
 
-def _override(override: Body | None) -> PowerOverride | None:
+def _override(override: EnergyNodeSpecOverride | None) -> PowerOverride | None:
     if override is None:
         return None
-    return PowerOverride(
-        power=override["power"], until=parse_time(override.get("until")), reason=override.get("reason", "")
-    )
+    return PowerOverride(power=override["power"], until=parse_time(override["until"]), reason=override["reason"])
 
 
 def job_spec(body: Body) -> JobSpec:
     """Read a TrainingJob. Raises InvalidInput naming the field."""
     metadata = body["metadata"]
-    name = f"{metadata.get('namespace', 'default')}/{metadata['name']}"
-    where = f"TrainingJob {name}: spec"
-    spec = _required(body, "spec", f"TrainingJob {name}")
-    runtime = spec.get("runtime") or {}
-    if "generic" in runtime:
-        raise InvalidInput(f"{where}.runtime.generic", "is not carried out yet: use runtime.flower")
-    flower = runtime.get("flower") or {}
-    budget = spec.get("emissionsBudgetMilligramsCO2e")
+    namespace, name = metadata.get("namespace", "default"), metadata["name"]
+    spec: TrainingJobSpec = _completed("TrainingJob", f"{namespace}/{name}", body)
+    if "generic" in spec["runtime"]:
+        where = f"TrainingJob {namespace}/{name}: spec.runtime.generic"
+        raise InvalidInput(where, "is not carried out yet: use runtime.flower")
+    flower, budget = spec["runtime"].get("flower"), spec.get("emissionsBudgetMilligramsCO2e")
     return JobSpec(
-        namespace=metadata.get("namespace", "default"),
-        name=metadata["name"],
+        namespace=namespace,
+        name=name,
         uid=metadata.get("uid", ""),
-        rounds=int(_required(spec, "rounds", where)),
-        steps_per_round=int(_required(spec, "stepsPerRound", where)),
-        batch_size=int(spec.get("batchSize", 32)),
+        rounds=spec["rounds"],
+        steps_per_round=spec["stepsPerRound"],
+        batch_size=spec["batchSize"],
         target_accuracy_percent=spec.get("targetAccuracyPercent"),
-        shards=tuple(_shard(shard) for shard in _required(spec, "shards", where)),
-        data_mobility=DataMobility(spec.get("dataMobility", DataMobility.ANYWHERE)),
-        maximum_offload_ratio=spec.get("maximumOffloadPercent", 50) / 100,
-        minimum_workers=int(spec.get("minimumWorkers", 1)),
+        shards=tuple(_shard(shard) for shard in spec["shards"]),
+        data_mobility=DataMobility(spec["dataMobility"]),
+        maximum_offload_ratio=spec["maximumOffloadPercent"] / 100,
+        minimum_workers=spec["minimumWorkers"],
         deadline=parse_time(spec.get("deadline")),
         emissions_budget_grams=None if budget is None else budget * MILLI,
-        suspend=bool(spec.get("suspend", False)),
-        disruption=Disruption(spec.get("disruption", Disruption.AT_ROUND_BOUNDARY)),
-        cost=_cost(spec.get("cost") or {}),
-        image=flower.get("image"),
-        app=flower.get("app"),
-        arguments=tuple(sorted((key, str(value)) for key, value in (flower.get("arguments") or {}).items())),
+        suspend=spec["suspend"],
+        disruption=Disruption(spec["disruption"]),
+        cost=_cost(spec.get("cost")),
+        image=None if flower is None else flower["image"],
+        app=None if flower is None else flower["app"],
+        arguments=() if flower is None else tuple(sorted(flower.get("arguments", {}).items())),
     )
 
 
-def _shard(shard: Body) -> Shard:
+def _shard(shard: TrainingJobSpecShard) -> Shard:
     return Shard(
         name=shard["name"],
         node=shard["node"],
-        samples=int(shard.get("samples", 0)),
-        gigabytes=shard.get("sizeMebibytes", 0) * MEBIBYTE_IN_GIGABYTES,
+        samples=shard["samples"],
+        gigabytes=shard["sizeMebibytes"] * MEBIBYTE_IN_GIGABYTES,
     )
 
 
-def _cost(cost: Body) -> JobCost:
-    energy = cost.get("milliwattHoursPerThousandBatches")
-    time = cost.get("millisecondsPerBatch")
+def _cost(cost: TrainingJobSpecCost | None) -> JobCost:
+    if cost is None:
+        return JobCost()
     return JobCost(
-        watt_hours_per_batch=None if energy is None else energy * MILLI / 1000,
-        seconds_per_batch=None if time is None else time * MILLI,
+        watt_hours_per_batch=cost["milliwattHoursPerThousandBatches"] * MILLI / 1000,
+        seconds_per_batch=cost["millisecondsPerBatch"] * MILLI,
     )
 
 
 def policy_spec(body: Body) -> PolicySpec:
-    """Read the EnergyPolicy."""
-    spec = body.get("spec") or {}
-    limits = spec.get("stalenessLimits") or {}
+    """Read the EnergyPolicy. Raises InvalidInput naming the field."""
+    metadata = body["metadata"]
+    spec: EnergyPolicySpec = _completed("EnergyPolicy", metadata["name"], body)
+    limits = spec["stalenessLimits"]
     return PolicySpec(
-        mode=Mode(spec.get("mode", Mode.DRY_RUN)),
-        planning_period_seconds=float(spec.get("planningPeriodSeconds", 300)),
-        horizon_periods=int(spec.get("horizonPeriods", 12)),
-        share_energy=bool(spec.get("shareEnergy", True)),
-        offload_tasks=bool(spec.get("offloadTasks", True)),
-        sleep=bool(spec.get("sleep", True)),
-        shift_in_time=bool(spec.get("shiftInTime", False)),
-        minimum_gain_ratio=spec.get("minimumGainPercent", 5) / 100,
-        pools=tuple(_pool(pool) for pool in spec.get("pools") or ()),
-        intensity_source=spec.get("intensitySource", ""),
+        mode=Mode(spec["mode"]),
+        planning_period_seconds=float(spec["planningPeriodSeconds"]),
+        horizon_periods=spec["horizonPeriods"],
+        share_energy=spec["shareEnergy"],
+        offload_tasks=spec["offloadTasks"],
+        sleep=spec["sleep"],
+        shift_in_time=spec["shiftInTime"],
+        minimum_gain_ratio=spec["minimumGainPercent"] / 100,
+        pools=tuple(_pool(pool) for pool in spec["pools"]),
+        intensity_source=spec["intensitySource"],
         staleness=Staleness(
-            sensors_seconds=float(limits.get("sensorsSeconds", 120)),
-            intensity_seconds=float(limits.get("intensitySeconds", 7200)),
-            clock_skew_seconds=float(limits.get("clockSkewSeconds", 60)),
+            sensors_seconds=float(limits["sensorsSeconds"]),
+            intensity_seconds=float(limits["intensitySeconds"]),
+            clock_skew_seconds=float(limits["clockSkewSeconds"]),
         ),
-        budgets=_budgets(spec.get("budgets") or {}),
-        namespaces=tuple(spec.get("namespaces") or ()),
-        solver_time_limit_seconds=float((spec.get("solver") or {}).get("timeLimitSeconds", 10)),
-        keep_plans=int(spec.get("keepPlans", 100)),
-        include_embodied=bool(spec.get("includeEmbodied", False)),
-        observed_generation=int(body["metadata"].get("generation", 0)),
+        budgets=_budgets(spec["budgets"]),
+        namespaces=tuple(spec["namespaces"]),
+        solver_time_limit_seconds=float(spec["solver"]["timeLimitSeconds"]),
+        keep_plans=spec["keepPlans"],
+        include_embodied=spec["includeEmbodied"],
+        observed_generation=int(metadata.get("generation", 0)),
     )
 
 
-def _pool(pool: Body) -> PoolSpec:
+def _pool(pool: EnergyPolicySpecPool) -> PoolSpec:
     return PoolSpec(
         name=pool["name"],
         kind=PoolKind(pool["kind"]),
-        efficiency=pool.get("efficiencyPercent", 95) / 100,
+        efficiency=pool["efficiencyPercent"] / 100,
         site=pool.get("site"),
-        members=tuple(pool.get("members") or ()),
+        members=tuple(pool.get("members", ())),
     )
 
 
-def _budgets(budgets: Body) -> Budgets:
-    default = Budgets()
+def _budgets(budgets: EnergyPolicySpecBudgets) -> Budgets:
     return Budgets(
-        nodes_in_transition=int(budgets.get("nodesInTransition", default.nodes_in_transition)),
-        minimum_awake_nodes=int(budgets.get("minimumAwakeNodes", default.minimum_awake_nodes)),
+        nodes_in_transition=budgets["nodesInTransition"],
+        minimum_awake_nodes=budgets["minimumAwakeNodes"],
         maximum_asleep_nodes=budgets.get("maximumAsleepNodes"),
-        dwell_seconds=float(budgets.get("dwellSeconds", default.dwell_seconds)),
-        warm_up_seconds=float(budgets.get("warmUpSeconds", default.warm_up_seconds)),
-        drain_timeout_seconds=float(budgets.get("drainTimeoutSeconds", default.drain_timeout_seconds)),
-        power_off_timeout_seconds=float(budgets.get("powerOffTimeoutSeconds", default.power_off_timeout_seconds)),
-        boot_timeout_seconds=float(budgets.get("bootTimeoutSeconds", default.boot_timeout_seconds)),
-        wake_interval_seconds=float(budgets.get("wakeIntervalSeconds", default.wake_interval_seconds)),
-        wake_retry_seconds=tuple(float(s) for s in budgets.get("wakeRetrySeconds", default.wake_retry_seconds)),
+        dwell_seconds=float(budgets["dwellSeconds"]),
+        warm_up_seconds=float(budgets["warmUpSeconds"]),
+        drain_timeout_seconds=float(budgets["drainTimeoutSeconds"]),
+        power_off_timeout_seconds=float(budgets["powerOffTimeoutSeconds"]),
+        boot_timeout_seconds=float(budgets["bootTimeoutSeconds"]),
+        wake_interval_seconds=float(budgets["wakeIntervalSeconds"]),
+        wake_retry_seconds=tuple(float(seconds) for seconds in budgets["wakeRetrySeconds"]),
     )
-
-
-def _required(body: Body, key: str, where: str) -> Any:
-    if key not in body or body[key] is None:
-        raise InvalidInput(f"{where}.{key}", "is missing")
-    return body[key]
