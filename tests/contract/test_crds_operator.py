@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 
 from sunward.accounting.ledger import MissingNode, close
-from sunward.cluster.objects import records, schema
+from sunward.cluster.objects import records
 from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import BatterySpec, NodeRecord, Operation, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, PlanStatus, SolverReport, Transfer
-from sunward.domain.policy import Mode, PolicySpec, PoolKind
+from sunward.domain.policy import Mode, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.planning.data_quality.history import Trail
 from sunward.planning.data_quality.judgement import judge
@@ -202,26 +202,3 @@ def test_a_job_that_is_accounted_for() -> None:
         "unaccountedPeriods": 1,
     }
     assert_declared("TrainingJob", figures, "status")
-
-
-def test_the_defaults_of_the_schema_are_those_of_the_operator() -> None:
-    declared = {"metadata": {"name": "default"}, "spec": defaulted(part("EnergyPolicy", "spec"), {})}
-    assert replace(schema.policy_spec(declared), intensity_source="") == PolicySpec()
-    bare = {"gridZone": "DE", "power": {"idleMilliwatts": 2700, "busyMilliwatts": 6400}}
-    full = defaulted(part("EnergyNode", "spec"), bare)
-    by_schema, by_code = (schema.node_spec({"metadata": {"name": "pi-01"}, "spec": spec}) for spec in (full, bare))
-    assert by_schema.power.name == "custom"
-    assert replace(by_schema, power=replace(by_schema.power, name="")) == by_code
-
-
-def defaulted(declared: crds.Manifest, value: Any) -> Any:
-    """The value as the API server completes it: a default where nothing was given, then the same within."""
-    if not isinstance(value, dict):
-        return value
-    filled = {**value}
-    for name, child in declared.get("properties", {}).items():
-        if name not in filled and "default" in child:
-            filled[name] = copy.deepcopy(child["default"])
-        if name in filled:
-            filled[name] = defaulted(child, filled[name])
-    return filled

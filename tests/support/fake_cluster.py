@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerProfile, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerState, SleepSpec
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
@@ -22,6 +22,7 @@ from support.planning import (
     a_node,
     a_pod,
     a_policy,
+    a_profile,
     a_snapshot,
     a_zone,
     measured,
@@ -121,7 +122,7 @@ class FakeCluster:
             facts=facts,
             pods=machine.pods,
             meters=some_meters(measured(2.7, at=seen_at), measured(5.0, at=seen_at)),
-            power=PowerProfile(idle_watts=2.7, busy_watts=6.4, asleep_watts=0.1, wake_seconds=20.0),
+            power=a_profile(wake_seconds=20.0),
             sleep=SleepSpec(
                 driver="Shelly",
                 driver_ref=f"relay-{machine.name}",

@@ -67,7 +67,8 @@ def a_node(
         "node_name": name,
         "grid_zone": "CLEAN",
         "site": "roof",
-        "power": PowerProfile(idle_watts=2.7, busy_watts=6.4, asleep_watts=0.1),
+        "power": a_profile(),
+        "storage_gigabytes": 8.0,
         "sleep": SleepSpec(driver="Shelly", driver_ref=f"relay-{name}"),
     }
     facts = facts or (some_facts(name) if has_facts else None)
@@ -79,6 +80,12 @@ def a_node(
         pods=tuple(pods),
         volume_attached=volume_attached,
     )
+
+
+def a_profile(**changes: float) -> PowerProfile:
+    """What a small board draws, and what its wake costs."""
+    profile = PowerProfile(idle_watts=2.7, busy_watts=6.4, asleep_watts=0.1, wake_seconds=45.0, wake_watt_hours=0.05)
+    return replace(profile, **changes)
 
 
 def some_facts(name: str = "pi-01", **changes: Any) -> NodeFacts:

@@ -23,7 +23,6 @@ from sunward.domain.nodes import (
     NodeRecord,
     NodeView,
     PowerOverride,
-    PowerProfile,
     PowerState,
     Role,
     SleepSpec,
@@ -48,6 +47,7 @@ from support.planning import (
     a_job,
     a_node,
     a_policy,
+    a_profile,
     a_snapshot,
     a_worker_pod,
     a_zone,
@@ -196,7 +196,7 @@ def hostile_nodes(draw: st.DrawFn, name: str) -> NodeView:
     watts = draw(st.sampled_from([0.0, 1e-9, 2.7, 1e6]))
     spec = replace(
         node.spec,
-        power=PowerProfile(idle_watts=watts, busy_watts=watts * 2, asleep_watts=draw(st.sampled_from([0.0, 0.1, 1e7]))),
+        power=a_profile(idle_watts=watts, busy_watts=watts * 2, asleep_watts=draw(st.sampled_from([0.0, 0.1, 1e7]))),
         battery=draw(st.sampled_from([None, None, BATTERY])),
         harvest_nameplate_watts=draw(st.sampled_from([None, 10.0, 0.0, 1e9])),
     )

@@ -19,7 +19,7 @@ from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, Role
-from sunward.domain.policy import PolicySpec
+from sunward.domain.policy import NO_POLICY
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
@@ -65,7 +65,7 @@ def _read(paths: Iterable[Path]) -> tuple[PolicySpec, list[NodeSpec], list[JobSp
     by_kind = {kind: [body for body in bodies if body["kind"] == kind] for kind in _KINDS}
     policies = [schema.policy_spec(body) for body in by_kind["EnergyPolicy"]]
     return (
-        policies[0] if policies else PolicySpec(),
+        policies[0] if policies else NO_POLICY,
         [schema.node_spec(body) for body in by_kind["EnergyNode"]],
         [schema.job_spec(body) for body in by_kind["TrainingJob"]],
     )

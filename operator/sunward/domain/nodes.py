@@ -54,12 +54,12 @@ class PowerState(StrEnum):
 class PowerProfile:
     """Draw of a node in watts, and what a wake costs."""
 
-    name: str = ""
+    name: str = "custom"
     idle_watts: float
     busy_watts: float
-    asleep_watts: float = 0.0
-    wake_seconds: float = 45.0
-    wake_watt_hours: float = 0.05
+    asleep_watts: float
+    wake_seconds: float
+    wake_watt_hours: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class NodeSpec:
     battery: BatterySpec | None = None
     maximum_export_ratio: float = 0.5
     export_rule: ExportRule = ExportRule.ANY_HARVEST
-    storage_gigabytes: float = 8.0
+    storage_gigabytes: float
     embodied_grams: float = 0.0
     embodied_lifetime_days: float = 1460.0
     sleep: SleepSpec = field(default_factory=SleepSpec)

@@ -69,7 +69,7 @@ class PolicySpec:
     shift_in_time: bool = False
     minimum_gain_ratio: float = 0.05
     pools: tuple[PoolSpec, ...] = ()
-    intensity_source: str = ""
+    intensity_source: str = "default"
     staleness: Staleness = field(default_factory=Staleness)
     budgets: Budgets = field(default_factory=Budgets)
     namespaces: tuple[str, ...] = ()
@@ -77,3 +77,7 @@ class PolicySpec:
     keep_plans: int = 100
     include_embodied: bool = False
     observed_generation: int = 0
+
+
+NO_POLICY = PolicySpec(intensity_source="")
+"""What holds while there is no EnergyPolicy: plans are made and not carried out, and no intensity source is named."""

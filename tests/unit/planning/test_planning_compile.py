@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sunward.domain.jobs import DataMobility, JobCost
-from sunward.domain.nodes import BatterySpec, ExportRule, NodeRecord, NodeView, PowerOverride, PowerProfile, PowerState
+from sunward.domain.nodes import BatterySpec, ExportRule, NodeRecord, NodeView, PowerOverride, PowerState
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
@@ -21,6 +21,7 @@ from support.planning import (
     a_job,
     a_node,
     a_policy,
+    a_profile,
     a_snapshot,
     a_worker_pod,
     measured,
@@ -132,7 +133,7 @@ def test_without_any_forecast_there_is_nothing_to_plan_by() -> None:
 
 
 def test_a_wake_that_takes_longer_than_a_period_can_still_be_planned() -> None:
-    slow = PowerProfile(idle_watts=2.0, busy_watts=5.0, wake_seconds=3000.0)
+    slow = a_profile(idle_watts=2.0, busy_watts=5.0, asleep_watts=0.0, wake_seconds=3000.0)
     assert node_of(compiled(a_node(power=slow))).wake_seconds == 150.0
 
 

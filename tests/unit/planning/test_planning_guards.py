@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, PowerOverride, PowerProfile, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, PowerOverride, PowerState, SleepSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading
@@ -18,7 +18,7 @@ from sunward.planning.sleep.transitions import next_step
 from support.guards.cases import AWAY, HOME, a_cut_node, case_of, held_awake, in_state
 from support.guards.scenarios import SCENARIOS, Scenario
 from support.guards.scenarios_limits import CUT_BY_HAND
-from support.planning import LONG_AGO, NOW, a_job, a_node, a_pod, a_policy, relay, some_facts, some_progress
+from support.planning import LONG_AGO, NOW, a_job, a_node, a_pod, a_policy, a_profile, relay, some_facts, some_progress
 
 
 def test_every_guard_has_a_scenario_and_there_are_more_than_thirty() -> None:
@@ -114,7 +114,7 @@ def test_a_coordinator_pod_counts_even_when_the_job_does_not_say_where_it_runs()
 
 
 def test_power_profiles_set_the_line_between_asleep_and_awake() -> None:
-    node = a_node(power=PowerProfile(idle_watts=4.0, busy_watts=8.0, asleep_watts=2.0))
+    node = a_node(power=a_profile(idle_watts=4.0, busy_watts=8.0, asleep_watts=2.0))
     assert obstacles(case_of(node, power=relay(True, watts=3.1)), Stage.ON) == ()
     assert obstacles(case_of(node, power=relay(False, watts=2.9)), Stage.OFF) == ()
 

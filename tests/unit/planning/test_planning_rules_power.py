@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerProfile, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState, SleepSpec
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
 from sunward.planning.guards import rules_power
 from sunward.planning.guards.case import Case
 from support.guards.cases import A_MOMENT, MINUTE, SECOND, an_operation, case_of, facts, in_state, reason_of
-from support.planning import LONG_AGO, NOW, a_node, a_policy, relay, some_facts
+from support.planning import LONG_AGO, NOW, a_node, a_policy, a_profile, relay, some_facts
 
 LIMITS = Staleness(sensors_seconds=120.0, clock_skew_seconds=60.0)
 POLICY = a_policy(staleness=LIMITS)
-PROFILE = PowerProfile(idle_watts=3.0, busy_watts=8.0, asleep_watts=1.0)
+PROFILE = a_profile(idle_watts=3.0, busy_watts=8.0, asleep_watts=1.0)
 """2 W are half way between asleep and idle."""
 
 

@@ -17,7 +17,7 @@ from sunward.cluster.objects import schema
 from sunward.cluster.objects.records import node_record
 from sunward.cluster.reading.read import attached_nodes, node_facts, pod_facts, read_policy
 from sunward.domain.nodes import NodeFacts, NodeView, PodFacts
-from sunward.domain.policy import PolicySpec
+from sunward.domain.policy import NO_POLICY
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
@@ -54,7 +54,7 @@ async def _seen_again(
 ) -> Case:
     """The case with the node and the policy as they are now."""
     fresh, policy = await asyncio.gather(_looked_at_again(api, step, snapshot), read_policy(api))
-    view = replace(_with(snapshot, fresh), policy=schema.policy_spec(policy) if policy else PolicySpec())
+    view = replace(_with(snapshot, fresh), policy=schema.policy_spec(policy) if policy else NO_POLICY)
     return Case(node=fresh, snapshot=view, now=now, power=power, fencing_token=fencing_token)
 
 

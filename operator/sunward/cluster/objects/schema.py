@@ -14,6 +14,7 @@ from sunward.cluster.objects.crd_fields import SPEC_FIELDS
 from sunward.cluster.objects.crd_types import (
     EnergyNodeSpec,
     EnergyNodeSpecBattery,
+    EnergyNodeSpecEmbodied,
     EnergyNodeSpecOverride,
     EnergyNodeSpecPower,
     EnergyNodeSpecSleep,
@@ -47,7 +48,7 @@ def node_spec(body: Body) -> NodeSpec:
     """Read an EnergyNode. Raises InvalidInput naming the field."""
     name = str(body["metadata"]["name"])
     spec: EnergyNodeSpec = _completed("EnergyNode", name, body)
-    harvest, battery, embodied = spec.get("harvest"), spec.get("battery"), spec.get("embodied")
+    harvest, battery = spec.get("harvest"), spec.get("battery")
     return NodeSpec(
         name=name,
         node_name=spec.get("nodeName") or name,
@@ -60,10 +61,9 @@ def node_spec(body: Body) -> NodeSpec:
         maximum_export_ratio=spec["export"]["maximumPercentOfHarvest"] / 100,
         export_rule=ExportRule(spec["export"]["rule"]),
         storage_gigabytes=spec["storageMebibytes"] * MEBIBYTE_IN_GIGABYTES,
-        embodied_grams=0.0 if embodied is None else float(embodied["gramsCO2e"]),
-        embodied_lifetime_days=0.0 if embodied is None else float(embodied["lifetimeDays"]),
         sleep=_sleep(spec["sleep"]),
         override=_override(spec.get("override")),
+        **_embodied(spec.get("embodied")),
     )
 
 
@@ -94,6 +94,15 @@ def _battery(battery: EnergyNodeSpecBattery) -> BatterySpec:
         charge_from_grid=battery["chargeFromGrid"],
         exportable=battery["exportable"],
     )
+
+
+def _embodied(embodied: EnergyNodeSpecEmbodied | None) -> dict[str, float]:
+    if embodied is None:
+        return {}
+    return {
+        "embodied_grams": float(embodied["gramsCO2e"]),
+        "embodied_lifetime_days": float(embodied["lifetimeDays"]),
+    }
 
 
 def _sleep(sleep: EnergyNodeSpecSleep) -> SleepSpec:

@@ -20,7 +20,7 @@ from sunward.cluster.objects.allocatable import Pins, needs_of, rooms, volume_pi
 from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
 from sunward.domain.errors import InvalidInput
 from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec, PodFacts, Room
-from sunward.domain.policy import PolicySpec
+from sunward.domain.policy import NO_POLICY, PolicySpec
 
 Body = dict[str, Any]
 CONTROL_PLANE_LABELS = (
@@ -90,7 +90,7 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
         elif facts.phase == "Pending":
             pending += 1
     return ClusterState(
-        policy=schema.policy_spec(policy) if policy else PolicySpec(),
+        policy=schema.policy_spec(policy) if policy else NO_POLICY,
         policy_body=policy,
         specs=specs,
         records={body["metadata"]["name"]: node_record(body) for body in energy_nodes},
