@@ -19,7 +19,7 @@ from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, Role
-from sunward.domain.policy import NO_POLICY
+from sunward.domain.policy import NO_POLICY, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
