@@ -436,6 +436,8 @@ class EnergyPlanStatusSolution(TypedDict):
 
     status: NotRequired[EnergyPlanStatusSolutionStatus | None]
     solver: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    message: NotRequired[str | None]
     objectiveMicrogramsCO2e: NotRequired[int | None]
     lowerBoundMicrogramsCO2e: NotRequired[int | None]
     relativeGapPartsPerMillion: NotRequired[int | None]
@@ -444,7 +446,9 @@ class EnergyPlanStatusSolution(TypedDict):
 
 
 class EnergyPlanStatusEmissions(TypedDict):
-    """`status.emissions`: emissions of each mode over the horizon under the same forecast, in micrograms CO2e."""
+    """`status.emissions`: emissions of each mode over the horizon under the same forecast, in micrograms CO2e. A
+    mode without a plan is absent.
+    """
 
     none: NotRequired[int | None]
     det: NotRequired[int | None]
@@ -537,7 +541,7 @@ class EnergyPlanStatusPrices(TypedDict):
 
 
 class EnergyPlanStatusSettlementTotals(TypedDict):
-    """`status.settlement.totals`: totals over all nodes."""
+    """`status.settlement.totals`: totals over all nodes. A total is absent if the value of one node is unknown."""
 
     loadMicrowattHours: NotRequired[int | None]
     harvestMicrowattHours: NotRequired[int | None]
@@ -573,6 +577,7 @@ class EnergyPlanStatusSettlementNode(TypedDict):
     closingErrorPartsPerMillion: NotRequired[int]
     quality: NotRequired[str]
     reason: NotRequired[str]
+    message: NotRequired[str]
 
 
 EnergyPlanStatusSettlementTransferKind = Literal["Physical", "Contractual"]
@@ -884,6 +889,7 @@ class TrainingJobStatus(TypedDict):
     dataSet: NotRequired[str | None]
     startTime: NotRequired[str | None]
     accountedUntil: NotRequired[str | None]
+    unaccountedPeriods: NotRequired[int | None]
     completionTime: NotRequired[str | None]
     estimatedCompletionTime: NotRequired[str | None]
     coordinator: NotRequired[TrainingJobStatusCoordinator | None]
