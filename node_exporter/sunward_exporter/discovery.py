@@ -16,14 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sunward_exporter.meters import (
-    Battery,
-    EnergyCounters,
-    PowerFile,
-    PowerMeter,
-    Sum,
-    VoltageTimesCurrent,
-)
+from sunward_exporter.meters import CHANNEL_METERS, Battery, EnergyCounters, PowerMeter, Sum
 from sunward_exporter.readings import Refusal
 from sunward_exporter.sysfs import read_text
 
@@ -114,20 +107,11 @@ def _chosen(found: Sequence[_Hwmon], names: Sequence[str]) -> PowerMeter | Refus
 
 
 def _channel(device: _Hwmon, index: str | None) -> PowerMeter | None:
-    """The meter of one channel of a device, the first by default; None where it cannot tell a power.
-
-    POWER-Z meters count voltage from 0 and current from 1, hence the second guess for the voltage.
-    """
+    """The meter of one channel of a device, the first by default; None where it cannot tell a power."""
     number = index or "1"
     source = device.name if index is None else f"{device.name}/{index}"
-    power = device.folder / f"power{number}_input"
-    if power.exists():
-        return PowerFile(source=source, power=power)
-    current = device.folder / f"curr{number}_input"
-    for voltage in (device.folder / f"in{number}_input", device.folder / f"in{int(number) - 1}_input"):
-        if current.exists() and voltage.exists():
-            return VoltageTimesCurrent(source=source, voltage=voltage, current=current)
-    return None
+    found = (meter_at(device.folder, number, source) for meter_at in CHANNEL_METERS)
+    return next((meter for meter in found if meter is not None), None)
 
 
 def _rapl(root: Path) -> PowerMeter | Refusal:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from sunward_exporter.readings import Refusal
 from sunward_exporter.sysfs import read_number, read_text
@@ -37,6 +37,12 @@ class PowerFile:
     source: str
     power: Path
 
+    @classmethod
+    def at(cls, device: Path, number: str, source: str) -> Self | None:
+        """The meter of one channel of a hwmon device; None where the device does not compute power."""
+        power = device / f"power{number}_input"
+        return cls(source=source, power=power) if power.exists() else None
+
     def read(self) -> float | Refusal:
         """Watts now."""
         value = read_number(self.power)
@@ -51,6 +57,18 @@ class VoltageTimesCurrent:
     voltage: Path
     current: Path
 
+    @classmethod
+    def at(cls, device: Path, number: str, source: str) -> Self | None:
+        """The meter of one channel of a hwmon device; None where one of the two numbers is not there.
+
+        POWER-Z meters count voltage from 0 and current from 1, hence the second guess for the voltage.
+        """
+        current = device / f"curr{number}_input"
+        for voltage in (device / f"in{number}_input", device / f"in{int(number) - 1}_input"):
+            if current.exists() and voltage.exists():
+                return cls(source=source, voltage=voltage, current=current)
+        return None
+
     def read(self) -> float | Refusal:
         """Watts now; both numbers are needed."""
         volts, amperes = read_number(self.voltage), read_number(self.current)
@@ -59,6 +77,10 @@ class VoltageTimesCurrent:
         if isinstance(amperes, Refusal):
             return amperes
         return (volts * MILLI) * (amperes * MILLI)
+
+
+CHANNEL_METERS: tuple[Callable[[Path, str, str], PowerMeter | None], ...] = (PowerFile.at, VoltageTimesCurrent.at)
+"""Every way to read the power of one hwmon channel, the best first; each takes device, number and source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
