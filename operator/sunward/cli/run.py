@@ -51,7 +51,6 @@ async def _serve(
     """Everything that runs, in one task group; the first to fail ends the process, which is then restarted."""
     import aiohttp
 
-    from sunward.cli import serving
     from sunward.cluster.access.api import connect
     from sunward.cluster.access.lease import Lease
     from sunward.cluster.access.server_clock import ServerClock
@@ -66,6 +65,7 @@ async def _serve(
     from sunward.sources.session import open_session
     from sunward.telemetry.metrics import Metrics
     from sunward.telemetry.reporter import TelemetryReporter
+    from sunward.web import serving
 
     stop = asyncio.Event()
     running = asyncio.get_running_loop()

@@ -7,13 +7,13 @@ import sys
 
 MODULES = (
     "sunward.cli.main",
-    "sunward.cli.serving",
     "sunward.cluster.access.handlers",
     "sunward.cluster.loop",
     "sunward.forecasting.expect",
     "sunward.optimisation.process.guarded",
     "sunward.sources.build",
     "sunward.telemetry.reporter",
+    "sunward.web.serving",
 )
 
 
