@@ -24,7 +24,8 @@ LEAVE_SECONDS = 5
 PATIENCE_SECONDS = 90.0
 WITHOUT_LIMIT = (
     "-c",
-    "from sunward.planning import budgets; budgets.HARMLESS_NODES = 1000; from sunward.cli.main import main; main()",
+    "from sunward.planning.guards import budgets; budgets.HARMLESS_NODES = 1000; "
+    "from sunward.cli.main import main; main()",
 )
 
 

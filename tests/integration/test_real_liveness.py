@@ -11,13 +11,13 @@ from support.real.cluster import real_cluster
 pytestmark = pytest.mark.cluster
 
 HASTY = """
-from sunward.cluster import handlers, sight
+from sunward.cluster.access import handlers, watch_liveness
 
 async def configure(settings, *, patient=handlers.configure, **_):
     await patient(settings)
     settings.watching.inactivity_timeout = 8.0
 
-sight.BLIND_LIMIT_SECONDS, handlers.configure = 5.0, configure
+watch_liveness.BLIND_LIMIT_SECONDS, handlers.configure = 5.0, configure
 from sunward.cli.main import main
 main()
 """
