@@ -39,8 +39,6 @@ def run(
     from sunward.telemetry import logs
 
     logs.configure(log_level)
-    if kubeconfig:
-        os.environ["KUBECONFIG"] = kubeconfig  # Kopf looks there, and so does our own client
     identity = identity or f"{os.uname().nodename}-{os.getpid()}"
     asyncio.run(_serve(load_settings(settings), listen_port, namespace, identity, node_name, kubeconfig or None))
 
@@ -53,6 +51,7 @@ async def _serve(
 
     from sunward.cluster.access.api import connect
     from sunward.cluster.access.lease import Lease
+    from sunward.cluster.access.login import Login
     from sunward.cluster.access.server_clock import ServerClock
     from sunward.cluster.access.watch_liveness import Sight
     from sunward.cluster.access.watching import keep_watching
@@ -100,7 +99,14 @@ async def _serve(
             )
             server = await serving.serve(loop, sight, api, namespace, metrics, port)
             watching = asyncio.create_task(
-                keep_watching(loop.mark_dirty, sight, identity, stop, lambda error: reporter.failed("watch", error))
+                keep_watching(
+                    loop.mark_dirty,
+                    sight,
+                    Login(kubeconfig=kubeconfig),
+                    identity,
+                    stop,
+                    lambda error: reporter.failed("watch", error),
+                )
             )
             looping = asyncio.create_task(loop.run(stop))
             await asyncio.wait({watching, looping}, return_when=asyncio.FIRST_COMPLETED)

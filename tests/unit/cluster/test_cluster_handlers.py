@@ -8,6 +8,7 @@ import kopf
 import pytest
 
 from sunward.cluster.access import handlers
+from sunward.cluster.access.login import Login
 from sunward.cluster.access.watch_liveness import Sight
 
 NODES = ("", "v1", "nodes")
@@ -25,7 +26,7 @@ class Watched:
     def __init__(self) -> None:
         self.marks = 0
         self.sight = Sight()
-        self.handlers = handlers.registry(self._mark, self.sight)
+        self.handlers = handlers.registry(self._mark, self.sight, Login())
 
     def _mark(self) -> None:
         self.marks += 1

@@ -1,21 +1,21 @@
 """The few verbs that Sunward uses of the Kubernetes API, on plain dictionaries.
 
-Built on the official asynchronous client for configuration, credentials and transport. Typed models are not used:
+Built on the official asynchronous client for login and transport. Typed models are not used:
 they refuse or drop fields that a newer server sends, and everything we write is small.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
+from sunward.cluster.access.login import Login
 from sunward.cluster.access.server_clock import ServerClock
 
 Body = dict[str, Any]
@@ -151,26 +151,14 @@ def _status_message(content: bytes | str) -> str:
 
 
 @asynccontextmanager
-async def connect(
-    kubeconfig: str | None = None, context: str | None = None, *, clock: ServerClock | None = None
-) -> AsyncIterator[KubernetesApi]:
-    """Open the API: inside a pod by its service account, else by the kubeconfig (file, $KUBECONFIG, default).
+async def connect(kubeconfig: str | None = None, *, clock: ServerClock | None = None) -> AsyncIterator[KubernetesApi]:
+    """Open the API with the login that `Login(kubeconfig)` finds; `clock` is what the server's answers set.
 
-    `clock` is what the server's answers set.
-
-    Raises kubernetes.config.ConfigException when there is neither.
+    Raises kubernetes.aio.config.ConfigException when there is no usable login.
     """
-    configuration = client.Configuration()
-    if kubeconfig is None and _in_cluster():
-        config.load_incluster_config(client_configuration=configuration)
-    else:
-        await config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
+    configuration = await Login(kubeconfig=kubeconfig).configuration()
     async with client.ApiClient(configuration) as api_client:
         yield KubernetesApi(api_client, clock or ServerClock())
-
-
-def _in_cluster() -> bool:
-    return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
 
 
 def core(kind: str, name: str = "", *, namespace: str = "", sub: str = "") -> str:

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import kopf
+from kubernetes.aio import client
 
 from sunward.cluster.access.lease import LEASE_NAME
+from sunward.cluster.access.login import Login
 
 GROUP = "sunward.dev"
 VERSION = "v1alpha1"
 LEASES = ("coordination.k8s.io", "v1", "leases")
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class Sight(Protocol):
@@ -26,35 +25,39 @@ class Sight(Protocol):
     def watched(self, body: Mapping[str, Any], *, gone: bool = False) -> None: ...
 
 
-def registry(mark_dirty: Callable[[], None], sight: Sight) -> kopf.OperatorRegistry:
-    """Handlers for everything whose change may matter; `sight` is told of all that they see."""
+def registry(mark_dirty: Callable[[], None], sight: Sight, login: Login) -> kopf.OperatorRegistry:
+    """Handlers for everything whose change may matter; `sight` is told of all that they see.
+
+    Kopf asks for the login when it begins and whenever the API server has refused it.
+    """
     handlers = kopf.OperatorRegistry()
     wishes = _Wishes(mark_dirty, sight)
     for plural in ("energynodes", "trainingjobs", "energypolicies"):
         kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(wishes.spec_changed)
     kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(wishes.node_changed)
     kopf.on.event(*LEASES, registry=handlers, id="lease-renewed")(wishes.lease_renewed)
-    kopf.on.login(registry=handlers, id="login", retries=3)(login)
+
+    async def log_in(**_: Any) -> kopf.ConnectionInfo:
+        return await connection(await login.configuration())
+
+    kopf.on.login(registry=handlers, id="login", retries=3)(log_in)
     kopf.on.startup(registry=handlers, id="configure")(configure)
     return handlers
 
 
-async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """The pod's service account, else the kubeconfig; read here, so that no further client is imported."""
-    return _service_account() or kopf.login_with_kubeconfig(**kwargs)
-
-
-def _service_account() -> kopf.ConnectionInfo | None:
-    """By the address in the environment: the cluster's name for the API server needs a DNS that may not be there."""
-    host, token = os.environ.get("KUBERNETES_SERVICE_HOST"), ACCOUNT / "token"
-    if not host or "KUBECONFIG" in os.environ or not token.exists():
-        return None
-    shown = f"[{host}]" if ":" in host else host
+async def connection(configuration: client.Configuration) -> kopf.ConnectionInfo:
+    """The login of our own requests, as Kopf wants it."""
+    header = await configuration.get_api_key_with_prefix("BearerToken") or ""
+    scheme, _, token = header.strip().partition(" ")
     return kopf.ConnectionInfo(
-        server=f"https://{shown}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}",
-        ca_path=str(ACCOUNT / "ca.crt"),
-        token=token.read_text(encoding="utf-8").strip(),
-        default_namespace=(ACCOUNT / "namespace").read_text(encoding="utf-8").strip(),
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        scheme=scheme or None,
+        token=token or None,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        proxy_url=configuration.proxy,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import kopf
 
 from sunward.cluster.access import handlers
+from sunward.cluster.access.login import Login
 from sunward.cluster.access.watch_liveness import Sight
 
 PAUSE_SECONDS = 1.0
@@ -31,13 +32,14 @@ Watch = Callable[[asyncio.Event], Any]
 async def keep_watching(
     mark_dirty: Callable[[], None],
     sight: Sight,
+    login: Login,
     identity: str,
     stop: asyncio.Event,
     failed: Callable[[Exception], None],
 ) -> None:
     """Watch until *stop*; `mark_dirty` and `sight` are called in the event loop that this is awaited in."""
     home = asyncio.get_running_loop()
-    registry = handlers.registry(lambda: _post(home, mark_dirty), _Posted(home, sight))
+    registry = handlers.registry(lambda: _post(home, mark_dirty), _Posted(home, sight), login)
 
     async def watch(over: asyncio.Event) -> None:
         await kopf.operator(
