@@ -29,11 +29,6 @@ def power_off(run_dir: Path, node: str) -> None:
         found.power_off()
 
 
-def is_on(run_dir: Path, node: str) -> bool:
-    """Whether a node has power. Raises LabError when there is no such node."""
-    return cluster.node(run_dir, node).is_on()
-
-
 @contextmanager
 def _locked(run_dir: Path, node: str) -> Iterator[Node]:
     """A relay and a person may switch the same node at once; the second waits for the first."""

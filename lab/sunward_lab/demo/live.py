@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,7 +13,6 @@ from sunward_lab.demo.cluster import Look
 from sunward_lab.demo.record import at
 from sunward_lab.demo.verdict import Sums, sums
 
-Body = dict[str, Any]
 COLOURS = {"Awake": "green", "Asleep": "blue", "Degraded": "red"}
 
 

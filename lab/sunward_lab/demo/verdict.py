@@ -37,7 +37,6 @@ class Sums:
     baseline_grams: float
     load_watt_hours: float
     harvest_watt_hours: float
-    transferred_watt_hours: float
     worst_closing_ppm: int
 
 
@@ -66,7 +65,6 @@ def sums(plans: Sequence[Body]) -> Sums:
         baseline_grams=total("baselineMicrogramsCO2e"),
         load_watt_hours=total("loadMicrowattHours"),
         harvest_watt_hours=total("harvestMicrowattHours"),
-        transferred_watt_hours=total("transferredMicrowattHours"),
         worst_closing_ppm=max((row.get("closingErrorPartsPerMillion", 0) for row in rows), default=0),
     )
 

@@ -64,6 +64,7 @@ def report(found: ColumnSolution, nodes: int) -> dict[str, Any]:
         "build_seconds": found.build_seconds,
         "solve_seconds": found.solve_seconds,
         "task_price_grams_per_batch": found.task_price,
+        "asleep_price_grams_per_node": found.asleep_price,
         "infeasible_because": [
             {"constraint": row.constraint.value, "node": row.node, "shortfall": row.shortfall}
             for row in found.infeasible_because

@@ -68,11 +68,6 @@ def is_fresh(reading: Reading, now: datetime, limit_seconds: float, skew_seconds
     return -skew_seconds <= age_seconds <= limit_seconds
 
 
-def value_or_none(reading: Reading) -> float | None:
-    """The value, or None when there is none."""
-    return reading.value if isinstance(reading, Measurement) else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Values on a regular grid of half-open periods [start + k*step, start + (k+1)*step); unit in the field's name."""

@@ -123,15 +123,6 @@ def _last(values: tuple[float | None, ...]) -> float | None:
     return next((value for value in reversed(values) if value is not None), None)
 
 
-def load_watts(snapshot: Snapshot, count: int) -> dict[str, tuple[float, ...]]:
-    """Watts of every node with a fresh meter, (periods,) each: it is taken to keep drawing what it draws now."""
-    return {
-        node.name: (node.meters.power_watts.value,) * count
-        for node in snapshot.nodes
-        if _is_good(snapshot, node.meters.power_watts) and isinstance(node.meters.power_watts, Measurement)
-    }
-
-
 class RememberingForecaster:
     """Forecasts from snapshot to snapshot, keeping the history between them.
 

@@ -268,12 +268,6 @@ def _grouped(values: Iterable[float], together: int) -> tuple[float, ...]:
     return tuple(sum(known[k * together : (k + 1) * together]) for k in range(count))
 
 
-def stored_ratio(scenario: Scenario, name: str, stored_watt_hours: float) -> float | None:
-    """How full a node's battery is; None without one."""
-    battery = scenario.nodes[name].battery
-    return None if battery is None else stored_watt_hours / battery.capacity_watt_hours
-
-
 def node_specs(scenario: Scenario) -> Mapping[str, NodeSpec]:
     """All specs by name."""
     return {name: node_spec(scenario, name) for name in scenario.nodes}

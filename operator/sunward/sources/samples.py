@@ -30,11 +30,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSeries:
-    """Samples of one time series in order of time. `refused` counts those that were no finite number."""
+    """Samples of one time series in order of time. Those that were no finite number are left out."""
 
     labels: Mapping[str, str]
     samples: tuple[Sample, ...]
-    refused: int = 0
 
     @property
     def spoofed(self) -> bool:
@@ -83,7 +82,7 @@ def _many_pairs(row: Mapping[str, Any]) -> Sequence[Any]:
 def _one_series(labels: Mapping[str, str], pairs: Sequence[Any]) -> SampleSeries:
     values = [(float(seconds), strict_float(text)) for seconds, text in pairs]
     good = tuple(Sample(seconds=seconds, value=value) for seconds, value in values if value is not None)
-    return SampleSeries(labels=dict(labels), samples=good, refused=len(values) - len(good))
+    return SampleSeries(labels=dict(labels), samples=good)
 
 
 def by_node(series: Iterable[SampleSeries]) -> dict[str, list[SampleSeries]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sunward.domain.measurement import Absent, Measurement, Quality, Series, is_fresh, value_or_none
+from sunward.domain.measurement import Absent, Measurement, Quality, Series, is_fresh
 from sunward.domain.reasons import Reason
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -48,6 +48,5 @@ def test_freshness_has_a_limit_on_either_side(age_seconds: float, fresh: bool) -
     assert is_fresh(measured(), NOON + timedelta(seconds=age_seconds), 30.0) is fresh
 
 
-def test_nothing_is_neither_fresh_nor_zero() -> None:
+def test_nothing_is_never_fresh() -> None:
     assert not is_fresh(MISSING, NOON, 30.0)
-    assert (value_or_none(MISSING), value_or_none(measured(0.0))) == (None, 0.0)

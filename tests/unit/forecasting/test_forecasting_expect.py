@@ -14,7 +14,7 @@ from sunward.domain.measurement import Absent, Quality, Series
 from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
-from sunward.forecasting.expect import RememberingForecaster, expect, intensity, load_watts
+from sunward.forecasting.expect import RememberingForecaster, expect, intensity
 from sunward.forecasting.harvest import expect_watts
 from sunward.forecasting.history import History, Observation, mean_of
 from sunward.forecasting.periods import mean_between, resample
@@ -188,12 +188,6 @@ def test_an_intensity_that_nobody_knows_is_left_out() -> None:
     snapshot = with_policy(a_node(), intensities={"CLEAN": a_zone("CLEAN", SILENT)})
 
     assert expect(snapshot, NOW, History()).intensity_grams_per_kilowatt_hour == {}
-
-
-def test_the_load_persists_only_where_it_is_measured() -> None:
-    snapshot = with_policy(a_node("pi-01"), a_node("pi-02", meters=some_meters(power=SILENT)))
-
-    assert load_watts(snapshot, 2) == {"pi-01": (2.7, 2.7)}
 
 
 def test_history_keeps_two_days_of_trusted_and_different_samples() -> None:

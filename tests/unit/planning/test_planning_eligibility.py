@@ -10,7 +10,7 @@ import pytest
 from sunward.domain.nodes import NodeRecord, PowerState, Role
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
-from sunward.planning.sleep.eligibility import may_sleep, sleep_obstacles
+from sunward.planning.sleep.eligibility import sleep_obstacles
 from support.guards.cases import SECOND
 from support.planning import NOW, a_node, a_policy, a_snapshot, some_facts
 
@@ -27,7 +27,6 @@ WARM = timedelta(hours=1)
 
 def test_a_healthy_idle_node_may_sleep() -> None:
     assert reasons(PowerState.AWAKE) == []
-    assert may_sleep(a_node(), a_snapshot())
 
 
 def test_an_awake_node_that_has_just_done_something_may_not() -> None:
@@ -64,4 +63,4 @@ def test_the_instant_of_the_question_can_be_given() -> None:
     for passed, expected in ((0, [Reason.DWELL_TIME]), (99, [Reason.DWELL_TIME]), (100, [])):
         found = sleep_obstacles(node, snapshot, now=NOW + passed * SECOND)
         assert [obstacle.reason for obstacle in found] == expected
-    assert not may_sleep(node, snapshot), "the picture's own time counts unless another is given"
+    assert sleep_obstacles(node, snapshot), "the picture's own time counts unless another is given"

@@ -155,7 +155,6 @@ async def test_the_provider_is_asked_once_per_refresh_and_sooner_after_a_failure
     for second in range(600, 720, 10):
         await now(of, NOON + timedelta(seconds=second))
     assert provider.calls == 2 + 4
-    assert of.failures == 4
 
 
 async def test_a_missing_forecast_is_no_failure_and_an_old_one_is_dropped() -> None:
@@ -170,7 +169,6 @@ async def test_a_missing_forecast_is_no_failure_and_an_old_one_is_dropped() -> N
     assert kept.forecast_grams_per_kilowatt_hour == series(NOON, 1.0, 2.0)
     assert dropped.forecast_grams_per_kilowatt_hour is None
     assert quality(dropped.now_grams_per_kilowatt_hour) is Quality.MEASURED
-    assert of.failures == 0
 
 
 def a_day_of_hours() -> list[Datum]:

@@ -76,14 +76,13 @@ def test_another_shape_is_no_answer(body: Any) -> None:
         parse_series("p", body)
 
 
-def test_a_matrix_keeps_its_good_samples_and_counts_the_others() -> None:
+def test_a_matrix_keeps_its_good_samples_only() -> None:
     row = {"metric": {"node": "a"}, "values": [[1, "1"], [2, "NaN"], [3, "3"]]}
     body = {"status": "success", "data": {"resultType": "matrix", "result": [row]}}
 
     series: SampleSeries = parse_series("p", body)[0]
 
     assert [sample.value for sample in series.samples] == [1.0, 3.0]
-    assert series.refused == 1
 
 
 @pytest.mark.parametrize(

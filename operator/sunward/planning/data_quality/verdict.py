@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from sunward.domain.nodes import MeterFacts
@@ -58,11 +57,10 @@ class NodeVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneVerdict:
-    """What a zone's intensity is good for. Nothing may wait for better values after `known_until`."""
+    """What a zone's intensity is good for."""
 
     zone: str
     intensity: ZoneIntensity
-    known_until: datetime
     findings: tuple[Finding, ...] = ()
 
     @property

@@ -31,14 +31,12 @@ def judge_zone(
     findings = [finding] if finding else []
     series = zone.forecast_grams_per_kilowatt_hour
     period = timedelta(seconds=snapshot.policy.planning_period_seconds)
-    known_until = snapshot.taken_at + period if series is None else max(series.end, snapshot.taken_at)
     if series is not None and series.end < snapshot.taken_at + snapshot.policy.horizon_periods * period:
         message = f"the forecast ends at {series.end:%H:%M}; the present value stands in after it"
         findings.append(_found(zone, Use.USE, Reason.FORECAST_INCOMPLETE, message))
     return ZoneVerdict(
         zone=zone.zone,
         intensity=replace(zone, now_grams_per_kilowatt_hour=reading),
-        known_until=known_until,
         findings=tuple(findings),
     )
 

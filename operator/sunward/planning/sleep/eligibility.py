@@ -35,8 +35,3 @@ def sleep_obstacles(
         return found
     begun = ("warm-up", "minimum-awake-time", "dwell-time", "cycle-limit")
     return tuple(obstacle for obstacle in found if obstacle.guard not in begun)
-
-
-def may_sleep(node: NodeView, snapshot: Snapshot, *, guards: Guards = GUARDS) -> bool:
-    """Whether a plan may count on this node being asleep."""
-    return not sleep_obstacles(node, snapshot, guards=guards)

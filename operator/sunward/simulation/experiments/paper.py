@@ -21,14 +21,13 @@ class Model(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One row of Table I; `grams_half_step` is half of the last printed digit of the emissions."""
+    """One row of Table I."""
 
     model: Model
     servers: int
     batch_size: int
     kilowatt_hours: float
     grams: float
-    grams_half_step: float
 
     @property
     def workers(self) -> int:
@@ -41,7 +40,7 @@ class Cell:
         return self.grams / self.kilowatt_hours
 
 
-def _cells(model: Model, half_step: float, *rows: tuple[int, int, float, float]) -> tuple[Cell, ...]:
+def _cells(model: Model, *rows: tuple[int, int, float, float]) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             model=model,
@@ -49,7 +48,6 @@ def _cells(model: Model, half_step: float, *rows: tuple[int, int, float, float])
             batch_size=batch_size,
             kilowatt_hours=kilowatt_hours,
             grams=grams,
-            grams_half_step=half_step if grams < 1000.0 else 50.0,
         )
         for servers, batch_size, kilowatt_hours, grams in rows
     )
@@ -58,7 +56,6 @@ def _cells(model: Model, half_step: float, *rows: tuple[int, int, float, float])
 TABLE_ONE: Final = (
     *_cells(
         Model.MLP,
-        0.005,
         (1, 1200, 0.0034, 0.08),
         (3, 600, 0.0041, 0.10),
         (5, 300, 0.0059, 0.21),
@@ -68,7 +65,6 @@ TABLE_ONE: Final = (
     ),
     *_cells(
         Model.CNN,
-        0.005,
         (1, 1200, 0.0110, 0.26),
         (3, 600, 0.0120, 0.29),
         (5, 300, 0.0141, 0.49),
@@ -78,7 +74,6 @@ TABLE_ONE: Final = (
     ),
     *_cells(
         Model.LSTM,
-        5.0,
         (1, 300, 1.8460, 40.0),
         (3, 300, 5.0605, 120.0),
         (5, 300, 7.6385, 260.0),

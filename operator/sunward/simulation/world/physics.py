@@ -124,12 +124,6 @@ class Flows:
         """The flows of two consecutive steps."""
         return Flows(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
-    @property
-    def imbalance_watt_hours(self) -> float:
-        """Sources minus sinks; anything but rounding is an error in the physics."""
-        sources = self.grid + self.harvest - self.curtailed + self.discharged + self.received
-        return sources - (self.load + self.charged + self.sent)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:

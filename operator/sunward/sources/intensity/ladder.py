@@ -46,14 +46,13 @@ class _Memory:
 
 @dataclass(slots=True, kw_only=True)
 class IntensityLadder:
-    """One provider with its fallbacks. Never raises for a provider's failure; `failures` counts those in a row."""
+    """One provider with its fallbacks. Never raises for a provider's failure."""
 
     name: str
     provider: IntensityProvider
     refresh_seconds: float
     profile: Mapping[str, Sequence[float]] = field(default_factory=dict)
     annual_mean: Mapping[str, float] = field(default_factory=dict)
-    failures: int = 0
     _zones: dict[str, _Memory] = field(default_factory=dict)
 
     async def read(self, zones: Sequence[str], at: datetime) -> dict[str, ZoneIntensity]:
@@ -101,9 +100,7 @@ class IntensityLadder:
         try:
             found = await self.provider.now(zone, at)
         except SourceUnavailable as error:
-            self.failures += 1
             return Absent(reason=Reason.DATA_UNAVAILABLE, source=self.name, detail=error.why)
-        self.failures = 0
         return found if isinstance(found, Absent) else _fault(found, at, self.name) or found
 
     def _best(self, zone: str, memory: _Memory, at: datetime) -> Reading:
