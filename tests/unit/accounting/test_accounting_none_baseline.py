@@ -11,19 +11,15 @@ from hypothesis import strategies as st
 from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.none_baseline import Work, baseline_grams, baseline_loads, total_grams
 from sunward.domain.energy import MeteredNode
-from sunward.domain.nodes import NodeSpec, PowerProfile
+from support.planning import a_node, a_profile
 
 AMOUNTS = st.floats(0, 100)
 
 
 def node(name: str, *, awake_hours: float, awake_watt_hours: float, harvest: float = 0.0) -> MeteredNode:
     """A node whose own meter ran for so long and counted so much."""
-    spec = NodeSpec(
-        name=name,
-        node_name=name,
-        grid_zone="dirty" if name == "home" else "clean",
-        power=PowerProfile(idle_watts=2.0, busy_watts=6.0),
-    )
+    power = a_profile(idle_watts=2.0, busy_watts=6.0)
+    spec = a_node(name, grid_zone="dirty" if name == "home" else "clean", power=power).spec
     return MeteredNode(
         spec=spec,
         load_watt_hours=awake_watt_hours,

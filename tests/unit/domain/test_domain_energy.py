@@ -8,7 +8,8 @@ import pytest
 
 from sunward.domain.energy import MeteredNode
 from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import BatterySpec, NodeSpec, PowerProfile
+from sunward.domain.nodes import BatterySpec
+from support.planning import a_node
 
 BATTERY = BatterySpec(
     capacity_watt_hours=20.0,
@@ -17,15 +18,7 @@ BATTERY = BatterySpec(
     maximum_charge_watts=10.0,
     maximum_discharge_watts=10.0,
 )
-SPEC = NodeSpec(
-    name="pi-01",
-    node_name="pi-01",
-    grid_zone="DE",
-    power=PowerProfile(idle_watts=2.0, busy_watts=6.0),
-    battery=BATTERY,
-    embodied_grams=30_000.0,
-    embodied_lifetime_days=1460.0,
-)
+SPEC = a_node(battery=BATTERY, embodied_grams=30_000.0, embodied_lifetime_days=1460.0).spec
 
 
 def metered(*, load: float = 5.0, stored_change: float = 0.0) -> MeteredNode:
