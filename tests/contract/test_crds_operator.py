@@ -15,7 +15,7 @@ from sunward.cluster.objects import records
 from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent
-from sunward.domain.nodes import BatterySpec, NodeRecord, Operation, PowerState
+from sunward.domain.nodes import BatterySpec, Intent, NodeRecord, Operation, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, PlanStatus, SolverReport, Transfer
 from sunward.domain.policy import Mode, PoolKind
 from sunward.domain.reasons import Reason
@@ -115,7 +115,7 @@ UNPLANNED = (
 def test_the_record_of_the_state_machine(state: PowerState) -> None:
     operation = Operation(
         id="6f2a5a52",
-        intent="Sleep",
+        intent=Intent.SLEEP,
         reason=Reason.NO_WORK_PLANNED,
         started_at=NOW,
         deadline=NOW + timedelta(seconds=300),

@@ -1,7 +1,7 @@
 """Types and fields of the custom resources from the definitions, for mypy and for objects that no server checked.
 
 A spec is typed as the API server hands it out: fields with a default are always there. A status is typed as a merge
-patch: None removes a field. Rows of a list are written whole, so their fields are there or not and never None.
+patch: None removes a field. Rows of a list are written whole: what is None in them is left out first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TYPES_HEAD = '''\
 """The custom resources as the API server hands them out and takes them, for mypy.
 
 Generated from `crds/` by `python tools/docs/generate.py`; do not edit. A spec is as the server completes it: fields
-with a default are always there. A status is a merge patch: None removes a field. Rows of lists are written whole.
+with a default are always there. A status is a merge patch: None removes a field, and is left out of the rows of a list.
 """
 
 from __future__ import annotations
@@ -135,19 +135,19 @@ class _Module:
         fields.append(f"status: NotRequired[{name}Status]")
         yield "\n".join([f"class {name}(TypedDict):", f"    {text}", "", *(f"    {line}" for line in fields)])
 
-    def _object(self, name: str, path: str, schema: Schema, is_patch: bool) -> Iterator[str]:
+    def _object(self, name: str, path: str, schema: Schema, is_status: bool) -> Iterator[str]:
         if name in self.written:
             return
         self.written.add(name)
         annotations: dict[str, str] = {}
         for key, child in schema["properties"].items():
-            text, parts = self._type(_below(name, key), f"{path}.{key}", child, is_patch)
+            text, parts = self._type(_below(name, key), f"{path}.{key}", child, is_status)
             yield from parts
-            is_there = not is_patch and (key in schema.get("required", ()) or "default" in child)
-            annotations[key] = text if is_there else f"NotRequired[{text}{' | None' if is_patch else ''}]"
+            is_there = key in schema.get("required", ()) or ("default" in child and not is_status)
+            annotations[key] = text if is_there else f"NotRequired[{text}{' | None' if is_status else ''}]"
         yield _class(name, f"`{path}`: {_sentence(schema['description'])}", annotations)
 
-    def _type(self, name: str, path: str, schema: Schema, is_patch: bool) -> tuple[str, list[str]]:
+    def _type(self, name: str, path: str, schema: Schema, is_status: bool) -> tuple[str, list[str]]:
         """The annotation of a field, and the text of the classes and aliases that it needs."""
         if "enum" in schema:
             is_new = name not in self.written
@@ -156,14 +156,14 @@ class _Module:
         if schema.get("x-kubernetes-preserve-unknown-fields"):
             return "dict[str, Any]", []
         if "properties" in schema:
-            return name, [*self._object(name, path, schema, is_patch)]
+            return name, [*self._object(name, path, schema, is_status)]
         if schema["type"] == "array":
             items = schema["items"]
             row = {"description": schema["description"], **items} if "properties" in items else items
-            inner, parts = self._type(_singular(name), f"{path}[]", row, False)
+            inner, parts = self._type(_singular(name), f"{path}[]", row, is_status)
             return f"list[{inner}]", parts
         if isinstance(schema.get("additionalProperties"), dict):
-            inner, parts = self._type(f"{name}Value", f"{path}.*", schema["additionalProperties"], False)
+            inner, parts = self._type(f"{name}Value", f"{path}.*", schema["additionalProperties"], is_status)
             return f"dict[str, {inner}]", parts
         return SCALARS[schema["type"]], []
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, ours
+from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Forecaster, Reporter
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reporting import plan_objects
@@ -68,13 +69,13 @@ class PlanKeeper:
             if error.status != 409:
                 raise
         body = await self._api.get(path)
-        status = plan_objects.plan_status(plan, snapshot, dropped, body.get("status") or {}, self._clock())
+        status = plan_objects.plan_status(plan, snapshot, dropped, status_of(body), self._clock())
         self._body = await self._api.patch(f"{path}/status", {"status": status})
 
     async def record_inputs(self, plan: Plan, snapshot: Snapshot, steps: Sequence[Step]) -> None:
         """A sleep may begin when a meter is back that was silent for the plan: then its inputs are written anew."""
         begin = {step.node for step in steps if step.reason is Reason.SLEEP_STARTED}
-        if begin & plan_objects.nodes_without_power(self._body):
+        if begin & plan_objects.nodes_without_power(status_of(self._body)):
             inputs = plan_objects.inputs(plan, snapshot)
             path = ours("energyplans", plan.name, sub="status")
             self._body = await self._api.patch(path, {"status": {"inputs": inputs}})

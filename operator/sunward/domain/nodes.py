@@ -133,12 +133,19 @@ class NodeSpec:
         return self.embodied_grams / (self.embodied_lifetime_days * HOURS_PER_DAY)
 
 
+class Intent(StrEnum):
+    """What an operation is to end in."""
+
+    SLEEP = "Sleep"
+    WAKE = "Wake"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """Write-ahead intent: what the operator set out to do with a node, written before the act."""
 
     id: str
-    intent: str  # Sleep | Wake
+    intent: Intent
     reason: Reason
     started_at: datetime
     deadline: datetime

@@ -8,7 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from sunward.domain.measurement import Absent
-from sunward.domain.nodes import BatterySpec, NodeFacts, NodeRecord, NodeView, Operation, PowerOverride, PowerState
+from sunward.domain.nodes import (
+    BatterySpec,
+    Intent,
+    NodeFacts,
+    NodeRecord,
+    NodeView,
+    Operation,
+    PowerOverride,
+    PowerState,
+)
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
@@ -59,7 +68,7 @@ def an_operation(**changes: Any) -> Operation:
     """A sleep that was begun a minute ago and may take a minute more."""
     operation = Operation(
         id="pi-01-sleep-1",
-        intent="Sleep",
+        intent=Intent.SLEEP,
         reason=Reason.SLEEP_STARTED,
         started_at=NOW - MINUTE,
         deadline=NOW + MINUTE,
@@ -103,7 +112,7 @@ def a_cut_node(**changes: Any) -> NodeView:
 
 def a_waking_node(**changes: Any) -> NodeView:
     """A node for which we asked for power."""
-    record = in_state(PowerState.WAKE_REQUESTED, operation=an_operation(intent="Wake"))
+    record = in_state(PowerState.WAKE_REQUESTED, operation=an_operation(intent=Intent.WAKE))
     return a_node(**{"record": record} | changes)
 
 

@@ -12,7 +12,7 @@ import pytest
 from sunward.cluster.access.api import FIELD_MANAGER, Api, ApiError, core, ours
 from sunward.cluster.acting import acts
 from sunward.domain.errors import SourceUnavailable
-from sunward.domain.nodes import NodeRecord, Operation, PodFacts, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, PowerReading, Step
 from support.loop.store import Body, Store
@@ -66,7 +66,7 @@ class Switch:
 
 OPERATION = Operation(
     id="pi-01-sleep-1",
-    intent="Sleep",
+    intent=Intent.SLEEP,
     reason=Reason.SLEEP_STARTED,
     started_at=NOW,
     deadline=NOW + timedelta(minutes=1),

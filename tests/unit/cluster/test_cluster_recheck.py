@@ -11,7 +11,7 @@ import pytest
 from sunward.cluster.access.api import Api, ApiError, core, ours
 from sunward.cluster.acting.recheck import obstacle
 from sunward.cluster.objects.records import record_patch
-from sunward.domain.nodes import NodeRecord, Operation, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
 from support.loop.store import Body, Store
@@ -22,7 +22,7 @@ RECORD = NodeRecord(
     power_state=PowerState.POWER_OFF_REQUESTED,
     operation=Operation(
         id="pi-01-sleep-1",
-        intent="Sleep",
+        intent=Intent.SLEEP,
         reason=Reason.SLEEP_STARTED,
         started_at=NOW,
         deadline=NOW + timedelta(minutes=1),

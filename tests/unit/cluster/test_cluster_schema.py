@@ -14,7 +14,7 @@ from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.objects import schema
 from sunward.cluster.objects.records import node_record, record_patch
 from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import NodeRecord, Operation, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 
@@ -74,7 +74,7 @@ def test_a_runtime_that_is_not_carried_out_is_refused_in_words() -> None:
         | st.builds(
             Operation,
             id=st.text("abcdef0123456789", min_size=1, max_size=12),
-            intent=st.sampled_from(["Sleep", "Wake"]),
+            intent=st.sampled_from(Intent),
             reason=st.sampled_from(list(Reason)),
             started_at=TIMES,
             deadline=TIMES,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, NodeView, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -145,7 +145,7 @@ def test_evicted_pods_find_so_many_nodes_that_take_them(
     assert reason_of(budgets.minimum_awake_nodes, first(snapshot)) is reason
 
 
-WAKE = an_operation(intent="Wake", started_at=NOW - 30 * SECOND)
+WAKE = an_operation(intent=Intent.WAKE, started_at=NOW - 30 * SECOND)
 JUST = NOW - 30 * SECOND + A_MOMENT
 
 

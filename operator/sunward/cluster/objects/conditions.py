@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sunward.cluster.access.times import format_time
+from sunward.cluster.objects.crd_types import StatusCondition, StatusConditionStatus
 from sunward.domain.reasons import Reason
 
 MESSAGE_LIMIT = 1024
+STATUSES: Mapping[bool | None, StatusConditionStatus] = {True: "True", False: "False", None: "Unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,12 @@ class Condition:
 
 
 def merge(
-    old: Sequence[Mapping[str, Any]], new: Iterable[Condition], now: datetime, generation: int
-) -> list[dict[str, Any]]:
+    old: Sequence[StatusCondition] | None, new: Iterable[Condition], now: datetime, generation: int
+) -> list[StatusCondition]:
     """The list to store: types not named in *new* stay, and a transition time moves only with the status."""
-    by_type = {str(condition["type"]): dict(condition) for condition in old}
+    by_type = {condition["type"]: condition for condition in old or ()}
     for condition in new:
-        status = {True: "True", False: "False", None: "Unknown"}[condition.status]
+        status = STATUSES[condition.status]
         before = by_type.get(condition.type)
         same = before is not None and before.get("status") == status
         by_type[condition.type] = {

@@ -1,7 +1,7 @@
 """The custom resources as the API server hands them out and takes them, for mypy.
 
 Generated from `crds/` by `python tools/docs/generate.py`; do not edit. A spec is as the server completes it: fields
-with a default are always there. A status is a merge patch: None removes a field. Rows of lists are written whole.
+with a default are always there. A status is a merge patch: None removes a field, and is left out of the rows of a list.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ EnergyNodeStatusLastTransition = TypedDict(
 """`status.lastTransition`: lastTransition is the last change of powerState and why it happened."""
 
 
-EnergyNodeStatusOperationIntent = Literal["Sleep", "Wake", "RollBack", "Recover"]
+EnergyNodeStatusOperationIntent = Literal["Sleep", "Wake"]
 
 
 class EnergyNodeStatusOperation(TypedDict):
@@ -283,9 +283,9 @@ class EnergyNodeStatusOperation(TypedDict):
 class EnergyNodeStatusDrainBlockedByItem(TypedDict):
     """`status.drain.blockedBy[]`: blockedBy lists the pods that cannot be evicted at present, and why."""
 
-    pod: NotRequired[str]
-    uid: NotRequired[str]
-    reason: NotRequired[str]
+    pod: NotRequired[str | None]
+    uid: NotRequired[str | None]
+    reason: NotRequired[str | None]
 
 
 class EnergyNodeStatusDrain(TypedDict):
@@ -304,7 +304,7 @@ class EnergyNodeStatusOwnedTaint(TypedDict):
     """`status.owned.taints[]`: taints that the operator added to the Node."""
 
     key: str
-    value: NotRequired[str]
+    value: NotRequired[str | None]
     effect: EnergyNodeStatusOwnedTaintEffect
 
 
@@ -341,7 +341,7 @@ class StatusCondition(TypedDict):
 
     type: str
     status: StatusConditionStatus
-    observedGeneration: NotRequired[int]
+    observedGeneration: NotRequired[int | None]
     lastTransitionTime: str
     reason: str
     message: str
@@ -399,24 +399,24 @@ class EnergyPlanStatusInputsNode(TypedDict):
     """`status.inputs.nodes[]`: nodes lists the age and quality of each node's readings."""
 
     node: str
-    powerAgeSeconds: NotRequired[int]
-    powerQuality: NotRequired[str]
-    harvestAgeSeconds: NotRequired[int]
-    harvestQuality: NotRequired[str]
-    batteryAgeSeconds: NotRequired[int]
-    batteryQuality: NotRequired[str]
-    reason: NotRequired[str]
+    powerAgeSeconds: NotRequired[int | None]
+    powerQuality: NotRequired[str | None]
+    harvestAgeSeconds: NotRequired[int | None]
+    harvestQuality: NotRequired[str | None]
+    batteryAgeSeconds: NotRequired[int | None]
+    batteryQuality: NotRequired[str | None]
+    reason: NotRequired[str | None]
 
 
 class EnergyPlanStatusInputsZone(TypedDict):
     """`status.inputs.zones[]`: zones lists the intensities used in the first period."""
 
     zone: str
-    milligramsPerKilowattHour: NotRequired[int]
-    ageSeconds: NotRequired[int]
-    quality: NotRequired[str]
-    provider: NotRequired[str]
-    basis: NotRequired[str]
+    milligramsPerKilowattHour: NotRequired[int | None]
+    ageSeconds: NotRequired[int | None]
+    quality: NotRequired[str | None]
+    provider: NotRequired[str | None]
+    basis: NotRequired[str | None]
 
 
 class EnergyPlanStatusInputs(TypedDict):
@@ -466,9 +466,9 @@ class EnergyPlanStatusDecision(TypedDict):
     kind: str
     subject: str
     reason: str
-    message: NotRequired[str]
-    result: NotRequired[EnergyPlanStatusDecisionResult]
-    resultReason: NotRequired[str]
+    message: NotRequired[str | None]
+    result: NotRequired[EnergyPlanStatusDecisionResult | None]
+    resultReason: NotRequired[str | None]
 
 
 class EnergyPlanStatusDroppedItem(TypedDict):
@@ -483,7 +483,7 @@ class EnergyPlanStatusAssignment(TypedDict):
 
     job: str
     shard: str
-    fromNode: NotRequired[str]
+    fromNode: NotRequired[str | None]
     node: str
     batches: int
 
@@ -495,11 +495,11 @@ class EnergyPlanStatusTransfer(TypedDict):
     """`status.transfers[]`: transfers planned for the first period."""
 
     pool: str
-    kind: NotRequired[EnergyPlanStatusTransferKind]
+    kind: NotRequired[EnergyPlanStatusTransferKind | None]
     fromNode: str
     toNode: str
     sentMicrowattHours: int
-    receivedMicrowattHours: NotRequired[int]
+    receivedMicrowattHours: NotRequired[int | None]
 
 
 class EnergyPlanStatusSleep(TypedDict):
@@ -507,8 +507,8 @@ class EnergyPlanStatusSleep(TypedDict):
 
     node: str
     time: str
-    until: NotRequired[str]
-    reason: NotRequired[str]
+    until: NotRequired[str | None]
+    reason: NotRequired[str | None]
 
 
 class EnergyPlanStatusWake(TypedDict):
@@ -516,21 +516,21 @@ class EnergyPlanStatusWake(TypedDict):
 
     node: str
     time: str
-    reason: NotRequired[str]
+    reason: NotRequired[str | None]
 
 
 class EnergyPlanStatusPricesEnergyItem(TypedDict):
     """`status.prices.energy[]`: energy prices per pool."""
 
     pool: str
-    microgramsPerWattHour: NotRequired[int]
+    microgramsPerWattHour: NotRequired[int | None]
 
 
 class EnergyPlanStatusPricesOffloadItem(TypedDict):
     """`status.prices.offload[]`: offload prices per job."""
 
     job: str
-    microgramsCO2e: NotRequired[int]
+    microgramsCO2e: NotRequired[int | None]
 
 
 class EnergyPlanStatusPrices(TypedDict):
@@ -559,25 +559,25 @@ class EnergyPlanStatusSettlementNode(TypedDict):
     """
 
     node: str
-    loadMicrowattHours: NotRequired[int]
-    harvestMicrowattHours: NotRequired[int]
-    harvestUsedMicrowattHours: NotRequired[int]
-    harvestSentMicrowattHours: NotRequired[int]
-    harvestStoredMicrowattHours: NotRequired[int]
-    harvestCurtailedMicrowattHours: NotRequired[int]
-    receivedMicrowattHours: NotRequired[int]
-    chargedFromGridMicrowattHours: NotRequired[int]
-    dischargedMicrowattHours: NotRequired[int]
-    batterySentMicrowattHours: NotRequired[int]
-    gridMicrowattHours: NotRequired[int]
-    intensityMilligramsPerKilowattHour: NotRequired[int]
-    locationBasedMicrogramsCO2e: NotRequired[int]
-    marketBasedMicrogramsCO2e: NotRequired[int]
-    baselineMicrogramsCO2e: NotRequired[int]
-    closingErrorPartsPerMillion: NotRequired[int]
-    quality: NotRequired[str]
-    reason: NotRequired[str]
-    message: NotRequired[str]
+    loadMicrowattHours: NotRequired[int | None]
+    harvestMicrowattHours: NotRequired[int | None]
+    harvestUsedMicrowattHours: NotRequired[int | None]
+    harvestSentMicrowattHours: NotRequired[int | None]
+    harvestStoredMicrowattHours: NotRequired[int | None]
+    harvestCurtailedMicrowattHours: NotRequired[int | None]
+    receivedMicrowattHours: NotRequired[int | None]
+    chargedFromGridMicrowattHours: NotRequired[int | None]
+    dischargedMicrowattHours: NotRequired[int | None]
+    batterySentMicrowattHours: NotRequired[int | None]
+    gridMicrowattHours: NotRequired[int | None]
+    intensityMilligramsPerKilowattHour: NotRequired[int | None]
+    locationBasedMicrogramsCO2e: NotRequired[int | None]
+    marketBasedMicrogramsCO2e: NotRequired[int | None]
+    baselineMicrogramsCO2e: NotRequired[int | None]
+    closingErrorPartsPerMillion: NotRequired[int | None]
+    quality: NotRequired[str | None]
+    reason: NotRequired[str | None]
+    message: NotRequired[str | None]
 
 
 EnergyPlanStatusSettlementTransferKind = Literal["Physical", "Contractual"]
@@ -587,11 +587,11 @@ class EnergyPlanStatusSettlementTransfer(TypedDict):
     """`status.settlement.transfers[]`: transfers as settled after the period."""
 
     pool: str
-    kind: NotRequired[EnergyPlanStatusSettlementTransferKind]
+    kind: NotRequired[EnergyPlanStatusSettlementTransferKind | None]
     fromNode: str
     toNode: str
     sentMicrowattHours: int
-    receivedMicrowattHours: NotRequired[int]
+    receivedMicrowattHours: NotRequired[int | None]
 
 
 EnergyPlanStatusSettlement = TypedDict(
@@ -850,7 +850,7 @@ class TrainingJobStatusAssignment(TypedDict):
     """`status.assignments[]`: assignments in force."""
 
     shard: str
-    fromNode: NotRequired[str]
+    fromNode: NotRequired[str | None]
     node: str
     batches: int
 
@@ -862,17 +862,17 @@ class TrainingJobStatusStage(TypedDict):
     """`status.stages[]`: stages split energy and emissions over the life cycle of the model."""
 
     name: TrainingJobStatusStageName
-    energyMicrowattHours: NotRequired[int]
-    emissionsMicrogramsCO2e: NotRequired[int]
+    energyMicrowattHours: NotRequired[int | None]
+    emissionsMicrogramsCO2e: NotRequired[int | None]
 
 
 class TrainingJobStatusLearnedCost(TypedDict):
     """`status.learnedCosts[]`: learnedCosts per node from metered rounds."""
 
     node: str
-    microwattHoursPerBatch: NotRequired[int]
-    microsecondsPerBatch: NotRequired[int]
-    observations: NotRequired[int]
+    microwattHoursPerBatch: NotRequired[int | None]
+    microsecondsPerBatch: NotRequired[int | None]
+    observations: NotRequired[int | None]
 
 
 class TrainingJobStatus(TypedDict):

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sunward.cluster.access.times import format_time, parse_time
-from sunward.domain.nodes import NodeRecord, Operation, PowerState
+from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyNodeStatusOperation
+from sunward.cluster.objects.statuses import status_of
+from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
 from sunward.domain.reasons import Reason
 
 TAINT_KEY = "sunward.dev/asleep"
@@ -17,14 +19,13 @@ DO_NOT_SLEEP = "sunward.dev/do-not-sleep"
 
 def node_record(body: Mapping[str, Any]) -> NodeRecord:
     """Read what an earlier pass, perhaps of an earlier process, wrote. An empty status means awake."""
-    status = body.get("status") or {}
+    status: EnergyNodeStatus = status_of(body)
     transition = status.get("lastTransition") or {}
     owned = status.get("owned") or {}
     timers = status.get("timers") or {}
-    operation = status.get("operation")
     return NodeRecord(
         power_state=PowerState(status.get("powerState") or PowerState.AWAKE),
-        operation=_operation(operation) if operation and operation.get("id") else None,
+        operation=_operation(status.get("operation") or {}),
         cordoned_by_us=bool(owned.get("cordon", False)),
         last_transition_at=parse_time(transition.get("time")),
         last_transition_reason=_reason(transition.get("reason")),
@@ -32,7 +33,7 @@ def node_record(body: Mapping[str, Any]) -> NodeRecord:
         asleep_since=parse_time(timers.get("asleepSince")),
         next_attempt_at=parse_time(timers.get("nextAttemptAt")),
         sleep_times=tuple(moment for moment in map(parse_time, status.get("cycles") or ()) if moment),
-        observed_generation=int(status.get("observedGeneration", 0)),
+        observed_generation=status.get("observedGeneration") or 0,
     )
 
 
@@ -40,26 +41,26 @@ def _reason(text: str | None) -> Reason | None:
     return Reason(text) if text and text in Reason._value2member_map_ else None
 
 
-def _operation(body: Mapping[str, Any]) -> Operation | None:
-    started = parse_time(body.get("startedAt"))
-    deadline = parse_time(body.get("deadline"))
-    if started is None or deadline is None:
+def _operation(body: EnergyNodeStatusOperation) -> Operation | None:
+    identity, intent = body.get("id"), body.get("intent")
+    started, deadline = parse_time(body.get("startedAt")), parse_time(body.get("deadline"))
+    if not identity or intent is None or started is None or deadline is None:
         return None
     return Operation(
-        id=body["id"],
-        intent=body.get("intent", "Recover"),
+        id=identity,
+        intent=Intent(intent),
         reason=_reason(body.get("reason")) or Reason.ROLLED_BACK,
         started_at=started,
         deadline=deadline,
-        attempt=int(body.get("attempt", 1)),
-        fencing_token=int(body.get("leaseTransitions", 0)),
+        attempt=body.get("attempt") or 1,
+        fencing_token=body.get("leaseTransitions") or 0,
     )
 
 
-def record_patch(record: NodeRecord) -> dict[str, Any]:
+def record_patch(record: NodeRecord) -> EnergyNodeStatus:
     """The part of a merge patch on `status` that stores *record*; None removes a field."""
     return {
-        "powerState": str(record.power_state),
+        "powerState": record.power_state.value,
         "operation": _operation_body(record),
         "owned": {"cordon": record.cordoned_by_us},
         "timers": {
@@ -71,13 +72,13 @@ def record_patch(record: NodeRecord) -> dict[str, Any]:
     }
 
 
-def _operation_body(record: NodeRecord) -> dict[str, Any] | None:
+def _operation_body(record: NodeRecord) -> EnergyNodeStatusOperation | None:
     operation = record.operation
     if operation is None:
         return None
     return {
         "id": operation.id,
-        "intent": operation.intent,
+        "intent": operation.intent.value,
         "step": str(record.power_state),
         "reason": str(operation.reason),
         "startedAt": format_time(operation.started_at),

@@ -12,6 +12,8 @@ import aiohttp
 
 from sunward.cluster.access.api import Api
 from sunward.cluster.objects import schema
+from sunward.cluster.objects.crd_types import TrainingJobStatus
+from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.read import ClusterState, InvalidObject, coordinator_nodes, read_cluster
 from sunward.cluster.training.jobs import JobObjects, read_objects
@@ -152,7 +154,8 @@ async def _progress(
 
 def finished(body: Mapping[str, Any]) -> Reason | None:
     """Why a job is over, or None while it is not."""
-    for condition in (body.get("status") or {}).get("conditions") or ():
+    status: TrainingJobStatus = status_of(body)
+    for condition in status.get("conditions") or ():
         reasons = FINISHED.get(condition["type"], ())
         if condition["status"] == "True" and condition["reason"] in reasons:
             return Reason(condition["reason"])
@@ -160,22 +163,22 @@ def finished(body: Mapping[str, Any]) -> Reason | None:
 
 
 def _job_view(spec: JobSpec, progress: JobProgress | None, body: Body, coordinator: str | None) -> JobView:
-    status = body.get("status") or {}
+    status: TrainingJobStatus = status_of(body)
     micrograms = status.get("emissionsMicrogramsCO2e")
     return JobView(
         spec=spec,
         progress=progress,
-        last_round=max(int(status.get("round", 0)), progress.round if progress else 0),
+        last_round=max(status.get("round") or 0, progress.round if progress else 0),
         finished=finished(body),
-        emissions_grams=None if micrograms is None else int(micrograms) * 1e-6,
+        emissions_grams=None if micrograms is None else micrograms * 1e-6,
         coordinator_node=coordinator,
         assignments=tuple(
             Assignment(
                 job=spec.key,
                 shard=row["shard"],
-                from_node=row.get("fromNode", ""),
+                from_node=row.get("fromNode") or "",
                 node=row["node"],
-                batches=int(row["batches"]),
+                batches=row["batches"],
             )
             for row in status.get("assignments") or ()
         ),

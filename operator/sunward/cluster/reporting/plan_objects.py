@@ -11,17 +11,31 @@ from sunward.accounting.none_baseline import total_grams
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
+from sunward.cluster.objects.crd_types import (
+    EnergyPlan,
+    EnergyPlanStatus,
+    EnergyPlanStatusDecision,
+    EnergyPlanStatusEmissions,
+    EnergyPlanStatusInputs,
+    EnergyPlanStatusInputsNode,
+    EnergyPlanStatusInputsZone,
+    EnergyPlanStatusSettlement,
+    EnergyPlanStatusSettlementNode,
+    EnergyPlanStatusSettlementTotals,
+    EnergyPlanStatusSolution,
+    EnergyPlanStatusTransfer,
+)
+from sunward.cluster.objects.statuses import present
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement, Reading
+from sunward.domain.nodes import MeterFacts
 from sunward.domain.plans import Decision, Plan, SolverReport, Transfer
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot
+from sunward.domain.snapshot import Snapshot, ZoneIntensity
 
-Body = dict[str, Any]
 MICRO = 1_000_000
 ROWS_LIMIT = 1024
-MODES = ("none", "det", "dat", "deta")
 IN_FORCE = Cause(Reason.PLANNED, "in force: every step is checked again before it is taken")
 DRY_RUN = Cause(Reason.DRY_RUN, "EnergyPolicy default has mode DryRun: set spec.mode to Active to act")
 
@@ -36,7 +50,7 @@ def micro_or_none(value: float | None) -> int | None:
     return None if value is None else micro(value)
 
 
-def plan_object(plan: Plan, policy: PolicySpec) -> Body:
+def plan_object(plan: Plan, policy: PolicySpec) -> EnergyPlan:
     """The EnergyPlan to create for a period."""
     return {
         "apiVersion": "sunward.dev/v1alpha1",
@@ -45,7 +59,7 @@ def plan_object(plan: Plan, policy: PolicySpec) -> Body:
         "spec": {
             "periodStart": format_time(plan.start),
             "periodEnd": format_time(plan.end),
-            "mode": str(policy.mode),
+            "mode": policy.mode.value,
             "periodSeconds": max(1, round(plan.period.total_seconds())),
             "horizonPeriods": policy.horizon_periods,
             "policyGeneration": policy.observed_generation,
@@ -53,15 +67,14 @@ def plan_object(plan: Plan, policy: PolicySpec) -> Body:
     }
 
 
-def plan_status(plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], old: Body, now: datetime) -> Body:
+def plan_status(
+    plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], old: EnergyPlanStatus, now: datetime
+) -> EnergyPlanStatus:
     """The planned half of an EnergyPlan's status, as a merge patch: None removes what an earlier plan left."""
     return {
         "inputs": inputs(plan, snapshot),
         "solution": _solution(plan.solver),
-        "emissions": {
-            **{mode: micro_or_none(plan.emissions_by_mode_grams.get(mode)) for mode in MODES},
-            "bound": micro_or_none(plan.solver.lower_bound_grams),
-        },
+        "emissions": _emissions(plan),
         "decisions": [_decision(decision, snapshot) for decision in plan.decisions[:ROWS_LIMIT]],
         "dropped": [{"reason": str(reason), "count": count} for reason, count in sorted(dropped.items())],
         "assignments": [
@@ -76,58 +89,73 @@ def plan_status(plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], o
             for row in directive.assignments
         ],
         "transfers": [_transfer(transfer) for transfer in plan.transfers],
-        "conditions": conditions.merge(old.get("conditions") or (), _conditions(plan, snapshot), now, 1),
+        "conditions": conditions.merge(old.get("conditions"), _conditions(plan, snapshot), now, 1),
     }
 
 
-def inputs(plan: Plan, snapshot: Snapshot) -> Body:
+def _emissions(plan: Plan) -> EnergyPlanStatusEmissions:
+    grams = plan.emissions_by_mode_grams
+    return {
+        "none": micro_or_none(grams.get("none")),
+        "det": micro_or_none(grams.get("det")),
+        "dat": micro_or_none(grams.get("dat")),
+        "deta": micro_or_none(grams.get("deta")),
+        "bound": micro_or_none(plan.solver.lower_bound_grams),
+    }
+
+
+def inputs(plan: Plan, snapshot: Snapshot) -> EnergyPlanStatusInputs:
     """What a plan and the sleeps under it rest on: ages in seconds and qualities, as the snapshot has them."""
     return {
         "digest": plan.input_digest,
         "time": format_time(snapshot.taken_at),
-        "nodes": [
-            {
-                "node": node.name,
-                **_aged("power", node.meters.power_watts, snapshot.taken_at),
-                **_aged("harvest", node.meters.harvest_watts, snapshot.taken_at),
-                **_aged("battery", node.meters.battery_ratio, snapshot.taken_at),
-            }
-            for node in snapshot.nodes[:ROWS_LIMIT]
-        ],
-        "zones": [
-            {"zone": zone, **_zone(value.now_grams_per_kilowatt_hour, snapshot.taken_at)}
-            for zone, value in sorted(snapshot.intensities.items())
-        ],
+        "nodes": [present(_input(node.name, node.meters, snapshot.taken_at)) for node in snapshot.nodes[:ROWS_LIMIT]],
+        "zones": [present(_zone(value, snapshot.taken_at)) for _, value in sorted(snapshot.intensities.items())],
     }
 
 
-def nodes_without_power(body: Body) -> frozenset[str]:
+def nodes_without_power(status: EnergyPlanStatus) -> frozenset[str]:
     """Nodes for which an EnergyPlan has no reading of power on record."""
-    rows = ((body.get("status") or {}).get("inputs") or {}).get("nodes") or ()
+    rows = (status.get("inputs") or {}).get("nodes") or ()
     return frozenset(row["node"] for row in rows if "powerAgeSeconds" not in row)
 
 
-def _aged(what: str, reading: Reading, now: datetime) -> Body:
-    if not isinstance(reading, Measurement):
-        return {f"{what}Quality": "Missing", "reason": str(reading.reason)} if what == "power" else {}
-    age = max(0, round(reading.age(now).total_seconds()))
-    return {f"{what}AgeSeconds": age, f"{what}Quality": str(reading.quality)}
-
-
-def _zone(reading: Reading, now: datetime) -> Body:
-    if not isinstance(reading, Measurement):
-        return {"quality": "Missing"}
+def _input(name: str, meters: MeterFacts, now: datetime) -> EnergyPlanStatusInputsNode:
+    power, harvest, battery = meters.power_watts, meters.harvest_watts, meters.battery_ratio
     return {
-        "milligramsPerKilowattHour": round(reading.value * 1000),
-        "quality": str(reading.quality),
-        "ageSeconds": max(0, round(reading.age(now).total_seconds())),
+        "node": name,
+        "powerAgeSeconds": _age_seconds(power, now),
+        "powerQuality": _quality_of(power) or "Missing",
+        "harvestAgeSeconds": _age_seconds(harvest, now),
+        "harvestQuality": _quality_of(harvest),
+        "batteryAgeSeconds": _age_seconds(battery, now),
+        "batteryQuality": _quality_of(battery),
+        "reason": None if isinstance(power, Measurement) else str(power.reason),
     }
 
 
-def _solution(report: SolverReport) -> Body:
+def _age_seconds(reading: Reading, now: datetime) -> int | None:
+    return max(0, round(reading.age(now).total_seconds())) if isinstance(reading, Measurement) else None
+
+
+def _quality_of(reading: Reading) -> str | None:
+    return str(reading.quality) if isinstance(reading, Measurement) else None
+
+
+def _zone(zone: ZoneIntensity, now: datetime) -> EnergyPlanStatusInputsZone:
+    reading = zone.now_grams_per_kilowatt_hour
+    return {
+        "zone": zone.zone,
+        "milligramsPerKilowattHour": round(reading.value * 1000) if isinstance(reading, Measurement) else None,
+        "quality": _quality_of(reading) or "Missing",
+        "ageSeconds": _age_seconds(reading, now),
+    }
+
+
+def _solution(report: SolverReport) -> EnergyPlanStatusSolution:
     cause, gap = report.cause, report.relative_gap
     return {
-        "status": str(report.status),
+        "status": report.status.value,
         "solver": report.solver[:256] if report.solver else None,
         "reason": str(cause.reason) if cause else None,
         "message": cause.message[:1024] if cause else None,
@@ -137,7 +165,7 @@ def _solution(report: SolverReport) -> Body:
     }
 
 
-def _decision(decision: Decision, snapshot: Snapshot) -> Body:
+def _decision(decision: Decision, snapshot: Snapshot) -> EnergyPlanStatusDecision:
     dry = snapshot.policy.mode is Mode.DRY_RUN
     return {
         "kind": str(decision.kind),
@@ -148,10 +176,10 @@ def _decision(decision: Decision, snapshot: Snapshot) -> Body:
     }
 
 
-def _transfer(transfer: Transfer) -> Body:
+def _transfer(transfer: Transfer) -> EnergyPlanStatusTransfer:
     return {
         "pool": transfer.pool,
-        "kind": str(transfer.kind),
+        "kind": transfer.kind.value,
         "fromNode": transfer.from_node,
         "toNode": transfer.to_node,
         "sentMicrowattHours": micro(transfer.sent_watt_hours),
@@ -184,34 +212,32 @@ def settlement_status(
     intensities: Mapping[str, float],
     method: str,
     now: datetime,
-) -> Body:
+) -> EnergyPlanStatusSettlement:
     """The settled half: what the meters said, row by row, and how well it closes."""
     totals = ledger.totals
     location, market = totals.location_grams, totals.market_grams
     baseline = total_grams(baseline_grams, ledger.nodes)
-    sums = {
-        **(_energies(ledger) if ledger.rows and not ledger.missing else {}),
-        "locationBasedMicrogramsCO2e": micro_or_none(location),
-        "marketBasedMicrogramsCO2e": micro_or_none(market),
-        "baselineMicrogramsCO2e": micro_or_none(baseline),
-        "avoidedMicrogramsCO2e": None if location is None or baseline is None else micro(baseline - location),
-    }
+    sums = _energies(ledger) if ledger.rows and not ledger.missing else EnergyPlanStatusSettlementTotals()
+    sums["locationBasedMicrogramsCO2e"] = micro_or_none(location)
+    sums["marketBasedMicrogramsCO2e"] = micro_or_none(market)
+    sums["baselineMicrogramsCO2e"] = micro_or_none(baseline)
+    sums["avoidedMicrogramsCO2e"] = None if location is None or baseline is None else micro(baseline - location)
     return {
         "time": format_time(now),
         "from": format_time(ledger.period.start),
         "until": format_time(ledger.period.end),
         "method": method,
-        **({"closingErrorPartsPerMillion": micro(ledger.closing_error_ratio)} if ledger.rows else {}),
-        "totals": {key: value for key, value in sums.items() if value is not None},
+        "closingErrorPartsPerMillion": micro(ledger.closing_error_ratio) if ledger.rows else None,
+        "totals": sums,
         "nodes": [
-            *(_row(row, baseline_grams, intensities) for row in ledger.rows),
-            *(_missing_row(node) for node in ledger.missing),
+            *(present(_row(row, baseline_grams, intensities)) for row in ledger.rows),
+            *(present(_missing_row(node)) for node in ledger.missing),
         ],
         "transfers": [_transfer(transfer) for transfer in transfers],
     }
 
 
-def _energies(ledger: PeriodLedger) -> Body:
+def _energies(ledger: PeriodLedger) -> EnergyPlanStatusSettlementTotals:
     """Sums over all nodes; they are not known while the energy of one node is not."""
     totals = ledger.totals
     return {
@@ -222,38 +248,37 @@ def _energies(ledger: PeriodLedger) -> Body:
     }
 
 
-def _missing_row(node: MissingNode) -> Body:
-    metered = {"loadMicrowattHours": node.load_watt_hours, "harvestMicrowattHours": node.harvest_watt_hours}
+def _missing_row(node: MissingNode) -> EnergyPlanStatusSettlementNode:
     return {
         "node": node.node,
-        **{key: micro(value) for key, value in metered.items() if value is not None},
+        "loadMicrowattHours": micro_or_none(node.load_watt_hours),
+        "harvestMicrowattHours": micro_or_none(node.harvest_watt_hours),
         "reason": str(node.cause.reason),
         "message": node.cause.message,
     }
 
 
-def _row(row: LedgerRow, baseline_grams: Mapping[str, float], intensities: Mapping[str, float]) -> Body:
-    columns = {
-        "loadMicrowattHours": row.load_watt_hours,
-        "harvestMicrowattHours": row.harvest_watt_hours,
-        "harvestUsedMicrowattHours": row.harvest_used_watt_hours,
-        "harvestSentMicrowattHours": row.harvest_sent_watt_hours,
-        "harvestStoredMicrowattHours": row.harvest_stored_watt_hours,
-        "harvestCurtailedMicrowattHours": row.harvest_curtailed_watt_hours,
-        "receivedMicrowattHours": row.received_physical_watt_hours + row.received_contractual_watt_hours,
-        "dischargedMicrowattHours": row.discharge_watt_hours,
-        "gridMicrowattHours": row.grid_watt_hours,
-        "locationBasedMicrogramsCO2e": row.location_grams,
-        "marketBasedMicrogramsCO2e": row.market_grams,
-        "baselineMicrogramsCO2e": baseline_grams.get(row.node),
-        "closingErrorPartsPerMillion": row.closing_error_ratio,
-    }
+def _row(
+    row: LedgerRow, baseline_grams: Mapping[str, float], intensities: Mapping[str, float]
+) -> EnergyPlanStatusSettlementNode:
     intensity = intensities.get(row.grid_zone)
     return {
         "node": row.node,
-        **{key: micro(value) for key, value in columns.items() if value is not None},
-        **({} if intensity is None else {"intensityMilligramsPerKilowattHour": round(intensity * 1000)}),
-        **({} if row.emissions_missing is None else {"reason": str(row.emissions_missing)}),
+        "loadMicrowattHours": micro(row.load_watt_hours),
+        "harvestMicrowattHours": micro(row.harvest_watt_hours),
+        "harvestUsedMicrowattHours": micro(row.harvest_used_watt_hours),
+        "harvestSentMicrowattHours": micro(row.harvest_sent_watt_hours),
+        "harvestStoredMicrowattHours": micro(row.harvest_stored_watt_hours),
+        "harvestCurtailedMicrowattHours": micro(row.harvest_curtailed_watt_hours),
+        "receivedMicrowattHours": micro(row.received_physical_watt_hours + row.received_contractual_watt_hours),
+        "dischargedMicrowattHours": micro(row.discharge_watt_hours),
+        "gridMicrowattHours": micro(row.grid_watt_hours),
+        "locationBasedMicrogramsCO2e": micro_or_none(row.location_grams),
+        "marketBasedMicrogramsCO2e": micro_or_none(row.market_grams),
+        "baselineMicrogramsCO2e": micro_or_none(baseline_grams.get(row.node)),
+        "closingErrorPartsPerMillion": micro(row.closing_error_ratio),
+        "intensityMilligramsPerKilowattHour": None if intensity is None else round(intensity * 1000),
+        "reason": None if row.emissions_missing is None else str(row.emissions_missing),
     }
 
 

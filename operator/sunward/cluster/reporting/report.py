@@ -10,6 +10,15 @@ from sunward import __version__
 from sunward.cluster.access.times import format_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
+from sunward.cluster.objects.crd_types import (
+    EnergyNodeStatus,
+    EnergyNodeStatusBattery,
+    EnergyNodeStatusIntensity,
+    EnergyNodeStatusPower,
+    EnergyPolicyStatus,
+    StatusCondition,
+    TrainingJobStatus,
+)
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Reading
@@ -31,24 +40,24 @@ def node_status(
     obstacles: tuple[Obstacle, ...],
     verdict: NodeVerdict | None,
     plan: Plan | None,
-    old: Body,
+    old: EnergyNodeStatus,
     now: datetime,
-) -> Body:
+) -> EnergyNodeStatus:
     """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
     zone = snapshot.intensities.get(node.spec.grid_zone)
     unknown = Absent(reason=Reason.UNKNOWN_ZONE, source="")
-    status: Body = {
+    status: EnergyNodeStatus = {
         "observedGeneration": node.generation,
         "power": _milliwatts(node.meters.power_watts),
         "harvest": _milliwatts(node.meters.harvest_watts),
         "battery": _battery(node),
         "intensity": _intensity(unknown if zone is None else zone.now_grams_per_kilowatt_hour),
         "conditions": conditions.merge(
-            old.get("conditions") or (), _node_conditions(node, obstacles, verdict), now, node.generation
+            old.get("conditions"), _node_conditions(node, obstacles, verdict), now, node.generation
         ),
     }
     if not old.get("powerState"):
-        status["powerState"] = str(node.record.power_state)
+        status["powerState"] = node.record.power_state.value
     if plan is not None:
         status["currentPlan"] = plan.name
     return status
@@ -102,7 +111,7 @@ def _sensors(node: NodeView, verdict: NodeVerdict | None) -> Condition:
     return Condition(type="SensorsFresh", status=False, reason=worst.reason, message=worst.message)
 
 
-def _milliwatts(reading: Reading) -> Body:
+def _milliwatts(reading: Reading) -> EnergyNodeStatusPower:
     if not isinstance(reading, Measurement):
         return {
             "milliwatts": None,
@@ -114,13 +123,13 @@ def _milliwatts(reading: Reading) -> Body:
     return {
         "milliwatts": round(reading.value * 1000),
         "time": format_time(reading.time),
-        "quality": str(reading.quality),
+        "quality": reading.quality.value,
         "source": reading.source,
         "reason": None,
     }
 
 
-def _battery(node: NodeView) -> Body | None:
+def _battery(node: NodeView) -> EnergyNodeStatusBattery | None:
     reading = node.meters.battery_ratio
     if node.spec.battery is None:
         return None
@@ -135,13 +144,13 @@ def _battery(node: NodeView) -> Body | None:
     return {
         "chargePercent": round(100 * min(1.0, max(0.0, reading.value))),
         "time": format_time(reading.time),
-        "quality": str(reading.quality),
+        "quality": reading.quality.value,
         "source": reading.source,
         "reason": None,
     }
 
 
-def _intensity(reading: Reading) -> Body:
+def _intensity(reading: Reading) -> EnergyNodeStatusIntensity:
     if not isinstance(reading, Measurement):
         return {
             "milligramsPerKilowattHour": None,
@@ -153,23 +162,25 @@ def _intensity(reading: Reading) -> Body:
     return {
         "milligramsPerKilowattHour": round(reading.value * 1000),
         "time": format_time(reading.time),
-        "quality": str(reading.quality),
+        "quality": reading.quality.value,
         "source": reading.source,
         "reason": None,
     }
 
 
-def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, old: Body, now: datetime) -> Body:
+def job_status(
+    job: JobView, directive: JobDirective | None, plan: Plan | None, old: TrainingJobStatus, now: datetime
+) -> TrainingJobStatus:
     """Progress and conditions of a TrainingJob."""
     progress = job.progress
     over = job_over(job)
-    status: Body = {
+    status: TrainingJobStatus = {
         "observedGeneration": job.generation,
         "round": job.last_round,
         "workers": _workers(job, over),
         "selector": f"sunward.dev/job={job.spec.name},sunward.dev/component=worker",
         "conditions": conditions.merge(
-            old.get("conditions") or (), _job_conditions(job, directive, over, now), now, job.generation
+            old.get("conditions"), _job_conditions(job, directive, over, now), now, job.generation
         ),
     }
     if progress is not None:
@@ -184,7 +195,7 @@ def job_status(job: JobView, directive: JobDirective | None, plan: Plan | None, 
         ]
         status["plan"] = plan.name
     if over is not None and not old.get("completionTime"):
-        status |= {"completionTime": format_time(now), "assignments": []}
+        status["completionTime"], status["assignments"] = format_time(now), []
     if job.last_round or progress is not None:
         status["startTime"] = old.get("startTime") or format_time(now)
     return status
@@ -272,30 +283,32 @@ def _completion(job: JobView, over: Reason | None) -> str:
     return f"round {job.last_round} of {job.spec.rounds}{reached}" if over else f"round {job.last_round}"
 
 
-def conditions_changed(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Body]:
+def conditions_changed(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[StatusCondition]:
     """Conditions whose status changed: each is worth an event.
 
     What is said of a node for the first time stands in its status alone, unless its object cannot be used: the events
     of hundreds of nodes at once would drown the API server and tell nothing new.
     """
     before = {c["type"]: c["status"] for c in old.get("conditions") or ()}
-    changed = [dict(c) for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
+    changed: list[StatusCondition] = [c for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
     if kind == "energynodes" and not before:
         return [c for c in changed if c["reason"] == Reason.INVALID_SPEC]
     return changed
 
 
-def invalid_status(kind: str, why: InvalidInput, old: Body, generation: int, now: datetime) -> Body:
+def invalid_status(
+    kind: str, why: InvalidInput, old: EnergyNodeStatus | TrainingJobStatus, generation: int, now: datetime
+) -> EnergyNodeStatus:
     """What stands at an object that the API server let through and that cannot be used."""
     type_ = "Ready" if kind == "EnergyNode" else "Planned"
     said = Condition(type=type_, status=False, reason=Reason.INVALID_SPEC, message=str(why))
     return {
         "observedGeneration": generation,
-        "conditions": conditions.merge(old.get("conditions") or (), [said], now, generation),
+        "conditions": conditions.merge(old.get("conditions"), [said], now, generation),
     }
 
 
-def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> Body:
+def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: datetime) -> EnergyPolicyStatus:
     """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
     states = [node.record.power_state for node in snapshot.nodes]
     active = snapshot.policy.mode is Mode.ACTIVE
@@ -333,7 +346,7 @@ def policy_status(snapshot: Snapshot, plan: Plan, old: Body, now: datetime) -> B
             "inTransition": sum(state.in_transition for state in states),
             "degraded": states.count(PowerState.DEGRADED),
         },
-        "conditions": conditions.merge(old.get("conditions") or (), seen, now, generation),
+        "conditions": conditions.merge(old.get("conditions"), seen, now, generation),
     }
 
 

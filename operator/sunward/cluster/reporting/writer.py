@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sunward.cluster.access import events
 from sunward.cluster.access.api import Api, ApiError, ours
+from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStatus, TrainingJobStatus
+from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reporting import report
 from sunward.domain.plans import Plan
@@ -37,7 +39,7 @@ class StatusWriter:
 
     async def _policy(self, plan: Plan, seen: Observation, now: datetime) -> None:
         if seen.state.policy_body is not None:
-            old = seen.state.policy_body.get("status") or {}
+            old: EnergyPolicyStatus = status_of(seen.state.policy_body)
             new = report.policy_status(seen.snapshot, plan, old, now)
             await self._write_status("energypolicies", seen.state.policy_body, old, new, now)
 
@@ -45,7 +47,7 @@ class StatusWriter:
         snapshot = seen.snapshot
         for node in snapshot.nodes:
             body = seen.state.energy_node_bodies[node.name]
-            old = body.get("status") or {}
+            old: EnergyNodeStatus = status_of(body)
             obstacles = eligibility.sleep_obstacles(node, snapshot)
             judged = verdict.nodes.get(node.name) if verdict else None
             new = report.node_status(node, snapshot, obstacles, judged, plan, old, now)
@@ -55,7 +57,7 @@ class StatusWriter:
         directives = directives_of(plan, seen.snapshot)
         for job in seen.snapshot.jobs:
             body = seen.state.job_bodies[job.spec.key]
-            old = body.get("status") or {}
+            old: TrainingJobStatus = status_of(body)
             new = report.job_status(job, directives.get(job.spec.key), plan, old, now)
             await self._write_status("trainingjobs", body, old, new, now)
 
@@ -65,11 +67,13 @@ class StatusWriter:
             key = f"{item.namespace}/{item.name}"
             bodies = seen.state.energy_node_bodies if item.kind == "EnergyNode" else seen.state.job_bodies
             body = bodies[item.name if item.kind == "EnergyNode" else key]
-            old, generation = body.get("status") or {}, int(body["metadata"].get("generation", 0))
+            old, generation = status_of(body), int(body["metadata"].get("generation", 0))
             new = report.invalid_status(item.kind, item.error, old, generation, now)
             await self._write_status(f"{item.kind.lower()}s", body, old, new, now)
 
-    async def _write_status(self, kind: str, body: Body, old: Body, new: Body, now: datetime) -> None:
+    async def _write_status(
+        self, kind: str, body: Body, old: Mapping[str, Any], new: Mapping[str, Any], now: datetime
+    ) -> None:
         """Write when something worth reporting changed; new figures alone wait for the next period.
 
         What was computed from a version that is no longer the newest is dropped: the next pass sees the newer one.

@@ -20,6 +20,8 @@ from sunward.accounting.none_baseline import Work, total_grams
 from sunward.accounting.values import Period, ZoneFactor
 from sunward.cluster.access.api import Api, ours
 from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.objects.crd_types import TrainingJobStatus
+from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.reporting import plan_objects, retention
 from sunward.cluster.settling.meter_logs import LOG_LENGTH, Log, append, filled, mean_of, nearest
@@ -171,12 +173,12 @@ class Settler:
         for job in running:
             path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
             body = await self._api.get(path)
-            old = body.get("status") or {}
+            old: TrainingJobStatus = status_of(body)
             until = parse_time(old.get("accountedUntil"))
             if until is not None and period.end <= until:
                 continue
-            figures = _accounted(old, _job_figures(shares[job.spec.key], settled))
-            status = {**figures, "accountedUntil": format_time(period.end)}
+            status = _accounted(old, _job_figures(shares[job.spec.key], settled))
+            status["accountedUntil"] = format_time(period.end)
             version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
             await self._api.patch(f"{path}/status", {"metadata": version, "status": status})
 
@@ -278,26 +280,38 @@ def _missing(spec: NodeSpec, why: str, load: float | None = None, harvest: float
     return MissingNode(node=spec.name, cause=cause, load_watt_hours=load, harvest_watt_hours=harvest)
 
 
-def _job_figures(shares: Mapping[str, float], settled: Settled) -> dict[str, int] | None:
+def _job_figures(shares: Mapping[str, float], settled: Settled) -> TrainingJobStatus | None:
     """What a period adds to a job's figures, in micro-units; None when one of its nodes has no figure."""
     rows = settled.ledger.rows
-    columns: dict[str, Mapping[str, float]] = {
-        "energyMicrowattHours": {row.node: row.load_watt_hours for row in rows},
-        "emissionsMicrogramsCO2e": {row.node: row.location_grams for row in rows if row.location_grams is not None},
-        "baselineEmissionsMicrogramsCO2e": settled.baseline_grams,
+    energy = weighted(shares, {row.node: row.load_watt_hours for row in rows})
+    grams = weighted(shares, {row.node: row.location_grams for row in rows if row.location_grams is not None})
+    baseline = weighted(shares, settled.baseline_grams)
+    if energy is None or grams is None or baseline is None:
+        return None
+    return {
+        "energyMicrowattHours": plan_objects.micro(energy),
+        "emissionsMicrogramsCO2e": plan_objects.micro(grams),
+        "baselineEmissionsMicrogramsCO2e": plan_objects.micro(baseline),
     }
-    sums = {key: weighted(shares, amounts) for key, amounts in columns.items()}
-    known = {key: plan_objects.micro(value) for key, value in sums.items() if value is not None}
-    return known if len(known) == len(sums) else None
 
 
-def _accounted(old: Body, added: Mapping[str, int] | None) -> dict[str, int]:
+def _accounted(old: TrainingJobStatus, added: TrainingJobStatus | None) -> TrainingJobStatus:
     """A job's figures with those of one more period; a period that is not known is counted instead of added as zero."""
     if added is None:
-        return {"unaccountedPeriods": int(old.get("unaccountedPeriods", 0)) + 1}
-    sums = {key: int(old.get(key, 0)) + value for key, value in added.items()}
-    avoided = sums["baselineEmissionsMicrogramsCO2e"] - sums["emissionsMicrogramsCO2e"]
-    return {**sums, "avoidedEmissionsMicrogramsCO2e": avoided}
+        return {"unaccountedPeriods": (old.get("unaccountedPeriods") or 0) + 1}
+    emissions = _sum(old.get("emissionsMicrogramsCO2e"), added.get("emissionsMicrogramsCO2e"))
+    baseline = _sum(old.get("baselineEmissionsMicrogramsCO2e"), added.get("baselineEmissionsMicrogramsCO2e"))
+    return {
+        "energyMicrowattHours": _sum(old.get("energyMicrowattHours"), added.get("energyMicrowattHours")),
+        "emissionsMicrogramsCO2e": emissions,
+        "baselineEmissionsMicrogramsCO2e": baseline,
+        "avoidedEmissionsMicrogramsCO2e": baseline - emissions,
+    }
+
+
+def _sum(before: int | None, added: int | None) -> int:
+    """What was counted before and what is added; a job that has no figure yet has counted nothing."""
+    return (before or 0) + (added or 0)
 
 
 def _covered_hours(window: Window | None, period: Period) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sunward.domain.nodes import NodeRecord, Operation, PodFacts, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -14,8 +14,8 @@ from sunward.planning.guards.case import Case, Obstacle, Stage
 from sunward.planning.guards.registry import Guards, obstacles
 from sunward.planning.guards.rules_time import CYCLE_WINDOW
 
-SLEEP = "Sleep"
-WAKE = "Wake"
+SLEEP = Intent.SLEEP
+WAKE = Intent.WAKE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def repeat(question: Question, what: Act, reason: Reason, message: str) -> Step:
     return _step(question, replace(question.record, operation=again), what, reason, message)
 
 
-def begin(question: Question, intent: str, reason: Reason, seconds: float) -> Operation:
+def begin(question: Question, intent: Intent, reason: Reason, seconds: float) -> Operation:
     """A new operation whose id is the same when the same step is computed again."""
     token = question.case.fencing_token
     return Operation(
