@@ -1,0 +1,84 @@
+"""A settled period as a part of the figures of the jobs that worked in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sunward.accounting.attribution import node_shares, weighted
+from sunward.accounting.ledger import PeriodLedger
+from sunward.accounting.values import Period
+from sunward.cluster.access.api import Api, ours
+from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.objects.crd_types import TrainingJobStatus
+from sunward.cluster.objects.statuses import status_of
+from sunward.cluster.reporting import plan_objects
+from sunward.cluster.settling.work_memory import WorkMemory
+from sunward.domain.plans import Transfer
+from sunward.domain.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A period's books, what was cleared, and what the none baseline would have emitted per node."""
+
+    ledger: PeriodLedger
+    transfers: tuple[Transfer, ...]
+    baseline_grams: Mapping[str, float]
+    intensities: Mapping[str, float]
+
+
+async def account_jobs(api: Api, done: WorkMemory, period: Period, snapshot: Snapshot, settled: Settled) -> None:
+    """Add the period to the jobs that ran in it, once: `accountedUntil` survives a crash between two writes.
+
+    Raises ApiError.
+    """
+    running = [job for job in snapshot.jobs if job.finished is None or done.work(period, job.spec.key)]
+    work = {job.spec.key: done.work(period, job.spec.key) for job in running}
+    homes = {job.spec.key: [shard.node for shard in job.spec.shards] for job in running}
+    shares = node_shares(work, homes)
+    for job in running:
+        path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
+        body = await api.get(path)
+        old: TrainingJobStatus = status_of(body)
+        until = parse_time(old.get("accountedUntil"))
+        if until is not None and period.end <= until:
+            continue
+        status = _accounted(old, _job_figures(shares[job.spec.key], settled))
+        status["accountedUntil"] = format_time(period.end)
+        version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
+        await api.patch(f"{path}/status", {"metadata": version, "status": status})
+
+
+def _job_figures(shares: Mapping[str, float], settled: Settled) -> TrainingJobStatus | None:
+    """What a period adds to a job's figures, in micro-units; None when one of its nodes has no figure."""
+    rows = settled.ledger.rows
+    energy = weighted(shares, {row.node: row.load_watt_hours for row in rows})
+    grams = weighted(shares, {row.node: row.location_grams for row in rows if row.location_grams is not None})
+    baseline = weighted(shares, settled.baseline_grams)
+    if energy is None or grams is None or baseline is None:
+        return None
+    return {
+        "energyMicrowattHours": plan_objects.micro(energy),
+        "emissionsMicrogramsCO2e": plan_objects.micro(grams),
+        "baselineEmissionsMicrogramsCO2e": plan_objects.micro(baseline),
+    }
+
+
+def _accounted(old: TrainingJobStatus, added: TrainingJobStatus | None) -> TrainingJobStatus:
+    """A job's figures with those of one more period; a period that is not known is counted instead of added as zero."""
+    if added is None:
+        return {"unaccountedPeriods": (old.get("unaccountedPeriods") or 0) + 1}
+    emissions = _sum(old.get("emissionsMicrogramsCO2e"), added.get("emissionsMicrogramsCO2e"))
+    baseline = _sum(old.get("baselineEmissionsMicrogramsCO2e"), added.get("baselineEmissionsMicrogramsCO2e"))
+    return {
+        "energyMicrowattHours": _sum(old.get("energyMicrowattHours"), added.get("energyMicrowattHours")),
+        "emissionsMicrogramsCO2e": emissions,
+        "baselineEmissionsMicrogramsCO2e": baseline,
+        "avoidedEmissionsMicrogramsCO2e": baseline - emissions,
+    }
+
+
+def _sum(before: int | None, added: int | None) -> int:
+    """What was counted before and what is added; a job that has no figure yet has counted nothing."""
+    return (before or 0) + (added or 0)

@@ -1,0 +1,50 @@
+"""Rounds that jobs finished from cycle to cycle: which node worked on which shards in a period."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from sunward.accounting.none_baseline import Work
+from sunward.accounting.values import Period
+from sunward.cluster.settling.meter_logs import LOG_LENGTH
+from sunward.domain.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Work that a job finished between two cycles."""
+
+    time: datetime
+    job: str
+    work: tuple[Work, ...]
+
+
+class WorkMemory:
+    """The newest rounds of all jobs."""
+
+    def __init__(self) -> None:
+        self._rounds: deque[Round] = deque(maxlen=LOG_LENGTH)
+        self._last_rounds: dict[str, int] = {}
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Rounds that ended since the last cycle, worked on as the assignments in force said."""
+        for job in snapshot.jobs:
+            before = self._last_rounds.get(job.spec.key, job.last_round)
+            self._last_rounds[job.spec.key] = job.last_round
+            ended = job.last_round - before
+            if ended > 0 and job.assignments:
+                work = tuple(
+                    Work(node=row.node, home=row.from_node, batches=row.batches * ended) for row in job.assignments
+                )
+                self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
+
+    def work(self, period: Period, job: str | None = None) -> list[Work]:
+        """Work of the rounds that ended in a period, of one job or of all."""
+        return [
+            item
+            for done in self._rounds
+            if period.start <= done.time < period.end and job in (None, done.job)
+            for item in done.work
+        ]
