@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from sunward.domain.nodes import SleepSpec
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from sunward.power.relay import RelayDriver
 from sunward_audit.relays import READERS
 from support import chart, crds

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from sunward_lab.spec import WorldNode, WorldSpec
 from sunward_lab.world.__main__ import arguments, main, options_of
 from sunward_lab.world.process import Options, run

@@ -40,11 +40,11 @@ SAFETY_PACKAGE = (
     "cluster/acting/rescue.py",
     "power/cordon_only.py",
     "power/digest.py",
-    "power/drivers.py",
+    "power/finder.py",
     "power/registry.py",
     "power/relay.py",
-    "power/shelly.py",
-    "power/tasmota.py",
+    "power/drivers/shelly.py",
+    "power/drivers/tasmota.py",
 )
 """What stands between the operator and harm: every branch of it is tried."""
 SAFETY_TESTS = (

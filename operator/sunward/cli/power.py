@@ -101,7 +101,7 @@ async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: 
 
     from sunward.cli.settings import load_settings
     from sunward.cluster.acting.rescue import wake_all, wake_one
-    from sunward.power.drivers import Drivers
+    from sunward.power.finder import Drivers
 
     relays = load_settings(settings).relays
     async with aiohttp.ClientSession() as session:

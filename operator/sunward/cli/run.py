@@ -59,7 +59,7 @@ async def _serve(
     from sunward.cluster.reading.observe import Identity
     from sunward.forecasting.expect import RememberingForecaster
     from sunward.optimisation.process.guarded import GuardedSolver
-    from sunward.power.drivers import Drivers
+    from sunward.power.finder import Drivers
     from sunward.sources.build import build_intensities, build_sensors
     from sunward.sources.session import open_session
     from sunward.telemetry.metrics import Metrics

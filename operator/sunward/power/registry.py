@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sunward.power.shelly import ShellySettings
-from sunward.power.tasmota import TasmotaSettings
+from sunward.power.drivers.shelly import ShellySettings
+from sunward.power.drivers.tasmota import TasmotaSettings
 
 RelaySettings = Annotated[
     ShellySettings | TasmotaSettings,

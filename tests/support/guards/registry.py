@@ -183,14 +183,14 @@ PLACES: dict[str, Place] = {
     ),
     "an answer is short": _place("power.relay", "if len(body) > BODY_LIMIT_BYTES:", "if False:", DRIVERS, RELAYS),
     "an answer is about the switch that was asked": _place(
-        "power.shelly",
+        "power.drivers.shelly",
         'if answer.get("id", switch_id) != switch_id:',
         "if False:",
         DRIVERS,
         RELAYS,
     ),
     "an order is not sent twice by the client": _place(
-        "power.tasmota", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
+        "power.drivers.tasmota", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
     ),
     "an error holds no address, where a password may stand": _place(
         "power.relay", "{_failure(error)}", "{error}", PASSWORDS

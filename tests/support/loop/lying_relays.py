@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sunward.cluster.access.api import ours
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from support.loop.crash import converge, misses, one_sleeper
 from support.loop.ports import IDLE_WATTS
 from support.loop.process import Process, run

@@ -26,7 +26,7 @@ from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
 from sunward.forecasting.expect import RememberingForecaster
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from sunward.sources.build import build_intensities, build_sensors
 from sunward.sources.session import open_session
 from support.chart import NAMESPACE

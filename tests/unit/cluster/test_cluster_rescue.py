@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sunward.cluster.access.api import Api, ApiError, core, ours
 from sunward.cluster.acting.rescue import Rescued, wake_all, wake_one
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from support.loop.store import Body, Store
 from support.registries import relay as a_relay
 from support.sources import FakeServer, serving

@@ -14,7 +14,7 @@ from aiohttp import web
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from sunward.power.registry import RelaySettings
 from sunward.power.relay import BODY_LIMIT_BYTES
 from support.planning import NOW, a_node

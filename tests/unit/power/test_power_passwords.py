@@ -15,7 +15,7 @@ from aiohttp import web
 
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
-from sunward.power.drivers import Drivers
+from sunward.power.finder import Drivers
 from sunward_lab.world.digest import DigestGuard
 from support.registries import relay
 from support.sources import FakeServer, serving

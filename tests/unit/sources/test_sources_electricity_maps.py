@@ -16,7 +16,7 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality
 from sunward.domain.reasons import Reason
-from sunward.sources.intensity.electricity_maps import ElectricityMaps
+from sunward.sources.intensity.providers.electricity_maps import ElectricityMaps
 from support.sources import FakeServer, reading, serving
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -16,9 +16,9 @@ from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities
-from sunward.sources.intensity.file import FileIntensity
 from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
 from sunward.sources.intensity.provider import Datum
+from sunward.sources.intensity.providers.file import FileIntensity
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
 PROFILE = {"US-SCL": [float(hour) for hour in range(168)]}

@@ -18,8 +18,8 @@ from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities, build_sensors
-from sunward.sources.intensity.electricity_maps import ElectricityMaps
-from sunward.sources.intensity.file import FileIntensity
+from sunward.sources.intensity.providers.electricity_maps import ElectricityMaps
+from sunward.sources.intensity.providers.file import FileIntensity
 from sunward.sources.sensors import PrometheusSensors, limits_of
 from support.planning import a_node
 from support.sources import FakeServer, serving

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sunward.sources.intensity.electricity_maps import ElectricityMapsSettings
-from sunward.sources.intensity.file import FileSettings
-from sunward.sources.intensity.static import StaticSettings
+from sunward.sources.intensity.providers.electricity_maps import ElectricityMapsSettings
+from sunward.sources.intensity.providers.file import FileSettings
+from sunward.sources.intensity.providers.static import StaticSettings
 
 IntensitySourceSettings = Annotated[
     ElectricityMapsSettings | StaticSettings | FileSettings,
