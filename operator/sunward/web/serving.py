@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, Sight
-from sunward.cluster.loop import Loop
 from sunward.cluster.targets import exporter_targets
 from sunward.telemetry.metrics import Metrics
 
 PASS_AGE_LIMIT_SECONDS = 180.0
 
 
-async def serve(loop: Loop, sight: Sight, api: Api, namespace: str, metrics: Metrics, port: int) -> web.AppRunner:
+class Cycles(Protocol):
+    """What the pages ask of the reconcile loop."""
+
+    @property
+    def last_pass_at(self) -> float | None:
+        """When the last cycle ended, by the monotonic clock; None before the first."""
+
+
+async def serve(loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: Metrics, port: int) -> web.AppRunner:
     """Start serving on every address of the pod; returns the runner, whose `cleanup` ends it."""
+    runner = web.AppRunner(application(loop, sight, api, namespace, metrics), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # a pod's own address is not known beforehand
+    return runner
+
+
+def application(loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: Metrics) -> web.Application:
+    """Every page and its path. Pages only read, hence GET alone."""
     pages = _Pages(loop, sight, api, namespace, metrics)
     app = web.Application()
     app.add_routes(
@@ -28,14 +44,11 @@ async def serve(loop: Loop, sight: Sight, api: Api, namespace: str, metrics: Met
             web.get("/targets", pages.targets),
         ]
     )
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # a pod's own address is not known beforehand
-    return runner
+    return app
 
 
 class _Pages:
-    def __init__(self, loop: Loop, sight: Sight, api: Api, namespace: str, metrics: Metrics) -> None:
+    def __init__(self, loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: Metrics) -> None:
         self._loop = loop
         self._sight = sight
         self._api = api
