@@ -108,7 +108,9 @@ def _failure(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return "the answer is no JSON" if isinstance(error, json.JSONDecodeError) else type(error).__name__
+    if isinstance(error, json.JSONDecodeError | RecursionError):
+        return "the answer is no JSON"
+    return type(error).__name__
 
 
 class RelayDriver(ABC):
