@@ -95,13 +95,16 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """One job when a snapshot was taken; progress is None when the coordinator did not answer.
+    """One job when a snapshot was taken.
 
-    `emissions_grams` is what its settled periods emitted, None as long as no period of it is settled.
+    `progress` is None when the coordinator did not answer, or answered what cannot be read: `progress_fault` then says
+    which field is wrong. `emissions_grams` is what its settled periods emitted, None as long as no period of it is
+    settled.
     """
 
     spec: JobSpec
     progress: JobProgress | None
+    progress_fault: str | None = None
     last_round: int = 0
     finished: Reason | None = None
     emissions_grams: float | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -161,7 +162,14 @@ class Answer:
         return self
 
     async def __aexit__(self, *_: object) -> None: ...
-    def raise_for_status(self) -> None: ...
-    async def json(self, **_: Any) -> Body:
-        assert self._body is not None
-        return self._body
+
+    status = 200
+
+    @property
+    def content(self) -> Self:
+        return self
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        text = json.dumps(self._body).encode()
+        for start in range(0, len(text), size):
+            yield text[start : start + size]

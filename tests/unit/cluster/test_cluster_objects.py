@@ -10,7 +10,7 @@ import pytest
 
 from sunward.cluster.access.api import ApiError, Body
 from sunward.cluster.reporting import report
-from sunward.cluster.training import jobs, progress, templates
+from sunward.cluster.training import jobs, templates
 from sunward.cluster.training.jobs import JobObjects, Placement
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard
@@ -167,41 +167,6 @@ def test_arguments_go_to_the_part_that_knows_them() -> None:
     assert ("--partition" in coordinator, "--partition" in worker) == (False, True)
     assert ("--seed" in coordinator, "--seed" in worker) == (True, True)
     assert ("--learning-rate" in coordinator, "--learning-rate" in worker) == (True, False)
-
-
-PROGRESS = {
-    "schema": progress.SCHEMA,
-    "round": 3,
-    "phase": "training",
-    "accuracy_percent": 91.5,
-    "plan": "plan-1",
-    "data_set": "mnist",
-    "batches_total": {"nodes": {"pi-01": 300}, "offloaded": {"b": 150}},
-    "history": [{"round": 3, "seconds": 2.5}],
-    "workers": [
-        {
-            "node": "pi-01",
-            "state": "alive",
-            "round_batches_assigned": 100,
-            "home_shards": ["a"],
-            "cached_shards": ["b"],
-        },
-        {"node": "pi-02", "state": "alive", "round_batches_assigned": 0, "home_shards": ["b"], "cached_shards": []},
-        {"node": "pi-03", "state": "gone", "round_batches_assigned": 50, "home_shards": [], "cached_shards": ["a"]},
-    ],
-}
-
-
-def test_progress_counts_only_those_who_train_now() -> None:
-    found = progress.parse_progress(PROGRESS)
-    assert found.workers == ("pi-01",)
-    assert dict(found.cached_shards) == {"pi-01": ("a", "b"), "pi-02": ("b",)}
-    assert dict(found.offloaded_batches_by_shard) == {"b": 150.0}
-
-
-def test_an_answer_of_another_schema_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected schema"):
-        progress.parse_progress({**PROGRESS, "schema": "other"})
 
 
 def test_a_newer_reading_alone_is_not_worth_a_write() -> None:

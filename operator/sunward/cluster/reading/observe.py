@@ -119,11 +119,11 @@ async def _read_jobs(
     objects = dict(
         zip(namespaces, await asyncio.gather(*(read_objects(api, name) for name in namespaces)), strict=True)
     )
-    progresses = await asyncio.gather(*(_progress(session, spec, objects, state) for spec in specs))
+    answers = await asyncio.gather(*(_progress(session, spec, objects, state) for spec in specs))
     homes = coordinator_nodes(state.pods_by_node)
     views = [
-        _job_view(spec, progress, state.job_bodies[spec.key], homes.get(spec.key))
-        for spec, progress in zip(specs, progresses, strict=True)
+        _job_view(spec, answer, state.job_bodies[spec.key], homes.get(spec.key))
+        for spec, answer in zip(specs, answers, strict=True)
     ]
     return tuple(views), objects, invalid
 
@@ -145,11 +145,15 @@ async def _progress(
     spec: JobSpec,
     objects: Mapping[str, JobObjects],
     state: ClusterState,
-) -> JobProgress | None:
+) -> JobProgress | InvalidInput | None:
+    """How far the job is; what is wrong with the answer; None where there is no answer, or no question."""
     if finished(state.job_bodies[spec.key]) is not None:
         return None
     address = objects[spec.namespace].coordinator_address(spec)
-    return None if not address else await fetch_progress(session, address)
+    try:
+        return None if not address else await fetch_progress(session, address)
+    except InvalidInput as error:
+        return error
 
 
 def finished(body: Mapping[str, Any]) -> Reason | None:
@@ -162,12 +166,14 @@ def finished(body: Mapping[str, Any]) -> Reason | None:
     return None
 
 
-def _job_view(spec: JobSpec, progress: JobProgress | None, body: Body, coordinator: str | None) -> JobView:
+def _job_view(spec: JobSpec, answer: JobProgress | InvalidInput | None, body: Body, coordinator: str | None) -> JobView:
     status: TrainingJobStatus = status_of(body)
     micrograms = status.get("emissionsMicrogramsCO2e")
+    progress = answer if isinstance(answer, JobProgress) else None
     return JobView(
         spec=spec,
         progress=progress,
+        progress_fault=str(answer) if isinstance(answer, InvalidInput) else None,
         last_round=max(status.get("round") or 0, progress.round if progress else 0),
         finished=finished(body),
         emissions_grams=None if micrograms is None else micrograms * 1e-6,

@@ -256,6 +256,8 @@ def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> t
         return over, _completion(job, over)
     if directive is not None and not directive.run:
         return directive.reason, directive.message
+    if job.progress_fault is not None:
+        return Reason.PROGRESS_UNKNOWN, f"its coordinator's answer cannot be read: {job.progress_fault}"
     if job.progress is None:
         return Reason.PROGRESS_UNKNOWN, "its coordinator has not answered yet"
     if job.progress.phase == "waiting":

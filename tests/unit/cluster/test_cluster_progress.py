@@ -1,0 +1,123 @@
+"""A coordinator's answer is read whole, or the first wrong field is named; nothing it says can do more than that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sunward.cluster.reporting.report import job_status
+from sunward.cluster.training.progress import SCHEMA, parse_progress
+from sunward.domain.errors import InvalidInput
+from sunward.domain.jobs import JobProgress
+from support.planning import a_job
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+PROGRESS = {
+    "schema": SCHEMA,
+    "round": 3,
+    "phase": "training",
+    "accuracy_percent": 91.5,
+    "plan": "plan-1",
+    "data_set": "mnist",
+    "batches_total": {"nodes": {"pi-01": 300}, "offloaded": {"b": 150}},
+    "history": [{"round": 3, "seconds": 2.5}],
+    "workers": [
+        {
+            "node": "pi-01",
+            "state": "alive",
+            "round_batches_assigned": 100,
+            "home_shards": ["a"],
+            "cached_shards": ["b"],
+        },
+        {"node": "pi-02", "state": "alive", "round_batches_assigned": 0, "home_shards": ["b"], "cached_shards": []},
+        {"node": "pi-03", "state": "gone", "round_batches_assigned": 50, "home_shards": [], "cached_shards": ["a"]},
+    ],
+}
+ALIVE = {"node": "pi-01", "state": "alive"}
+
+
+def read(document: object) -> JobProgress:
+    return parse_progress(json.dumps(document))
+
+
+def fault(document: object) -> str:
+    with pytest.raises(InvalidInput) as found:
+        read(document)
+    return found.value.where
+
+
+def spoken(document: object) -> str:
+    """The fault, or nothing where there is none."""
+    try:
+        assert read(document).round >= 0
+    except InvalidInput as error:
+        return str(error)
+    return ""
+
+
+def test_progress_counts_only_those_who_train_now() -> None:
+    found = read(PROGRESS)
+    assert found.workers == ("pi-01",)
+    assert dict(found.cached_shards) == {"pi-01": ("a", "b"), "pi-02": ("b",)}
+    assert dict(found.offloaded_batches_by_shard) == {"b": 150.0}
+
+
+def test_a_newer_trainer_may_say_more() -> None:
+    assert read({**PROGRESS, "temperature": {"deep": [1, 2]}}) == read(PROGRESS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"schema": "other"}, "/progress.schema"),
+        ({"round": True}, "/progress.round"),
+        ({"round": 1.5}, "/progress.round"),
+        ({"round": 10**400}, "/progress.round"),
+        ({"phase": "resting"}, "/progress.phase"),
+        ({"accuracy_percent": float("nan")}, "/progress.accuracy_percent"),
+        ({"accuracy_percent": 101.0}, "/progress.accuracy_percent"),
+        ({"batches_total": {"offloaded": {"shard-b": -1}}}, '/progress.batches_total.offloaded["shard-b"]'),
+        ({"history": [{"seconds": 1.0}, {}]}, "/progress.history[1].seconds"),
+        ({"workers": [{"node": "pi-01", "state": "asleep"}]}, "/progress.workers[0].state"),
+        ({"workers": [{**ALIVE, "cached_shards": ["a", 1]}]}, "/progress.workers[0].cached_shards[1]"),
+        ({"plan": 7}, "/progress.plan"),
+    ],
+)
+def test_a_wrong_field_is_named(changes: Mapping[str, Any], where: str) -> None:
+    assert fault({**PROGRESS, **changes}) == where
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"\xff", b"[" * 100_000, b'{"a":' * 100_000])
+def test_what_is_no_document_is_refused_as_a_whole(body: bytes) -> None:
+    with pytest.raises(InvalidInput, match="/progress"):
+        parse_progress(body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=300), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(name=st.sampled_from(sorted(PROGRESS)), value=JSON, worker=st.sampled_from(sorted(PROGRESS["workers"][0])))
+def test_any_value_anywhere_ends_in_progress_or_in_one_short_line(name: str, value: object, worker: str) -> None:
+    for document in ({**PROGRESS, name: value}, {**PROGRESS, "workers": [{**PROGRESS["workers"][0], worker: value}]}):
+        said = spoken(document)
+        assert said.isprintable()
+        assert len(said) < 500
+
+
+def test_people_read_which_field_is_wrong() -> None:
+    job = replace(a_job(progress=None), progress_fault="/progress.round: Input should be a valid integer")
+    status = job_status(job, None, None, {}, NOW)
+    running = next(one for one in status["conditions"] if one["type"] == "Running")
+    assert (running["status"], running["reason"]) == ("False", "ProgressUnknown")
+    assert "/progress.round: Input should be a valid integer" in running["message"]
