@@ -201,7 +201,7 @@ def _elsewhere(table: _Table, group: Group) -> Iterator[Flow]:
     """Places that the plan did not use: home first, then nodes that already work on the job."""
     j, i, period = group
     job = table.problem.jobs[j]
-    window = range(job.release_period - 1, job.deadline_period) if period < 0 else (period,)
+    window = job.window if period < 0 else (period,)
     for k in _workers(table.problem, job, i):
         if k == i or table.done[j, k] > 0:
             for t in window:

@@ -48,9 +48,8 @@ class _Room:
 
     def __init__(self, assignment: Assignment, j: int, spare: list[list[float]]) -> None:
         job = assignment.problem.jobs[j]
-        window = range(job.release_period - 1, job.deadline_period)
         self._assignment, self._j = assignment, j
-        self._hours = {k: sum(max(0.0, spare[k][t]) for t in window) for k in range(len(spare))}
+        self._hours = {k: sum(max(0.0, spare[k][t]) for t in job.window) for k in range(len(spare))}
         self._each = {k: hours_per_batch(assignment.problem, job, k) for k in self._hours}
         useful = (k for k in self._hours if self._hours[k] > 0 and self._each[k] < float("inf"))
         self._order = sorted(useful, key=lambda k: (self._hours[k], -k))
@@ -77,13 +76,12 @@ def _level(assignment: Assignment, j: int, plan: Schedule) -> float:
     """Synchronous rounds go at the pace of the slowest node: move work from it to the fastest that may take some."""
     problem, job = assignment.problem, assignment.problem.jobs[j]
     loads = assignment.loads[j]
-    window = range(job.release_period - 1, job.deadline_period)
     done = {k: sum(b for (jj, _, kk, _), b in plan.flows.items() if (jj, kk) == (j, k)) for k in loads}
     pace = {}
     for k in range(len(problem.nodes)):
         each = hours_per_batch(problem, job, k)
         if each < float("inf"):
-            free = sum(max(0.0, plan.spare[k][t]) for t in window) + done.get(k, 0.0) * each
+            free = sum(max(0.0, plan.spare[k][t]) for t in job.window) + done.get(k, 0.0) * each
             pace[k] = (loads.get(k, 0.0) * each, each, max(free, 1e-12))
     slow = max(loads, key=lambda k: pace[k][0] / pace[k][2] if k in pace else float("inf"))
     if slow not in pace:
@@ -153,8 +151,7 @@ def to_cleaner(assignment: Assignment, prices: list[list[float]], *, share: floa
     plan = schedule(found)
     for j, job in enumerate(problem.jobs):
         cost = {k: _grams_per_batch(problem, j, k, prices) for k in range(len(problem.nodes))}
-        window = range(job.release_period - 1, job.deadline_period)
-        spare = {k: sum(max(0.0, plan.spare[k][t]) for t in window) for k in cost}
+        spare = {k: sum(max(0.0, plan.spare[k][t]) for t in job.window) for k in cost}
         receivers = sorted((k for k in cost if cost[k] < float("inf")), key=lambda k: cost[k])
         for home in sorted((i for i, _ in assignment.moves[j]), key=lambda i: -cost[i]):
             _shed(found, (j, home), receivers, cost, spare, share)
@@ -199,8 +196,7 @@ def _grams_per_batch(problem: Problem, j: int, k: int, prices: list[list[float]]
     job, node = problem.jobs[j], problem.nodes[k]
     if not job.can_work(node.name):
         return float("inf")
-    window = range(job.release_period - 1, job.deadline_period)
-    price = sum(prices[k][t] for t in window) / len(window)
+    price = sum(prices[k][t] for t in job.window) / len(job.window)
     watt_hours = job.watt_hours_per_batch[node.name]
     if problem.policy.sleep and node.can_sleep:
         watt_hours += (node.idle_watts - node.asleep_watts) * hours_per_batch(problem, job, k)

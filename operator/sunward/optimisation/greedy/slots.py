@@ -108,7 +108,7 @@ def _entries(slots: _Slots, job: Job) -> list[Entry]:
         ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
         moving = job.gigabytes_per_batch * (transit + ends * zone[0] / 1000.0)
         away = problem.policy.offload_tasks and job.may_move_to(node.name)
-        for t in range(job.release_period - 1, job.deadline_period):
+        for t in job.window:
             for tier, price in enumerate((spare, spare, zone[t] / 1000.0)):
                 if (tier == 0 and slots.own[k][t] <= 0) or (tier == 1 and not slots.pools_of[k]):
                     continue
@@ -154,7 +154,7 @@ def _dirt(problem: Problem, job: Job, home: int) -> float:
     if not job.can_work(node.name):
         return float("inf")
     zone = problem.intensity_grams_per_kilowatt_hour[node.grid_zone]
-    return min(zone[job.release_period - 1 : job.deadline_period]) * watt_hours_per_batch(problem, job, home)
+    return min(zone[t] for t in job.window) * watt_hours_per_batch(problem, job, home)
 
 
 def _take(slots: _Slots, j: int, entry: Entry, home: int, source: dict[int, float]) -> bool:
@@ -230,8 +230,7 @@ def _place_rounds(slots: _Slots, j: int, job: Job) -> None:
     problem = slots.problem
     shards = slots.assignment.loads[j]
     left = 1.0
-    window = range(job.release_period - 1, job.deadline_period)
-    for t in sorted(window, key=lambda t: _round_grams(slots, job, shards, t)):
+    for t in sorted(job.window, key=lambda t: _round_grams(slots, job, shards, t)):
         part = left
         for home, batches in shards.items():
             hours = batches * hours_per_batch(problem, job, home)

@@ -122,7 +122,7 @@ def schedule(assignment: Assignment, prices: list[list[float]] | None = None) ->
     if prices is None:
         for t in range(problem.period_count):
             for j in order:
-                if t + 1 in problem.jobs[j].periods:
+                if t in problem.jobs[j].window:
                     _work(assignment, plan, (j, t), todo[j], share)
     else:
         for j in order:
@@ -153,17 +153,16 @@ def _work_cheaply(
     prices: list[list[float]],
 ) -> None:
     job = assignment.problem.jobs[j]
-    window = range(job.release_period - 1, job.deadline_period)
     if job.synchronous:
         weight = {
             k: batches * job.watt_hours_per_batch.get(assignment.problem.nodes[k].name, 0.0)
             for k, batches in todo.items()
         }
-        for t in sorted(window, key=lambda t: sum(weight[k] * prices[k][t] for k in todo)):
+        for t in sorted(job.window, key=lambda t: sum(weight[k] * prices[k][t] for k in todo)):
             _work(assignment, plan, (j, t), todo, share)
         return
     for k in list(todo):
-        for t in sorted(window, key=lambda t: prices[k][t]):
+        for t in sorted(job.window, key=lambda t: prices[k][t]):
             _work(assignment, plan, (j, t), todo, share, only=k)
 
 

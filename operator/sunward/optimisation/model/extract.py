@@ -47,7 +47,7 @@ def _positive(
 
 
 def _add_job(plan: PlanModel, values: Floats, j: int, job: Job, flows: dict[Flow, float]) -> None:
-    window = tuple(plan.window(job))
+    window = tuple(job.window)
     if not job.synchronous:
         _add_round(plan, values, (j, -1, window), 1.0, flows)
         return

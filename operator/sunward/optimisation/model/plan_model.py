@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sunward.optimisation.model.matrix import MatrixModel
-from sunward.optimisation.problem.instance import Job, Problem
+from sunward.optimisation.problem.instance import Problem
 
 LOOSE = 2.0
 """Bounds that other rows imply are doubled: they only give units, and must not take over those rows' duals."""
@@ -78,10 +78,6 @@ class PlanModel:
         """D, hours per period."""
         return self.problem.period_hours
 
-    def window(self, job: Job) -> range:
-        """Periods in which the job may be worked on, counted from 0."""
-        return range(job.release_period - 1, job.deadline_period)
-
     def slack(self, kind: Relaxed, job: int, node: int, upper: float) -> list[tuple[int, float]]:
         """The term that lets a row be missed; empty unless the kind is relaxed. One column per kind, job and node."""
         if kind not in self.relaxed:
@@ -106,7 +102,7 @@ class PlanModel:
         sent: list[tuple[int, float]] = []
         received: list[tuple[int, float]] = []
         for j, job in enumerate(self.problem.jobs):
-            for t in (-1, *self.window(job)):
+            for t in (-1, *job.window):
                 for flows, terms in ((self.leaving, sent), (self.arriving, received)):
                     column = flows.get((j, node, t))
                     if column is not None:

@@ -54,7 +54,7 @@ def _add_moves(plan: PlanModel, j: int, job: Job) -> None:
     move = movable(plan, job)
     for flows, limits in ((plan.leaving, move.leave), (plan.arriving, move.arrive)):
         for i, most in limits.items():
-            terms = [(flows[j, i, t], 1.0) for t in (-1, *plan.window(job)) if (j, i, t) in flows]
+            terms = [(flows[j, i, t], 1.0) for t in (-1, *job.window) if (j, i, t) in flows]
             if _is_choice(plan, i, 0):
                 plan.matrix.add_row([*terms, (plan.on[i, 0], -most)], upper=0.0)
 
@@ -89,7 +89,7 @@ def _add_whole_periods(plan: PlanModel, i: int, spans: list[_Span]) -> None:
 def _spans(plan: PlanModel) -> list[_Span]:
     """Every span from the release of one job to the deadline of one, with the work that cannot leave it."""
     jobs = plan.problem.jobs
-    windows = [plan.window(job) for job in jobs]
+    windows = [job.window for job in jobs]
     at_home = [_hours_at_home(plan, job) for job in jobs]
     pairs = product({window.start for window in windows}, {window.stop for window in windows})
     found = []

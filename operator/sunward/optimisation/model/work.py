@@ -68,13 +68,13 @@ def _add_flows(plan: PlanModel, j: int, job: Job) -> None:
     for i, node in enumerate(plan.problem.nodes):
         batches = shard(plan, job, i)
         if batches > 0 and job.can_work(node.name):
-            for t in plan.window(job):
+            for t in job.window:
                 plan.at_home[j, i, t] = plan.matrix.add_variable(_per_period(plan, job, i, batches))
         if i in move.leave:
-            for t in plan.window(job) if job.synchronous else (-1,):
+            for t in job.window if job.synchronous else (-1,):
                 plan.leaving[j, i, t] = plan.matrix.add_variable(LOOSE * move.leave[i], cost=transit)
         if i in move.arrive:
-            for t in plan.window(job):
+            for t in job.window:
                 most = _per_period(plan, job, i, LOOSE * move.arrive[i])
                 plan.arriving[j, i, t] = plan.matrix.add_variable(most)
 
@@ -82,12 +82,12 @@ def _add_flows(plan: PlanModel, j: int, job: Job) -> None:
 def _add_work_rows(plan: PlanModel, j: int, job: Job) -> None:
     unserved_share: list[tuple[int, float]] = []
     if job.synchronous:
-        for t in plan.window(job):
+        for t in job.window:
             plan.share[j, t] = plan.matrix.add_variable(1.0)
         unserved_share = [
             (column, 1.0 / job.total_batches) for column, _ in plan.slack(Relaxed.UNSERVED, j, -1, job.total_batches)
         ]
-        shares = [(plan.share[j, t], 1.0) for t in plan.window(job)]
+        shares = [(plan.share[j, t], 1.0) for t in job.window]
         plan.matrix.add_row([*shares, *unserved_share], lower=1.0, upper=1.0)
     for i in range(len(plan.problem.nodes)):
         batches = shard(plan, job, i)
@@ -100,11 +100,11 @@ def _add_shard_rows(plan: PlanModel, j: int, job: Job, i: int, batches: float) -
         plan.matrix.add_row(plan.slack(Relaxed.NO_WORKER, j, i, batches), lower=batches)
         return
     if job.synchronous:
-        for t in plan.window(job):
+        for t in job.window:
             done = [(flows[j, i, t], 1.0) for flows in (plan.at_home, plan.leaving) if (j, i, t) in flows]
             plan.matrix.add_row([*done, (plan.share[j, t], -batches)], lower=0.0, upper=0.0)
         return
-    done = [(plan.at_home[j, i, t], 1.0) for t in plan.window(job) if (j, i, t) in plan.at_home]
+    done = [(plan.at_home[j, i, t], 1.0) for t in job.window if (j, i, t) in plan.at_home]
     if (j, i, -1) in plan.leaving:
         done.append((plan.leaving[j, i, -1], 1.0))
     spare = plan.slack(Relaxed.UNSERVED, j, i, batches)
@@ -122,7 +122,7 @@ def _is_orphan(plan: PlanModel, job: Job, node: int) -> bool:
 
 
 def _add_moves(plan: PlanModel, j: int, job: Job) -> None:
-    window = tuple(plan.window(job))
+    window = tuple(job.window)
     senders = sorted({i for jj, i, _ in plan.leaving if jj == j})
     receivers = sorted({k for jj, k, _ in plan.arriving if jj == j})
     rounds = [((t,), (t,)) for t in window] if job.synchronous else [((-1,), window)]
@@ -171,10 +171,7 @@ def _add_workers(plan: PlanModel, j: int, job: Job) -> None:
     flags = []
     for k in nodes:
         done = [
-            (flows[j, k, t], 1.0)
-            for t in plan.window(job)
-            for flows in (plan.at_home, plan.arriving)
-            if (j, k, t) in flows
+            (flows[j, k, t], 1.0) for t in job.window for flows in (plan.at_home, plan.arriving) if (j, k, t) in flows
         ]
         if done:
             flags.append((_add_worker(plan, j, k, done), 1.0))

@@ -117,8 +117,13 @@ class Job:
 
     @property
     def periods(self) -> range:
-        """Periods (from 1) in which the job may be worked on."""
+        """Periods in which the job may be worked on, counted from 1 as in the file."""
         return range(self.release_period, self.deadline_period + 1)
+
+    @property
+    def window(self) -> range:
+        """The same periods counted from 0, as arrays and indices count them: half-open."""
+        return range(self.release_period - 1, self.deadline_period)
 
     def can_work(self, node: str) -> bool:
         """Whether the node has both an energy and a time per batch."""
