@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sunward.optimisation.model.build import build
-from sunward.optimisation.model.matrix import Floats, scaled
+from sunward.optimisation.model.matrix import PerColumn, PerRow, scaled
 from sunward.optimisation.model.plan_model import PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
@@ -90,7 +90,7 @@ def harvest_values(problem: Problem, solution: Solution, *, seconds: float = 10.
     }
 
 
-def _harvest_value(plan: PlanModel, duals: Floats, reduced: Floats, i: int, t: int) -> float:
+def _harvest_value(plan: PlanModel, duals: PerRow, reduced: PerColumn, i: int, t: int) -> float:
     column = plan.harvest[i, t]
     node = plan.problem.nodes[i]
     value = 0.0

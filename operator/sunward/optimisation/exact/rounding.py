@@ -13,13 +13,14 @@ import numpy as np
 
 from sunward.domain.errors import SunwardError
 from sunward.optimisation.exact.settle import settle
-from sunward.optimisation.model.draft import Flow, Label
+from sunward.optimisation.model.draft import Flow, Label, NodePeriods, OnOff
 from sunward.optimisation.problem.instance import Job, Problem
 from sunward.optimisation.problem.solution import Solution, Status
 
 Group = tuple[int, int, int]
 """job, home, period; the period is -1 where the job's rounds are not synchronous."""
 NEARLY = 1e-6
+"""Shares of a batch, and of a period, that count as rounding of a solver."""
 OFFSETS = (0.5, 0.0, 0.25, 0.75, 0.999)
 """Where cumulative shares of synchronous rounds are cut into whole batches; tried in turn."""
 
@@ -34,9 +35,9 @@ class _Table:
 
     problem: Problem
     flows: dict[Flow, int] = field(default_factory=lambda: defaultdict(int))
-    hours: np.ndarray[tuple[int, int], np.dtype[np.float64]]
-    leave: dict[tuple[int, int], float]
-    store: list[float]
+    hours: NodePeriods  # free for work
+    leave: dict[tuple[int, int], float]  # job, home: whole batches that may leave still
+    store: list[float]  # gigabytes by node
     done: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
 
     def room(self, where: Flow) -> bool:
@@ -101,14 +102,12 @@ def whole_batches(problem: Problem, solution: Solution, *, time_limit_seconds: f
     raise RoundingError("no plan in whole batches was found near this plan; give the jobs more time or smaller batches")
 
 
-def _on(problem: Problem, solution: Solution) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _on(problem: Problem, solution: Solution) -> OnOff:
     rows = {row.name: row.on for row in solution.nodes}
     return np.array([rows[node.name] for node in problem.nodes], dtype=bool).reshape(-1, problem.period_count)
 
 
-def _attempts(
-    problem: Problem, solution: Solution, on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
-) -> Iterator[dict[Flow, float]]:
+def _attempts(problem: Problem, solution: Solution, on: OnOff) -> Iterator[dict[Flow, float]]:
     offsets = OFFSETS if any(job.synchronous for job in problem.jobs) else OFFSETS[:1]
     for offset in offsets:
         table = _empty(problem, on)
@@ -116,7 +115,7 @@ def _attempts(
             yield {where: float(batches) for where, batches in table.flows.items() if batches > 0}
 
 
-def _empty(problem: Problem, on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> _Table:
+def _empty(problem: Problem, on: OnOff) -> _Table:
     hours = np.where(on, problem.period_hours, 0.0)
     for i, node in enumerate(problem.nodes):
         before = node.initially_awake

@@ -16,7 +16,7 @@ from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.draft import relative_gap as gap_between
 from sunward.optimisation.model.extract import DUST, draft_of, implied_integers, tidy_sleep
 from sunward.optimisation.model.infeasible import explain_infeasible
-from sunward.optimisation.model.matrix import Arrays, Floats, fits, scaled
+from sunward.optimisation.model.matrix import Arrays, PerColumn, fits, scaled
 from sunward.optimisation.model.plan_model import PlanModel
 from sunward.optimisation.model.prices import prices_of
 from sunward.optimisation.model.solvers import Answer, Backend, Outcome, solve_model
@@ -54,7 +54,7 @@ class _Search:
     reference: Solution | None
     best: Solution | None = None
     bound: float = 0.0
-    hint: Floats | None = None  # columns of the best plan that a linear model gave
+    hint: PerColumn | None = None  # columns of the best plan that a linear model gave
     used: list[str] = field(default_factory=list)
 
     def left(self) -> float:
@@ -181,7 +181,7 @@ def _offer_implied(search: _Search, model: Arrays, relaxed: Answer) -> None:
             return
 
 
-def _fixed(model: Arrays, values: Floats) -> Arrays:
+def _fixed(model: Arrays, values: PerColumn) -> Arrays:
     """The linear model that remains when every integer keeps its value."""
     whole = np.round(values)
     return Arrays(

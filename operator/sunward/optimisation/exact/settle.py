@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sunward.optimisation.model.build import build
-from sunward.optimisation.model.draft import Flow, Label, finish
+from sunward.optimisation.model.draft import Flow, Label, OnOff, finish
 from sunward.optimisation.model.extract import draft_of, tidy_sleep
 from sunward.optimisation.model.matrix import scaled
 from sunward.optimisation.model.nodes import may_sleep
@@ -15,11 +15,12 @@ from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.verification.plan import check_plan
 
-Flags = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
+def settle(problem: Problem, flows: dict[Flow, float], on: OnOff, label: Label, *, seconds: float) -> Solution | None:
+    """A verified solution with exactly these flows, in batches; None where no energy, sleep or worker choice fits them.
 
-def settle(problem: Problem, flows: dict[Flow, float], on: Flags, label: Label, *, seconds: float) -> Solution | None:
-    """A verified solution with exactly these flows; None where no energy, sleep or worker choice fits them."""
+    `on` counts where nodes sleep for whole periods only; in partial-period sleep being on is free and chosen anew.
+    """
     # Whole batches keep only nearly to the shares of synchronous rounds, so these rows are left to the verifier.
     free = replace(problem, jobs=tuple(replace(job, synchronous=False) for job in problem.jobs))
     plan = build(free)
@@ -47,7 +48,7 @@ def _written(
     return finish(problem, draft, label)
 
 
-def _fix(plan: PlanModel, flows: dict[Flow, float], on: Flags) -> None:
+def _fix(plan: PlanModel, flows: dict[Flow, float], on: OnOff) -> None:
     fixed = dict.fromkeys([*plan.at_home.values(), *plan.leaving.values(), *plan.arriving.values()], 0.0)
     for (j, i, k, t), batches in flows.items():
         if i == k:

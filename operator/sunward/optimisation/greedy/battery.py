@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sunward.optimisation.model.matrix import Floats
+from sunward.optimisation.model.draft import PerPeriod
 from sunward.optimisation.problem.instance import Battery
 
 NOTHING = 1e-12
@@ -13,11 +13,11 @@ NOTHING = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlook:
-    """What a node faces, per period: harvest and load in watt-hours, grid and spare harvest in grams per watt-hour."""
+    """What a node faces: harvest and load in watt-hours, grid and spare harvest in grams per watt-hour."""
 
-    harvest: Floats
-    load: Floats
-    grid: Floats
+    harvest: PerPeriod
+    load: PerPeriod
+    grid: PerPeriod
     spare: float
 
 
@@ -25,17 +25,20 @@ class Outlook:
 class _State:
     """Flows so far and what follows from them."""
 
-    charge: Floats
-    discharge: Floats
-    level: Floats  # stored after each period
-    surplus: Floats  # harvest that nothing uses
-    own: Floats  # harvest that the load uses and the grid could replace
-    need: Floats  # grid energy
+    charge: PerPeriod
+    discharge: PerPeriod
+    level: PerPeriod  # stored after each period
+    surplus: PerPeriod  # harvest that nothing uses
+    own: PerPeriod  # harvest that the load uses and the grid could replace
+    need: PerPeriod  # grid energy
 
 
-def cycle(battery: Battery, flows: tuple[Floats, Floats], outlook: Outlook, hours: float) -> tuple[Floats, Floats]:
-    """Add to given charges (and no discharges) all exchanges between periods that pay, the best first.
+def cycle(
+    battery: Battery, flows: tuple[PerPeriod, PerPeriod], outlook: Outlook, hours: float
+) -> tuple[PerPeriod, PerPeriod]:
+    """Watt-hours charged and discharged: the given ones and all exchanges between periods that pay, the best first.
 
+    `flows` are charges and discharges (none yet) in watt-hours, `hours` the length of a period.
     An exchange takes energy in one period and gives it in another, earlier or later, or gives what was stored at the
     start and need not be there at the end; levels, rates and exclusion of both at once hold throughout.
     """
@@ -53,7 +56,7 @@ def cycle(battery: Battery, flows: tuple[Floats, Floats], outlook: Outlook, hour
     return state.charge, state.discharge
 
 
-def _start(battery: Battery, flows: tuple[Floats, Floats], outlook: Outlook) -> _State:
+def _start(battery: Battery, flows: tuple[PerPeriod, PerPeriod], outlook: Outlook) -> _State:
     charge, discharge = flows[0].copy(), flows[1].copy()
     wanted = np.where(outlook.grid >= outlook.spare, outlook.load, 0.0)
     from_harvest = np.minimum(charge, outlook.harvest)
@@ -98,7 +101,7 @@ def _exchange(battery: Battery, state: _State, what: tuple[int, int, str], most_
         _book(battery, state, what, stored)
 
 
-def _room(battery: Battery, level: Floats, k: int, s: int) -> float:
+def _room(battery: Battery, level: PerPeriod, k: int, s: int) -> float:
     """Stored watt-hours that may come from period s (the stock where it lies after the last) and go in period k."""
     if s < k:
         return battery.capacity_watt_hours - float(level[s:k].max())

@@ -15,7 +15,7 @@ from sunward.optimisation.greedy.moves import to_cleaner, with_room
 from sunward.optimisation.greedy.sleep import on_periods
 from sunward.optimisation.greedy.slots import slot_schedule
 from sunward.optimisation.greedy.work import Assignment, Schedule, at_home, schedule
-from sunward.optimisation.model.draft import Draft, Label, finish, needs
+from sunward.optimisation.model.draft import Draft, Label, NodePeriods, OnOff, finish, needs
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.schemes import Mode, with_mode
 from sunward.optimisation.problem.solution import Obstacle, Shortfall, Solution, Status
@@ -118,7 +118,7 @@ def _plans(problem: Problem, plan: Schedule) -> Iterator[Solution]:
             yield finish(problem, draft, Label(status=Status.FEASIBLE, solver="greedy", bound=0.0))
 
 
-def _draft(plan: Schedule, on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Draft:
+def _draft(plan: Schedule, on: OnOff) -> Draft:
     zero = np.zeros(on.shape)
     return Draft(
         flows=dict(plan.flows),
@@ -130,7 +130,7 @@ def _draft(plan: Schedule, on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) 
     )
 
 
-def _awake(problem: Problem, draft: Draft) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _awake(problem: Problem, draft: Draft) -> NodePeriods:
     """Awake as long as needed where that is allowed and saves energy, else all period while on."""
     busy = np.minimum(needs(problem, draft).hours, problem.period_hours)
     awake = np.where(draft.on, problem.period_hours, 0.0)

@@ -6,8 +6,7 @@ Own harvest first, then what a neighbour has left over, then the battery (where 
 import numpy as np
 
 from sunward.optimisation.greedy.battery import Outlook, cycle
-from sunward.optimisation.model.draft import Draft, loads, needs
-from sunward.optimisation.model.matrix import Floats
+from sunward.optimisation.model.draft import Draft, NodePeriods, PerPeriod, PerPeriodFlags, loads, needs
 from sunward.optimisation.problem.instance import Battery, Problem
 
 
@@ -37,13 +36,15 @@ def power(problem: Problem, draft: Draft, *, use_battery: bool) -> bool:
     return True
 
 
-def grid_grams(problem: Problem) -> Floats:
-    """Grams per watt-hour of grid energy, node x period."""
+def grid_grams(problem: Problem) -> NodePeriods:
+    """Grams per watt-hour of grid energy, (nodes, periods)."""
     rows = [problem.intensity_grams_per_kilowatt_hour[node.grid_zone] for node in problem.nodes]
     return np.array(rows, dtype=float).reshape(len(rows), problem.period_count) / 1000.0
 
 
-def _use_harvest(draft: Draft, i: int, battery: Battery, harvest: Floats, load: Floats, worth: Floats) -> None:
+def _use_harvest(
+    draft: Draft, i: int, battery: Battery, harvest: PerPeriod, load: PerPeriod, worth: PerPeriodFlags
+) -> None:
     """Harvest covers what is left of the load and the charging, as far as it reaches."""
     wanted = np.where(worth, load, 0.0) + draft.charge[i] - draft.discharge[i]
     used = np.clip(wanted, 0.0, harvest)
@@ -56,8 +57,8 @@ def _limits(problem: Problem, battery: Battery) -> tuple[float, float]:
 
 
 def _top_up(
-    problem: Problem, battery: Battery, harvest: Floats, load: Floats, grams: Floats
-) -> tuple[Floats, Floats] | None:
+    problem: Problem, battery: Battery, harvest: PerPeriod, load: PerPeriod, grams: PerPeriod
+) -> tuple[PerPeriod, PerPeriod] | None:
     """Charge only what the final energy asks for, surplus first, then the cleanest periods."""
     most_in, _ = _limits(problem, battery)
     charge = np.zeros_like(load)
@@ -74,7 +75,7 @@ def _top_up(
     return charge, np.zeros_like(load)
 
 
-def _share(problem: Problem, draft: Draft, load: Floats, grams: Floats) -> None:
+def _share(problem: Problem, draft: Draft, load: NodePeriods, grams: NodePeriods) -> None:
     """Give surplus to the dirtiest deficits of each pool; nobody who takes from the grid gives."""
     index = {node.name: i for i, node in enumerate(problem.nodes)}
     need = load + draft.charge - draft.discharge - draft.harvest
@@ -93,8 +94,15 @@ def _share(problem: Problem, draft: Draft, load: Floats, grams: Floats) -> None:
 
 
 def _give(
-    draft: Draft, where: tuple[int, int], givers: list[int], k: int, offer: Floats, need: Floats, efficiency: float
+    draft: Draft,
+    where: tuple[int, int],
+    givers: list[int],
+    k: int,
+    offer: NodePeriods,
+    need: NodePeriods,
+    efficiency: float,
 ) -> None:
+    """Cover node k's need in one pool and period (`where`) from the last of the givers on, in place."""
     p, t = where
     while givers and need[k, t] > 0:
         i = givers[-1]

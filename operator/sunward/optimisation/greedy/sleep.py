@@ -4,19 +4,25 @@ import math
 
 import numpy as np
 
-from sunward.optimisation.model.matrix import Floats
+from sunward.optimisation.model.draft import NodePeriods, OnOff, PerPeriod, PerPeriodFlags
 from sunward.optimisation.problem.instance import Node, Problem
 
-Flags = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+FITS = 1 + 1e-9
+"""Work that exceeds a period by no more than a solver's rounding fits into it."""
+
+State = tuple[bool, int]
+"""Whether a node is on, and for how many periods it has been so, up to the longest minimum."""
+Path = tuple[float, tuple[bool, ...]]
+"""Grams so far, and on or off in every period so far."""
 
 
-def on_periods(problem: Problem, busy: Floats, prices: list[list[float]]) -> Flags | None:
+def on_periods(problem: Problem, busy: NodePeriods, prices: list[list[float]]) -> OnOff | None:
     """Which nodes are on in which periods so that all busy time fits; None where a start takes too long.
 
-    `busy` are hours of work and transfers, node x period; waking is added here. Honours minimum periods, the limit
-    on sleeping nodes and nodes that may not sleep.
+    `busy` are hours of work and transfers, (nodes, periods), waking not included; `prices` are grams per watt-hour of
+    the grid, a row per node. Honours minimum periods, the limit on sleeping nodes and nodes that may not sleep.
     """
-    on: Flags = np.ones((len(problem.nodes), problem.period_count), dtype=np.bool_)
+    on: OnOff = np.ones((len(problem.nodes), problem.period_count), dtype=np.bool_)
     for i, node in enumerate(problem.nodes):
         startable = node.initially_awake or node.wake_seconds <= problem.period_seconds
         may_sleep = problem.policy.sleep and node.can_sleep
@@ -31,7 +37,7 @@ def on_periods(problem: Problem, busy: Floats, prices: list[list[float]]) -> Fla
     return _within_limit(problem, on, busy)
 
 
-def _from_first_use(problem: Problem, node: Node, busy: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _from_first_use(problem: Problem, node: Node, busy: PerPeriod) -> PerPeriodFlags:
     """On from the last period that leaves time to wake before the first use; sleepers without use stay asleep."""
     on = np.ones(len(busy), dtype=bool)
     used = np.flatnonzero(busy > 0)
@@ -40,33 +46,27 @@ def _from_first_use(problem: Problem, node: Node, busy: Floats) -> np.ndarray[tu
     if not len(used):
         return ~on
     first = int(used[0])
-    fits = busy[first] + node.wake_seconds / 3600.0 <= problem.period_hours * (1 + 1e-9)
+    fits = busy[first] + node.wake_seconds / 3600.0 <= problem.period_hours * FITS
     on[: first if fits or first == 0 else first - 1] = False
     return on
 
 
-def _cheapest(
-    problem: Problem, node: Node, busy: Floats, prices: list[float]
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Least idle and wake emissions over all on/off patterns that respect the minimum periods."""
-    wake_hours = node.wake_seconds / 3600.0
+def _cheapest(problem: Problem, node: Node, busy: PerPeriod, prices: list[float]) -> PerPeriodFlags:
+    """Least idle and wake emissions over all on/off patterns that respect the minimum periods.
+
+    Dynamic programming: of all patterns that end in the same state, whose future is the same, only the cheapest counts.
+    """
     extra = max(0.0, node.idle_watts - node.asleep_watts) * problem.period_hours
-    long = max(node.minimum_awake_periods, node.minimum_asleep_periods)
-    start: tuple[bool, int] = (node.initially_awake, long)
-    best: dict[tuple[bool, int], tuple[float, tuple[bool, ...]]] = {start: (0.0, ())}
-    for t, hours in enumerate(busy):
-        reached: dict[tuple[bool, int], tuple[float, tuple[bool, ...]]] = {}
+    oldest = max(node.minimum_awake_periods, node.minimum_asleep_periods)
+    best: dict[State, Path] = {(node.initially_awake, oldest): (0.0, ())}
+    for hours, price in zip(busy, prices, strict=True):
+        reached: dict[State, Path] = {}
         for (on, age), (grams, path) in best.items():
-            for now in (True, False):
-                if (not now and hours > 0) or (now != on and age < _least(node, on)):
-                    continue
-                wakes = now and not on
-                if wakes and hours + wake_hours > problem.period_hours * (1 + 1e-9):
-                    continue
+            for now in (now for now in (True, False) if _may_be(problem, node, (on, age), now, hours)):
                 cost = (
-                    grams + (extra * prices[t] if now else 0.0) + (node.wake_watt_hours * prices[t] if wakes else 0.0)
+                    grams + (extra * price if now else 0.0) + (node.wake_watt_hours * price if now and not on else 0.0)
                 )
-                state = (now, min(long, age + 1) if now == on else 1)
+                state = (now, min(oldest, age + 1) if now == on else 1)
                 if cost < reached.get(state, (math.inf, ()))[0]:
                     reached[state] = (cost, (*path, now))
         best = reached
@@ -75,11 +75,18 @@ def _cheapest(
     return np.array(min(best.values(), key=lambda entry: entry[0])[1], dtype=bool)
 
 
-def _least(node: Node, on: bool) -> int:
-    return node.minimum_awake_periods if on else node.minimum_asleep_periods
+def _may_be(problem: Problem, node: Node, state: State, now: bool, busy_hours: float) -> bool:
+    """Whether a node in this state may be on (or off) in the next period, in which it is busy for so long."""
+    on, age = state
+    if not now and busy_hours > 0:
+        return False
+    if now != on and age < (node.minimum_awake_periods if on else node.minimum_asleep_periods):
+        return False
+    return on or not now or busy_hours + node.wake_seconds / 3600.0 <= problem.period_hours * FITS
 
 
-def _within_limit(problem: Problem, on: Flags, busy: Floats) -> Flags | None:
+def _within_limit(problem: Problem, on: OnOff, busy: NodePeriods) -> OnOff | None:
+    """The same with nodes kept on until no more sleep than may, those that sleep least first; None if too many must."""
     limit = problem.policy.maximum_asleep_nodes
     if limit is None:
         return on
@@ -89,6 +96,6 @@ def _within_limit(problem: Problem, on: Flags, busy: Floats) -> Flags | None:
             return on
         node = problem.nodes[i]
         wake = 0.0 if node.initially_awake else node.wake_seconds / 3600.0
-        if busy[i][0] + wake <= problem.period_hours * (1 + 1e-9):
+        if busy[i][0] + wake <= problem.period_hours * FITS:
             on[i] = True
     return on if np.max(np.sum(~on, axis=0), initial=0) <= limit else None

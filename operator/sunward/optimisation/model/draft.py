@@ -7,8 +7,8 @@ from those decisions is recomputed here, so that a solver's rounding never leave
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sunward.optimisation.model.matrix import Floats
 from sunward.optimisation.problem.instance import Battery, Problem
 from sunward.optimisation.problem.solution import (
     NO_PRICES,
@@ -26,18 +26,29 @@ NANOGRAM = 1e-9
 
 Flow = tuple[int, int, int, int]
 """job, node that holds the data, node that works, period (all from 0)."""
+NodePeriods = NDArray[np.float64]
+"""A number for every node in every period, (nodes, periods)."""
+OnOff = NDArray[np.bool_]
+"""Whether every node is on in every period, (nodes, periods)."""
+PerPeriod = NDArray[np.float64]
+"""A number of one node in every period, (periods,)."""
+PerPeriodFlags = NDArray[np.bool_]
+"""Whether something holds for one node in every period, (periods,)."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Draft:
-    """Decisions of a plan. Arrays are node x period; pools map (pool, node, period) to watt-hours."""
+    """Decisions of a plan: batches by flow, hours awake, and watt-hours of harvest used, charged and discharged.
+
+    `sends` and `draws` map (pool, node, period) to watt-hours that enter a pool and that are taken from it.
+    """
 
     flows: dict[Flow, float]
-    on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
-    awake: Floats
-    harvest: Floats
-    charge: Floats
-    discharge: Floats
+    on: OnOff
+    awake: NodePeriods
+    harvest: NodePeriods
+    charge: NodePeriods
+    discharge: NodePeriods
     sends: dict[tuple[int, int, int], float] = field(default_factory=dict)
     draws: dict[tuple[int, int, int], float] = field(default_factory=dict)
 
@@ -55,7 +66,7 @@ class Label:
     because: tuple[Shortfall, ...] = ()
 
 
-def starts(problem: Problem, on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Floats:
+def starts(problem: Problem, on: OnOff) -> NodePeriods:
     """1 where a node starts: it is on and was not in the period before (or initially)."""
     before = np.zeros_like(on)
     before[:, 1:] = on[:, :-1]
@@ -67,12 +78,15 @@ def starts(problem: Problem, on: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 class Needs:
     """What the work of a plan asks of every node and period: busy hours (wake and transfer included) and watt-hours."""
 
-    hours: Floats
-    watt_hours: Floats
+    hours: NodePeriods
+    watt_hours: NodePeriods
 
 
 def needs(problem: Problem, draft: Draft) -> Needs:
-    """Hours and dynamic watt-hours (above idle and asleep) that follow from flows, starts and moved data."""
+    """Hours and dynamic watt-hours (above idle and asleep) that follow from flows, starts and moved data.
+
+    Data move at the start of the horizon, so that both ends spend the time and energy of it in the first period.
+    """
     shape = (len(problem.nodes), problem.period_count)
     hours, energy = np.zeros(shape), np.zeros(shape)
     names = [node.name for node in problem.nodes]
@@ -93,7 +107,7 @@ def needs(problem: Problem, draft: Draft) -> Needs:
     return Needs(hours=hours, watt_hours=energy)
 
 
-def loads(problem: Problem, draft: Draft, need: Needs) -> Floats:
+def loads(problem: Problem, draft: Draft, need: Needs) -> NodePeriods:
     """Watt-hours every node consumes per period, charging and sending aside."""
     idle = np.array([node.idle_watts for node in problem.nodes]).reshape(-1, 1)
     asleep = np.array([node.asleep_watts for node in problem.nodes]).reshape(-1, 1)
@@ -140,7 +154,7 @@ def net_battery(battery: Battery, charge: float, discharge: float) -> tuple[floa
     return (0.0, discharge) if charge <= discharge else (charge, 0.0)
 
 
-def _stored(problem: Problem, draft: Draft) -> Floats:
+def _stored(problem: Problem, draft: Draft) -> NodePeriods:
     """Stored energy after every period; simultaneous charge and discharge of exportable batteries is netted first."""
     stored = np.zeros_like(draft.awake)
     for i, node in enumerate(problem.nodes):
@@ -172,7 +186,7 @@ def _level_pools(draft: Draft) -> None:
             draft.sends[p, i, t] = 0.0
 
 
-def _balance(problem: Problem, draft: Draft, load: Floats) -> Floats:
+def _balance(problem: Problem, draft: Draft, load: NodePeriods) -> NodePeriods:
     """Grid energy that closes every balance; where there would be too much, less harvest is used instead."""
     grid = load + draft.charge - draft.discharge - draft.harvest
     for (_, i, t), amount in draft.sends.items():
@@ -189,7 +203,8 @@ def _balance(problem: Problem, draft: Draft, load: Floats) -> Floats:
     return np.where(grid <= 1e-12 * (load + draft.charge), 0.0, grid)
 
 
-def _objective(problem: Problem, draft: Draft, grid: Floats) -> float:
+def _objective(problem: Problem, draft: Draft, grid: NodePeriods) -> float:
+    """Grams of the whole plan: grid, harvest, wear of batteries, embodied (where the policy counts it) and transit."""
     total = 0.0
     for i, node in enumerate(problem.nodes):
         zone = np.array(problem.intensity_grams_per_kilowatt_hour[node.grid_zone])
@@ -223,7 +238,7 @@ def _energy_rows(problem: Problem, rows: dict[tuple[int, int, int], float]) -> t
     )
 
 
-def _node_rows(problem: Problem, draft: Draft, grid: Floats, stored: Floats) -> tuple[NodeRow, ...]:
+def _node_rows(problem: Problem, draft: Draft, grid: NodePeriods, stored: NodePeriods) -> tuple[NodeRow, ...]:
     return tuple(
         NodeRow(
             name=node.name,

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sunward.optimisation.model.draft import Draft, Flow
+from sunward.optimisation.model.draft import Draft, Flow, NodePeriods
 from sunward.optimisation.model.flows import transport
-from sunward.optimisation.model.matrix import Floats
+from sunward.optimisation.model.matrix import Integers, PerColumn
 from sunward.optimisation.model.nodes import may_sleep
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.problem.instance import Job
@@ -13,7 +13,7 @@ DUST = 1e-9
 """Shares below this are a solver's rounding of zero."""
 
 
-def draft_of(plan: PlanModel, values: Floats) -> Draft:
+def draft_of(plan: PlanModel, values: PerColumn) -> Draft:
     """The plan that the columns describe; integers are read at one half."""
     shape = (len(plan.problem.nodes), plan.problem.period_count)
     flows: dict[Flow, float] = {}
@@ -32,7 +32,7 @@ def draft_of(plan: PlanModel, values: Floats) -> Draft:
     )
 
 
-def _table(columns: dict[Pair, int], values: Floats, shape: tuple[int, int]) -> Floats:
+def _table(columns: dict[Pair, int], values: PerColumn, shape: tuple[int, int]) -> NodePeriods:
     table = np.zeros(shape)
     for (i, t), column in columns.items():
         table[i, t] = max(0.0, values[column])
@@ -40,13 +40,13 @@ def _table(columns: dict[Pair, int], values: Floats, shape: tuple[int, int]) -> 
 
 
 def _positive(
-    plan: PlanModel, columns: dict[tuple[int, int, int], int], values: Floats
+    plan: PlanModel, columns: dict[tuple[int, int, int], int], values: PerColumn
 ) -> dict[tuple[int, int, int], float]:
     upper = plan.matrix.upper
     return {where: float(values[column]) for where, column in columns.items() if values[column] > DUST * upper[column]}
 
 
-def _add_job(plan: PlanModel, values: Floats, j: int, job: Job, flows: dict[Flow, float]) -> None:
+def _add_job(plan: PlanModel, values: PerColumn, j: int, job: Job, flows: dict[Flow, float]) -> None:
     window = tuple(job.window)
     if not job.synchronous:
         _add_round(plan, values, (j, -1, window), 1.0, flows)
@@ -59,7 +59,7 @@ def _add_job(plan: PlanModel, values: Floats, j: int, job: Job, flows: dict[Flow
 
 
 def _add_round(
-    plan: PlanModel, values: Floats, which: tuple[int, int, tuple[int, ...]], share: float, flows: dict[Flow, float]
+    plan: PlanModel, values: PerColumn, which: tuple[int, int, tuple[int, ...]], share: float, flows: dict[Flow, float]
 ) -> None:
     """Flows of one job (`which`: job, key of its leaving columns, periods); a `share` of every shard is done."""
     j, left, periods = which
@@ -83,7 +83,7 @@ def _add_round(
 
 
 def _shard(
-    plan: PlanModel, values: Floats, where: tuple[int, int, int], periods: tuple[int, ...], batches: float
+    plan: PlanModel, values: PerColumn, where: tuple[int, int, int], periods: tuple[int, ...], batches: float
 ) -> tuple[dict[int, float], float]:
     """What of a shard is done at home by period and what leaves, scaled to all its batches."""
     j, i, left = where
@@ -97,7 +97,7 @@ def _shard(
 
 
 def _arrivals(
-    plan: PlanModel, values: Floats, j: int, periods: tuple[int, ...], moved: float
+    plan: PlanModel, values: PerColumn, j: int, periods: tuple[int, ...], moved: float
 ) -> list[tuple[int, int, float]]:
     found = [
         (k, t, float(values[plan.arriving[j, k, t]]))
@@ -122,7 +122,7 @@ def _add(flows: dict[Flow, float], where: Flow, amount: float) -> None:
     flows[where] = flows.get(where, 0.0) + amount
 
 
-def implied_integers(plan: PlanModel, values: Floats, *, on_from: float) -> Floats:
+def implied_integers(plan: PlanModel, values: PerColumn, *, on_from: float) -> PerColumn:
     """Columns of a relaxation with every integer as its flows imply it: who works, exports or charges at all.
 
     Nodes count as on where they are for more than `on_from` of a period. Whether these integers fit together is for
@@ -168,7 +168,8 @@ def tidy_sleep(plan: PlanModel, draft: Draft) -> None:
             _switch_off(draft, i, off, room)
 
 
-def _switch_off(draft: Draft, i: int, off: int, room: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+def _switch_off(draft: Draft, i: int, off: int, room: Integers) -> None:
+    """Off from period `off` on, or later where more may not sleep; `room` is how many more may, (periods,)."""
     tail = np.arange(len(room)) >= off
     full = np.flatnonzero(tail & (room <= 0) & draft.on[i])
     off = int(full[-1]) + 1 if len(full) else off

@@ -3,7 +3,7 @@
 import time
 
 from sunward.optimisation.model.build import build
-from sunward.optimisation.model.matrix import Floats, scaled
+from sunward.optimisation.model.matrix import PerColumn, scaled
 from sunward.optimisation.model.plan_model import PlanModel, Relaxed
 from sunward.optimisation.model.solvers import Backend, Outcome, solve_model
 from sunward.optimisation.problem.instance import Problem
@@ -82,7 +82,7 @@ def _missed(
     return _shortfalls(plan, answer.values, faint=faint)
 
 
-def _shortfalls(plan: PlanModel, values: Floats, *, faint: bool) -> list[Shortfall]:
+def _shortfalls(plan: PlanModel, values: PerColumn, *, faint: bool) -> list[Shortfall]:
     largest = max((float(values[column]) for column in plan.slacks.values()), default=0.0)
     names = [node.name for node in plan.problem.nodes]
     jobs = [job.name for job in plan.problem.jobs]

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+PerColumn = NDArray[np.float64]
+"""One number for each variable of a model, (columns,), in the variable's unit."""
+PerRow = NDArray[np.float64]
+"""One number for each constraint of a model, (rows,), in the constraint's unit."""
 INFINITY = math.inf
 
 
@@ -71,25 +75,29 @@ class MatrixModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arrays:
-    """A linear model; the matrix as coordinates, rows in ascending order."""
+    """A linear model: minimise cost . x with row_lower <= A x <= row_upper and lower <= x <= upper.
 
-    lower: Floats
-    upper: Floats
-    cost: Floats
-    integer: NDArray[np.bool_]
-    row_lower: Floats
-    row_upper: Floats
-    rows: Integers
-    columns: Integers
-    values: Floats
+    The matrix A is given by its entries: values[e] stands in row rows[e] and column columns[e], rows in ascending
+    order, each place at most once.
+    """
 
-    def times(self, x: Floats) -> Floats:
-        """A x, one value per row."""
+    lower: PerColumn
+    upper: PerColumn
+    cost: PerColumn
+    integer: NDArray[np.bool_]  # (columns,)
+    row_lower: PerRow
+    row_upper: PerRow
+    rows: Integers  # (entries,)
+    columns: Integers  # (entries,)
+    values: Floats  # (entries,)
+
+    def times(self, x: PerColumn) -> PerRow:
+        """A x."""
         product = self.values * x[self.columns]
         return np.bincount(self.rows, weights=product, minlength=len(self.row_lower)).astype(np.float64)
 
-    def transposed_times(self, y: Floats) -> Floats:
-        """A' y, one value per column."""
+    def transposed_times(self, y: PerRow) -> PerColumn:
+        """A' y."""
         product = self.values * y[self.rows]
         return np.bincount(self.columns, weights=product, minlength=len(self.lower)).astype(np.float64)
 
@@ -99,8 +107,8 @@ class Scaled:
     """A model in solver units with the factors that lead back: x = unit * scaled x, cost = cost_unit * scaled cost."""
 
     model: Arrays
-    unit: Floats
-    row_unit: Floats
+    unit: PerColumn
+    row_unit: PerRow
     cost_unit: float
 
 
@@ -108,7 +116,7 @@ def scaled(model: Arrays, typical_cost: float) -> Scaled:
     """Measure columns in their upper bounds, rows in their largest coefficient, cost in `typical_cost` (grams)."""
     span = np.maximum(np.abs(model.lower), np.abs(model.upper))
     usable = np.isfinite(span) & (span > 0) & ~model.integer
-    unit = np.where(usable, span, 1.0)
+    unit = np.where(usable, span, 1.0)  # integers keep their unit, so that they stay integers
     values = model.values * unit[model.columns]
     row_unit = np.zeros(len(model.row_lower))
     np.maximum.at(row_unit, model.rows, np.abs(values))
@@ -128,7 +136,7 @@ def scaled(model: Arrays, typical_cost: float) -> Scaled:
     return Scaled(model=arrays, unit=unit, row_unit=row_unit, cost_unit=cost_unit)
 
 
-def fits(model: Arrays, values: Floats, tolerance: float) -> bool:
+def fits(model: Arrays, values: PerColumn, tolerance: float) -> bool:
     """Whether values satisfy every bound and row, each to `tolerance` of its own unit."""
     measured = scaled(model, 1.0)
     x, rows = values / measured.unit, measured.model
@@ -138,12 +146,14 @@ def fits(model: Arrays, values: Floats, tolerance: float) -> bool:
     return bool(inside.all() and held.all())
 
 
-def dual_bound(model: Arrays, duals: Floats) -> float:
+def dual_bound(model: Arrays, duals: PerRow) -> float:
     """A lower bound on the optimum that holds for any `duals` at all (weak duality, with column bounds).
 
-    Lets a caller certify an answer without trusting the solver that gave the duals. Minus infinity where a column
-    that the duals want to grow has no upper bound.
+    The value of the Lagrangian: duals . b with the side of each row that they push against, plus the least that the
+    reduced costs allow within the column bounds. Lets a caller certify an answer without trusting the solver that gave
+    the duals. Minus infinity where a column that the duals want to grow has no upper bound.
     """
+    # A multiplier that pushes against a side that does not exist says nothing: it counts as zero, which is also valid.
     duals = np.where(np.isneginf(model.row_lower) & (duals > 0), 0.0, duals)
     duals = np.where(np.isposinf(model.row_upper) & (duals < 0), 0.0, duals)
     active = np.where(duals > 0, model.row_lower, model.row_upper)

@@ -1,11 +1,11 @@
 """Shadow prices of a plan from the duals of its linear model."""
 
-from sunward.optimisation.model.matrix import Floats
+from sunward.optimisation.model.matrix import PerRow
 from sunward.optimisation.model.plan_model import PlanModel
 from sunward.optimisation.problem.solution import Prices
 
 
-def prices_of(plan: PlanModel, duals: Floats) -> Prices:
+def prices_of(plan: PlanModel, duals: PerRow) -> Prices:
     """Grams per watt-hour in every pool and period, grams per unit of every job's offload ratio.
 
     A pool that nobody can send into in a period has no row; its price is what its best-placed member would save.
@@ -23,7 +23,7 @@ def prices_of(plan: PlanModel, duals: Floats) -> Prices:
     return Prices(energy_grams_per_watt_hour=energy, offload_cap_grams=caps)
 
 
-def _pool_price(plan: PlanModel, duals: Floats, p: int, t: int) -> float:
+def _pool_price(plan: PlanModel, duals: PerRow, p: int, t: int) -> float:
     if (p, t) in plan.pool_rows:
         return float(duals[plan.pool_rows[p, t]])
     pool = plan.problem.energy_pools[p]

@@ -17,7 +17,7 @@ import numpy as np
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
 
-from sunward.optimisation.model.matrix import Arrays, Floats, Scaled, dual_bound
+from sunward.optimisation.model.matrix import Arrays, PerColumn, PerRow, Scaled, dual_bound
 
 TOLERANCE = 1e-9
 """Feasibility and optimality tolerance asked of every solver, in scaled units."""
@@ -65,13 +65,13 @@ class Answer:
 
     outcome: Outcome
     reason: str
-    values: Floats | None = None
-    duals: Floats | None = None
+    values: PerColumn | None = None
+    duals: PerRow | None = None
     bound: float = -math.inf
 
 
 def solve_model(
-    scaled: Scaled, backend: Backend, *, seconds: float, relative_gap: float = 0.0, hint: Floats | None = None
+    scaled: Scaled, backend: Backend, *, seconds: float, relative_gap: float = 0.0, hint: PerColumn | None = None
 ) -> Answer:
     """Solve within `seconds`; integers are respected except by GLOP, which solves the relaxation.
 
@@ -107,7 +107,7 @@ def _silence() -> Iterator[None]:
         os.close(kept)
 
 
-def _start(model: mathopt.Model, scaled: Scaled, hint: Floats) -> mathopt.ModelSolveParameters:
+def _start(model: mathopt.Model, scaled: Scaled, hint: PerColumn) -> mathopt.ModelSolveParameters:
     values = dict(zip(model.variables(), (hint / scaled.unit).tolist(), strict=True))
     return mathopt.ModelSolveParameters(solution_hints=[mathopt.SolutionHint(variable_values=values)])
 
