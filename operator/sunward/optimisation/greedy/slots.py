@@ -5,9 +5,19 @@ spare, and the grid. Shares of a shard that must stay home are placed first.
 """
 
 from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
 
 from sunward.optimisation.greedy.work import Assignment, Pair, Schedule, at_home, capacity, hours_per_batch
 from sunward.optimisation.problem.instance import Job, Problem
+
+
+class Tier(IntEnum):
+    """Where the energy of a slot comes from; of slots that cost the same the lower ones are filled first."""
+
+    OWN = 0
+    POOLED = 1
+    GRID = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,63 +100,87 @@ def watt_hours_per_batch(problem: Problem, job: Job, k: int) -> float:
     return energy
 
 
-Entry = tuple[float, int, int, int, bool]
-"""grams per batch, node, period, tier (0 own, 1 pools, 2 grid), whether for other nodes' batches."""
+class Entry(NamedTuple):
+    """A slot that a batch may take, and what it costs there; ordered by cost."""
+
+    grams_per_batch: float
+    node: int
+    period: int
+    tier: Tier
+    away: bool  # for batches of other nodes
 
 
 def _entries(slots: _Slots, job: Job) -> list[Entry]:
+    """All slots of a job, the cheapest first; of equal ones those on harvest first, and those at home first."""
     problem = slots.problem
-    network = problem.network
     spare = problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
-    transit = network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour / 1000.0
     found: list[Entry] = []
     for k, node in enumerate(problem.nodes):
         if not job.can_work(node.name):
             continue
         zone = problem.intensity_grams_per_kilowatt_hour[node.grid_zone]
-        energy = watt_hours_per_batch(problem, job, k)
-        ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
-        moving = job.gigabytes_per_batch * (transit + ends * zone[0] / 1000.0)
+        energy, moving = watt_hours_per_batch(problem, job, k), _moving_grams(problem, job, zone[0])
         away = problem.policy.offload_tasks and job.may_move_to(node.name)
         for t in job.window:
-            for tier, price in enumerate((spare, spare, zone[t] / 1000.0)):
-                if (tier == 0 and slots.own[k][t] <= 0) or (tier == 1 and not slots.pools_of[k]):
+            for tier, price in ((Tier.OWN, spare), (Tier.POOLED, spare), (Tier.GRID, zone[t] / 1000.0)):
+                if (tier is Tier.OWN and slots.own[k][t] <= 0) or (tier is Tier.POOLED and not slots.pools_of[k]):
                     continue
-                found.append((energy * price, k, t, tier, False))
+                found.append(Entry(energy * price, k, t, tier, away=False))
                 if away:
-                    found.append((energy * price + moving, k, t, tier, True))
-    found.sort(key=lambda entry: (entry[0], entry[3], entry[4]))
+                    found.append(Entry(energy * price + moving, k, t, tier, away=True))
+    found.sort(key=lambda entry: (entry.grams_per_batch, entry.tier, entry.away))
     return found
 
 
+def _moving_grams(problem: Problem, job: Job, grid_grams_per_kilowatt_hour: float) -> float:
+    """Grams of moving one batch to a node with this grid, as if both ends drew from it."""
+    network = problem.network
+    transit = network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour / 1000.0
+    ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
+    return job.gigabytes_per_batch * (transit + ends * grid_grams_per_kilowatt_hour / 1000.0)
+
+
 def _place(slots: _Slots, j: int, job: Job) -> None:
-    problem = slots.problem
+    """Batches into slots, the cheapest first: those that must stay at home, then all others."""
+    _divide(slots, j, job)
+    entries = _entries(slots, job)
+    for entry in entries:
+        if not entry.away:
+            _take(slots, j, entry, entry.node, slots.stay)
+    dirtiest_last = sorted(slots.todo, key=lambda i: _dirt(slots.problem, job, i))
+    for entry in entries:
+        if entry.away:
+            _take_from_dirtiest(slots, j, entry, dirtiest_last)
+        else:
+            _take(slots, j, entry, entry.node, slots.todo)
+    for home in slots.stay:
+        late = slots.stay[home] + slots.todo[home]
+        if late > 1e-9 * slots.assignment.loads[j][home]:
+            slots.plan.late[j, home] = late
+
+
+def _divide(slots: _Slots, j: int, job: Job) -> None:
+    """What of every shard must stay at home, and what may be anywhere."""
     slots.stay, slots.todo, slots.load = {}, {}, {}
+    problem = slots.problem
     can_move = problem.policy.offload_tasks and any(job.may_move_to(node.name) for node in problem.nodes)
     for home, batches in slots.assignment.loads[j].items():
         leave = job.maximum_offload_ratio * batches if can_move else 0.0
         if job.can_work(problem.nodes[home].name):
             leave = min(leave, max(0.0, batches - job.minimum_batches_per_worker))
         slots.stay[home], slots.todo[home] = batches - leave, leave
-    entries = _entries(slots, job)
-    for entry in entries:
-        if not entry[4]:
-            _take(slots, j, entry, entry[1], slots.stay)
-    dirty = sorted(slots.todo, key=lambda i: _dirt(problem, job, i))
-    for entry in entries:
-        if not entry[4]:
-            _take(slots, j, entry, entry[1], slots.todo)
-            continue
-        while dirty:
-            home = dirty[-1] if dirty[-1] != entry[1] or len(dirty) == 1 else dirty[-2]
-            if home == entry[1] or not _take(slots, j, entry, home, slots.todo):
-                break
-            if slots.todo[home] <= 0:
-                dirty.remove(home)
-    for home in slots.stay:
-        late = slots.stay[home] + slots.todo[home]
-        if late > 1e-9 * slots.assignment.loads[j][home]:
-            slots.plan.late[j, home] = late
+
+
+def _take_from_dirtiest(slots: _Slots, j: int, entry: Entry, dirtiest_last: list[int]) -> None:
+    """Fill a slot with batches of other nodes, those of the dirtiest home first; homes without any left go."""
+    while dirtiest_last:
+        home = dirtiest_last[-1]
+        if home == entry.node and len(dirtiest_last) > 1:
+            home = dirtiest_last[-2]
+        if home == entry.node or not _take(slots, j, entry, home, slots.todo):
+            return
+        if slots.todo[home] <= 0:
+            dirtiest_last.remove(home)
 
 
 def _dirt(problem: Problem, job: Job, home: int) -> float:
@@ -159,7 +193,7 @@ def _dirt(problem: Problem, job: Job, home: int) -> float:
 
 def _take(slots: _Slots, j: int, entry: Entry, home: int, source: dict[int, float]) -> bool:
     """Put batches of a home into a slot; tells whether the slot may have room for more of another home."""
-    _, k, t, tier, _ = entry
+    k, t, tier = entry.node, entry.period, entry.tier
     wanted = source.get(home, 0.0)
     if wanted <= 0:
         return home != k
@@ -167,7 +201,7 @@ def _take(slots: _Slots, j: int, entry: Entry, home: int, source: dict[int, floa
     each = hours_per_batch(slots.problem, job, k)
     energy = watt_hours_per_batch(slots.problem, job, k)
     room = slots.plan.spare[k][t] / each if each > 0 else float("inf")
-    if tier < 2 and energy > 0:
+    if tier is not Tier.GRID and energy > 0:
         room = min(room, _spare_energy(slots, k, t, tier) / energy)
     if home != k:
         room = min(room, _room_to_move(slots, j, home, (k, t)))
@@ -179,8 +213,9 @@ def _take(slots: _Slots, j: int, entry: Entry, home: int, source: dict[int, floa
     return part >= wanted
 
 
-def _spare_energy(slots: _Slots, k: int, t: int, tier: int) -> float:
-    if tier == 0:
+def _spare_energy(slots: _Slots, k: int, t: int, tier: Tier) -> float:
+    """Watt-hours of spare harvest that a slot of this tier still has."""
+    if tier is Tier.OWN:
         return slots.own[k][t]
     return max((slots.pooled[p][t] * slots.problem.energy_pools[p].efficiency for p in slots.pools_of[k]), default=0.0)
 
@@ -199,7 +234,7 @@ def _room_to_move(slots: _Slots, j: int, home: int, where: Pair) -> float:
     return max(0.0, room)
 
 
-def _book(slots: _Slots, j: int, where: tuple[int, int, int, int], part: float) -> None:
+def _book(slots: _Slots, j: int, where: tuple[int, int, int, Tier], part: float) -> None:
     home, k, t, tier = where
     job = slots.problem.jobs[j]
     energy = watt_hours_per_batch(slots.problem, job, k) * part
@@ -207,11 +242,11 @@ def _book(slots: _Slots, j: int, where: tuple[int, int, int, int], part: float) 
     slots.plan.flows[place] = slots.plan.flows.get(place, 0.0) + part
     slots.plan.spare[k][t] -= part * hours_per_batch(slots.problem, job, k)
     slots.load[k] = slots.load.get(k, 0.0) + part
-    if tier == 0:
+    if tier is Tier.OWN:
         slots.own[k][t] = max(0.0, slots.own[k][t] - energy)
         for p in slots.pools_of[k]:
             slots.pooled[p][t] = max(0.0, slots.pooled[p][t] - energy)
-    elif tier == 1:
+    elif tier is Tier.POOLED:
         p = max(slots.pools_of[k], key=lambda p: slots.pooled[p][t] * slots.problem.energy_pools[p].efficiency)
         slots.pooled[p][t] = max(0.0, slots.pooled[p][t] - energy / slots.problem.energy_pools[p].efficiency)
     if home != k:
@@ -238,7 +273,7 @@ def _place_rounds(slots: _Slots, j: int, job: Job) -> None:
                 part = min(part, max(0.0, slots.plan.spare[home][t]) / hours)
         for home, batches in shards.items():
             if part > 0:
-                tier = 0 if slots.own[home][t] > 0 else 2
+                tier = Tier.OWN if slots.own[home][t] > 0 else Tier.GRID
                 _book(slots, j, (home, home, t, tier), part * batches)
         left -= max(0.0, part)
     if left > 1e-9:
@@ -254,6 +289,8 @@ def _round_grams(slots: _Slots, job: Job, shards: dict[int, float], t: int) -> f
         node = problem.nodes[home]
         if job.can_work(node.name):
             energy = batches * watt_hours_per_batch(problem, job, home)
-            grid = max(0.0, energy - _spare_energy(slots, home, t, 0) - _spare_energy(slots, home, t, 1))
+            grid = max(
+                0.0, energy - _spare_energy(slots, home, t, Tier.OWN) - _spare_energy(slots, home, t, Tier.POOLED)
+            )
             grams += grid * problem.intensity_grams_per_kilowatt_hour[node.grid_zone][t]
     return grams
