@@ -52,7 +52,7 @@ class Abandoned(Exception):
 
 
 def sample_order(recipe: Recipe, shard: Shard, round_number: int, pair: Pair) -> NDArray[np.int64]:
-    """Indices of the samples in the order of training: (batches * batch_size,).
+    """Indices of the shard's samples in the order of training, (samples,): `batch_size` for each of the batches.
 
     The shard's permutation of the round is walked from `first_batch`, and walked again when it ends.
     """

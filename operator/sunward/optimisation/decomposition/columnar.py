@@ -16,7 +16,11 @@ from sunward.optimisation.problem.instance import ProblemError
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 Flags = NDArray[np.bool_]
-Names = NDArray[np.str_]
+PerNode = NDArray[np.float64]
+"""One number for each node, (nodes,), in the order of the problem."""
+NodeFlags = NDArray[np.bool_]
+"""Whether something holds for each node, (nodes,), in the order of the problem."""
+Names = NDArray[np.str_]  # (nodes,)
 
 NO_POOL = -1
 NODE_FLOATS = (
@@ -79,31 +83,31 @@ class ColumnSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Columns:
-    """A single-period problem with one array per quantity; every array has one entry per node.
+    """A single-period problem with one array per quantity, in the order of the nodes. Units as in the names.
 
     `pool` holds the index of the node's pool in `pool_efficiency`, or `NO_POOL`. `can_work` is false where the
     node has no work rate for the job; its two rates are then ignored. `names` is None when nobody needs them.
     """
 
     settings: ColumnSettings
-    intensity_grams_per_kilowatt_hour: Floats
-    idle_watts: Floats
-    asleep_watts: Floats
-    wake_watt_hours: Floats
-    wake_seconds: Floats
-    harvest_watt_hours: Floats
-    maximum_export_ratio: Floats
-    storage_gigabytes: Floats
-    embodied_grams_per_hour: Floats
-    batches: Floats
-    watt_hours_per_batch: Floats
-    seconds_per_batch: Floats
-    can_sleep: Flags
-    initially_awake: Flags
-    can_work: Flags
-    can_receive: Flags
-    pool: Integers
-    pool_efficiency: Floats
+    intensity_grams_per_kilowatt_hour: PerNode
+    idle_watts: PerNode
+    asleep_watts: PerNode
+    wake_watt_hours: PerNode
+    wake_seconds: PerNode
+    harvest_watt_hours: PerNode
+    maximum_export_ratio: PerNode
+    storage_gigabytes: PerNode
+    embodied_grams_per_hour: PerNode
+    batches: PerNode
+    watt_hours_per_batch: PerNode
+    seconds_per_batch: PerNode
+    can_sleep: NodeFlags
+    initially_awake: NodeFlags
+    can_work: NodeFlags
+    can_receive: NodeFlags
+    pool: Integers  # (nodes,)
+    pool_efficiency: Floats  # (pools,), delivered over sent energy
     names: Names | None = None
 
     def __len__(self) -> int:

@@ -23,6 +23,7 @@ from sunward.optimisation.decomposition.rows import Group, Overload, groups, mis
 from sunward.optimisation.problem.solution import Obstacle, Shortfall, Status
 
 OPTIMAL_GAP = 1e-6
+"""Relative gap from which a plan is called optimal; the file format's own."""
 LARGE_FLEET = 65_536
 THREADS = 2
 
@@ -40,7 +41,7 @@ class ColumnSolution:
     plan: ColumnPlan | None
     lower_bound_grams: float | None
     relative_gap: float | None
-    energy_price: Floats
+    energy_price: Floats  # (pools,)
     task_price: float
     asleep_price: float
     offload_cap_grams: float

@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sunward.optimisation.decomposition.columnar import Flags, Floats
+from sunward.optimisation.decomposition.columnar import Flags
 from sunward.optimisation.decomposition.errors import MasterError
-from sunward.optimisation.decomposition.master import Master, Proposal
+from sunward.optimisation.decomposition.master import Master, PerCoupling, Proposal, Weights
 
 CEILING_FACTOR = 16.0
 FIRST_CEILING = 2.0
+"""In the scales of the prices, which no node would pay while capacity lasts."""
 HIGHEST_CEILING = 1e7
+"""Where even this price brings no supply, there is none."""
 ROUNDING = 1e-8
+"""A mixture that misses no coupling row by more, scaled, meets all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +33,7 @@ class Answer:
     """
 
     grams: float
-    supply: Floats
+    supply: PerCoupling
     least_value: float | None = None
 
 
@@ -66,24 +69,26 @@ class Scales:
     """
 
     grams: float
-    prices: Floats
-    exact: Flags | None = None
+    prices: PerCoupling
+    exact: Flags | None = None  # (rows,)
 
 
 class Coordinator:
     """Cutting planes on the aggregate dual with a price in between the best so far and the master's proposal.
 
     `least` is what the net supply to each row must reach (0 for energy and tasks, minus the limit for sleepers).
-    `caution` in [0, 1) is the weight of the best prices so far in the next ones; 0 is Kelley's method.
+    `caution` in [0, 1) is the weight of the best prices so far in the next ones. 0 is Kelley's method (The
+    cutting-plane method for solving convex programs, 1960); more smooths prices as Wentges does (Weighted Dantzig-Wolfe
+    decomposition for linear mixed-integer programming, 1997).
     """
 
-    def __init__(self, *, groups: int, least: Floats, scales: Scales, caution: float = 0.0) -> None:
+    def __init__(self, *, groups: int, least: PerCoupling, scales: Scales, caution: float = 0.0) -> None:
         self._groups = groups
         self._scales = scales
         self._least = least
         self._caution = caution
         self._unit = scales.prices / scales.grams
-        self._best_prices: Floats | None = None
+        self._best_prices: PerCoupling | None = None
         self._bounds = Bounds(lower=-np.inf, upper=np.inf)
         self._history: list[Bounds] = []
         self._ceiling = FIRST_CEILING
@@ -107,12 +112,12 @@ class Coordinator:
         return tuple(self._history)
 
     @property
-    def best_prices(self) -> Floats:
+    def best_prices(self) -> PerCoupling:
         """The prices of the best lower bound; the ceiling before the first complete round."""
         return self.ceiling_prices if self._best_prices is None else self._best_prices
 
     @property
-    def ceiling_prices(self) -> Floats:
+    def ceiling_prices(self) -> PerCoupling:
         """The highest prices considered now: whoever can supply anything does."""
         return self._scales.prices * self._ceiling
 
@@ -121,7 +126,7 @@ class Coordinator:
         """Whether even absurd prices bring too little supply: the problem is infeasible for practical purposes."""
         return self._ceiling >= HIGHEST_CEILING
 
-    def prices(self) -> Floats:
+    def prices(self) -> PerCoupling:
         """The prices to offer next: the ceiling first, then what the master proposes, held back by `caution`."""
         if self._proposal is None:
             return self.ceiling_prices
@@ -135,7 +140,7 @@ class Coordinator:
         for group, answer in enumerate(answers):
             self._master.add(group, answer.grams / self._scales.grams, answer.supply * self._unit)
 
-    def receive(self, prices: Floats, answers: Sequence[Answer], *, complete: bool = True) -> Bounds:
+    def receive(self, prices: PerCoupling, answers: Sequence[Answer], *, complete: bool = True) -> Bounds:
         """Takes the groups' answers to `prices` and returns the bounds after this round.
 
         `complete` is false when a lost reply was replaced by an older one: the cut stays valid, because an old
@@ -163,8 +168,8 @@ class Coordinator:
         """Whether the master program has reached the end of its precision; bounds so far stay certified."""
         return self._stalled
 
-    def weights(self) -> tuple[Floats, ...]:
-        """For every group the weights of its answers, in the order they came; each sums to 1."""
+    def weights(self) -> tuple[Weights, ...]:
+        """For every group the weights of its answers. Raises ValueError before the first round."""
         if self._proposal is None:
             raise ValueError("weights exist only after the first round")
         return self._proposal.weights
@@ -177,7 +182,7 @@ class Coordinator:
         self._bounds = Bounds(lower=self._bounds.lower, upper=np.inf)
         self._open()
 
-    def _raise_lower(self, prices: Floats, answers: Sequence[Answer]) -> None:
+    def _raise_lower(self, prices: PerCoupling, answers: Sequence[Answer]) -> None:
         value = sum(_value(answer, prices) for answer in answers) + float(prices @ self._least)
         if value > self._bounds.lower:
             self._bounds = Bounds(lower=value, upper=self._bounds.upper)
@@ -188,7 +193,7 @@ class Coordinator:
         self._stalled = True
         return replace(last, weights=tuple(np.append(mine, 0.0) for mine in last.weights))
 
-    def _proposed(self) -> Floats:
+    def _proposed(self) -> PerCoupling:
         assert self._proposal is not None
         return self._proposal.prices * self._scales.prices
 
@@ -199,6 +204,6 @@ class Coordinator:
         self._proposal = self._master.propose()
 
 
-def _value(answer: Answer, prices: Floats) -> float:
+def _value(answer: Answer, prices: PerCoupling) -> float:
     """Emissions less payments: the group's part of the Lagrangian."""
     return answer.least_value if answer.least_value is not None else answer.grams - float(prices @ answer.supply)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Floats
 from sunward.optimisation.decomposition.coordinator import Answer
+from sunward.optimisation.decomposition.master import PerCoupling, Weights
 from sunward.optimisation.decomposition.recovery import Mixture, mix
 from sunward.optimisation.decomposition.reply import Detail, Offer, group_detail, group_sums, offload_saving
 from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM, Group
@@ -27,7 +28,7 @@ class ColumnFleet:
         self._harvest_price = columns.settings.harvest_intensity_grams_per_kilowatt_hour / GRAMS_PER_KILOGRAM
         self._all_scales = _price_scales(columns, self.parts)
         self._live = np.flatnonzero(self._all_scales > 0)
-        self._asked: list[tuple[Floats, bool]] = []
+        self._asked: list[tuple[PerCoupling, bool]] = []
 
     @property
     def group_count(self) -> int:
@@ -35,7 +36,7 @@ class ColumnFleet:
         return len(self.parts)
 
     @property
-    def least(self) -> Floats:
+    def least(self) -> PerCoupling:
         """What the net supply to each live row must reach."""
         limit = self._columns.settings.maximum_asleep_nodes
         least = np.zeros(len(self._all_scales))
@@ -43,7 +44,7 @@ class ColumnFleet:
         return least[self._live]
 
     @property
-    def price_scales(self) -> Floats:
+    def price_scales(self) -> PerCoupling:
         """A price of each live row that no node would pay, as long as capacity is not short."""
         return self._all_scales[self._live]
 
@@ -52,19 +53,19 @@ class ColumnFleet:
         """None: who supplies too much is scaled back by the repair."""
         return None
 
-    def all_prices(self, prices: Floats) -> Floats:
-        """Prices of every row, live or not: energy by pool, task, asleep."""
+    def all_prices(self, prices: PerCoupling) -> Floats:
+        """Prices of every row, live or not, (pools + 2,): energy by pool, then task, then asleep."""
         whole = np.zeros(len(self._all_scales))
         whole[self._live] = prices
         return whole
 
-    def offer(self, group: Group, prices: Floats) -> Offer:
+    def offer(self, group: Group, prices: PerCoupling) -> Offer:
         """The prices as one group sees them."""
         whole = self.all_prices(prices)
         energy = 0.0 if group.pool == NO_POOL else float(whole[group.pool])
         return Offer(energy=energy, task=float(whole[-2]), asleep=float(whole[-1]))
 
-    def answer(self, prices: Floats) -> tuple[Answer, ...]:
+    def answer(self, prices: PerCoupling) -> tuple[Answer, ...]:
         """Every group's sums at the prices."""
         self._asked.append((prices, True))
         return tuple(self._answer(group, prices) for group in self.parts)
@@ -75,7 +76,7 @@ class ColumnFleet:
         self._asked.append((prices, False))
         return tuple(self._answer(stand_alone(group), prices) for group in self.parts)
 
-    def _answer(self, group: Group, prices: Floats) -> Answer:
+    def _answer(self, group: Group, prices: PerCoupling) -> Answer:
         offer = self.offer(group, prices)
         sums = group_sums(group, offer, self._harvest_price, self._workers)
         whole = np.zeros(len(self._all_scales))
@@ -85,25 +86,25 @@ class ColumnFleet:
         supply = whole[self._live]
         return Answer(grams=sums.grams + float(prices @ supply), supply=supply)
 
-    def mixtures(self, weights: Sequence[Floats]) -> list[Mixture]:
+    def mixtures(self, weights: Sequence[Weights]) -> list[Mixture]:
         """Every group's replies, mixed with the coordinator's weights."""
         return [self._mixture(group, mine) for group, mine in zip(self.parts, weights, strict=True)]
 
-    def _mixture(self, group: Group, weights: Floats) -> Mixture:
+    def _mixture(self, group: Group, weights: Weights) -> Mixture:
         used = np.flatnonzero(weights > 1e-13).tolist()
         details = [self._detail(group, *self._asked[index]) for index in used]
         return mix(group, details, [float(weights[index] / weights[used].sum()) for index in used])
 
-    def _detail(self, group: Group, prices: Floats, trading: bool) -> Detail:
+    def _detail(self, group: Group, prices: PerCoupling, trading: bool) -> Detail:
         return group_detail(group if trading else stand_alone(group), self.offer(group, prices), self._harvest_price)
 
-    def shortfalls(self, prices: Floats) -> list[Shortfall]:
+    def shortfalls(self, prices: PerCoupling) -> list[Shortfall]:
         """What is missing at prices that are as high as they go."""
         missing = self.all_prices(self.least - np.sum([answer.supply for answer in self.answer(prices)], axis=0))
         kinds = ((missing[-2], Obstacle.DEADLINE), (missing[-1], Obstacle.SLEEP_LIMIT))
         return [Shortfall(constraint=kind, shortfall=float(amount)) for amount, kind in kinds if amount > 0]
 
-    def offload_cap_grams(self, prices: Floats, details: Sequence[Detail]) -> float:
+    def offload_cap_grams(self, prices: PerCoupling, details: Sequence[Detail]) -> float:
         """Change of emissions per unit of the job's offload ratio at the plan's prices; never above 0."""
         settings = self._columns.settings
         if not settings.offload_tasks or settings.maximum_offload_ratio <= 0:
@@ -130,7 +131,7 @@ def stand_alone(group: Group) -> Group:
 
 
 def _price_scales(columns: Columns, parts: Sequence[Group]) -> Floats:
-    """The largest sensible price of each row; 0 for rows that nobody can supply."""
+    """The largest sensible price of each row, (pools + 2,); 0 for rows that nobody can supply."""
     scales = np.zeros(len(columns.pool_efficiency) + 2)
     dearest = float(columns.intensity_grams_per_kilowatt_hour.max(initial=0.0)) / GRAMS_PER_KILOGRAM
     dearest = max(dearest, columns.settings.harvest_intensity_grams_per_kilowatt_hour / GRAMS_PER_KILOGRAM, 1e-9)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from sunward.optimisation.model.draft import Draft, loads, needs
-from sunward.optimisation.model.matrix import Floats
+from sunward.optimisation.model.matrix import PerColumn
 from sunward.optimisation.model.nodes import may_sleep
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 
 
-def settle(plan: PlanModel, values: Floats, shares: Mapping[Pair, float]) -> None:
+def settle(plan: PlanModel, values: PerColumn, shares: Mapping[Pair, float]) -> None:
     """Fills the columns that belong to no node and takes home what a node would both send and receive, in place."""
     for where, column in plan.share.items():
         values[column] = shares.get(where, 1.0)
@@ -54,7 +54,7 @@ def trim(plan: PlanModel, draft: Draft) -> None:
     _level(draft)
 
 
-def _bring_home(values: Floats, away: list[int], back: dict[int, tuple[int, int]]) -> None:
+def _bring_home(values: PerColumn, away: list[int], back: dict[int, tuple[int, int]]) -> None:
     """A batch that leaves and one that arrives at the same node cancel: the own one is done in the other's place.
 
     `away` are the node's leaving columns of a job, `back` its arriving and home columns by period; in place.

@@ -15,9 +15,10 @@ from ortools.math_opt.python import mathopt
 from sunward.optimisation.decomposition.columnar import Flags
 from sunward.optimisation.decomposition.coordinator import Answer
 from sunward.optimisation.decomposition.errors import BlockError, InfeasibleBlockError
+from sunward.optimisation.decomposition.master import PerCoupling, Weights
 from sunward.optimisation.decomposition.split import Block, Split
 from sunward.optimisation.decomposition.warm import NoAnswer, solve_again
-from sunward.optimisation.model.matrix import Arrays, Floats, Integers, dual_bound, scaled
+from sunward.optimisation.model.matrix import Arrays, Integers, PerColumn, dual_bound, scaled
 from sunward.optimisation.model.solvers import Backend, Outcome, solve_model
 
 
@@ -36,7 +37,7 @@ class BlockSolver:
         self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
         self._dimensions = rows
 
-    def answer(self, prices: Floats) -> tuple[Answer, Floats]:
+    def answer(self, prices: PerCoupling) -> tuple[Answer, PerColumn]:
         """The block's sums at the prices, and its own plan (private: values of its columns)."""
         model = self._priced(prices)
         for variable, cost in zip(self._supplies(), model.cost[self._own() :].tolist(), strict=True):
@@ -58,11 +59,11 @@ class BlockSolver:
     def _supplies(self) -> Sequence[mathopt.Variable]:
         return self._variables[self._own() :]
 
-    def _supply(self, plan: Floats) -> Floats:
+    def _supply(self, plan: PerColumn) -> PerCoupling:
         amounts = self._block.supply_values * plan[self._block.supply_columns]
         return np.bincount(self._block.supply_rows, weights=amounts, minlength=self._dimensions).astype(np.float64)
 
-    def _priced(self, prices: Floats) -> Arrays:
+    def _priced(self, prices: PerCoupling) -> Arrays:
         cost = self._scaled.model.cost.copy()
         units = self._scaled.unit[self._own() :]
         cost[self._own() :] = -prices[self._rows] * units / self._scaled.cost_unit
@@ -116,17 +117,17 @@ class Chosen:
 
     split: Split
     lower: float
-    values: tuple[Floats, ...]
+    values: tuple[PerColumn, ...]
 
 
 class LinearFleet:
     """All blocks behind the protocol: prices in, sums out, plans kept for the recovery."""
 
-    def __init__(self, split: Split, *, scales: Floats, grams: float) -> None:
+    def __init__(self, split: Split, *, scales: PerCoupling, grams: float) -> None:
         self._split = split
         self._scales = scales
         self._solvers = [BlockSolver(block, len(split.least), grams) for block in split.blocks]
-        self._plans: list[list[Floats]] = [[] for _ in split.blocks]
+        self._plans: list[list[PerColumn]] = [[] for _ in split.blocks]
 
     @property
     def group_count(self) -> int:
@@ -134,25 +135,25 @@ class LinearFleet:
         return len(self._split.blocks)
 
     @property
-    def least(self) -> Floats:
+    def least(self) -> PerCoupling:
         """What the net supply to each priced row must reach."""
         return self._split.least
 
     @property
-    def price_scales(self) -> Floats:
+    def price_scales(self) -> PerCoupling:
         """A price of each row that no node would pay, as long as capacity is not short."""
         return self._scales
 
     @property
     def exact_rows(self) -> Flags:
-        """Pools and moved batches balance exactly, so that no battery holds energy for work that never comes."""
+        """Which rows balance exactly, (rows,): pools and jobs, so that nothing is stored for work that never comes."""
         return self._split.exact
 
     def opening(self) -> tuple[Answer, ...]:
         """None: whether a block can stand alone shows in its first answer."""
         return ()
 
-    def answer(self, prices: Floats) -> tuple[Answer, ...]:
+    def answer(self, prices: PerCoupling) -> tuple[Answer, ...]:
         """Every block's sums at the prices; raises `BlockError`."""
         answers = []
         for solver, plans in zip(self._solvers, self._plans, strict=True):
@@ -161,8 +162,8 @@ class LinearFleet:
             plans.append(plan)
         return tuple(answers)
 
-    def values(self, weights: Sequence[Floats], size: int) -> Floats:
-        """The whole model's columns as the weighted mixture of each block's plans."""
+    def values(self, weights: Sequence[Weights], size: int) -> PerColumn:
+        """The whole model's `size` columns as the weighted mixture of each block's plans."""
         whole = np.zeros(size)
         for block, plans, mine in zip(self._split.blocks, self._plans, weights, strict=True):
             for weight, plan in zip(mine.tolist(), plans, strict=True):
@@ -171,11 +172,11 @@ class LinearFleet:
         return whole
 
 
-def choose(split: Split, prices: Floats, *, grams: float, deadline: float) -> Chosen | None:
+def choose(split: Split, prices: PerCoupling, *, grams: float, deadline: float) -> Chosen | None:
     """Every block's best integers at the prices, and the bound of these replies; None where the time is too short."""
     lower = float(prices @ split.least)
     blocks: list[Block] = []
-    values: list[Floats] = []
+    values: list[PerColumn] = []
     for block in split.blocks:
         paid = np.bincount(
             block.supply_columns,

@@ -10,11 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from ortools.math_opt.python import mathopt
 
-from sunward.optimisation.decomposition.columnar import Flags, Floats
+from sunward.optimisation.decomposition.columnar import Flags
 from sunward.optimisation.decomposition.errors import MasterError
 from sunward.optimisation.decomposition.warm import NoAnswer, solve_again
+
+PerCoupling = NDArray[np.float64]
+"""One number for each coupling row, (rows,): the constraints that tie groups of nodes together."""
+Weights = NDArray[np.float64]
+"""What part each reply of one group has in a mixture, (replies,) in the order they came; they sum to 1."""
 
 DUST = 1e-13
 """Scaled supplies below this are rounding of zero, which GLOP would take for a coefficient."""
@@ -24,17 +30,21 @@ DUST = 1e-13
 class Proposal:
     """Prices that the cuts so far call best, and the cheapest mixture of answers (weights, emissions) they imply."""
 
-    prices: Floats
+    prices: PerCoupling
     grams: float
-    weights: tuple[Floats, ...]
+    weights: tuple[Weights, ...]
     shortfall: float
     """By how much the mixture misses the worst coupling row, scaled; 0 or less when it meets all."""
 
 
 class Master:
-    """Collects cuts and proposes prices. All amounts are scaled by the caller to be near 1."""
+    """Collects cuts and proposes prices. All amounts are scaled by the caller to be near 1.
 
-    def __init__(self, *, groups: int, least: Floats, ceiling: Floats, exact: Flags) -> None:
+    `least`, `ceiling` and `exact` are (rows,), one entry per coupling row. The linear program is the dual of Dantzig
+    and Wolfe's restricted master (Decomposition principle for linear programs, Operations Research 8, 1960).
+    """
+
+    def __init__(self, *, groups: int, least: PerCoupling, ceiling: PerCoupling, exact: Flags) -> None:
         self._model = mathopt.Model(name="prices")
         self._values = [self._model.add_variable(lb=-np.inf) for _ in range(groups)]
         self._prices = [
@@ -44,7 +54,7 @@ class Master:
         self._exact = exact
         self._cuts: list[list[mathopt.LinearConstraint]] = [[] for _ in range(groups)]
         self._grams: list[list[float]] = [[] for _ in range(groups)]
-        self._supply: list[list[Floats]] = [[] for _ in range(groups)]
+        self._supply: list[list[PerCoupling]] = [[] for _ in range(groups)]
         self._least = least
         self._model.maximize(
             mathopt.fast_sum(
@@ -53,7 +63,7 @@ class Master:
         )
         self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
 
-    def add(self, group: int, grams: float, supply: Floats) -> None:
+    def add(self, group: int, grams: float, supply: PerCoupling) -> None:
         """Adds one answer of a group: its emissions and its net supply to each coupling row."""
         supply = np.where(np.abs(supply) < DUST, 0.0, supply)
         self._grams[group].append(grams)
@@ -86,6 +96,7 @@ class Master:
         )
 
 
-def _normalised(duals: Sequence[float]) -> Floats:
+def _normalised(duals: Sequence[float]) -> Weights:
+    """The multipliers of a group's cuts as weights; a solver's rounding below zero is cut off."""
     weights = np.maximum(np.array(duals), 0.0)
     return np.asarray(weights / weights.sum())

@@ -13,6 +13,7 @@ import numpy as np
 from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError
 from sunward.optimisation.decomposition.levelling import settle
 from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choose
+from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.run import (
     Heuristic,
@@ -28,7 +29,7 @@ from sunward.optimisation.decomposition.run import (
 )
 from sunward.optimisation.decomposition.split import Split, unsplittable
 from sunward.optimisation.model.draft import Label
-from sunward.optimisation.model.matrix import Arrays, Floats, scaled
+from sunward.optimisation.model.matrix import Arrays, PerColumn, scaled
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
@@ -103,7 +104,7 @@ def _in_rounds(run: Run, lower: float, began: float) -> Solution | None:
         return None
 
 
-def _rounds_of(free: Run, tied: Run, mixture: Floats, greedy: Solution | None) -> list[dict[Pair, float]]:
+def _rounds_of(free: Run, tied: Run, mixture: PerColumn, greedy: Solution | None) -> list[dict[Pair, float]]:
     """Shares of every round: the average of the free shards', and the greedy plan's."""
     mean: defaultdict[Pair, float] = defaultdict(float)
     simple: defaultdict[Pair, float] = defaultdict(float)
@@ -164,7 +165,7 @@ def _near(run: Run, parts: Split, relaxed: Rounds[LinearFleet], chosen: Chosen, 
     return _searched(run, near, label_of(chosen.lower, prices, len(relaxed.coordinator.history), began))
 
 
-def _whole(run: Run, parts: Split, prices: Floats, lower: float, began: float) -> Solution | None:
+def _whole(run: Run, parts: Split, prices: PerCoupling, lower: float, began: float) -> Solution | None:
     """The best plan with free rounds that a search of the whole model finds, for models of moderate size."""
     model = run.plan.matrix.arrays()
     if len(model.lower) > NEIGHBOURHOOD_COLUMNS:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sunward.optimisation.decomposition.columnar import Floats
 from sunward.optimisation.decomposition.coordinator import Answer, Bounds, Coordinator
+from sunward.optimisation.decomposition.master import PerCoupling
 
 PATIENCE = 3
 """Replies in a row that may be lost before a node is planned as self-sufficient."""
@@ -73,7 +73,7 @@ class Collector:
 
 
 def round_trip(
-    coordinator: Coordinator, collector: Collector, prices: Floats, replies: Mapping[str, Answer | None]
+    coordinator: Coordinator, collector: Collector, prices: PerCoupling, replies: Mapping[str, Answer | None]
 ) -> Bounds:
     """One round: adds up the replies to `prices` and hands the sum, and nothing else, to the coordinator."""
     total, complete, dropped = collector.collect(replies)

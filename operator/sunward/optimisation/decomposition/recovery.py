@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Floats, Integers
+from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Integers, PerNode
 from sunward.optimisation.decomposition.reply import Detail
 from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM, SECONDS_PER_HOUR, Awake, Group, Rows
 
@@ -22,7 +22,7 @@ class Mixture:
 
     detail: Detail
     undecided: Integers
-    """Positions in the group of nodes whose replies mix several modes."""
+    """Positions in the group of nodes whose replies mix several modes, (entries,)."""
 
 
 def mix(group: Group, details: Sequence[Detail], weights: Sequence[float]) -> Mixture:
@@ -45,14 +45,14 @@ def mix(group: Group, details: Sequence[Detail], weights: Sequence[float]) -> Mi
 class ColumnPlan:
     """A complete plan by columns, one entry per node in the order of the problem. Units as in the names."""
 
-    received_batches: Floats
-    sent_batches: Floats
-    sent_watt_hours: Floats
-    drawn_watt_hours: Floats
-    grid_watt_hours: Floats
-    harvest_used_watt_hours: Floats
-    awake_hours: Floats
-    on: Integers
+    received_batches: PerNode
+    sent_batches: PerNode
+    sent_watt_hours: PerNode
+    drawn_watt_hours: PerNode
+    grid_watt_hours: PerNode
+    harvest_used_watt_hours: PerNode
+    awake_hours: PerNode
+    on: Integers  # (nodes,), 1 where the node is on
     objective_grams: float
 
     @property
@@ -88,7 +88,7 @@ def repair(columns: Columns, parts: Sequence[tuple[Group, Detail]]) -> ColumnPla
     return plan
 
 
-def _scatter(columns: Columns, parts: Sequence[tuple[Group, Detail]], name: str) -> Floats:
+def _scatter(columns: Columns, parts: Sequence[tuple[Group, Detail]], name: str) -> PerNode:
     whole = np.zeros(len(columns))
     for group, detail in parts:
         whole[group.nodes] = getattr(detail, name)
@@ -109,7 +109,7 @@ def _scatter_rows(columns: Columns, parts: Sequence[tuple[Group, Detail]]) -> Ro
     return Rows(**whole)
 
 
-def _balanced_batches(rows: Rows, moved: Floats) -> Floats:
+def _balanced_batches(rows: Rows, moved: PerNode) -> PerNode:
     """Received and sent batches within their bounds and equal in total."""
     received = np.clip(moved, rows.receive_least, rows.receive_most)
     sent = np.clip(-moved, rows.send_least, rows.send_most)
@@ -124,22 +124,22 @@ def _balanced_batches(rows: Rows, moved: Floats) -> Floats:
     return np.asarray(received - sent)
 
 
-def _lowered(amounts: Floats, least: Floats, excess: float) -> Floats:
+def _lowered(amounts: PerNode, least: PerNode, excess: float) -> PerNode:
     """Takes `excess` from the amounts, in proportion to what each has above its least, as far as it goes."""
     spare = amounts - least
     total = spare.sum()
     return np.asarray(amounts - spare * min(1.0, excess / total)) if total > 0 else amounts
 
 
-def _raised(amounts: Floats, most: Floats, missing: float) -> Floats:
+def _raised(amounts: PerNode, most: PerNode, missing: float) -> PerNode:
     room = np.maximum(most - amounts, 0.0)
     total = room.sum()
     return np.asarray(amounts + room * min(1.0, max(missing, 0.0) / total)) if total > 0 else amounts
 
 
 def _balanced_energy(
-    columns: Columns, rows: Rows, demand: Floats, sent: Floats, drawn: Floats
-) -> tuple[Floats, Floats]:
+    columns: Columns, rows: Rows, demand: PerNode, sent: PerNode, drawn: PerNode
+) -> tuple[PerNode, PerNode]:
     """Wh sent and drawn, equal in every pool; what a node would both send and draw it uses itself."""
     sent = np.clip(sent, 0.0, rows.sellable)
     drawn = np.maximum(drawn, 0.0)
@@ -159,7 +159,7 @@ def _balanced_energy(
     return sent * shares[0][index], drawn * shares[1][index]
 
 
-def _filled(columns: Columns, rows: Rows, demand: Floats, sent: Floats, drawn: Floats) -> tuple[Floats, Floats]:
+def _filled(columns: Columns, rows: Rows, demand: PerNode, sent: PerNode, drawn: PerNode) -> tuple[PerNode, PerNode]:
     """Own harvest and grid that meet the rest of the demand, the cheaper first."""
     settings = columns.settings
     pooled = columns.pool != NO_POOL
@@ -175,7 +175,7 @@ def _filled(columns: Columns, rows: Rows, demand: Floats, sent: Floats, drawn: F
     return own, need - own
 
 
-def _awake(columns: Columns, parts: Sequence[tuple[Group, Detail]], moved: Floats) -> Floats:
+def _awake(columns: Columns, parts: Sequence[tuple[Group, Detail]], moved: PerNode) -> PerNode:
     """Hours awake of every node in its mode."""
     settings = columns.settings
     transfer = settings.seconds_per_gigabyte * settings.gigabytes_per_batch
@@ -188,12 +188,12 @@ def _awake(columns: Columns, parts: Sequence[tuple[Group, Detail]], moved: Float
     return awake
 
 
-def _override(awake: Floats, kind: Awake, nodes: Integers, hours: float) -> None:
+def _override(awake: PerNode, kind: Awake, nodes: Integers, hours: float) -> None:
     if kind != "free":
         awake[nodes] = hours if kind == "whole" else 0.0
 
 
-def _emissions(columns: Columns, moved: Floats, grid: Floats, harvest: Floats, awake: Floats) -> float:
+def _emissions(columns: Columns, moved: PerNode, grid: PerNode, harvest: PerNode, awake: PerNode) -> float:
     """The objective of the problem, recomputed from the plan."""
     settings = columns.settings
     grams = float(columns.intensity_grams_per_kilowatt_hour @ grid)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sunward.optimisation.decomposition.columnar import NO_POOL, Floats, Integers
+from sunward.optimisation.decomposition.columnar import NO_POOL, Floats, Integers, PerNode
 from sunward.optimisation.decomposition.rows import Group, Rows
 
 CHUNK = 8192
@@ -46,18 +46,20 @@ class Sums:
 class Detail:
     """Every node's own reply, private to the nodes: batches (+ received, - sent), Wh sent and drawn, chosen mode."""
 
-    moved: Floats
-    sent: Floats
-    drawn: Floats
-    mode: Integers
+    moved: PerNode
+    sent: PerNode
+    drawn: PerNode
+    mode: Integers  # (nodes,), positions in the group's modes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Replies:
-    value: Floats
-    moved: Floats
-    sent: Floats
-    drawn: Floats
+    """Grams less payments, batches, Wh sent and drawn of a stretch of nodes."""
+
+    value: PerNode
+    moved: PerNode
+    sent: PerNode
+    drawn: PerNode
 
 
 def group_sums(group: Group, offer: Offer, harvest_price: float, workers: Executor | None = None) -> Sums:
@@ -176,7 +178,7 @@ def _bought(uses: tuple[Floats, Floats, Floats], third: Floats, selling: float, 
     return bought + np.where(third < harvest_price, uses[0], 0.0) if harvest_price > 0 else bought
 
 
-def offload_saving(group: Group, offer: Offer, harvest_price: float, detail: Detail, ratio_limit: Floats) -> float:
+def offload_saving(group: Group, offer: Offer, harvest_price: float, detail: Detail, ratio_limit: PerNode) -> float:
     """Grams saved per unit of a larger offload ratio: what each node held back by it would still save by sending.
 
     `ratio_limit` is each node's batches times the ratio, `detail` the plan at hand. 0 where nobody is held back.

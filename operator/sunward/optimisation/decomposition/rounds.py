@@ -8,10 +8,12 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from sunward.optimisation.decomposition.columnar import Flags, Floats
+from sunward.optimisation.decomposition.columnar import Flags
 from sunward.optimisation.decomposition.coordinator import Answer, Coordinator, Scales
+from sunward.optimisation.decomposition.master import PerCoupling
 
 ROUND_LIMIT = 400
+"""Rounds after which a search is given up; its bounds stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,25 +38,25 @@ class PricedFleet(Protocol):
         ...
 
     @property
-    def least(self) -> Floats:
+    def least(self) -> PerCoupling:
         """What the net supply to each priced row must reach."""
         ...
 
     @property
-    def price_scales(self) -> Floats:
+    def price_scales(self) -> PerCoupling:
         """A price of each row that no node would pay, as long as capacity is not short."""
         ...
 
     @property
     def exact_rows(self) -> Flags | None:
-        """Rows that must be met with equality; None when none must."""
+        """Which rows must be met with equality, (rows,); None when none must."""
         ...
 
     def opening(self) -> Sequence[Answer]:
         """A possible plan of every group to start from, not a best reply; empty where none is at hand."""
         ...
 
-    def answer(self, prices: Floats) -> Sequence[Answer]:
+    def answer(self, prices: PerCoupling) -> Sequence[Answer]:
         """Every group's sums at the prices."""
         ...
 
@@ -85,7 +87,7 @@ class Rounds(Generic[AnyFleet]):
 
     def go(self) -> None:
         """Rounds until the gap is closed, the time is up, or prices repeat to the last digit."""
-        previous: Floats | None = None
+        previous: PerCoupling | None = None
         for _ in range(ROUND_LIMIT):
             prices = self.coordinator.prices()
             bounds = self.coordinator.receive(prices, self.fleet.answer(prices))

@@ -16,6 +16,7 @@ from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Flags,
 GRAMS_PER_KILOGRAM = 1000.0
 SECONDS_PER_HOUR = 3600.0
 SLACK = 1e-9
+"""Share of a limit by which rounding may miss it."""
 SMALLEST_HALF = 32
 
 Awake = Literal["free", "whole", "none"]
@@ -23,7 +24,9 @@ Awake = Literal["free", "whole", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """One entry per (node, mode). Energy in Wh, emissions in grams, work in batches relative to work at home.
+    """Arrays (modes * nodes,): a stretch of all nodes per mode. Energy in Wh, emissions in grams, work in batches.
+
+    Work is counted relative to doing one's own shard at home.
 
     With x batches received or y sent, the demand is `demand + per_received * x - per_sent * y` Wh and the fixed
     emissions are `grams + grams_received * x - grams_sent * y`. Of the `harvest`, `kept` Wh may never leave the node
@@ -54,7 +57,7 @@ class Rows:
         return len(self.grid)
 
     def take(self, index: slice | Integers | Flags) -> "Rows":
-        """The rows of `index`, in that order."""
+        """The rows at `index`, (entries,), in that order."""
         return Rows(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 
@@ -62,7 +65,7 @@ class Rows:
 class Group:
     """Nodes that face the same prices and have the same modes; `rows` has a stretch of len(nodes) per mode."""
 
-    nodes: Integers
+    nodes: Integers  # (nodes,), positions in the fleet
     pool: int
     efficiency: float
     modes: tuple[tuple[Awake, bool], ...]
@@ -263,7 +266,7 @@ def _concatenated(parts: list[Rows]) -> Rows:
 
 
 def fixed(group: Group, mode: Integers) -> tuple[Group, ...]:
-    """The group with every node held to one mode: one group per mode in use."""
+    """The group with every node held to its entry of `mode`, (nodes,): one group per mode in use."""
     held = []
     for index in np.unique(mode):
         chosen = np.flatnonzero(mode == index).astype(np.int32)

@@ -14,12 +14,13 @@ from sunward.optimisation.decomposition.columns import OPTIMAL_GAP
 from sunward.optimisation.decomposition.errors import NoWholePlanError
 from sunward.optimisation.decomposition.levelling import settle, trim
 from sunward.optimisation.decomposition.linear import LinearFleet
+from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.split import Split, split
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.extract import draft_of, tidy_sleep
-from sunward.optimisation.model.matrix import Floats, scaled
+from sunward.optimisation.model.matrix import PerColumn, scaled
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
@@ -92,7 +93,7 @@ def finished(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, 
     return solution
 
 
-def written(run: Run, values: Floats, label: Label, *, trimmed: bool) -> Solution:
+def written(run: Run, values: PerColumn, label: Label, *, trimmed: bool) -> Solution:
     """The solution that values of the whole model stand for, `trimmed` of what only the mixing left."""
     draft = draft_of(run.plan, values)
     if trimmed:
@@ -101,7 +102,7 @@ def written(run: Run, values: Floats, label: Label, *, trimmed: bool) -> Solutio
     return finish(run.problem, draft, label)
 
 
-def resettled(run: Run, values: Floats) -> Floats:
+def resettled(run: Run, values: PerColumn) -> PerColumn:
     """The same work with its energy settled anew: batches taken home may leave a battery with nothing to feed."""
     model = run.plan.matrix.arrays()
     held = model.integer.copy()
@@ -130,7 +131,7 @@ def label_of(lower: float, prices: Prices, rounds: int, began: float) -> Label:
     )
 
 
-def prices_by_pool(run: Run, parts: Split, prices: Floats) -> Prices:
+def prices_by_pool(run: Run, parts: Split, prices: PerCoupling) -> Prices:
     """Energy prices by pool and period; 0 where nobody can send. Offload caps are priced by the exact solver only."""
     if not run.problem.policy.share_energy:
         return Prices(energy_grams_per_watt_hour={}, offload_cap_grams={})
@@ -142,7 +143,7 @@ def prices_by_pool(run: Run, parts: Split, prices: Floats) -> Prices:
     return Prices(energy_grams_per_watt_hour=energy, offload_cap_grams={})
 
 
-def _scales(problem: Problem, parts: Split) -> Floats:
+def _scales(problem: Problem, parts: Split) -> PerCoupling:
     """A price of every row that no node would pay while capacity lasts."""
     zones = problem.intensity_grams_per_kilowatt_hour.values()
     dearest = max(*map(max, zones), problem.harvest_intensity_grams_per_kilowatt_hour, 1e-6) / 1000.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sunward.optimisation.decomposition.columnar import Flags
+from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.model.matrix import Arrays, Floats, Integers
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.problem.instance import Problem
@@ -25,16 +26,16 @@ NOBODY = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """The part of the model that some nodes own: `columns` are indices of the whole model.
+    """The part of the model that some nodes own: `columns` are the indices of its columns in the whole model.
 
-    `supply` holds (priced row, own column, amount per unit), one entry per place.
+    One unit of own column supply_columns[e] supplies supply_values[e] to priced row supply_rows[e].
     """
 
     model: Arrays
-    columns: Integers
-    supply_rows: Integers
-    supply_columns: Integers
-    supply_values: Floats
+    columns: Integers  # (columns,)
+    supply_rows: Integers  # (entries,)
+    supply_columns: Integers  # (entries,)
+    supply_values: Floats  # (entries,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,13 +47,13 @@ class Split:
     """
 
     blocks: tuple[Block, ...]
-    least: Floats
+    least: PerCoupling
     pool_of: dict[int, tuple[int, int]]
     job_of: dict[int, int]
 
     @property
     def exact(self) -> Flags:
-        """Rows that must be met with equality: pools and jobs."""
+        """Which rows must be met with equality, (rows,): those of pools and of jobs."""
         return np.array([row in self.pool_of or row in self.job_of for row in range(len(self.least))], dtype=np.bool_)
 
 

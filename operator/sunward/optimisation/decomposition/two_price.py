@@ -163,6 +163,7 @@ def _batch_rows(problem: Problem, plan: ColumnPlan) -> tuple[BatchRow, ...]:
 def pairs(sent: Floats, received: Floats) -> list[tuple[int, int, float]]:
     """Matches amounts sent with amounts received in order: at most senders + receivers - 1 pairs, each once.
 
+    Both are (nodes,) in one unit; a pair is the positions of sender and receiver, and what passes between them.
     The totals must agree to rounding; what one side lacks stays unmatched.
     """
     ends_out, ends_in = np.cumsum(sent), np.cumsum(received)
