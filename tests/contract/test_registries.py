@@ -16,6 +16,7 @@ import pytest
 from sunward.domain.nodes import SleepSpec
 from sunward.power.finder import Drivers
 from sunward.power.relay import RelayDriver
+from sunward.simulation.policies.rules import IN_ROUNDS, RULES
 from sunward_audit.relays import READERS
 from support import chart, crds
 from support.loop.lying_relays import KINDS
@@ -106,3 +107,8 @@ def test_the_chart_knows_the_fields_of_every_provider(name: str, section: dict[s
 def test_every_provider_is_documented() -> None:
     text = (ROOT / "helm/sunward/README.md").read_text(encoding="utf-8")
     assert [name for name in sections(PROVIDERS) if f"`{name}`" not in text] == []
+
+
+def test_every_policy_of_the_simulator_is_documented_with_its_source() -> None:
+    text = (ROOT / "docs/simulation.md").read_text(encoding="utf-8")
+    assert [rule.name for rule in (*RULES, *IN_ROUNDS) if rule.name not in text or not rule.source] == []
