@@ -37,7 +37,7 @@ from support.planning import (
 )
 
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maximum_discharge_watts=10.0)
-SILENT = Absent(reason=Reason.DATA_STALE, source="sunward_node", detail="the last sample is old")
+SILENT = Absent(cause=Cause(Reason.DATA_STALE, "the last sample is old"), source="sunward_node")
 
 
 def part(kind: str, *path: str) -> crds.Manifest:
@@ -73,9 +73,7 @@ def a_plan(**changes: Any) -> Plan:
         period=timedelta(seconds=20),
         awake={"pi-01": True, "pi-02": False},
         jobs=(
-            JobDirective(
-                job="default/mnist", run=True, reason=Reason.MOVED_TO_CLEANER_NODE, message="", assignments=(row,)
-            ),
+            JobDirective(job="default/mnist", run=True, cause=Cause(Reason.MOVED_TO_CLEANER_NODE), assignments=(row,)),
         ),
         transfers=(
             Transfer(
@@ -88,7 +86,7 @@ def a_plan(**changes: Any) -> Plan:
             ),
         ),
         decisions=(
-            Decision(kind=DecisionKind.SLEEP, subject="pi-02", reason=Reason.NO_WORK_PLANNED, message="m" * 2000),
+            Decision(kind=DecisionKind.SLEEP, subject="pi-02", cause=Cause(Reason.NO_WORK_PLANNED, "m" * 2000)),
         ),
         solver=SolverReport(
             solver="exact",
@@ -139,7 +137,7 @@ def test_the_record_of_the_state_machine(state: PowerState) -> None:
 def test_the_status_of_an_energy_node(meters: Any, zone: Any) -> None:
     node = a_node(meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0)
     snapshot = a_snapshot(node, intensities={"CLEAN": a_zone("CLEAN", zone)})
-    obstacles = (Obstacle(guard="dwell", reason=Reason.DWELL_TIME, message="12 s of 600 s"),)
+    obstacles = (Obstacle(guard="dwell", cause=Cause(Reason.DWELL_TIME, "12 s of 600 s")),)
     judged = judge(snapshot, Trail().after(snapshot)).nodes[node.name]
     for verdict in (None, judged):
         status = report.node_status(node, snapshot, obstacles, verdict, a_plan(), {}, NOW)

@@ -16,6 +16,7 @@ from sunward.cli import status as table
 from sunward.cluster.access.api import ours
 from sunward.cluster.access.times import format_time
 from sunward.cluster.settling.settlement import Settler
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Metered, Window
 from sunward.domain.nodes import BatterySpec, MeterFacts, NodeSpec
 from sunward.domain.reasons import Reason
@@ -38,7 +39,7 @@ from support.planning import (
 )
 from support.store_api import StoreApi
 
-SILENT = Absent(reason=Reason.DATA_MISSING, source="test")
+SILENT = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maximum_discharge_watts=10.0)
 KEY = "default/mnist"
 PERIOD = timedelta(seconds=300)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sunward.cli import status as table
 from sunward.cluster.reporting import plan_objects, report
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Quality, Series
 from sunward.domain.nodes import BatterySpec
 from sunward.domain.reasons import Reason
@@ -35,7 +36,7 @@ from support.planning import (
     some_progress,
 )
 
-SILENT = Absent(reason=Reason.DATA_MISSING, source="test")
+SILENT = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maximum_discharge_watts=10.0)
 KEY = "default/mnist"
 

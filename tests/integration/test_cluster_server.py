@@ -15,6 +15,7 @@ from sunward.cluster.access.lease import DURATION_SECONDS, Lease
 from sunward.cluster.access.server_clock import ServerClock
 from sunward.cluster.acting import acts
 from sunward.cluster.reading.read import node_facts, pod_facts
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.cluster
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 Body = dict[str, Any]
 FOREIGN: Body = {"key": "example.org/spot", "value": "yes", "effect": "NoSchedule"}
-STEP = Step(node="n", record=NodeRecord(), act=Act.CORDON, reason=Reason.SLEEP_STARTED, message="", changed=False)
+STEP = Step(node="n", record=NodeRecord(), act=Act.CORDON, cause=Cause(Reason.SLEEP_STARTED), changed=False)
 
 
 @pytest.fixture

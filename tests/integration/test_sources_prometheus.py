@@ -64,7 +64,7 @@ def value(reading: Reading) -> float | None:
 
 
 def reason(reading: Reading) -> Reason | None:
-    return reading.reason if isinstance(reading, Absent) else None
+    return reading.cause.reason if isinstance(reading, Absent) else None
 
 
 async def settled(source: PrometheusSource, node: str, wanted: Reason | None) -> Reading:
@@ -327,4 +327,4 @@ async def test_not_a_number_inside_a_counter_is_left_out(tmp_path: Path) -> None
 
 
 def reason_of(found: WindowEnergy | Absent) -> Reason | None:
-    return found.reason if isinstance(found, Absent) else None
+    return found.cause.reason if isinstance(found, Absent) else None

@@ -14,6 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import DataMobility, JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import (
@@ -62,10 +63,10 @@ BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maxim
 NAMES = tuple(f"n{index}" for index in range(5))
 METERS = (
     some_meters(),
-    some_meters(Absent(reason=Reason.DATA_MISSING, source="test")),
+    some_meters(Absent(cause=Cause(Reason.DATA_MISSING), source="test")),
     some_meters(reading(2.7, at=NOW - timedelta(minutes=9))),
     some_meters(reading(2.7, quality=Quality.SUSPECT)),
-    some_meters(harvest=Absent(reason=Reason.DATA_STALE, source="test")),
+    some_meters(harvest=Absent(cause=Cause(Reason.DATA_STALE), source="test")),
 )
 
 
@@ -179,7 +180,7 @@ def hostile_readings(draw: st.DrawFn) -> Reading:
     """A reading as the sources make one of a text: what is no finite number never becomes a measurement."""
     value = strict_float(draw(st.sampled_from(SPELLED)))
     if value is None:
-        return Absent(reason=Reason.NOT_A_NUMBER, source="test", detail="the sample is no finite number")
+        return Absent(cause=Cause(Reason.NOT_A_NUMBER, "the sample is no finite number"), source="test")
     age = draw(st.sampled_from([0.0, 30.0, 600.0, -30.0, -600.0, 1e8]))
     quality = draw(st.sampled_from([Quality.MEASURED] * 4 + list(Quality)))
     return Measurement(value=value, time=NOW - timedelta(seconds=age), quality=quality, source="test")
@@ -230,8 +231,6 @@ def as_the_loop_sees(snapshot: Snapshot) -> Situation:
     """Judge the data and make the forecasts, as a pass does before it plans."""
     verdict = judge(snapshot, Trail().after(snapshot))
     usable = cleaned(snapshot, verdict)
-    if verdict.hold is not None:
-        usable = replace(usable, data_hold=verdict.hold.reason, data_hold_message=verdict.hold.message)
     return Situation(snapshot=usable, forecasts=RememberingForecaster()(usable, usable.taken_at))
 
 
@@ -310,7 +309,7 @@ def everybody_gets_a_decision_with_a_sentence(snapshot: Snapshot, made: Plan) ->
     subjects = [decision.subject for decision in made.decisions if decision.kind is not DecisionKind.TRANSFER]
     expected = [node.name for node in snapshot.nodes] + [directive.job for directive in made.jobs]
     assert set(expected) <= set(subjects)
-    assert all(decision.message for decision in made.decisions)
+    assert all(decision.cause.message for decision in made.decisions)
 
 
 def who_must_hand_over_a_shard_is_awake(snapshot: Snapshot, made: Plan) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from sunward.cluster.objects import schema
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import JobSpec, JobView
@@ -115,7 +116,7 @@ def _require(option: str, missing: list[str], what: str) -> None:
 
 
 def _view(spec: NodeSpec, harvests: Mapping[str, float], now: datetime) -> NodeView:
-    unknown = Absent(reason=Reason.DATA_MISSING, source=SOURCE)
+    unknown = Absent(cause=Cause(Reason.DATA_MISSING), source=SOURCE)
     harvest: Reading = _measured(harvests[spec.name], now) if spec.name in harvests else unknown
     facts = NodeFacts(
         name=spec.node_name,

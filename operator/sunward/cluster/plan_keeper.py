@@ -53,7 +53,7 @@ class PlanKeeper:
         fresh = await look_again()
         valid, dropped = validate.still_valid(plan, fresh.snapshot)
         self._reporter.planned(valid, snapshot, time.monotonic() - begun)
-        await self._write(valid, fresh.snapshot, Counter(drop.reason for drop in dropped))
+        await self._write(valid, fresh.snapshot, Counter(drop.cause.reason for drop in dropped))
         self._plan, self._key = valid, key
         return valid, fresh
 
@@ -74,7 +74,7 @@ class PlanKeeper:
 
     async def record_inputs(self, plan: Plan, snapshot: Snapshot, steps: Sequence[Step]) -> None:
         """A sleep may begin when a meter is back that was silent for the plan: then its inputs are written anew."""
-        begin = {step.node for step in steps if step.reason is Reason.SLEEP_STARTED}
+        begin = {step.node for step in steps if step.cause.reason is Reason.SLEEP_STARTED}
         if begin & plan_objects.nodes_without_power(status_of(self._body)):
             inputs = plan_objects.inputs(plan, snapshot)
             path = ours("energyplans", plan.name, sub="status")

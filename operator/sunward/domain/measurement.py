@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sunward.domain.reasons import Reason
+from sunward.domain.cause import Cause
 
 
 class Quality(StrEnum):
@@ -52,9 +52,8 @@ class Measurement:
 class Absent:
     """No usable value, and why."""
 
-    reason: Reason
+    cause: Cause
     source: str
-    detail: str = ""
 
 
 Reading = Measurement | Absent

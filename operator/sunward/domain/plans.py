@@ -10,7 +10,6 @@ from enum import StrEnum
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment
 from sunward.domain.policy import PoolKind
-from sunward.domain.reasons import Reason
 
 
 class DecisionKind(StrEnum):
@@ -28,12 +27,11 @@ class DecisionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One thing decided about one subject (a node, a job or a pool), with its reason and a sentence for people."""
+    """One thing decided about one subject (a node, a job or a pool), and why."""
 
     kind: DecisionKind
     subject: str
-    reason: Reason
-    message: str
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +48,11 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDirective:
-    """What a job does in this period: `run` with its assignments, or wait for the reason given."""
+    """What a job does in this period: `run` with its assignments, or wait, and why."""
 
     job: str
     run: bool
-    reason: Reason
-    message: str
+    cause: Cause
     assignments: tuple[Assignment, ...] = ()
 
 

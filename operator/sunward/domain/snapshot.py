@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.intensity import Basis
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
 from sunward.domain.nodes import NodeView, Room
 from sunward.domain.policy import PolicySpec
-from sunward.domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,7 @@ class Snapshot:
     unmanaged_not_ready_nodes: int = 0
     total_nodes: int = 0
     sensors_available: bool = True
-    data_hold: Reason | None = None
-    data_hold_message: str = ""
+    data_hold: Cause | None = None
     rooms: tuple[Room, ...] = ()
 
     def node(self, name: str) -> NodeView | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PodFacts
-from sunward.domain.reasons import Reason
 
 
 class Act(StrEnum):
@@ -44,7 +44,6 @@ class Step:
     node: str
     record: NodeRecord
     act: Act
-    reason: Reason
-    message: str
+    cause: Cause
     changed: bool
     pods: tuple[PodFacts, ...] = ()

@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.policy import PolicySpec
@@ -63,7 +64,7 @@ class Compiled:
     horizon: Horizon
     parts: tuple[JobPart, ...]
     waiting: tuple[Waiting, ...]
-    left_out: Mapping[str, tuple[Reason, str]]
+    left_out: Mapping[str, Cause]
     workers: Mapping[str, NodeView]
     obstacles: Mapping[str, tuple[Obstacle, ...]]
 
@@ -130,18 +131,18 @@ def working_nodes(known: Mapping[str, NodeView], snapshot: Snapshot, *, relaxed:
     return {name: node for name, node in known.items() if _may_work(node, snapshot, relaxed=relaxed)}
 
 
-def unusable(node: NodeView, snapshot: Snapshot) -> tuple[Reason, str] | None:
+def unusable(node: NodeView, snapshot: Snapshot) -> Cause | None:
     """Why no plan may count on a node at all."""
     facts, state = node.facts, node.record.power_state
     if facts is None or not facts.exists:
-        return Reason.NODE_MISSING, f"Kubernetes has no node {node.spec.node_name}"
+        return Cause(Reason.NODE_MISSING, f"Kubernetes has no node {node.spec.node_name}")
     if state is PowerState.DEGRADED:
-        return Reason.DEGRADED, "it did not wake"
+        return Cause(Reason.DEGRADED, "it did not wake")
     if state in (PowerState.AWAKE, PowerState.CORDONED, PowerState.DRAINING) and not facts.ready:
-        return Reason.NODE_NOT_READY, "it is not Ready"
+        return Cause(Reason.NODE_NOT_READY, "it is not Ready")
     cordon = foreign_cordon(Case(node=node, snapshot=snapshot, now=snapshot.taken_at))
     if cordon is not None and not any(is_our_worker(pod) and not pod.is_terminating for pod in node.pods):
-        return cordon.reason, cordon.message
+        return cordon
     return None
 
 

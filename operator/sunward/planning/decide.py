@@ -70,7 +70,7 @@ def plan(
     """
     refusal = hold.hold_reason(snapshot, forecasts)
     if refusal is not None:
-        return _held(snapshot, forecasts, PlanStatus.HELD, Cause(refusal.reason, refusal.message))
+        return _held(snapshot, forecasts, PlanStatus.HELD, refusal)
     answer = _solve(snapshot, forecasts, solver, alternatives=alternatives)
     if answer is None:
         why = Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
@@ -244,7 +244,7 @@ def _held(snapshot: Snapshot, forecasts: Forecasts, status: PlanStatus, why: Cau
     """Everything as it is, with the reason. No solver found a plan, so that nothing is known of its emissions."""
     pattern = hold.held_pattern(snapshot)
     decisions = (
-        *wording.held_decisions(snapshot, pattern, why.reason, why.message),
+        *wording.held_decisions(snapshot, pattern, why),
         *wording.job_decisions(pattern.jobs),
     )
     return Plan(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.planning.compile import known_nodes, working_nodes
-from sunward.planning.guards.case import Refusal
 from sunward.planning.guards.rules_data import SUSPECT_SHARE, doubt, suspect_share
 from sunward.planning.jobs.assign import at_home, running
 from sunward.planning.jobs.facts import covers, moves_allowed
@@ -18,22 +18,22 @@ from sunward.planning.stability import Pattern
 DOWN = (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED)
 
 
-def hold_reason(snapshot: Snapshot, forecasts: Forecasts) -> Refusal | None:
+def hold_reason(snapshot: Snapshot, forecasts: Forecasts) -> Cause | None:
     """Why nothing may be decided now, or None."""
     if snapshot.data_hold is not None:
-        return Refusal(reason=snapshot.data_hold, message=snapshot.data_hold_message)
+        return snapshot.data_hold
     if not snapshot.sensors_available:
-        return Refusal(reason=Reason.DATA_UNAVAILABLE, message="the metrics store does not answer")
+        return Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")
     share = suspect_share(snapshot, snapshot.taken_at)
     if share > SUSPECT_SHARE:
         message = f"{share:.0%} of the running nodes have no trusted meter: the pipeline is suspected"
-        return Refusal(reason=Reason.PIPELINE_SUSPECT, message=message)
+        return Cause(Reason.PIPELINE_SUSPECT, message)
     if not any(forecasts.intensity_grams_per_kilowatt_hour.values()):
-        return Refusal(reason=Reason.DATA_MISSING, message="no grid zone has an intensity")
+        return Cause(Reason.DATA_MISSING, "no grid zone has an intensity")
     return _no_fresh_zone(snapshot)
 
 
-def _no_fresh_zone(snapshot: Snapshot) -> Refusal | None:
+def _no_fresh_zone(snapshot: Snapshot) -> Cause | None:
     limits = snapshot.policy.staleness
     zones = {node.spec.grid_zone for node in snapshot.nodes}
     doubts = [
@@ -44,7 +44,7 @@ def _no_fresh_zone(snapshot: Snapshot) -> Refusal | None:
     if not zones or None in doubts:
         return None
     first = next((refusal for refusal in doubts if refusal is not None), None)
-    return first or Refusal(reason=Reason.DATA_MISSING, message="no grid zone has an intensity")
+    return first or Cause(Reason.DATA_MISSING, "no grid zone has an intensity")
 
 
 def held_pattern(snapshot: Snapshot) -> Pattern:
@@ -77,10 +77,10 @@ def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
             directives.append(running(job, rows, at_risk=False))
         else:
             message = "too few homes of its shards may work now"
-            waiting.append(Waiting(job=job, reason=Reason.WAITING_FOR_NODE, message=message))
+            waiting.append(Waiting(job=job, cause=Cause(Reason.WAITING_FOR_NODE, message)))
     return (*directives, *(paused(entry) for entry in waiting))
 
 
 def paused(entry: Waiting) -> JobDirective:
     """The directive of a job that waits."""
-    return JobDirective(job=entry.job.spec.key, run=False, reason=entry.reason, message=entry.message)
+    return JobDirective(job=entry.job.spec.key, run=False, cause=entry.cause)

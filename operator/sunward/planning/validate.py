@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, JobView
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan
@@ -24,8 +25,7 @@ class Dropped:
     """One part of a plan that is not carried out."""
 
     subject: str
-    reason: Reason
-    message: str
+    cause: Cause
 
 
 def still_valid(plan: Plan, fresh: Snapshot) -> tuple[Plan, tuple[Dropped, ...]]:
@@ -51,10 +51,10 @@ def _jobs(
         job = present.get(directive.job)
         if job is None or job.finished is not None:
             message = f"{directive.job} is gone or over"
-            dropped.append(Dropped(subject=directive.job, reason=Reason.NO_LONGER_HOLDS, message=message))
+            dropped.append(Dropped(subject=directive.job, cause=Cause(Reason.NO_LONGER_HOLDS, message)))
         elif directive.run and job.spec.suspend:
-            dropped.append(Dropped(subject=directive.job, reason=Reason.SUSPENDED, message="it was suspended"))
-            kept.append(_paused(directive, Reason.SUSPENDED, "suspended by its spec"))
+            dropped.append(Dropped(subject=directive.job, cause=Cause(Reason.SUSPENDED, "it was suspended")))
+            kept.append(_paused(directive, Cause(Reason.SUSPENDED, "suspended by its spec")))
         else:
             kept.append(_with_workers_that_work(directive, job, fresh, nodes, dropped))
     return tuple(kept)
@@ -69,20 +69,25 @@ def _with_workers_that_work(
     }
     if not broken:
         return directive
-    for name, (reason, message) in sorted(broken.items()):
-        dropped.append(Dropped(subject=directive.job, reason=reason, message=f"{name} cannot work: {message}"))
+    for name, why in sorted(broken.items()):
+        dropped.append(Dropped(subject=directive.job, cause=why.prefixed(f"{name} cannot work: ")))
     hurt = {row.shard for row in directive.assignments if row.node in broken}
     rows: list[Assignment] = [row for row in directive.assignments if row.shard not in hurt]
     shards = [s for s in job.spec.shards if s.name in hurt and _refusal(s.node, nodes, fresh) is None]
     rows += at_home(job, shards)
     if len({row.node for row in rows}) < job.spec.minimum_workers:
-        return _paused(directive, Reason.WAITING_FOR_QUORUM, f"fewer than {job.spec.minimum_workers} nodes can work")
-    message = f"{directive.message}; {', '.join(sorted(hurt))} had to leave {', '.join(sorted(broken))}"
-    return replace(directive, assignments=tuple(sorted(rows, key=lambda row: (row.shard, row.node))), message=message)
+        message = f"fewer than {job.spec.minimum_workers} nodes can work"
+        return _paused(directive, Cause(Reason.WAITING_FOR_QUORUM, message))
+    message = f"{directive.cause.message}; {', '.join(sorted(hurt))} had to leave {', '.join(sorted(broken))}"
+    return replace(
+        directive,
+        assignments=tuple(sorted(rows, key=lambda row: (row.shard, row.node))),
+        cause=Cause(directive.cause.reason, message),
+    )
 
 
-def _paused(directive: JobDirective, reason: Reason, message: str) -> JobDirective:
-    return JobDirective(job=directive.job, run=False, reason=reason, message=message)
+def _paused(directive: JobDirective, cause: Cause) -> JobDirective:
+    return JobDirective(job=directive.job, run=False, cause=cause)
 
 
 def _awake(
@@ -98,26 +103,26 @@ def _awake(
     for name, wanted in plan.awake.items():
         node = nodes.get(name)
         if node is None:
-            dropped.append(Dropped(subject=name, reason=Reason.NODE_MISSING, message="it is no longer an EnergyNode"))
+            dropped.append(Dropped(subject=name, cause=Cause(Reason.NODE_MISSING, "it is no longer an EnergyNode")))
             continue
         obstacles = () if wanted else sleep_obstacles(node, fresh)
         if obstacles:
-            dropped.append(Dropped(subject=name, reason=obstacles[0].reason, message=obstacles[0].message))
+            dropped.append(Dropped(subject=name, cause=obstacles[0].cause))
         elif name in working and not wanted:
             message = "work came back to it"
-            dropped.append(Dropped(subject=name, reason=Reason.WORK_PLANNED, message=message))
+            dropped.append(Dropped(subject=name, cause=Cause(Reason.WORK_PLANNED, message)))
         awake[name] = wanted or bool(obstacles) or name in working
     return awake
 
 
-def _refusal(name: str, nodes: Mapping[str, NodeView], fresh: Snapshot) -> tuple[Reason, str] | None:
+def _refusal(name: str, nodes: Mapping[str, NodeView], fresh: Snapshot) -> Cause | None:
     node = nodes.get(name)
-    return (Reason.NODE_MISSING, "it is no longer an EnergyNode") if node is None else unusable(node, fresh)
+    return Cause(Reason.NODE_MISSING, "it is no longer an EnergyNode") if node is None else unusable(node, fresh)
 
 
 def _known(sender: str, receiver: str, nodes: Mapping[str, NodeView], dropped: list[Dropped], pool: str) -> bool:
     missing = [name for name in (sender, receiver) if name not in nodes]
-    dropped.extend(Dropped(subject=pool, reason=Reason.NODE_MISSING, message=f"{name} is gone") for name in missing)
+    dropped.extend(Dropped(subject=pool, cause=Cause(Reason.NODE_MISSING, f"{name} is gone")) for name in missing)
     return not missing
 
 
@@ -134,10 +139,9 @@ def _decisions(
         elif decision.subject in nodes and awake.get(decision.subject):
             asleep = nodes[decision.subject].record.power_state is PowerState.ASLEEP
             kind = DecisionKind.WAKE if asleep else DecisionKind.KEEP_AWAKE
-            message = f"{decision.subject} is not put to sleep: {drop.message}"
-            decisions.append(Decision(kind=kind, subject=decision.subject, reason=drop.reason, message=message))
+            cause = drop.cause.prefixed(f"{decision.subject} is not put to sleep: ")
+            decisions.append(Decision(kind=kind, subject=decision.subject, cause=cause))
         elif decision.kind in (DecisionKind.ASSIGN, DecisionKind.PAUSE):
-            kind = DecisionKind.HOLD
-            message = f"changed after planning: {drop.message}"
-            decisions.append(Decision(kind=kind, subject=decision.subject, reason=drop.reason, message=message))
+            cause = drop.cause.prefixed("changed after planning: ")
+            decisions.append(Decision(kind=DecisionKind.HOLD, subject=decision.subject, cause=cause))
     return tuple(decisions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
 from sunward.domain.policy import PoolKind
@@ -32,8 +33,7 @@ def job_decisions(jobs: Iterable[JobDirective]) -> list[Decision]:
         Decision(
             kind=DecisionKind.ASSIGN if directive.run else DecisionKind.PAUSE,
             subject=directive.job,
-            reason=directive.reason,
-            message=directive.message,
+            cause=directive.cause,
         )
         for directive in sorted(jobs, key=lambda directive: directive.job)
     ]
@@ -45,12 +45,7 @@ def transfer_decisions(transfers: Sequence[Transfer]) -> list[Decision]:
     for transfer in transfers:
         pools[transfer.pool].append(transfer)
     return [
-        Decision(
-            kind=DecisionKind.TRANSFER,
-            subject=pool,
-            reason=Reason.SURPLUS_SHARED,
-            message=_sentence(moved),
-        )
+        Decision(kind=DecisionKind.TRANSFER, subject=pool, cause=Cause(Reason.SURPLUS_SHARED, _sentence(moved)))
         for pool, moved in sorted(pools.items())
     ]
 
@@ -64,15 +59,14 @@ def _sentence(moved: Sequence[Transfer]) -> str:
     return f"{whole}; most from {most.from_node} to {most.to_node}"
 
 
-def held_decisions(snapshot: Snapshot, pattern: Pattern, reason: Reason, message: str) -> list[Decision]:
+def held_decisions(snapshot: Snapshot, pattern: Pattern, why: Cause) -> list[Decision]:
     """The hold itself, and what it means for each node."""
-    hold = Decision(kind=DecisionKind.HOLD, subject="cluster", reason=reason, message=f"everything stays: {message}")
+    hold = Decision(kind=DecisionKind.HOLD, subject="cluster", cause=why.prefixed("everything stays: "))
     nodes = [
         Decision(
             kind=kind_of(node, pattern.awake[node.name]),
             subject=node.name,
-            reason=reason,
-            message=f"{node.name} stays as it is: {message}",
+            cause=why.prefixed(f"{node.name} stays as it is: "),
         )
         for node in sorted(snapshot.nodes, key=lambda node: node.name)
     ]
@@ -108,13 +102,12 @@ class _Texts:
     def decide(self, node: NodeView) -> Decision:
         """The decision about one node."""
         kind = kind_of(node, self._pattern.awake[node.name])
-        reason, message = self._why(node, kind)
-        return Decision(kind=kind, subject=node.name, reason=reason, message=f"{node.name} {message}")
+        why = self._why(node, kind)
+        return Decision(kind=kind, subject=node.name, cause=why.prefixed(f"{node.name} "))
 
-    def _why(self, node: NodeView, kind: DecisionKind) -> tuple[Reason, str]:
+    def _why(self, node: NodeView, kind: DecisionKind) -> Cause:
         if node.name in self._compiled.left_out:
-            reason, why = self._compiled.left_out[node.name]
-            return reason, f"is not counted on: {why}"
+            return self._compiled.left_out[node.name].prefixed("is not counted on: ")
         match kind:
             case DecisionKind.SLEEP:
                 return self._why_sleep(node)
@@ -125,36 +118,37 @@ class _Texts:
             case _:
                 return self._why_awake(node, "stays awake")
 
-    def _why_sleep(self, node: NodeView) -> tuple[Reason, str]:
+    def _why_sleep(self, node: NodeView) -> Cause:
         if self._held(node, "Asleep"):
-            return Reason.OVERRIDDEN, "sleeps: a person asks for it"
+            return Cause(Reason.OVERRIDDEN, "sleeps: a person asks for it")
         saved = f"saves {self._idle_saving_grams(node.name):.3g} g over the horizon"
         moved = self._moved.get(node.name)
         where = self._supply(node.name)
         if not moved:
-            return Reason.NO_WORK_PLANNED, f"sleeps: {where} and nothing to do; {saved}"
+            return Cause(Reason.NO_WORK_PLANNED, f"sleeps: {where} and nothing to do; {saved}")
         ways = ", ".join(f"{n} batches a round run on {to} ({self._supply(to)})" for to, n in sorted(moved.items()))
-        return Reason.LOWER_EMISSIONS, f"sleeps: {where}, its {ways}; {saved}"
+        return Cause(Reason.LOWER_EMISSIONS, f"sleeps: {where}, its {ways}; {saved}")
 
-    def _why_keep_asleep(self, node: NodeView) -> tuple[Reason, str]:
+    def _why_keep_asleep(self, node: NodeView) -> Cause:
         if self._held(node, "Asleep"):
-            return Reason.OVERRIDDEN, "stays asleep: a person asks for it"
+            return Cause(Reason.OVERRIDDEN, "stays asleep: a person asks for it")
         if must_stay_asleep(node, self._snapshot):
-            return Reason.MINIMUM_ASLEEP_TIME, "stays asleep: it has only just gone to sleep"
-        return Reason.NO_WORK_PLANNED, f"stays asleep: {self._supply(node.name)} and nothing to do"
+            return Cause(Reason.MINIMUM_ASLEEP_TIME, "stays asleep: it has only just gone to sleep")
+        return Cause(Reason.NO_WORK_PLANNED, f"stays asleep: {self._supply(node.name)} and nothing to do")
 
-    def _why_awake(self, node: NodeView, verb: str) -> tuple[Reason, str]:
+    def _why_awake(self, node: NodeView, verb: str) -> Cause:
         batches = self._work.get(node.name, 0)
         obstacles = self._compiled.obstacles[node.name]
         if batches:
-            return Reason.WORK_PLANNED, f"{verb}: {batches} batches a round at {self._supply(node.name)}"
+            return Cause(Reason.WORK_PLANNED, f"{verb}: {batches} batches a round at {self._supply(node.name)}")
         if obstacles:
-            return obstacles[0].reason, f"{verb}: {obstacles[0].message}"
+            forbids = obstacles[0].cause
+            return forbids.prefixed(f"{verb}: ")
         if self._is_limit_reached():
-            return Reason.SLEEP_LIMIT, f"{verb}: as many nodes sleep as may"
+            return Cause(Reason.SLEEP_LIMIT, f"{verb}: as many nodes sleep as may")
         if any(not on for on in self._on.get(node.name, ())):
-            return Reason.KEPT_FOR_STABILITY, f"{verb}: it is needed again soon"
-        return Reason.LOWER_EMISSIONS, f"{verb}: sleeping now would save less than waking costs"
+            return Cause(Reason.KEPT_FOR_STABILITY, f"{verb}: it is needed again soon")
+        return Cause(Reason.LOWER_EMISSIONS, f"{verb}: sleeping now would save less than waking costs")
 
     def _is_limit_reached(self) -> bool:
         limit = self._problem.policy.maximum_asleep_nodes

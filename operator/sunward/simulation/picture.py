@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import (
@@ -181,7 +182,7 @@ def meter_facts(
 
 def _reading(value: float | None, now: datetime, *, silent: bool) -> Reading:
     if value is None or silent:
-        return Absent(reason=Reason.DATA_MISSING, source=_SOURCE)
+        return Absent(cause=Cause(Reason.DATA_MISSING), source=_SOURCE)
     return Measurement(value=value, time=now, quality=Quality.MEASURED, source=_SOURCE)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
-from sunward.sources.samples import Refusal
 
 NOISE_RATIO = 0.01
 """A meter may read this share of its nameplate below zero; that is noise around zero and counts as zero."""
@@ -26,20 +26,20 @@ class NodeLimits:
     harvest_watts: float | None = None
 
 
-def check_amount(value: float, nameplate: float | None) -> float | Refusal:
+def check_amount(value: float, nameplate: float | None) -> float | Cause:
     """The value, noise around zero as zero, or why no such meter can show it."""
     noise = NOISE_WATTS if nameplate is None else NOISE_RATIO * nameplate
     if value < -noise:
-        return Refusal(reason=Reason.NEGATIVE_VALUE, detail=f"{value:g} is below zero")
+        return Cause(Reason.NEGATIVE_VALUE, f"{value:g} is below zero")
     if nameplate is not None and value > nameplate * (1.0 + TOLERANCE_RATIO):
-        return Refusal(reason=Reason.ABOVE_NAMEPLATE, detail=f"{value:g} is above the nameplate {nameplate:g}")
+        return Cause(Reason.ABOVE_NAMEPLATE, f"{value:g} is above the nameplate {nameplate:g}")
     return max(0.0, value)
 
 
-def check_ratio(value: float) -> float | Refusal:
+def check_ratio(value: float) -> float | Cause:
     """The ratio, noise around 0 and 1 cut off, or why it is none (a percentage, for example)."""
     if value < -NOISE_RATIO:
-        return Refusal(reason=Reason.NEGATIVE_VALUE, detail=f"{value:g} is below zero")
+        return Cause(Reason.NEGATIVE_VALUE, f"{value:g} is below zero")
     if value > 1.0 + NOISE_RATIO:
-        return Refusal(reason=Reason.IMPLAUSIBLE_UNIT, detail=f"{value:g} is above 1; a ratio is expected, not percent")
+        return Cause(Reason.IMPLAUSIBLE_UNIT, f"{value:g} is above 1; a ratio is expected, not percent")
     return min(1.0, max(0.0, value))

@@ -16,6 +16,7 @@ from math import ceil
 
 import yaml
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts
@@ -25,7 +26,7 @@ from sunward.sources.http import JsonReader
 from sunward.sources.integrals import Gap, increase, merge
 from sunward.sources.plausible import NodeLimits, check_amount, check_ratio
 from sunward.sources.promql import Metric, own_time, samples_of_last, selector
-from sunward.sources.samples import SPOOFED, Refusal, Sample, SampleSeries, by_node, only_one, parse_series
+from sunward.sources.samples import SPOOFED, Sample, SampleSeries, by_node, only_one, parse_series
 from sunward.sources.settings import PrometheusSettings
 
 LONGEST_STEP_SCRAPES = 3.0
@@ -135,11 +136,11 @@ class PrometheusSource:
             return found
         return self._refused(instant.metric, found)
 
-    def _refused(self, metric: Metric, refusal: Refusal) -> Absent:
+    def _refused(self, metric: Metric, refusal: Cause) -> Absent:
         """The absence that a refusal leaves; what was simply not there is not counted as refused."""
         if refusal.reason is not Reason.DATA_MISSING:
             self.refusals[metric, refusal.reason] += 1
-        return Absent(reason=refusal.reason, source=f"prometheus/{metric}", detail=refusal.detail)
+        return Absent(cause=refusal, source=f"prometheus/{metric}")
 
     async def _windows(
         self, metric: Metric, nodes: Collection[str], start: datetime, end: datetime
@@ -156,58 +157,58 @@ class PrometheusSource:
         self, metric: Metric, series: Sequence[SampleSeries], start: datetime, end: datetime
     ) -> WindowEnergy | Absent:
         samples = _one_counter(series)
-        if isinstance(samples, Refusal):
+        if isinstance(samples, Cause):
             return self._refused(metric, samples)
         margin = LONGEST_STEP_SCRAPES * self.settings.scrape_interval_seconds
         grown = increase(samples, start.timestamp(), end.timestamp(), longest_step_seconds=margin)
         if grown.gap_seconds >= (end - start).total_seconds():
-            return self._refused(metric, Refusal(reason=Reason.DATA_MISSING, detail="no sample covers the window"))
+            return self._refused(metric, Cause(Reason.DATA_MISSING, "no sample covers the window"))
         return WindowEnergy(watt_hours=grown.amount / JOULES_PER_WATT_HOUR, gaps=grown.gaps, resets=grown.resets)
 
 
-def _one_counter(series: Sequence[SampleSeries]) -> tuple[Sample, ...] | Refusal:
+def _one_counter(series: Sequence[SampleSeries]) -> tuple[Sample, ...] | Cause:
     """The samples of a node's counter, joined across restarts of its exporter, or why they cannot be told apart."""
     honest = only_one(series) if len(series) < 2 else None
-    if isinstance(honest, Refusal):
+    if isinstance(honest, Cause):
         return honest
     if any(one.spoofed for one in series):
-        return Refusal(reason=Reason.AMBIGUOUS_METRIC, detail=SPOOFED)
+        return Cause(Reason.AMBIGUOUS_METRIC, SPOOFED)
     merged = merge([one.samples for one in series])
     if merged is None:
-        return Refusal(reason=Reason.AMBIGUOUS_METRIC, detail=f"{len(series)} counters live at the same time")
+        return Cause(Reason.AMBIGUOUS_METRIC, f"{len(series)} counters live at the same time")
     return tuple(sample for sample in merged if sample.value >= 0.0)
 
 
-def _read(instant: _Instant, node: str, limit: float | None, clocks: Sequence[SampleSeries]) -> Measurement | Refusal:
+def _read(instant: _Instant, node: str, limit: float | None, clocks: Sequence[SampleSeries]) -> Measurement | Cause:
     """One node's value with its own time, or the first thing that is wrong with it."""
     series = only_one(instant.values.get(node, []))
-    if isinstance(series, Refusal):
+    if isinstance(series, Cause):
         return series
     scraped = only_one(instant.scraped.get(node, []))
-    if isinstance(scraped, Refusal):
+    if isinstance(scraped, Cause):
         return scraped
     channel = _CHANNELS.get(instant.metric) or series.labels.get(_CHANNEL_LABEL, "")
     clock = only_one([one for one in clocks if one.labels.get(_CHANNEL_LABEL) == channel])
-    if isinstance(clock, Refusal):
-        return Refusal(reason=clock.reason, detail=f"time of the sample: {clock.detail}")
+    if isinstance(clock, Cause):
+        return clock.prefixed("time of the sample: ")
     time = _sample_time(clock.samples[-1].value, scraped.samples[-1].value)
-    if isinstance(time, Refusal):
+    if isinstance(time, Cause):
         return time
     value = series.samples[-1].value
     checked = check_ratio(value) if instant.metric is Metric.BATTERY_RATIO else check_amount(value, limit)
-    if isinstance(checked, Refusal):
+    if isinstance(checked, Cause):
         return checked
     source = f"prometheus/{instant.metric}/{channel}"
     return Measurement(value=checked, time=time, quality=Quality.MEASURED, source=source)
 
 
-def _sample_time(sampled_seconds: float, scraped_seconds: float) -> datetime | Refusal:
+def _sample_time(sampled_seconds: float, scraped_seconds: float) -> datetime | Cause:
     """When the sensor was read, by the exporter's word; never later than the scrape that brought the value."""
     ahead = sampled_seconds - scraped_seconds
     if ahead > LARGEST_SKEW_SECONDS:
-        return Refusal(reason=Reason.CLOCK_SKEW, detail=f"the node's clock is {ahead:.0f} s ahead of Prometheus'")
+        return Cause(Reason.CLOCK_SKEW, f"the node's clock is {ahead:.0f} s ahead of Prometheus'")
     seconds = min(sampled_seconds, scraped_seconds)
     try:
         return datetime.fromtimestamp(seconds, tz=UTC)
     except (OverflowError, OSError, ValueError):
-        return Refusal(reason=Reason.NOT_A_NUMBER, detail=f"{seconds:g} is no time")
+        return Cause(Reason.NOT_A_NUMBER, f"{seconds:g} is no time")

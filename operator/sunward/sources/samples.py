@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.reasons import Reason
 
@@ -39,14 +40,6 @@ class SampleSeries:
     def spoofed(self) -> bool:
         """Whether the target claimed labels that only Prometheus may set."""
         return any(label.startswith("exported_") for label in self.labels)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a node has no usable sample."""
-
-    reason: Reason
-    detail: str
 
 
 def strict_float(text: object) -> float | None:
@@ -94,14 +87,14 @@ def by_node(series: Iterable[SampleSeries]) -> dict[str, list[SampleSeries]]:
     return dict(groups)
 
 
-def only_one(series: Sequence[SampleSeries]) -> SampleSeries | Refusal:
+def only_one(series: Sequence[SampleSeries]) -> SampleSeries | Cause:
     """The single honest series of a node, or why there is none. Duplicates are all refused: nobody knows which lies."""
     if not series:
-        return Refusal(reason=Reason.DATA_MISSING, detail="no series")
+        return Cause(Reason.DATA_MISSING, "no series")
     if any(one.spoofed for one in series):
-        return Refusal(reason=Reason.AMBIGUOUS_METRIC, detail=SPOOFED)
+        return Cause(Reason.AMBIGUOUS_METRIC, SPOOFED)
     if len(series) > 1:
-        return Refusal(reason=Reason.AMBIGUOUS_METRIC, detail=f"{len(series)} series, one expected")
+        return Cause(Reason.AMBIGUOUS_METRIC, f"{len(series)} series, one expected")
     if not series[0].samples:
-        return Refusal(reason=Reason.NOT_A_NUMBER, detail="the sample is no finite number")
+        return Cause(Reason.NOT_A_NUMBER, "the sample is no finite number")
     return series[0]

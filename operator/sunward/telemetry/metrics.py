@@ -110,7 +110,7 @@ class Metrics:
         self._plan_seconds.labels((plan.solver.solver or "none").split(" ")[0].split(":")[0]).observe(seconds)
         self._plans.labels(plan.solver.status.lower()).inc()
         for decision in plan.decisions:
-            self._decisions.labels(str(decision.kind), str(decision.reason)).inc()
+            self._decisions.labels(str(decision.kind), str(decision.cause.reason)).inc()
         self._plan_emissions.clear()
         for name, grams in self._by_mode(plan).items():
             self._plan_emissions.labels(name).set(grams)

@@ -42,7 +42,7 @@ class TelemetryReporter:
 
     def stepped(self, step: Step) -> None:
         """One line per act or change of state of a node."""
-        self._metrics.stepped(str(step.act), str(step.reason))
+        self._metrics.stepped(str(step.act), str(step.cause.reason))
         LOGGER.info(
             "Stepped node",
             extra={
@@ -50,8 +50,8 @@ class TelemetryReporter:
                     "node": step.node,
                     "state": str(step.record.power_state),
                     "act": str(step.act),
-                    "reason": str(step.reason),
-                    "detail": step.message,
+                    "reason": str(step.cause.reason),
+                    "detail": step.cause.message,
                     "pods": [f"{pod.namespace}/{pod.name}" for pod in step.pods] if step.act is Act.EVICT else [],
                 }
             },

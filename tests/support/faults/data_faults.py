@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.nodes import BatterySpec, MeterFacts, NodeView
 from sunward.domain.policy import Staleness
@@ -60,7 +61,7 @@ class Fault:
 
 
 def absent(reason: Reason) -> Absent:
-    return Absent(reason=reason, source="test", detail="fault")
+    return Absent(cause=Cause(reason, "fault"), source="test")
 
 
 def refused(meter: str, reason: Reason) -> Meters:
@@ -228,8 +229,6 @@ class Run:
         self.trail = self.trail.after(snapshot)
         verdict = judge(snapshot, self.trail)
         usable = cleaned(snapshot, verdict)
-        if verdict.hold is not None:
-            usable = replace(usable, data_hold=verdict.hold.reason, data_hold_message=verdict.hold.message)
         return verdict, not sleep_obstacles(usable.nodes[0], usable)
 
 
@@ -272,7 +271,7 @@ def _suffer(run: Run, fault: Fault) -> tuple[timedelta | None, list[str]]:
         if since >= fault.shows_after:
             if may_sleep is fault.refuses_sleep:
                 found.append(f"{since} into it the node {'may' if may_sleep else 'may not'} sleep")
-            seen = any(finding.reason is fault.reason for finding in verdict.findings)
+            seen = any(finding.cause.reason is fault.reason for finding in verdict.findings)
             shown = since - fault.shows_after if seen and shown is None else shown
         since += PASS
     return shown, found

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import (
     BatterySpec,
@@ -28,7 +29,7 @@ BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=5.0, maximu
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 A_MOMENT = timedelta(milliseconds=1)
-MISSING = Absent(reason=Reason.DATA_MISSING, source="test")
+MISSING = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
 AWAY = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-02")
 HOME = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-01")
 
@@ -48,7 +49,7 @@ def case_of(
     power: PowerReading | None = None,
     token: int = 1,
     silent: bool = False,
-    drain_failure: str | None = None,
+    drain_failure: Cause | None = None,
     **snapshot: Any,
 ) -> Case:
     """A node wanted asleep beside three others, its relay on and read just now."""

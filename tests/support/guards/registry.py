@@ -107,7 +107,7 @@ PLACES: dict[str, Place] = {
     ),
     "a rule that wakes is asked once more": _place(
         "cluster.acting.recheck",
-        'return None if still else f"{step.reason} holds no more"',
+        'return None if still else f"{step.cause.reason} holds no more"',
         "return None",
         RECHECK,
         STALE,
@@ -330,8 +330,8 @@ PLACES: dict[str, Place] = {
     ),
     "a boot ends in time": _place(
         "planning.sleep.waking",
-        "    if question.is_overdue:\n        return _try_failed(question)\n    return rest(question, Reason.BOOTING",
-        "    return rest(question, Reason.BOOTING",
+        "    if question.is_overdue:\n        return _try_failed(question)\n    return rest(",
+        "    return rest(",
         TRANSITIONS,
         WALK,
     ),

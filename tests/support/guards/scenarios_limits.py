@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Stage
@@ -161,7 +162,7 @@ OF_THE_LIMITS: tuple[Row, ...] = (
         "eviction-possible",
         Stage.RECHECK,
         Reason.DRAIN_BLOCKED,
-        lambda: case_of(falling(), drain_failure="two disruption budgets"),
+        lambda: case_of(falling(), drain_failure=Cause(Reason.DRAIN_BLOCKED, "two disruption budgets")),
     ),
     ("drained", Stage.CUT, Reason.DRAINING, lambda: case_of(falling(pods=[a_pod(is_terminating=True)]))),
     ("volumes-detached", Stage.CUT, Reason.VOLUME_ATTACHED, lambda: case_of(falling(volume_attached=True))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Quality
 from sunward.domain.nodes import PowerState, Role, SleepSpec
 from sunward.domain.policy import Mode
@@ -72,7 +73,7 @@ OF_THE_NODE: tuple[Row, ...] = (
         "data-hold",
         Stage.START,
         Reason.PIPELINE_SUSPECT,
-        lambda: case_of(data_hold=Reason.PIPELINE_SUSPECT, data_hold_message="half of the meters disagree"),
+        lambda: case_of(data_hold=Cause(Reason.PIPELINE_SUSPECT, "half of the meters disagree")),
     ),
     ("sensors-available", Stage.START, Reason.DATA_UNAVAILABLE, lambda: case_of(sensors_available=False)),
     ("power-meter", Stage.START, Reason.DATA_STALE, lambda: case_of(with_power_reading(at=NOW - 3 * MINUTE))),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.measurement import Absent, Measurement, Metered, Quality, Window
@@ -83,7 +84,7 @@ class WorldSensors:
         return {spec.name: self._facts(spec.name, taken) for spec in nodes}
 
     def _facts(self, name: str, taken: datetime) -> MeterFacts:
-        absent = Absent(reason=Reason.DATA_MISSING, source="test")
+        absent = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
         power: Measurement | Absent = absent
         if name not in self._world.unmetered and self._world.machines[name].alive(self._world.now):
             power = Measurement(value=IDLE_WATTS, time=taken, quality=Quality.MEASURED, source="test")

@@ -11,6 +11,7 @@ import pytest
 
 from sunward.cluster.access.api import FIELD_MANAGER, Api, ApiError, core, ours
 from sunward.cluster.acting import acts
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerState
 from sunward.domain.reasons import Reason
@@ -45,6 +46,8 @@ class Server:
         return self.store.create(path, body)
 
     async def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Body:
+        if path in self.refuse:
+            raise ApiError(self.refuse[path], "PATCH", path, "injected")
         return self.store.patch_as(FIELD_MANAGER, path, body)
 
 
@@ -77,7 +80,7 @@ OPERATION = Operation(
 def a_step(act: Act, *pods: PodFacts, state: PowerState = PowerState.CORDONED) -> Step:
     record = NodeRecord(power_state=state, operation=OPERATION)
     return Step(
-        node="pi-01", record=record, act=act, reason=Reason.SLEEP_STARTED, message="sleeps", changed=True, pods=pods
+        node="pi-01", record=record, act=act, cause=Cause(Reason.SLEEP_STARTED, "sleeps"), changed=True, pods=pods
     )
 
 
@@ -94,6 +97,10 @@ def server() -> Server:
 
 async def do(server: Server, step: Step, driver: Switch | None = None, *, may_act: bool = True) -> acts.Done:
     return await acts.act(cast(Api, server), a_node(), step, driver, may_act=lambda: may_act)
+
+
+def reason_of(done: acts.Done) -> Reason | None:
+    return None if done.failure is None else done.failure.reason
 
 
 def spec(server: Server) -> Body:
@@ -115,7 +122,7 @@ async def test_a_cordon_is_ours_by_its_mark_and_goes_as_it_came(server: Server) 
 async def test_a_cordon_of_somebody_else_is_not_taken_over(server: Server) -> None:
     server.store.patch(NODE, {"spec": {"unschedulable": True}})
     done = await do(server, a_step(Act.CORDON))
-    assert done.reason is Reason.WRITE_CONFLICT
+    assert reason_of(done) is Reason.WRITE_CONFLICT
     assert (spec(server), mark(server)) == ({"taints": [FOREIGN], "unschedulable": True}, None)
 
 
@@ -130,13 +137,13 @@ async def test_a_second_cordon_leaves_the_first_operations_mark(server: Server) 
     other = a_step(Act.CORDON)
     again = replace(other, record=replace(other.record, operation=replace(OPERATION, id="another")))
     done = await do(server, again)
-    assert (done.reason, mark(server)) == (None, OPERATION.id)
+    assert (reason_of(done), mark(server)) == (None, OPERATION.id)
 
 
 async def test_who_cordons_between_our_look_and_our_write_keeps_the_cordon(server: Server) -> None:
     server.interfere = {"spec": {"unschedulable": True}}
     done = await do(server, a_step(Act.CORDON))
-    assert (done.reason, mark(server)) == (Reason.WRITE_CONFLICT, None)
+    assert (reason_of(done), mark(server)) == (Reason.WRITE_CONFLICT, None)
 
 
 async def test_a_taint_that_comes_between_our_look_and_our_write_stays(server: Server) -> None:
@@ -150,17 +157,25 @@ async def test_a_taint_that_comes_between_our_look_and_our_write_stays(server: S
 async def test_an_eviction_hits_this_very_pod(server: Server) -> None:
     done = await do(server, a_step(Act.EVICT, a_pod("web-1", uid="uid-of-one-before"), a_pod("web-2")))
     leaving = [pod["metadata"]["name"] for pod in server.store.of("pods") if "deletionTimestamp" in pod["metadata"]]
-    assert (leaving, done.reason) == (["web-2"], None)
+    assert (leaving, reason_of(done)) == (["web-2"], None)
 
 
-@pytest.mark.parametrize(("status", "leaving"), [(429, ["web-2", "web-3"]), (500, []), (503, ["web-2", "web-3"])])
+@pytest.mark.parametrize(
+    ("status", "reason", "leaving"),
+    [
+        (429, Reason.DRAIN_BLOCKED, ["web-2", "web-3"]),
+        (500, Reason.DRAIN_BLOCKED, []),
+        (503, Reason.DRAIN_BLOCKED, ["web-2", "web-3"]),
+    ],
+)
 async def test_a_refused_eviction_says_so_and_a_hopeless_one_ends_the_round(
-    server: Server, status: int, leaving: list[str]
+    server: Server, status: int, reason: Reason, leaving: list[str]
 ) -> None:
     server.refuse[core("pods", "web-1", namespace="default", sub="eviction")] = status
     done = await do(server, a_step(Act.EVICT, a_pod("web-1"), a_pod("web-2"), a_pod("web-3")))
     ended = [pod["metadata"]["name"] for pod in server.store.of("pods") if "deletionTimestamp" in pod["metadata"]]
-    assert (done.reason, ended) == (Reason.DRAIN_BLOCKED, leaving)
+    assert (reason_of(done), ended) == (reason, leaving)
+    assert done.is_final is (status == 500)
 
 
 @pytest.mark.parametrize(("act", "on"), [(Act.POWER_OFF, False), (Act.POWER_ON, True)])
@@ -174,7 +189,7 @@ async def test_an_order_carries_its_operation_and_token(server: Server, act: Act
 async def test_who_lost_the_lease_does_nothing(server: Server, act: Act) -> None:
     switch, before = Switch(), server.store.get(NODE)
     done = await do(server, a_step(act, a_pod("web-1")), switch, may_act=False)
-    assert (done.reason, switch.orders, server.store.get(NODE)) == (Reason.NOT_LEADER, [], before)
+    assert (reason_of(done), switch.orders, server.store.get(NODE)) == (Reason.NOT_LEADER, [], before)
     assert "deletionTimestamp" not in server.store.get(core("pods", "web-1", namespace="default"))["metadata"]
 
 
@@ -184,7 +199,7 @@ async def test_who_lost_the_lease_does_nothing(server: Server, act: Act) -> None
 async def test_a_switch_that_is_not_there_or_not_heard_is_reported(
     server: Server, driver: Switch | None, reason: Reason
 ) -> None:
-    assert (await do(server, a_step(Act.POWER_OFF), driver)).reason is reason
+    assert reason_of(await do(server, a_step(Act.POWER_OFF), driver)) is reason
 
 
 async def test_a_record_is_refused_when_the_view_behind_it_is_old(server: Server) -> None:
@@ -233,7 +248,7 @@ async def test_a_node_that_is_written_again_and_again_is_left_to_the_next_pass(s
 
     restless = Restless()
     restless.store = server.store
-    assert (await do(restless, a_step(Act.CORDON))).reason is Reason.WRITE_CONFLICT
+    assert reason_of(await do(restless, a_step(Act.CORDON))) is Reason.WRITE_CONFLICT
     assert mark(server) is None
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
+from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -18,28 +19,25 @@ CONDITIONS = st.lists(
         Condition,
         type=st.sampled_from(["Ready", "Asleep", "Sleepable"]),
         status=STATUSES,
-        reason=st.sampled_from(list(Reason)),
-        message=st.text(max_size=30),
+        cause=st.builds(Cause, st.sampled_from(list(Reason)), st.text(max_size=30)),
     ),
     unique_by=lambda condition: condition.type,
 )
 
 
 def test_transition_time_stays_while_the_status_stays() -> None:
-    first = conditions.merge([], [Condition(type="Ready", status=True, reason=Reason.AWAKE, message="a")], NOW, 1)
+    first = conditions.merge([], [Condition(type="Ready", status=True, cause=Cause(Reason.AWAKE, "a"))], NOW, 1)
     later = NOW + timedelta(minutes=5)
-    second = conditions.merge(
-        first, [Condition(type="Ready", status=True, reason=Reason.ASLEEP, message="b")], later, 2
-    )
+    second = conditions.merge(first, [Condition(type="Ready", status=True, cause=Cause(Reason.ASLEEP, "b"))], later, 2)
     assert second[0]["lastTransitionTime"] == first[0]["lastTransitionTime"]
     assert (second[0]["reason"], second[0]["observedGeneration"]) == ("Asleep", 2)
 
 
 def test_transition_time_moves_with_the_status() -> None:
-    first = conditions.merge([], [Condition(type="Ready", status=True, reason=Reason.AWAKE, message="")], NOW, 1)
+    first = conditions.merge([], [Condition(type="Ready", status=True, cause=Cause(Reason.AWAKE))], NOW, 1)
     later = NOW + timedelta(minutes=5)
     second = conditions.merge(
-        first, [Condition(type="Ready", status=False, reason=Reason.NODE_NOT_READY, message="")], later, 1
+        first, [Condition(type="Ready", status=False, cause=Cause(Reason.NODE_NOT_READY))], later, 1
     )
     assert second[0]["lastTransitionTime"] == "2026-11-22T12:05:00.000000Z"
 

@@ -12,6 +12,7 @@ from sunward.cluster.access.api import ApiError, Body
 from sunward.cluster.reporting import report
 from sunward.cluster.training import jobs, templates
 from sunward.cluster.training.jobs import JobObjects, Placement
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard
 from sunward.domain.plans import JobDirective
@@ -43,7 +44,7 @@ ROWS = (
     Assignment(job=JOB.key, shard="a", from_node="pi-01", node="pi-01", batches=50),
     Assignment(job=JOB.key, shard="b", from_node="pi-02", node="pi-01", batches=50),
 )
-RUN = JobDirective(job=JOB.key, run=True, reason=Reason.MOVED_TO_CLEANER_NODE, message="", assignments=ROWS)
+RUN = JobDirective(job=JOB.key, run=True, cause=Cause(Reason.MOVED_TO_CLEANER_NODE), assignments=ROWS)
 WHERE = Placement(coordinator_node="hub", workers={"pi-01": "pi-01"})
 PODS = [
     templates.coordinator_pod(JOB, "hub", "sunward-trainer"),

@@ -11,6 +11,7 @@ import pytest
 from sunward.cluster.access.api import Api, ApiError, core, ours
 from sunward.cluster.acting.recheck import obstacle
 from sunward.cluster.objects.records import record_patch
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -67,9 +68,7 @@ def a_node_body(*, cordoned: bool) -> Body:
 
 
 def a_step(act: Act, *, changed: bool = True) -> Step:
-    return Step(
-        node="pi-01", record=RECORD, act=act, reason=Reason.POWER_OFF_REQUESTED, message="cuts", changed=changed
-    )
+    return Step(node="pi-01", record=RECORD, act=act, cause=Cause(Reason.POWER_OFF_REQUESTED, "cuts"), changed=changed)
 
 
 async def found(server: Server, step: Step) -> str | None:
@@ -100,7 +99,7 @@ async def test_a_node_that_may_not_be_read_is_not_cut_either(server: Server) -> 
 )
 async def test_what_harms_nobody_is_not_looked_at_again(server: Server, act: Act, reason: Reason) -> None:
     server.forbidden = NODE
-    assert await found(server, replace(a_step(act), reason=reason)) is None
+    assert await found(server, replace(a_step(act), cause=Cause(reason))) is None
 
 
 async def test_an_act_on_a_record_that_is_another_by_now_is_not_taken(server: Server) -> None:
@@ -139,7 +138,7 @@ async def test_a_node_that_was_uncordoned_meanwhile_is_not_cut(server: Server, c
 @pytest.mark.parametrize("cordoned", [True, False])
 async def test_a_node_is_woken_for_a_cordon_that_is_gone_only_if_it_is(server: Server, cordoned: bool) -> None:
     server.store.create(core("nodes"), a_node_body(cordoned=cordoned))
-    step = replace(a_step(Act.POWER_ON), reason=Reason.NO_LONGER_HOLDS)
+    step = replace(a_step(Act.POWER_ON), cause=Cause(Reason.NO_LONGER_HOLDS))
     assert await found(server, step) == ("its cordon stands" if cordoned else None)
 
 
@@ -149,7 +148,7 @@ async def test_a_rule_wakes_a_node_only_if_it_still_speaks_of_it(server: Server,
     body["metadata"]["annotations"] |= {"sunward.dev/do-not-sleep": "true"} if is_opted_out else {}
     server.store.create(core("nodes"), body)
     server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": {"mode": "Active"}})
-    step = replace(a_step(Act.POWER_ON), reason=Reason.OPTED_OUT)
+    step = replace(a_step(Act.POWER_ON), cause=Cause(Reason.OPTED_OUT))
     assert await found(server, step) == (None if is_opted_out else "OptedOut holds no more")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sunward.cluster.access.api import ours
 from sunward.cluster.access.times import format_time
 from sunward.cluster.settling.settlement import Settler
+from sunward.domain.cause import Cause
 from sunward.domain.intensity import DEFAULT_BASIS, Basis
 from sunward.domain.measurement import Absent
 from sunward.domain.reasons import Reason
@@ -22,7 +23,7 @@ from support.planning import NOW, a_node, a_snapshot, a_zone
 PERIOD = timedelta(minutes=5)
 LATER = NOW + PERIOD + timedelta(minutes=1)
 DIRECT = Basis.parse("average-direct")
-GONE = Absent(reason=Reason.DATA_UNAVAILABLE, source="test")
+GONE = Absent(cause=Cause(Reason.DATA_UNAVAILABLE), source="test")
 
 
 def a_settler(world: World) -> Settler:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Series, is_fresh
 from sunward.domain.reasons import Reason
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
-MISSING = Absent(reason=Reason.DATA_MISSING, source="test")
+MISSING = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
 
 
 def measured(value: float = 2.7, time: datetime = NOON) -> Measurement:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunward.domain.cause import Cause
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.measurement import Absent, Quality, Series
 from sunward.domain.nodes import NodeRecord, PowerState
@@ -22,7 +23,7 @@ from support.planning import NOW, a_node, a_policy, a_snapshot, a_zone, measured
 
 HOUR = timedelta(hours=1)
 QUARTER = timedelta(minutes=15)
-SILENT = Absent(reason=Reason.DATA_MISSING, source="test")
+SILENT = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
 
 
 def series(*values: float, start_minutes: float = 0.0, step: timedelta = HOUR) -> Series:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.nodes import BatterySpec, NodeRecord, NodeView, PowerState
 from sunward.domain.policy import Budgets
@@ -25,7 +26,7 @@ BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maxim
 
 
 def absent(reason: Reason = Reason.DATA_MISSING) -> Absent:
-    return Absent(reason=reason, source="test", detail="test")
+    return Absent(cause=Cause(reason, "test"), source="test")
 
 
 def sunny(
@@ -61,11 +62,11 @@ def peers(count: int = 5) -> list[NodeView]:
 
 
 def reasons(verdict: DataVerdict, subject: str = "node/pi-01") -> list[tuple[Use, Reason]]:
-    return [(finding.use, finding.reason) for finding in verdict.findings if finding.subject == subject]
+    return [(finding.use, finding.cause.reason) for finding in verdict.findings if finding.subject == subject]
 
 
 def value(reading: Reading) -> float | Reason:
-    return reading.value if isinstance(reading, Measurement) else reading.reason
+    return reading.value if isinstance(reading, Measurement) else reading.cause.reason
 
 
 def test_good_data_are_used_as_they_are() -> None:
@@ -86,7 +87,7 @@ def test_a_silent_metrics_store_holds_everything_from_the_third_time_on() -> Non
     assert after(down, down).hold is None
     third = after(down, down, down)
     assert third.hold is not None
-    assert third.hold.reason is Reason.DATA_UNAVAILABLE
+    assert third.hold.cause.reason is Reason.DATA_UNAVAILABLE
 
 
 def test_an_answer_in_between_starts_the_count_again() -> None:
@@ -314,14 +315,14 @@ def test_many_bad_nodes_at_once_are_one_bad_pipeline() -> None:
     assert bad(3).hold is None
     fourth = bad(4).hold
     assert fourth is not None
-    assert fourth.reason is Reason.PIPELINE_SUSPECT
+    assert fourth.cause.reason is Reason.PIPELINE_SUSPECT
 
 
 def test_who_lost_the_lease_holds() -> None:
     hold = after(taken(sunny(), is_leader=False)).hold
 
     assert hold is not None
-    assert hold.reason is Reason.NOT_LEADER
+    assert hold.cause.reason is Reason.NOT_LEADER
 
 
 def test_after_a_restart_nothing_sleeps_until_it_is_warm() -> None:

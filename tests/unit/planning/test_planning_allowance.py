@@ -98,7 +98,7 @@ def test_less_than_two_rounds_are_not_worth_slowing_everybody_down() -> None:
 def test_when_nothing_is_left_everybody_works_at_home() -> None:
     made = planned(a_cluster(1000.0, round_number=20))
     assert moved(made) == 0
-    assert made.jobs[0].reason is Reason.AT_HOME
+    assert made.jobs[0].cause.reason is Reason.AT_HOME
     assert made.awake == {"clean": True, "dirty": True}
 
 
@@ -148,7 +148,7 @@ def test_new_directives_count_before_the_status_says_so() -> None:
         )
         if step.node == "dirty"
     )
-    assert step.reason is Reason.SHARD_NOT_COPIED
+    assert step.cause.reason is Reason.SHARD_NOT_COPIED
 
 
 def test_a_silent_coordinator_may_have_moved_every_round_and_the_one_in_work() -> None:

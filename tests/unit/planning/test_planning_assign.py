@@ -88,7 +88,7 @@ def test_a_job_that_may_wait_waits_for_the_cleaner_period() -> None:
     part = a_part(may_wait=True)
     rows = [row(home, home, part.rounds_now * 50, period=3) for home in HOMES]
     waits = directive(part.job, [part], rows, may_wait=True)
-    assert (waits.run, waits.reason, waits.assignments) == (False, Reason.WAITING_FOR_LOWER_INTENSITY, ())
+    assert (waits.run, waits.cause.reason, waits.assignments) == (False, Reason.WAITING_FOR_LOWER_INTENSITY, ())
     assert directive(part.job, [part], rows, may_wait=False).run
 
 
@@ -98,7 +98,7 @@ def test_a_job_whose_deadline_is_at_risk_never_waits() -> None:
     assert part.deadline_at_risk
     rows = [row(home, home, 100, period=3) for home in HOMES]
     runs = directive(late, [part], rows, may_wait=True)
-    assert (runs.run, runs.reason) == (True, Reason.DEADLINE_AT_RISK)
+    assert (runs.run, runs.cause.reason) == (True, Reason.DEADLINE_AT_RISK)
 
 
 def test_a_quorum_that_consolidation_would_break_brings_everybody_home() -> None:

@@ -61,7 +61,7 @@ def jobs_of(made: Compiled) -> dict[str, Job]:
 def test_a_node_that_cannot_be_used_is_left_out_and_its_shard_waits(changes: dict[str, Any], reason: Reason) -> None:
     made = compiled(a_node(**changes), a_node("pi-02"), jobs=[a_job(homes=("pi-01", "pi-02"))])
     assert [node.name for node in made.problem.nodes] == ["pi-02"]
-    assert made.left_out["pi-01"][0] is reason
+    assert made.left_out["pi-01"].reason is reason
     assert all(set(job.batches) == {"pi-02"} for job in made.problem.jobs)
 
 
@@ -178,7 +178,7 @@ def test_nobody_asks_for_surplus_only_and_any_harvest_may_go() -> None:
 )
 def test_a_job_that_cannot_be_planned_waits_with_its_reason(changes: dict[str, Any], reason: Reason) -> None:
     made = compiled(a_node(), a_node("pi-02"), jobs=[a_job(**changes)])
-    assert [entry.reason for entry in made.waiting] == [reason]
+    assert [entry.cause.reason for entry in made.waiting] == [reason]
     assert made.problem.jobs == ()
 
 

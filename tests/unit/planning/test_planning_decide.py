@@ -52,11 +52,11 @@ def test_work_moves_to_the_clean_node_and_the_dirty_one_sleeps() -> None:
     assert result.awake == {"clean": True, "dirty": False}
     rows = {(row.shard, row.node): row.batches for row in result.jobs[0].assignments}
     assert rows == {("shard-clean", "clean"): 50, ("shard-dirty", "clean"): 50}
-    assert result.jobs[0].reason is Reason.MOVED_TO_CLEANER_NODE
+    assert result.jobs[0].cause.reason is Reason.MOVED_TO_CLEANER_NODE
     decision = next(d for d in result.decisions if d.subject == "dirty")
-    assert (decision.kind, decision.reason) == (DecisionKind.SLEEP, Reason.LOWER_EMISSIONS)
-    assert "610 g/kWh" in decision.message
-    assert "50 batches a round run on clean (24 g/kWh)" in decision.message
+    assert (decision.kind, decision.cause.reason) == (DecisionKind.SLEEP, Reason.LOWER_EMISSIONS)
+    assert "610 g/kWh" in decision.cause.message
+    assert "50 batches a round run on clean (24 g/kWh)" in decision.cause.message
 
 
 def test_a_dirty_node_stays_awake_until_its_data_are_copied() -> None:

@@ -49,8 +49,9 @@ POD_TABLE: list[tuple[str, dict[str, Any], Fate, Reason | None]] = [
 @pytest.mark.parametrize(("name", "changes", "fate", "reason"), POD_TABLE, ids=str)
 def test_the_fate_of_a_pod(name: str, changes: dict[str, Any], fate: Fate, reason: Reason | None) -> None:
     verdict = judge(a_pod(name, **changes))
-    assert (verdict.fate, verdict.reason) == (fate, reason)
-    assert (name in verdict.message) is (fate is Fate.BLOCKS), "a person has to find it"
+    cause = verdict.cause
+    assert (verdict.fate, cause.reason if cause else None) == (fate, reason)
+    assert (cause is not None and name in cause.message) is (fate is Fate.BLOCKS), "a person has to find it"
 
 
 @pytest.mark.parametrize(

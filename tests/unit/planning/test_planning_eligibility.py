@@ -19,7 +19,9 @@ JUST_NOW = {"last_transition_at": NOW, "awake_since": NOW, "sleep_times": (NOW,)
 
 def reasons(state: PowerState, *, record: dict[str, Any] | None = None, **node: Any) -> list[Reason]:
     view = a_node(record=NodeRecord(power_state=state, **(record or {})), **node)
-    return [obstacle.reason for obstacle in sleep_obstacles(view, a_snapshot(view, operator_started_at=NOW - WARM))]
+    return [
+        obstacle.cause.reason for obstacle in sleep_obstacles(view, a_snapshot(view, operator_started_at=NOW - WARM))
+    ]
 
 
 WARM = timedelta(hours=1)
@@ -62,5 +64,5 @@ def test_the_instant_of_the_question_can_be_given() -> None:
     snapshot = a_snapshot(node, policy=a_policy(budgets=Budgets(dwell_seconds=100.0)))
     for passed, expected in ((0, [Reason.DWELL_TIME]), (99, [Reason.DWELL_TIME]), (100, [])):
         found = sleep_obstacles(node, snapshot, now=NOW + passed * SECOND)
-        assert [obstacle.reason for obstacle in found] == expected
+        assert [obstacle.cause.reason for obstacle in found] == expected
     assert sleep_obstacles(node, snapshot), "the picture's own time counts unless another is given"

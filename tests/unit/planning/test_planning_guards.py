@@ -29,8 +29,8 @@ def test_every_guard_has_a_scenario_and_there_are_more_than_thirty() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.guard}-{s.stage}-{s.reason}")
 def test_the_guard_and_nothing_else_objects(scenario: Scenario) -> None:
     found = obstacles(scenario.build(), scenario.stage)
-    assert [(obstacle.guard, obstacle.reason) for obstacle in found] == [(scenario.guard, scenario.reason)]
-    assert found[0].message
+    assert [(obstacle.guard, obstacle.cause.reason) for obstacle in found] == [(scenario.guard, scenario.reason)]
+    assert found[0].cause.message
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.guard}-{s.stage}-{s.reason}")
@@ -51,7 +51,7 @@ def test_a_node_is_cordoned_only_when_the_guard_is_gone(scenario: Scenario) -> N
         step = next_step(
             case.node, False, case.snapshot, case.power, case.now, fencing_token=case.fencing_token, guards=guards
         )
-        assert scenario.reason is step.reason or step.act is Act.CORDON
+        assert scenario.reason is step.cause.reason or step.act is Act.CORDON
         return step.act
 
     assert act_with(GUARDS) is Act.NONE
@@ -109,7 +109,7 @@ def test_a_cordon_only_node_is_ready_at_once() -> None:
 
 def test_a_coordinator_pod_counts_even_when_the_job_does_not_say_where_it_runs() -> None:
     pod = a_pod("mnist-coordinator", labels=(("sunward.dev/component", "coordinator"),), owner_kind="TrainingJob")
-    reasons = {obstacle.reason for obstacle in obstacles(case_of(a_node(pods=[pod])), Stage.START)}
+    reasons = {obstacle.cause.reason for obstacle in obstacles(case_of(a_node(pods=[pod])), Stage.START)}
     assert Reason.HOSTS_COORDINATOR in reasons
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Quality, Reading
 from sunward.domain.nodes import NodeRecord, NodeView, PowerState
 from sunward.domain.policy import Staleness
@@ -69,7 +70,7 @@ def test_only_a_measured_draw_counts(quality: Quality, reason: Reason | None) ->
 
 
 def test_a_missing_draw_keeps_the_reason_for_which_it_is_missing() -> None:
-    absent = Absent(reason=Reason.SOURCES_DISAGREE, source="test", detail="two series")
+    absent = Absent(cause=Cause(Reason.SOURCES_DISAGREE, "two series"), source="test")
     refusal = rules_data.power_meter(metered(absent))
     assert refusal is not None
     assert refusal.reason is Reason.SOURCES_DISAGREE
@@ -133,7 +134,7 @@ def test_a_missing_intensity_keeps_its_reason() -> None:
 
 
 def test_what_holds_the_data_as_a_whole_is_told_as_it_was_judged() -> None:
-    refusal = rules_data.data_hold(case_of(data_hold=Reason.CLOCK_SKEW, data_hold_message="the hub is ahead"))
+    refusal = rules_data.data_hold(case_of(data_hold=Cause(Reason.CLOCK_SKEW, "the hub is ahead")))
     assert refusal is not None
     assert (refusal.reason, refusal.message) == (Reason.CLOCK_SKEW, "the hub is ahead")
     assert rules_data.data_hold(case_of()) is None

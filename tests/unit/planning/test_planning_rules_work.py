@@ -202,7 +202,7 @@ def test_a_pod_without_a_place_is_named() -> None:
 
 
 def test_the_eviction_api_is_quoted() -> None:
-    failed = rules_work.eviction_possible(case_of(drain_failure="two disruption budgets"))
+    failed = rules_work.eviction_possible(case_of(drain_failure=Cause(Reason.DRAIN_BLOCKED, "two disruption budgets")))
     assert failed is not None
     assert (failed.reason, failed.message) == (Reason.DRAIN_BLOCKED, "two disruption budgets")
     assert reason_of(rules_work.eviction_possible, case_of()) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -47,7 +48,7 @@ def dealt(job: JobView, later_on: str, *, is_awake: bool = True) -> dict[str, in
         for shard in part.shards
     ]
     home = JobDirective(
-        job=job.spec.key, run=True, reason=Reason.AT_HOME, message="", assignments=at_home(job, job.spec.shards)
+        job=job.spec.key, run=True, cause=Cause(Reason.AT_HOME), assignments=at_home(job, job.spec.shards)
     )
     found = seeded([home], parts, rows, {"clean": is_awake, "dirty": True})[0].assignments
     return {row.node: row.batches for row in found if row.shard == "shard-dirty"}

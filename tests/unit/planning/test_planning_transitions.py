@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, NodeView, Operation, PowerOverride, PowerState, SleepSpec
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
@@ -50,19 +51,19 @@ def step_of(
 
 
 def outcome(step: Step) -> tuple[PowerState, Act, Reason]:
-    return step.record.power_state, step.act, step.reason
+    return step.record.power_state, step.act, step.cause.reason
 
 
 @pytest.mark.parametrize("state", list(PowerState))
 def test_who_does_not_hold_the_lease_does_nothing(state: PowerState) -> None:
     step = step_of(a_node_in(state, facts=CORDONED), power=relay(True), is_leader=False)
-    assert (step.act, step.changed, step.reason) == (Act.NONE, False, Reason.NOT_LEADER)
+    assert (step.act, step.changed, step.cause.reason) == (Act.NONE, False, Reason.NOT_LEADER)
 
 
 @pytest.mark.parametrize("state", list(PowerState))
 def test_an_older_leader_does_not_touch_a_younger_leaders_operation(state: PowerState) -> None:
     step = step_of(a_node_in(state, facts=CORDONED), power=relay(True), token=2)
-    assert (step.act, step.changed, step.reason) == (Act.NONE, False, Reason.NOT_LEADER)
+    assert (step.act, step.changed, step.cause.reason) == (Act.NONE, False, Reason.NOT_LEADER)
 
 
 def test_marks_left_on_an_awake_node_are_taken_back() -> None:
@@ -169,7 +170,7 @@ def test_an_evicted_pod_that_can_never_go_rolls_back_at_once() -> None:
         {"pi-01": relay(True)},
         NOW,
         fencing_token=3,
-        drain_failures={"pi-01": "two disruption budgets select it"},
+        drain_failures={"pi-01": Cause(Reason.DRAIN_BLOCKED, "two disruption budgets select it")},
     )
     assert outcome(step) == (PowerState.AWAKE, Act.UNCORDON, Reason.DRAIN_BLOCKED)
 
@@ -213,7 +214,7 @@ def test_a_sleeping_node_that_a_person_uncordons_wakes(facts: dict[str, Any], ou
     asleep_for_an_hour: dict[str, Any] = {"asleep_since": NOW - timedelta(hours=1), "cordoned_by_us": ours}
     node = a_node_in(PowerState.ASLEEP, facts=replace(CORDONED, ready=False, **facts), **asleep_for_an_hour)
     step = step_of(node, power=relay(False))
-    assert (step.act, step.reason is Reason.NO_LONGER_HOLDS) == (act, act is Act.POWER_ON)
+    assert (step.act, step.cause.reason is Reason.NO_LONGER_HOLDS) == (act, act is Act.POWER_ON)
 
 
 def test_a_node_that_a_person_uncordons_while_its_power_is_cut_is_switched_on_again() -> None:
@@ -245,7 +246,7 @@ def test_a_cordon_only_node_is_asleep_although_it_is_ready() -> None:
         facts=CORDONED,
         sleep=SleepSpec(driver="CordonOnly"),
     )
-    assert step_of(node, power=PowerReading(is_on=False, watts=None, time=NOW)).reason is Reason.ASLEEP
+    assert step_of(node, power=PowerReading(is_on=False, watts=None, time=NOW)).cause.reason is Reason.ASLEEP
 
 
 def test_a_relay_that_is_still_off_is_asked_again_after_a_while() -> None:
@@ -331,7 +332,7 @@ def test_two_nodes_told_to_sleep_in_one_pass_go_one_by_one() -> None:
         fencing_token=1,
     )
     assert [step.act for step in steps] == [Act.CORDON, Act.NONE, Act.NONE, Act.NONE]
-    assert {step.reason for step in steps[1:]} == {Reason.TRANSITION_BUDGET}
+    assert {step.cause.reason for step in steps[1:]} == {Reason.TRANSITION_BUDGET}
 
 
 def test_a_wish_for_power_waits_its_turn() -> None:
@@ -344,5 +345,5 @@ def test_a_wish_for_power_waits_its_turn() -> None:
 
 def test_a_step_names_its_node_and_is_the_same_when_asked_again() -> None:
     step = step_of(a_node(), power=relay(True))
-    assert step.message.startswith("pi-01: ")
+    assert step.cause.message.startswith("pi-01: ")
     assert step == step_of(a_node(), power=relay(True))

@@ -60,16 +60,16 @@ def test_a_plan_that_still_holds_comes_back_as_it_is() -> None:
     [
         (a_cluster(dirty=a_node("dirty", role=Role.ALWAYS_ON)), Reason.ALWAYS_ON),
         (replace(a_cluster(), sensors_available=False), Reason.DATA_UNAVAILABLE),
-        (replace(a_cluster(), data_hold=Reason.PIPELINE_SUSPECT), Reason.PIPELINE_SUSPECT),
+        (replace(a_cluster(), data_hold=Cause(Reason.PIPELINE_SUSPECT)), Reason.PIPELINE_SUSPECT),
         (a_cluster(dirty=a_node("dirty", facts=some_facts("dirty", do_not_sleep=True))), Reason.OPTED_OUT),
     ],
 )
 def test_a_sleep_that_may_no_longer_be_is_dropped_with_its_reason(fresh: Snapshot, reason: Reason) -> None:
     valid, dropped = still_valid(planned(a_cluster()), fresh)
     assert valid.awake["dirty"] is True
-    assert reason in {drop.reason for drop in dropped}
+    assert reason in {drop.cause.reason for drop in dropped}
     decision = next(decision for decision in valid.decisions if decision.subject == "dirty")
-    assert (decision.kind, decision.reason) == (DecisionKind.KEEP_AWAKE, reason)
+    assert (decision.kind, decision.cause.reason) == (DecisionKind.KEEP_AWAKE, reason)
 
 
 def test_work_on_a_node_that_broke_goes_home_and_wakes_it() -> None:
@@ -87,7 +87,7 @@ def test_work_on_a_node_that_broke_goes_home_and_wakes_it() -> None:
     rows = {(row.shard, row.node) for row in valid.jobs[0].assignments}
     assert rows == {("shard-dirty", "dirty")}
     assert valid.awake["dirty"] is True
-    assert {drop.reason for drop in dropped} == {Reason.NODE_NOT_READY, Reason.WORK_PLANNED}
+    assert {drop.cause.reason for drop in dropped} == {Reason.NODE_NOT_READY, Reason.WORK_PLANNED}
     kinds = {d.subject: d.kind for d in valid.decisions if d.kind is not DecisionKind.TRANSFER}
     assert kinds["dirty"] is DecisionKind.WAKE
     assert kinds["default/mnist"] is DecisionKind.HOLD
@@ -97,16 +97,16 @@ def test_a_job_that_lost_its_quorum_waits() -> None:
     made = planned(a_cluster(minimum_workers=2))
     fresh = a_cluster(clean=a_node("clean", facts=some_facts("clean", ready=False)), minimum_workers=2)
     valid, _ = still_valid(made, fresh)
-    assert (valid.jobs[0].run, valid.jobs[0].reason) == (False, Reason.WAITING_FOR_QUORUM)
+    assert (valid.jobs[0].run, valid.jobs[0].cause.reason) == (False, Reason.WAITING_FOR_QUORUM)
 
 
 def test_a_job_that_ended_is_left_alone_and_one_that_was_suspended_waits() -> None:
     made = planned(a_cluster())
     ended, dropped = still_valid(made, a_cluster(finished=Reason.TARGET_REACHED))
     assert ended.jobs == ()
-    assert dropped[0].reason is Reason.NO_LONGER_HOLDS
+    assert dropped[0].cause.reason is Reason.NO_LONGER_HOLDS
     suspended, _ = still_valid(made, a_cluster(suspend=True))
-    assert (suspended.jobs[0].run, suspended.jobs[0].reason) == (False, Reason.SUSPENDED)
+    assert (suspended.jobs[0].run, suspended.jobs[0].cause.reason) == (False, Reason.SUSPENDED)
 
 
 def test_a_node_that_is_gone_takes_its_transfers_with_it() -> None:
@@ -122,7 +122,7 @@ def test_a_node_that_is_gone_takes_its_transfers_with_it() -> None:
     fresh = replace(a_cluster(), nodes=(a_node("clean"),))
     valid, dropped = still_valid(made, fresh)
     assert (valid.transfers, set(valid.awake)) == ((), {"clean"})
-    assert {drop.reason for drop in dropped} == {Reason.NODE_MISSING}
+    assert {drop.cause.reason for drop in dropped} == {Reason.NODE_MISSING}
 
 
 def test_good_data_hold_nothing() -> None:
@@ -133,7 +133,7 @@ def test_good_data_hold_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"data_hold": Reason.SOURCES_DISAGREE}, Reason.SOURCES_DISAGREE),
+        ({"data_hold": Cause(Reason.SOURCES_DISAGREE)}, Reason.SOURCES_DISAGREE),
         ({"sensors_available": False}, Reason.DATA_UNAVAILABLE),
         ({"intensities": {}}, Reason.DATA_MISSING),
         ({"intensities": {"OTHER": a_zone("OTHER", 10.0)}}, Reason.DATA_MISSING),
@@ -192,7 +192,7 @@ def test_a_hold_without_enough_homes_lets_the_job_wait() -> None:
     broken = a_node("dirty", facts=some_facts("dirty", ready=False))
     snapshot = replace(a_cluster(dirty=broken, minimum_workers=2), sensors_available=False)
     (directive,) = planned(snapshot).jobs
-    assert (directive.run, directive.reason) == (False, Reason.WAITING_FOR_QUORUM)
+    assert (directive.run, directive.cause.reason) == (False, Reason.WAITING_FOR_QUORUM)
 
 
 def test_a_hold_lets_a_job_wait_whose_home_must_sleep_on() -> None:
@@ -202,7 +202,7 @@ def test_a_hold_lets_a_job_wait_whose_home_must_sleep_on() -> None:
     job = a_job(homes=("clean", "dirty"), progress=COPIED, minimum_workers=2)
     snapshot = a_snapshot(a_node("clean"), sleeper, a_node("spare"), jobs=[job], sensors_available=False)
     (directive,) = planned(snapshot).jobs
-    assert (directive.run, directive.reason) == (False, Reason.WAITING_FOR_NODE)
+    assert (directive.run, directive.cause.reason) == (False, Reason.WAITING_FOR_NODE)
 
 
 class Impossible(InProcessSolver):
@@ -218,7 +218,7 @@ def test_without_any_feasible_plan_work_goes_on_at_home_and_nobody_sleeps() -> N
     made = plan(snapshot, some_forecasts(snapshot), solver=Impossible(), previous=None)
     assert made.awake == {"clean": True, "dirty": True}
     assert made.hold is None
-    assert made.decisions[0].reason is Reason.PLAN_INFEASIBLE
+    assert made.decisions[0].cause.reason is Reason.PLAN_INFEASIBLE
     assert all(row.node == row.from_node for row in made.jobs[0].assignments)
 
 
@@ -227,4 +227,4 @@ def test_a_limit_of_no_sleep_at_all_is_told_as_such() -> None:
     made = planned(snapshot)
     assert made.awake == {"clean": True, "dirty": True}
     decision = next(decision for decision in made.decisions if decision.subject == "dirty")
-    assert decision.reason in (Reason.SLEEP_LIMIT, Reason.WORK_PLANNED)
+    assert decision.cause.reason in (Reason.SLEEP_LIMIT, Reason.WORK_PLANNED)

@@ -94,7 +94,7 @@ async def test_a_value_that_is_no_intensity_is_refused(value: object, reason: Re
         found = await provider.now("US-SCL", NOON)
 
     assert isinstance(found, Absent)
-    assert found.reason is reason
+    assert found.cause.reason is reason
 
 
 @pytest.mark.parametrize("time", [None, "noon", "2026-06-01T12:00:00", 1780315200])
@@ -103,7 +103,7 @@ async def test_a_datum_without_a_time_is_refused(time: object) -> None:
         found = await provider.now("US-SCL", NOON)
 
     assert isinstance(found, Absent)
-    assert found.reason is Reason.DATA_MISSING
+    assert found.cause.reason is Reason.DATA_MISSING
 
 
 async def test_an_unknown_zone_is_said_to_be_unknown() -> None:
@@ -112,7 +112,7 @@ async def test_an_unknown_zone_is_said_to_be_unknown() -> None:
         expected = await provider.forecast("ATLANTIS", NOON)
 
     assert isinstance(found, Absent)
-    assert found.reason is Reason.UNKNOWN_ZONE
+    assert found.cause.reason is Reason.UNKNOWN_ZONE
     assert expected is None
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from sunward.cli.settings import parse_settings
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
@@ -75,7 +76,7 @@ async def now(of: IntensityLadder, at: datetime) -> Reading:
 
 
 def quality(found: Reading) -> Quality | Reason:
-    return found.quality if isinstance(found, Measurement) else found.reason
+    return found.quality if isinstance(found, Measurement) else found.cause.reason
 
 
 async def test_the_providers_datum_comes_first() -> None:
@@ -123,11 +124,11 @@ async def test_without_any_rung_the_absence_says_why() -> None:
     found = await now(ladder(Scripted(None)), NOON)
 
     assert isinstance(found, Absent)
-    assert (found.reason, found.detail) == (Reason.DATA_UNAVAILABLE, "is down")
+    assert (found.cause.reason, found.cause.message) == (Reason.DATA_UNAVAILABLE, "is down")
 
 
 async def test_a_zone_that_nobody_knows_stays_unknown() -> None:
-    absent = Absent(reason=Reason.UNKNOWN_ZONE, source="scripted")
+    absent = Absent(cause=Cause(Reason.UNKNOWN_ZONE), source="scripted")
 
     assert quality(await now(ladder(Scripted(lambda _at: absent)), NOON)) is Reason.UNKNOWN_ZONE
 
@@ -206,7 +207,7 @@ async def test_a_source_that_nobody_defined_makes_zones_absent_and_names_the_def
     found = (await sources.read("gird", ["US-SCL"], NOON))["US-SCL"].now_grams_per_kilowatt_hour
 
     assert isinstance(found, Absent)
-    assert "grid" in found.detail
+    assert "grid" in found.cause.message
 
 
 async def test_static_numbers_are_expectations_and_their_zones_are_all_there_is() -> None:

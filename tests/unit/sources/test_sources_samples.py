@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.reasons import Reason
 from sunward.sources.plausible import check_amount, check_ratio
 from sunward.sources.promql import Metric, own_time, quote, samples_of_last, selector
-from sunward.sources.samples import Refusal, SampleSeries, by_node, only_one, parse_series, strict_float
+from sunward.sources.samples import SampleSeries, by_node, only_one, parse_series, strict_float
 
 
 @pytest.mark.parametrize(("text", "value"), [("4.5", 4.5), ("-0.1", -0.1), ("1e+06", 1e6), ("0", 0.0), (".5", 0.5)])
@@ -38,7 +39,7 @@ def test_series_are_grouped_by_the_label_of_service_discovery() -> None:
 
 def refusal(*rows: tuple[dict[str, str], str]) -> Reason:
     found = only_one(parse_series("p", vector(*rows)))
-    assert isinstance(found, Refusal)
+    assert isinstance(found, Cause)
     return found.reason
 
 
@@ -102,7 +103,7 @@ def test_a_meter_shows_between_nothing_and_its_nameplate(
 ) -> None:
     found = check_amount(value, nameplate)
 
-    assert (found.reason if isinstance(found, Refusal) else found) == expected
+    assert (found.reason if isinstance(found, Cause) else found) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_a_meter_shows_between_nothing_and_its_nameplate(
 def test_a_state_of_charge_is_a_ratio_and_no_percentage(value: float, expected: float | Reason) -> None:
     found = check_ratio(value)
 
-    assert (found.reason if isinstance(found, Refusal) else found) == expected
+    assert (found.reason if isinstance(found, Cause) else found) == expected
 
 
 def test_a_label_value_cannot_leave_its_quotes() -> None:

@@ -100,7 +100,7 @@ async def test_declared_power_bounds_what_is_believed() -> None:
 
     power = found["energy-pi"].power_watts
     assert isinstance(power, Absent)
-    assert power.reason is Reason.ABOVE_NAMEPLATE
+    assert power.cause.reason is Reason.ABOVE_NAMEPLATE
 
 
 @pytest.mark.parametrize("sampled", [1e300, -1e300])
@@ -119,7 +119,7 @@ async def test_a_value_without_its_own_time_is_absent() -> None:
 
     power = found["energy-pi"].power_watts
     assert isinstance(power, Absent)
-    assert "time of the sample" in power.detail
+    assert "time of the sample" in power.cause.message
 
 
 def ramp(watts: float, *, node: str = "pi-01", **labels: str) -> tuple[dict[str, str], list[tuple[float, str]]]:

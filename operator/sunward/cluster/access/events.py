@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sunward.cluster.access.api import Api, ApiError, core
 from sunward.cluster.access.times import format_time
+from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
 
 NORMAL = "Normal"
@@ -32,7 +33,7 @@ WARNINGS = frozenset(
 )
 
 
-async def emit(api: Api, about: Mapping[str, Any], reason: Reason, message: str, now: datetime) -> None:
+async def emit(api: Api, about: Mapping[str, Any], cause: Cause, now: datetime) -> None:
     """Record an event about an object of ours. A refused event is dropped: the condition says the same."""
     metadata = about["metadata"]
     namespace = metadata.get("namespace") or "default"
@@ -48,9 +49,9 @@ async def emit(api: Api, about: Mapping[str, Any], reason: Reason, message: str,
             "namespace": metadata.get("namespace", ""),
             "uid": metadata.get("uid", ""),
         },
-        "type": WARNING if reason in WARNINGS else NORMAL,
-        "reason": str(reason),
-        "message": message[:1024],
+        "type": WARNING if cause.reason in WARNINGS else NORMAL,
+        "reason": str(cause.reason),
+        "message": cause.message[:1024],
         "source": {"component": "sunward-operator"},
         "firstTimestamp": stamp[:19] + "Z" if stamp else None,
         "lastTimestamp": stamp[:19] + "Z" if stamp else None,

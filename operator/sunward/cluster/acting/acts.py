@@ -16,6 +16,7 @@ from sunward.cluster.access.times import format_time
 from sunward.cluster.objects import cordons
 from sunward.cluster.objects.records import CORDON_MARK, TAINT_KEY, record_patch
 from sunward.cluster.ports import PowerDriver
+from sunward.domain.cause import Cause, joined
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeView, PodFacts
 from sunward.domain.reasons import Reason
@@ -29,11 +30,14 @@ TAINT: Body = {"key": TAINT_KEY, "effect": "NoSchedule"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What became of a step: `reason` is set when it did not happen as asked."""
+    """What became of a step: `failure` is set when it did not happen as asked.
+
+    `is_final` tells that it never can: the eviction API does not allow an eviction that two disruption budgets forbid.
+    """
 
     step: Step
-    reason: Reason | None = None
-    message: str = ""
+    failure: Cause | None = None
+    is_final: bool = False
 
 
 async def act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None, *, may_act: Callable[[], bool]) -> Done:
@@ -41,15 +45,15 @@ async def act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None, 
     if step.act is Act.NONE:
         return Done(step=step)
     if not may_act():
-        return Done(step=step, reason=Reason.NOT_LEADER, message="the Lease was lost before the act")
+        return Done(step=step, failure=Cause(Reason.NOT_LEADER, "the Lease was lost before the act"))
     try:
         return await _act(api, node, step, driver)
     except ApiError as error:
         if error.status not in (*CONFLICTS, 429, 0, 500, 503, 404):
             raise
-        return Done(step=step, reason=Reason.WRITE_CONFLICT, message=str(error))
+        return Done(step=step, failure=Cause(Reason.WRITE_CONFLICT, str(error)))
     except SourceUnavailable as error:
-        return Done(step=step, reason=Reason.DRIVER_FAILED, message=str(error))
+        return Done(step=step, failure=Cause(Reason.DRIVER_FAILED, str(error)))
 
 
 async def write_record(api: Api, node: NodeView, step: Step, version: str, now: datetime) -> Body:
@@ -64,8 +68,8 @@ async def write_record(api: Api, node: NodeView, step: Step, version: str, now: 
             "time": format_time(now),
             "from": str(node.record.power_state),
             "to": str(step.record.power_state),
-            "reason": str(step.reason),
-            "message": step.message[:1024],
+            "reason": str(step.cause.reason),
+            "message": step.cause.message[:1024],
             "operationId": step.record.operation.id if step.record.operation else None,
         }
     patch = {"metadata": {"resourceVersion": version}, "status": status}
@@ -82,7 +86,7 @@ async def _act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None)
             return await _evict_all(api, step)
         case _:  # POWER_OFF, POWER_ON; `act` has seen to NONE
             if driver is None:
-                return Done(step=step, reason=Reason.NO_POWER_DRIVER, message=f"{node.name} has no power driver")
+                return Done(step=step, failure=Cause(Reason.NO_POWER_DRIVER, f"{node.name} has no power driver"))
             operation = step.record.operation
             identity, token = (operation.id, operation.fencing_token) if operation else ("none", 0)
             await driver.switch(step.act is Act.POWER_ON, identity, token)
@@ -171,18 +175,21 @@ def _escaped(key: str) -> str:
 
 
 async def _evict_all(api: Api, step: Step) -> Done:
-    """Evict every pod of the step; 429 (a disruption budget) and 404 (gone) leave the rest to the next pass."""
-    refused: list[str] = []
+    """Evict every pod of the step; 429 (a disruption budget) and 404 (gone) leave the rest to the next pass.
+
+    500 is the eviction API's answer to what it can never allow.
+    """
+    refused: list[Cause] = []
     for pod in step.pods:
         try:
             await evict(api, pod)
         except ApiError as error:
             if error.status == 500:
-                return Done(step=step, reason=Reason.DRAIN_BLOCKED, message=str(error))
+                return Done(step=step, failure=Cause(Reason.DRAIN_BLOCKED, str(error)), is_final=True)
             if error.status not in (404, 409):
-                refused.append(f"{pod.namespace}/{pod.name}: {error}")
+                refused.append(Cause(Reason.DRAIN_BLOCKED, f"{pod.namespace}/{pod.name}: {error}"))
     if refused:
-        return Done(step=step, reason=Reason.DRAIN_BLOCKED, message="; ".join(refused)[:1024])
+        return Done(step=step, failure=joined(refused))
     return Done(step=step)
 
 

@@ -37,16 +37,16 @@ async def obstacle(
         return None
     if not step.changed and (why := await _another_record(api, step)) is not None:
         return why
-    if step.act is Act.POWER_ON and step.reason is Reason.NO_LONGER_HOLDS:
+    if step.act is Act.POWER_ON and step.cause.reason is Reason.NO_LONGER_HOLDS:
         return await _stands(api, step, snapshot)
-    if step.act is Act.POWER_ON and step.reason not in WAKES_AT_ANY_RATE:
+    if step.act is Act.POWER_ON and step.cause.reason not in WAKES_AT_ANY_RATE:
         case = await _seen_again(api, step, snapshot, power, fencing_token, now)
-        still = step.reason in {found.reason for found in obstacles(case, Stage.KEEP)}
-        return None if still else f"{step.reason} holds no more"
+        still = step.cause.reason in {found.cause.reason for found in obstacles(case, Stage.KEEP)}
+        return None if still else f"{step.cause.reason} holds no more"
     if step.act is not Act.POWER_OFF:
         return None
     found = obstacles(await _seen_again(api, step, snapshot, power, fencing_token, now), Stage.CUT)
-    return f"{found[0].reason}: {found[0].message}" if found else None
+    return str(found[0].cause) if found else None
 
 
 async def _seen_again(

@@ -14,6 +14,7 @@ from sunward.cluster.access.lease import Lease
 from sunward.cluster.acting import acts, recheck
 from sunward.cluster.ports import Drivers, Reporter
 from sunward.cluster.reading.observe import Observation
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -42,7 +43,7 @@ class NodeStepper:
         self._reporter = reporter
         self._clock = clock
         self._mark_dirty = mark_dirty
-        self._drain_failures: dict[str, str] = {}
+        self._drain_failures: dict[str, Cause] = {}
 
     async def read_power(self, snapshot: Snapshot) -> Mapping[str, PowerReading | None]:
         """What each node's relay reads now, by node; None without a relay or an answer."""
@@ -91,7 +92,7 @@ class NodeStepper:
         assert node is not None  # steps are taken for the nodes of the snapshot
         why = await recheck.obstacle(self._api, step, seen.snapshot, power, self._lease.token, self._clock())
         if why is not None:
-            await events.emit(self._api, body, Reason.NO_LONGER_HOLDS, why, self._clock())
+            await events.emit(self._api, body, Cause(Reason.NO_LONGER_HOLDS, why), self._clock())
             return body
         if step.changed:
             body = await acts.write_record(self._api, node, step, body["metadata"]["resourceVersion"], self._clock())
@@ -104,10 +105,10 @@ class NodeStepper:
         step, now = done.step, self._clock()
         self._reporter.stepped(step)
         self._drain_failures.pop(step.node, None)
-        if done.reason is Reason.DRAIN_BLOCKED and " 500 " in done.message:
-            self._drain_failures[step.node] = done.message
+        if done.failure is not None and done.is_final:
+            self._drain_failures[step.node] = done.failure
         if step.record.power_state is not node.record.power_state:
-            await events.emit(self._api, body, step.reason, step.message, now)
-        if done.reason is not None:
-            await events.emit(self._api, body, done.reason, done.message, now)
+            await events.emit(self._api, body, step.cause, now)
+        if done.failure is not None:
+            await events.emit(self._api, body, done.failure, now)
             self._mark_dirty()

@@ -9,7 +9,7 @@ from typing import Any
 
 from sunward.cluster.access.times import format_time
 from sunward.cluster.objects.crd_types import StatusCondition, StatusConditionStatus
-from sunward.domain.reasons import Reason
+from sunward.domain.cause import Cause
 
 MESSAGE_LIMIT = 1024
 STATUSES: Mapping[bool | None, StatusConditionStatus] = {True: "True", False: "False", None: "Unknown"}
@@ -21,8 +21,7 @@ class Condition:
 
     type: str
     status: bool | None
-    reason: Reason
-    message: str
+    cause: Cause
 
 
 def merge(
@@ -37,8 +36,8 @@ def merge(
         by_type[condition.type] = {
             "type": condition.type,
             "status": status,
-            "reason": str(condition.reason),
-            "message": condition.message[:MESSAGE_LIMIT],
+            "reason": str(condition.cause.reason),
+            "message": condition.cause.message[:MESSAGE_LIMIT],
             "observedGeneration": generation,
             "lastTransitionTime": before["lastTransitionTime"] if same and before else format_time(now),
         }

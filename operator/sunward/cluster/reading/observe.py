@@ -18,6 +18,7 @@ from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.read import ClusterState, InvalidObject, coordinator_nodes, read_cluster
 from sunward.cluster.training.jobs import JobObjects, read_objects
 from sunward.cluster.training.progress import fetch_progress
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
 from sunward.domain.measurement import Absent
@@ -91,13 +92,13 @@ async def _read_meters(
     try:
         return await sensors.read(specs, now), True
     except SourceUnavailable as error:
-        absent = Absent(reason=Reason.DATA_UNAVAILABLE, source=error.source, detail=error.why)
+        absent = Absent(cause=Cause(Reason.DATA_UNAVAILABLE, error.why), source=error.source)
         silent = MeterFacts(power_watts=absent, harvest_watts=absent, battery_ratio=absent)
         return {spec.name: silent for spec in specs}, False
 
 
 def _view(spec: NodeSpec, state: ClusterState, meters: Mapping[str, MeterFacts]) -> NodeView:
-    absent = Absent(reason=Reason.DATA_MISSING, source="prometheus")
+    absent = Absent(cause=Cause(Reason.DATA_MISSING), source="prometheus")
     silent = MeterFacts(power_watts=absent, harvest_watts=absent, battery_ratio=absent)
     body = state.energy_node_bodies[spec.name]
     return NodeView(

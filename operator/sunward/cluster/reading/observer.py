@@ -64,8 +64,4 @@ class Observer:
         """The same view with doubtful data taken out or marked."""
         self._trail = self._trail.after(seen.snapshot)
         self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
-        snapshot = judgement.cleaned(seen.snapshot, self.verdict)
-        hold = self.verdict.hold
-        if hold is not None:
-            snapshot = replace(snapshot, data_hold=hold.reason, data_hold_message=hold.message)
-        return replace(seen, snapshot=snapshot)
+        return replace(seen, snapshot=judgement.cleaned(seen.snapshot, self.verdict))

@@ -130,7 +130,7 @@ def _input(name: str, meters: MeterFacts, now: datetime) -> EnergyPlanStatusInpu
         "harvestQuality": _quality_of(harvest),
         "batteryAgeSeconds": _age_seconds(battery, now),
         "batteryQuality": _quality_of(battery),
-        "reason": None if isinstance(power, Measurement) else str(power.reason),
+        "reason": None if isinstance(power, Measurement) else str(power.cause.reason),
     }
 
 
@@ -170,8 +170,8 @@ def _decision(decision: Decision, snapshot: Snapshot) -> EnergyPlanStatusDecisio
     return {
         "kind": str(decision.kind),
         "subject": decision.subject,
-        "reason": str(decision.reason),
-        "message": decision.message[:1024],
+        "reason": str(decision.cause.reason),
+        "message": decision.cause.message[:1024],
         "result": "DryRun" if dry else "Planned",
     }
 
@@ -193,8 +193,8 @@ def _conditions(plan: Plan, snapshot: Snapshot) -> list[Condition]:
     planned = why_not or Cause(Reason.PLANNED, _quality(report))
     applied = plan.hold or (IN_FORCE if snapshot.policy.mode is Mode.ACTIVE else DRY_RUN)
     return [
-        Condition(type="Planned", status=why_not is None, reason=planned.reason, message=planned.message),
-        Condition(type="Applied", status=applied is IN_FORCE, reason=applied.reason, message=applied.message),
+        Condition(type="Planned", status=why_not is None, cause=planned),
+        Condition(type="Applied", status=applied is IN_FORCE, cause=applied),
     ]
 
 

@@ -19,6 +19,7 @@ from sunward.cluster.objects.crd_types import (
     StatusCondition,
     TrainingJobStatus,
 )
+from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Reading
@@ -32,6 +33,8 @@ from sunward.planning.guards.case import Obstacle
 from sunward.planning.jobs.directives import job_over
 
 Body = dict[str, Any]
+PLANS_AND_ACTS = Cause(Reason.PLANNED, "plans and acts")
+PLANS_ONLY = Cause(Reason.DRY_RUN, "plans only: set spec.mode to Active")
 
 
 def node_status(
@@ -45,7 +48,7 @@ def node_status(
 ) -> EnergyNodeStatus:
     """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
     zone = snapshot.intensities.get(node.spec.grid_zone)
-    unknown = Absent(reason=Reason.UNKNOWN_ZONE, source="")
+    unknown = Absent(cause=Cause(Reason.UNKNOWN_ZONE), source="")
     status: EnergyNodeStatus = {
         "observedGeneration": node.generation,
         "power": _milliwatts(node.meters.power_watts),
@@ -65,50 +68,56 @@ def node_status(
 
 def _node_conditions(node: NodeView, obstacles: tuple[Obstacle, ...], verdict: NodeVerdict | None) -> list[Condition]:
     state = node.record.power_state
-    ready = node.facts is not None and node.facts.ready
-    asleep = state is PowerState.ASLEEP
-    degraded = state is PowerState.DEGRADED
+    is_ready = node.facts is not None and node.facts.ready
     return [
         Condition(
-            type="Ready",
-            status=ready or asleep,
-            reason=Reason.ASLEEP if asleep else Reason.AWAKE if ready else Reason.NODE_NOT_READY,
-            message="asleep by plan" if asleep else "" if ready else "the Kubernetes node is not Ready",
+            type="Ready", status=is_ready or state is PowerState.ASLEEP, cause=_why_ready(node, is_ready=is_ready)
         ),
         _sensors(node, verdict),
-        Condition(
-            type="Sleepable",
-            status=not obstacles,
-            reason=obstacles[0].reason if obstacles else Reason.LOWER_EMISSIONS,
-            message="; ".join(f"{o.reason}: {o.message}" for o in obstacles[:5]) or "nothing speaks against it",
-        ),
-        Condition(
-            type="Asleep",
-            status=asleep,
-            reason=(node.record.last_transition_reason or Reason.AWAKE) if not asleep else Reason.ASLEEP,
-            message=f"since {format_time(node.record.asleep_since)}" if asleep else str(state),
-        ),
+        Condition(type="Sleepable", status=not obstacles, cause=_why_sleepable(obstacles)),
+        Condition(type="Asleep", status=state is PowerState.ASLEEP, cause=_why_asleep(node)),
         Condition(
             type="Degraded",
-            status=degraded,
-            reason=Reason.DEGRADED if degraded else Reason.AWAKE,
-            message="three wakes failed: see the operations page" if degraded else "",
+            status=state is PowerState.DEGRADED,
+            cause=Cause(Reason.DEGRADED, "three wakes failed: see the operations page")
+            if state is PowerState.DEGRADED
+            else Cause(Reason.AWAKE),
         ),
     ]
+
+
+def _why_ready(node: NodeView, *, is_ready: bool) -> Cause:
+    if node.record.power_state is PowerState.ASLEEP:
+        return Cause(Reason.ASLEEP, "asleep by plan")
+    return Cause(Reason.AWAKE) if is_ready else Cause(Reason.NODE_NOT_READY, "the Kubernetes node is not Ready")
+
+
+def _why_sleepable(obstacles: tuple[Obstacle, ...]) -> Cause:
+    """The first obstacle's reason; the message names up to five."""
+    if not obstacles:
+        return Cause(Reason.LOWER_EMISSIONS, "nothing speaks against it")
+    return Cause(obstacles[0].cause.reason, "; ".join(str(obstacle.cause) for obstacle in obstacles[:5]))
+
+
+def _why_asleep(node: NodeView) -> Cause:
+    record = node.record
+    if record.power_state is PowerState.ASLEEP:
+        return Cause(Reason.ASLEEP, f"since {format_time(record.asleep_since)}")
+    return Cause(record.last_transition_reason or Reason.AWAKE, str(record.power_state))
 
 
 def _sensors(node: NodeView, verdict: NodeVerdict | None) -> Condition:
     """What the data ladder says of the node's meters; the worst finding speaks."""
     if node.record.power_state is PowerState.ASLEEP:
         return Condition(
-            type="SensorsFresh", status=None, reason=Reason.ASLEEP, message="the exporter sleeps with the node"
+            type="SensorsFresh", status=None, cause=Cause(Reason.ASLEEP, "the exporter sleeps with the node")
         )
     if verdict is None:
-        return Condition(type="SensorsFresh", status=None, reason=Reason.DATA_MISSING, message="not judged yet")
+        return Condition(type="SensorsFresh", status=None, cause=Cause(Reason.DATA_MISSING, "not judged yet"))
     if verdict.use is Use.USE:
-        return Condition(type="SensorsFresh", status=True, reason=Reason.DATA_FRESH, message="")
+        return Condition(type="SensorsFresh", status=True, cause=Cause(Reason.DATA_FRESH))
     worst = next(finding for finding in verdict.findings if finding.use is verdict.use)
-    return Condition(type="SensorsFresh", status=False, reason=worst.reason, message=worst.message)
+    return Condition(type="SensorsFresh", status=False, cause=worst.cause)
 
 
 def _milliwatts(reading: Reading) -> EnergyNodeStatusPower:
@@ -118,7 +127,7 @@ def _milliwatts(reading: Reading) -> EnergyNodeStatusPower:
             "time": None,
             "quality": "Missing",
             "source": reading.source,
-            "reason": str(reading.reason),
+            "reason": str(reading.cause.reason),
         }
     return {
         "milliwatts": round(reading.value * 1000),
@@ -139,7 +148,7 @@ def _battery(node: NodeView) -> EnergyNodeStatusBattery | None:
             "time": None,
             "quality": "Missing",
             "source": reading.source,
-            "reason": str(reading.reason),
+            "reason": str(reading.cause.reason),
         }
     return {
         "chargePercent": round(100 * min(1.0, max(0.0, reading.value))),
@@ -157,7 +166,7 @@ def _intensity(reading: Reading) -> EnergyNodeStatusIntensity:
             "time": None,
             "quality": "Missing",
             "source": reading.source or None,
-            "reason": str(reading.reason),
+            "reason": str(reading.cause.reason),
         }
     return {
         "milligramsPerKilowattHour": round(reading.value * 1000),
@@ -212,57 +221,54 @@ def _job_conditions(
     job: JobView, directive: JobDirective | None, over: Reason | None, now: datetime
 ) -> list[Condition]:
     running = over is None and job.progress is not None and job.progress.phase in ("training", "aggregating")
-    reason, message = _why(job, directive, over)
-    late = over is None and job.spec.deadline is not None and now >= job.spec.deadline
-    risky = directive is not None and directive.reason is Reason.DEADLINE_AT_RISK
+    why = _why(job, directive, over)
     spent = _budget_spent(job)
     return [
         Condition(
             type="Planned",
             status=None if directive is None else directive.run,
-            reason=directive.reason if directive else Reason.PROGRESS_UNKNOWN,
-            message=directive.message if directive else "no plan has seen the job yet",
+            cause=directive.cause if directive else Cause(Reason.PROGRESS_UNKNOWN, "no plan has seen the job yet"),
         ),
-        Condition(type="Running", status=running, reason=Reason.RUNNING if running else reason, message=message),
-        Condition(
-            type="Paused",
-            status=over is None and directive is not None and not directive.run,
-            reason=reason,
-            message=message,
-        ),
-        Condition(
-            type="DeadlineAtRisk",
-            status=late or risky,
-            reason=Reason.DEADLINE_MISSED if late else Reason.DEADLINE_AT_RISK if risky else Reason.PLANNED,
-            message=f"deadline {format_time(job.spec.deadline)}" if job.spec.deadline else "no deadline",
-        ),
+        Condition(type="Running", status=running, cause=Cause(Reason.RUNNING, why.message) if running else why),
+        Condition(type="Paused", status=over is None and directive is not None and not directive.run, cause=why),
+        _deadline(job, directive, over, now),
         Condition(
             type="BudgetExceeded",
             status=spent,
-            reason=Reason.BUDGET_EXCEEDED if spent else Reason.PLANNED,
-            message=f"{_spent(job)} so far, budget {_budget(job)}",
+            cause=Cause(
+                Reason.BUDGET_EXCEEDED if spent else Reason.PLANNED, f"{_spent(job)} so far, budget {_budget(job)}"
+            ),
         ),
         Condition(
             type="Complete",
             status=over in (Reason.ROUNDS_COMPLETE, Reason.TARGET_REACHED),
-            reason=over or reason,
-            message=_completion(job, over),
+            cause=Cause(over or why.reason, _completion(job, over)),
         ),
     ]
 
 
-def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> tuple[Reason, str]:
+def _deadline(job: JobView, directive: JobDirective | None, over: Reason | None, now: datetime) -> Condition:
+    deadline = job.spec.deadline
+    message = "no deadline" if deadline is None else f"deadline {format_time(deadline)}"
+    late = over is None and deadline is not None and now >= deadline
+    risky = directive is not None and directive.cause.reason is Reason.DEADLINE_AT_RISK
+    reason = Reason.DEADLINE_MISSED if late else Reason.DEADLINE_AT_RISK if risky else Reason.PLANNED
+    return Condition(type="DeadlineAtRisk", status=late or risky, cause=Cause(reason, message))
+
+
+def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> Cause:
     if over is not None:
-        return over, _completion(job, over)
+        return Cause(over, _completion(job, over))
     if directive is not None and not directive.run:
-        return directive.reason, directive.message
+        return directive.cause
     if job.progress_fault is not None:
-        return Reason.PROGRESS_UNKNOWN, f"its coordinator's answer cannot be read: {job.progress_fault}"
+        return Cause(Reason.PROGRESS_UNKNOWN, f"its coordinator's answer cannot be read: {job.progress_fault}")
     if job.progress is None:
-        return Reason.PROGRESS_UNKNOWN, "its coordinator has not answered yet"
+        return Cause(Reason.PROGRESS_UNKNOWN, "its coordinator has not answered yet")
     if job.progress.phase == "waiting":
-        return Reason.WAITING_FOR_QUORUM, f"{len(job.progress.workers)} of at least {job.spec.minimum_workers} workers"
-    return Reason.RUNNING, f"round {job.progress.round} of {job.spec.rounds}, {job.progress.phase}"
+        have, need = len(job.progress.workers), job.spec.minimum_workers
+        return Cause(Reason.WAITING_FOR_QUORUM, f"{have} of at least {need} workers")
+    return Cause(Reason.RUNNING, f"round {job.progress.round} of {job.spec.rounds}, {job.progress.phase}")
 
 
 def _budget_spent(job: JobView) -> bool:
@@ -303,7 +309,7 @@ def invalid_status(
 ) -> EnergyNodeStatus:
     """What stands at an object that the API server let through and that cannot be used."""
     type_ = "Ready" if kind == "EnergyNode" else "Planned"
-    said = Condition(type=type_, status=False, reason=Reason.INVALID_SPEC, message=str(why))
+    said = Condition(type=type_, status=False, cause=Cause(Reason.INVALID_SPEC, str(why)))
     return {
         "observedGeneration": generation,
         "conditions": conditions.merge(old.get("conditions"), [said], now, generation),
@@ -313,28 +319,18 @@ def invalid_status(
 def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: datetime) -> EnergyPolicyStatus:
     """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
     states = [node.record.power_state for node in snapshot.nodes]
-    active = snapshot.policy.mode is Mode.ACTIVE
-    hold = plan.hold
-    generation = snapshot.policy.observed_generation
+    hold, generation = plan.hold, snapshot.policy.observed_generation
+    in_force = PLANS_AND_ACTS if snapshot.policy.mode is Mode.ACTIVE else PLANS_ONLY
+    has_data = snapshot.sensors_available
     seen = [
-        Condition(
-            type="Ready",  # the policy is in force; installers wait for this, so a hold must not deny it
-            status=True,
-            reason=hold.reason if hold else Reason.PLANNED if active else Reason.DRY_RUN,
-            message=hold.message if hold else "plans and acts" if active else "plans only: set spec.mode to Active",
-        ),
+        # The policy is in force; installers wait for this, so a hold must not deny it.
+        Condition(type="Ready", status=True, cause=hold or in_force),
         Condition(
             type="DataAvailable",
-            status=snapshot.sensors_available,
-            reason=Reason.DATA_FRESH if snapshot.sensors_available else Reason.DATA_UNAVAILABLE,
-            message="",
+            status=has_data,
+            cause=Cause(Reason.DATA_FRESH if has_data else Reason.DATA_UNAVAILABLE),
         ),
-        Condition(
-            type="Holding",
-            status=hold is not None,
-            reason=hold.reason if hold else Reason.PLANNED,
-            message=hold.message if hold else "",
-        ),
+        Condition(type="Holding", status=hold is not None, cause=hold or Cause(Reason.PLANNED)),
     ]
     return {
         "observedGeneration": generation,

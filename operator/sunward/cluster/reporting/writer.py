@@ -12,6 +12,7 @@ from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStat
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reporting import report
+from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
 from sunward.planning.data_quality.verdict import DataVerdict
@@ -91,4 +92,4 @@ class StatusWriter:
             self._mark_dirty()
             return
         for condition in report.conditions_changed(kind, old, new):
-            await events.emit(self._api, body, Reason(condition["reason"]), condition["message"], now)
+            await events.emit(self._api, body, Cause(Reason(condition["reason"]), condition["message"]), now)

@@ -49,12 +49,12 @@ class MeterTrail:
         """The trail with what was read at `at`."""
         recent = tuple(time for time in self.refusals if at - time <= REFUSALS_REMEMBERED)
         if isinstance(reading, Absent):
-            lies = reading.reason in LIES
+            lies = reading.cause.reason in LIES
             return replace(
                 self,
                 silent_since=self.silent_since or at,
                 refusals=(*recent, at) if lies else recent,
-                last_lie=reading.reason if lies else self.last_lie,
+                last_lie=reading.cause.reason if lies else self.last_lie,
             )
         if self.good is not None and reading.time <= self.good.time:
             return replace(self, refusals=recent, silent_since=None)

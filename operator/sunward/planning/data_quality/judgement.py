@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -54,10 +55,11 @@ def judge(
 
 
 def cleaned(snapshot: Snapshot, verdict: DataVerdict) -> Snapshot:
-    """The snapshot with the values that may be used in place of those that were read."""
+    """The snapshot with the values that may be used in place of those that were read, and what holds everything."""
     nodes = tuple(replace(node, meters=verdict.nodes[node.name].meters) for node in snapshot.nodes)
     zones = {name: zone.intensity for name, zone in verdict.zones.items()}
-    return replace(snapshot, nodes=nodes, intensities=zones)
+    hold = None if verdict.hold is None else verdict.hold.cause
+    return replace(snapshot, nodes=nodes, intensities=zones, data_hold=hold)
 
 
 def command_expired(issued_at: datetime, now: datetime) -> bool:
@@ -68,19 +70,23 @@ def command_expired(issued_at: datetime, now: datetime) -> bool:
 def _cluster(snapshot: Snapshot, trail: Trail, nodes: Mapping[str, NodeVerdict]) -> Iterator[Finding]:
     """What concerns all nodes at once, the gravest first."""
     if not snapshot.is_leader:
-        yield _of_cluster(Use.HOLD, Reason.NOT_LEADER, "the Lease is not held, or the API server does not answer")
+        yield _of_cluster(
+            Use.HOLD, Cause(Reason.NOT_LEADER, "the Lease is not held, or the API server does not answer")
+        )
     if not snapshot.sensors_available and trail.sensors_failures >= FAILURES_BEFORE_HOLD:
         message = f"the metrics store failed {trail.sensors_failures} times in a row"
-        yield _of_cluster(Use.HOLD, Reason.DATA_UNAVAILABLE, message)
+        yield _of_cluster(Use.HOLD, Cause(Reason.DATA_UNAVAILABLE, message))
     running = [node.name for node in snapshot.nodes if should_answer(node)]
     bad = [name for name in running if not nodes[name].supports_sleep]
     if snapshot.sensors_available and len(running) > 1 and len(bad) > SUSPECT_NODES_RATIO * len(running):
         message = f"{len(bad)} of {len(running)} running nodes look bad at once: the pipeline is suspected, not they"
-        yield _of_cluster(Use.HOLD, Reason.PIPELINE_SUSPECT, message)
+        yield _of_cluster(Use.HOLD, Cause(Reason.PIPELINE_SUSPECT, message))
     warm_at = snapshot.operator_started_at + timedelta(seconds=snapshot.policy.budgets.warm_up_seconds)
     if snapshot.taken_at < warm_at:
         seconds = (warm_at - snapshot.taken_at).total_seconds()
-        yield _of_cluster(Use.PESSIMISTIC, Reason.WARMING_UP, f"no node is put to sleep for another {seconds:.0f} s")
+        yield _of_cluster(
+            Use.PESSIMISTIC, Cause(Reason.WARMING_UP, f"no node is put to sleep for another {seconds:.0f} s")
+        )
 
 
 def _blind(snapshot: Snapshot, trail: Trail, pending_pods: int) -> Finding | None:
@@ -90,8 +96,8 @@ def _blind(snapshot: Snapshot, trail: Trail, pending_pods: int) -> Finding | Non
         return None
     minutes = (snapshot.taken_at - since).total_seconds() / 60.0
     message = f"blind for {minutes:.0f} min while {pending_pods} pods wait: wake nodes until they fit"
-    return _of_cluster(Use.PESSIMISTIC, Reason.AVAILABILITY_FIRST, message)
+    return _of_cluster(Use.PESSIMISTIC, Cause(Reason.AVAILABILITY_FIRST, message))
 
 
-def _of_cluster(use: Use, reason: Reason, message: str) -> Finding:
-    return Finding(subject="cluster", use=use, reason=reason, message=message)
+def _of_cluster(use: Use, why: Cause) -> Finding:
+    return Finding(subject="cluster", use=use, cause=why)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeView, PowerState
 from sunward.domain.policy import Staleness
@@ -28,8 +29,6 @@ SUSPECT_RATIO = 0.5
 SATURATED_RATIO = 0.98
 STEEP_RATIO = 1.5
 BATTERY_NOISE_RATIO = 0.02
-
-_Doubt = tuple[Reason, str]
 
 
 def judge_node(node: NodeView, snapshot: Snapshot, trail: Trail) -> NodeVerdict:
@@ -68,13 +67,13 @@ class _Judged:
 def _judge(node: NodeView, meter: Meter, reading: Reading, past: MeterTrail, snapshot: Snapshot) -> _Judged:
     """One meter: the first thing that is wrong decides."""
 
-    def found(use: Use, doubt: _Doubt) -> Finding:
-        reason, why = doubt
-        return Finding(subject=f"node/{node.name}", use=use, reason=reason, message=f"{meter}: {why}")
+    def found(use: Use, doubt: Cause) -> Finding:
+        cause = doubt.prefixed(f"{meter}: ")
+        return Finding(subject=f"node/{node.name}", use=use, cause=cause)
 
     unusable = _unusable(reading, snapshot.taken_at, snapshot.policy.staleness)
     if isinstance(reading, Absent) or unusable is not None:
-        doubt = unusable or (Reason.DATA_MISSING, "no value")
+        doubt = unusable or Cause(Reason.DATA_MISSING, "no value")
         return _Judged(reading=_substitute(meter, reading, doubt), finding=found(Use.HOLD, doubt))
     doubtful = _doubtful(node, meter, reading, past)
     if doubtful is not None:
@@ -82,39 +81,40 @@ def _judge(node: NodeView, meter: Meter, reading: Reading, past: MeterTrail, sna
     ahead = -reading.age(snapshot.taken_at).total_seconds()
     if ahead > SKEW_WORTH_SAYING_SECONDS:
         return _Judged(
-            reading=reading, finding=found(Use.USE, (Reason.CLOCK_SKEW, f"its clock is {ahead:.0f} s ahead"))
+            reading=reading, finding=found(Use.USE, Cause(Reason.CLOCK_SKEW, f"its clock is {ahead:.0f} s ahead"))
         )
     return _Judged(reading=reading)
 
 
-def _unusable(reading: Reading, now: datetime, limits: Staleness) -> _Doubt | None:
+def _unusable(reading: Reading, now: datetime, limits: Staleness) -> Cause | None:
     if isinstance(reading, Absent):
-        return reading.reason, reading.detail or "no value"
+        return Cause(reading.cause.reason, reading.cause.message or "no value")
     age = reading.age(now).total_seconds()
     if age > limits.sensors_seconds:
-        return Reason.DATA_STALE, f"sampled {age:.0f} s ago, the limit is {limits.sensors_seconds:.0f} s"
+        return Cause(Reason.DATA_STALE, f"sampled {age:.0f} s ago, the limit is {limits.sensors_seconds:.0f} s")
     if age < -limits.clock_skew_seconds:
-        return Reason.CLOCK_SKEW, f"sampled {-age:.0f} s in the future"
+        return Cause(Reason.CLOCK_SKEW, f"sampled {-age:.0f} s in the future")
     return None
 
 
-def _substitute(meter: Meter, reading: Reading, doubt: _Doubt) -> Reading:
+def _substitute(meter: Meter, reading: Reading, doubt: Cause) -> Reading:
     """An old load stays, with its age for all to see; harvest and stored energy that are not seen are not there."""
     if meter is Meter.POWER:
         return reading
-    reason, why = doubt
-    return Absent(reason=reason, source=reading.source, detail=why)
+    return Absent(cause=doubt, source=reading.source)
 
 
-def _doubtful(node: NodeView, meter: Meter, reading: Measurement, past: MeterTrail) -> _Doubt | None:
+def _doubtful(node: NodeView, meter: Meter, reading: Measurement, past: MeterTrail) -> Cause | None:
     if len(past.refusals) >= LIES_BEFORE_SUSPECT:
-        return past.last_lie or Reason.NOT_A_NUMBER, f"{len(past.refusals)} impossible values within five minutes"
+        return Cause(
+            past.last_lie or Reason.NOT_A_NUMBER, f"{len(past.refusals)} impossible values within five minutes"
+        )
     if meter is Meter.HARVEST and _stuck(node, reading, past):
-        return Reason.STUCK_SENSOR, f"exactly {reading.value:g} W for half an hour of sun"
+        return Cause(Reason.STUCK_SENSOR, f"exactly {reading.value:g} W for half an hour of sun")
     if meter is Meter.BATTERY and _too_steep(node, reading, past):
-        return Reason.RAMP_TOO_STEEP, "it changed faster than its terminals allow"
+        return Cause(Reason.RAMP_TOO_STEEP, "it changed faster than its terminals allow")
     if reading.quality is Quality.SUSPECT:
-        return Reason.SOURCES_DISAGREE, "its source calls it suspect"
+        return Cause(Reason.SOURCES_DISAGREE, "its source calls it suspect")
     return None
 
 

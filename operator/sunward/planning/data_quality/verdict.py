@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import MeterFacts
-from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import ZoneIntensity
 
 
@@ -28,8 +28,7 @@ class Finding:
 
     subject: str
     use: Use
-    reason: Reason
-    message: str
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
@@ -33,7 +34,7 @@ def judge_zone(
     period = timedelta(seconds=snapshot.policy.planning_period_seconds)
     if series is not None and series.end < snapshot.taken_at + snapshot.policy.horizon_periods * period:
         message = f"the forecast ends at {series.end:%H:%M}; the present value stands in after it"
-        findings.append(_found(zone, Use.USE, Reason.FORECAST_INCOMPLETE, message))
+        findings.append(_found(zone, Use.USE, Cause(Reason.FORECAST_INCOMPLETE, message)))
     return ZoneVerdict(
         zone=zone.zone,
         intensity=replace(zone, now_grams_per_kilowatt_hour=reading),
@@ -56,17 +57,17 @@ def _now(
 ) -> tuple[Reading, Finding | None]:
     reading = _believable(zone.now_grams_per_kilowatt_hour, snapshot)
     if isinstance(reading, Absent):
-        return reading, _found(zone, Use.HOLD, reading.reason, reading.detail or "no value")
+        return reading, _found(zone, Use.HOLD, Cause(reading.cause.reason, reading.cause.message or "no value"))
     agreed = reconcile(reading, second)
     if agreed is not reading and agreed.quality is Quality.SUSPECT:
         message = f"two sources say {reading.value:.0f} and {_value(second):.0f} g/kWh; the higher counts"
-        return agreed, _found(zone, Use.PESSIMISTIC, Reason.SOURCES_DISAGREE, message)
+        return agreed, _found(zone, Use.PESSIMISTIC, Cause(Reason.SOURCES_DISAGREE, message))
     if reading.quality in _GUESSES:
         return _guessed(zone, reading, snapshot, trail)
     if reading.quality is Quality.LAST_KNOWN_GOOD:
         minutes = reading.age(snapshot.taken_at).total_seconds() / 60.0
         message = f"the provider does not answer; its datum of {minutes:.0f} min ago counts"
-        return reading, _found(zone, Use.USE, Reason.DATA_UNAVAILABLE, message)
+        return reading, _found(zone, Use.USE, Cause(Reason.DATA_UNAVAILABLE, message))
     return reading, None
 
 
@@ -78,9 +79,9 @@ def _guessed(
     if known is not None and timedelta(0) <= known.age(snapshot.taken_at) <= MEASURED_KEPT:
         kept = Measurement(value=known.value, time=known.time, quality=Quality.LAST_KNOWN_GOOD, source=known.source)
         message = f"an estimate of {reading.value:.0f} g/kWh gives way to the measured {known.value:.0f}"
-        return kept, _found(zone, Use.USE, Reason.ESTIMATED_INTENSITY, message)
+        return kept, _found(zone, Use.USE, Cause(Reason.ESTIMATED_INTENSITY, message))
     message = f"{reading.value:.0f} g/kWh is {reading.quality.value.lower()}, not measured: it guides work, not sleep"
-    return reading, _found(zone, Use.PESSIMISTIC, Reason.ESTIMATED_INTENSITY, message)
+    return reading, _found(zone, Use.PESSIMISTIC, Cause(Reason.ESTIMATED_INTENSITY, message))
 
 
 def _believable(reading: Reading, snapshot: Snapshot) -> Reading:
@@ -90,12 +91,12 @@ def _believable(reading: Reading, snapshot: Snapshot) -> Reading:
     limits = snapshot.policy.staleness
     age = reading.age(snapshot.taken_at).total_seconds()
     if age > limits.intensity_seconds:
-        return Absent(reason=Reason.DATA_STALE, source=reading.source, detail=f"{age / SECONDS_PER_HOUR:.1f} h old")
+        return Absent(cause=Cause(Reason.DATA_STALE, f"{age / SECONDS_PER_HOUR:.1f} h old"), source=reading.source)
     if age < -limits.clock_skew_seconds:
-        return Absent(reason=Reason.CLOCK_SKEW, source=reading.source, detail=f"{-age:.0f} s in the future")
+        return Absent(cause=Cause(Reason.CLOCK_SKEW, f"{-age:.0f} s in the future"), source=reading.source)
     if not 0.0 <= reading.value <= HIGHEST_GRAMS_PER_KILOWATT_HOUR:
         detail = f"{reading.value:g} is not between 0 and {HIGHEST_GRAMS_PER_KILOWATT_HOUR:g} g/kWh"
-        return Absent(reason=Reason.IMPLAUSIBLE_UNIT, source=reading.source, detail=detail)
+        return Absent(cause=Cause(Reason.IMPLAUSIBLE_UNIT, detail), source=reading.source)
     return reading
 
 
@@ -103,5 +104,5 @@ def _value(reading: Reading | None) -> float:
     return reading.value if isinstance(reading, Measurement) else 0.0
 
 
-def _found(zone: ZoneIntensity, use: Use, reason: Reason, message: str) -> Finding:
-    return Finding(subject=f"zone/{zone.zone}", use=use, reason=reason, message=message)
+def _found(zone: ZoneIntensity, use: Use, why: Cause) -> Finding:
+    return Finding(subject=f"zone/{zone.zone}", use=use, cause=why)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 
 HARMLESS_NODES = 2
 WAKING = (PowerState.WAKE_REQUESTED, PowerState.BOOTING)
@@ -77,35 +78,35 @@ def _bearable(snapshot: Snapshot) -> int:
     return room if own is None else min(room, own)
 
 
-def transition_budget(case: Case) -> Refusal | None:
+def transition_budget(case: Case) -> Cause | None:
     """One node at a time: what goes wrong, goes wrong once."""
     busy = [node.name for node in _others(case) if node.record.power_state.in_transition]
     allowed = case.snapshot.policy.budgets.nodes_in_transition
     if len(busy) < allowed:
         return None
-    return Refusal(reason=Reason.TRANSITION_BUDGET, message=f"{', '.join(sorted(busy))} first")
+    return Cause(Reason.TRANSITION_BUDGET, f"{', '.join(sorted(busy))} first")
 
 
-def sleep_limit(case: Case) -> Refusal | None:
+def sleep_limit(case: Case) -> Cause | None:
     """Kubernetes must still heal real failures."""
     census = count(case.snapshot)
     out = census.out + (0 if is_down(case.node) else 1)
     if out <= census.limit:
         return None
     why = f"{out} of {census.total} nodes would be asleep or not ready, at most {census.limit} may be"
-    return Refusal(reason=Reason.SLEEP_LIMIT, message=why)
+    return Cause(Reason.SLEEP_LIMIT, why)
 
 
-def policy_limit(case: Case) -> Refusal | None:
+def policy_limit(case: Case) -> Cause | None:
     """The owner's own limit of sleeping nodes."""
     limit = case.snapshot.policy.budgets.maximum_asleep_nodes
     asleep = sum(1 for node in _others(case) if is_down(node)) + 1
     if limit is None or asleep <= limit:
         return None
-    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes would be asleep, the policy allows {limit}")
+    return Cause(Reason.SLEEP_LIMIT, f"{asleep} nodes would be asleep, the policy allows {limit}")
 
 
-def excess_sleepers(case: Case) -> Refusal | None:
+def excess_sleepers(case: Case) -> Cause | None:
     """A node broke, or the owner lowered a limit: sleepers wake, one for each that is too many, the others sleep on."""
     snapshot = case.snapshot
     asleep, allowed = count(snapshot).asleep, max(0, _bearable(snapshot))
@@ -113,7 +114,7 @@ def excess_sleepers(case: Case) -> Refusal | None:
     too_many = max(0, asleep - returning - allowed)
     if case.node.name not in [node.name for node in _in_waking_order(case)[:too_many]]:
         return None
-    return Refusal(reason=Reason.SLEEP_LIMIT, message=f"{asleep} nodes are asleep; the limit is now {allowed}")
+    return Cause(Reason.SLEEP_LIMIT, f"{asleep} nodes are asleep; the limit is now {allowed}")
 
 
 def _in_waking_order(case: Case) -> list[NodeView]:
@@ -122,22 +123,22 @@ def _in_waking_order(case: Case) -> list[NodeView]:
     return sorted(sleepers, key=lambda node: (_held_asleep(node, case), node.name))
 
 
-def minimum_awake_nodes(case: Case) -> Refusal | None:
+def minimum_awake_nodes(case: Case) -> Cause | None:
     """Evicted pods need somewhere to go. Nodes of the control plane do not count."""
     awake = sum(1 for node in _others(case) if _is_awake_worker(node))
     needed = case.snapshot.policy.budgets.minimum_awake_nodes
     if awake >= needed:
         return None
-    return Refusal(reason=Reason.MINIMUM_AWAKE_NODES, message=f"{awake} workers would be awake, {needed} must be")
+    return Cause(Reason.MINIMUM_AWAKE_NODES, f"{awake} workers would be awake, {needed} must be")
 
 
-def wake_interval(case: Case) -> Refusal | None:
+def wake_interval(case: Case) -> Cause | None:
     """Machines that start together may pull the supply down."""
     interval = timedelta(seconds=case.snapshot.policy.budgets.wake_interval_seconds)
     for node in _others(case):
         started = _woken_at(node)
         if started is not None and case.now - started < interval:
-            return Refusal(reason=Reason.TRANSITION_BUDGET, message=f"{node.name} was woken at {started:%H:%M:%S}")
+            return Cause(Reason.TRANSITION_BUDGET, f"{node.name} was woken at {started:%H:%M:%S}")
     return None
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView
-from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
 
@@ -46,7 +46,7 @@ class Case:
     now: datetime
     power: PowerReading | None = None
     fencing_token: int = 0
-    drain_failure: str | None = None
+    drain_failure: Cause | None = None
 
     def answers_to(self, name: str | None) -> bool:
         """Whether *name* is this node, as EnergyNode or as Kubernetes node."""
@@ -55,19 +55,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why something must not happen. `guard` is the name of the guard that said so."""
+    """What must not happen, and why; `guard` is the name of the guard that forbids it."""
 
     guard: str
-    reason: Reason
-    message: str
+    cause: Cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A rule's answer before the registry adds the guard's name."""
-
-    reason: Reason
-    message: str
-
-
-Rule = Callable[[Case], Refusal | None]
+Rule = Callable[[Case], Cause | None]
+"""A guard's rule: why something must not happen, or None."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import PodFacts
 from sunward.domain.reasons import Reason
 
@@ -31,12 +32,11 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The fate of one pod; `reason` is set when it blocks."""
+    """The fate of one pod; `cause` is set when it blocks."""
 
     pod: PodFacts
     fate: Fate
-    reason: Reason | None = None
-    message: str = ""
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ def judge(pod: PodFacts) -> Verdict:
     blocker = _blocker(pod)
     if blocker is None:
         return Verdict(pod=pod, fate=Fate.EVICT)
-    reason, why = blocker
-    return Verdict(pod=pod, fate=Fate.BLOCKS, reason=reason, message=f"{pod.namespace}/{pod.name} {why}")
+    message = f"{pod.namespace}/{pod.name} {blocker.message}"
+    return Verdict(pod=pod, fate=Fate.BLOCKS, cause=Cause(blocker.reason, message))
 
 
 def is_our_worker(pod: PodFacts) -> bool:
@@ -86,18 +86,18 @@ def is_coordinator(pod: PodFacts) -> bool:
     return pod.label(COMPONENT_LABEL) == COORDINATOR
 
 
-def _blocker(pod: PodFacts) -> tuple[Reason, str] | None:
+def _blocker(pod: PodFacts) -> Cause | None:
     if is_coordinator(pod):
-        return Reason.HOSTS_COORDINATOR, "coordinates a training job"
+        return Cause(Reason.HOSTS_COORDINATOR, "coordinates a training job")
     if pod.do_not_disrupt:
-        return Reason.UNEVICTABLE_POD, "asks not to be disrupted"
+        return Cause(Reason.UNEVICTABLE_POD, "asks not to be disrupted")
     if is_our_worker(pod):
         return None
     is_critical = pod.priority >= SYSTEM_PRIORITY
     if is_critical or pod.namespace == SYSTEM_NAMESPACE or pod.label(PART_OF_LABEL) == "sunward":
-        return Reason.HOSTS_SYSTEM_SINGLETON, "keeps the cluster running; move it to a node that is always on"
+        return Cause(Reason.HOSTS_SYSTEM_SINGLETON, "keeps the cluster running; move it to a node that is always on")
     if pod.owner_kind is None:
-        return Reason.UNEVICTABLE_POD, "has no controller that would start it again"
+        return Cause(Reason.UNEVICTABLE_POD, "has no controller that would start it again")
     if pod.uses_local_storage:
-        return Reason.UNEVICTABLE_POD, "keeps files on this node that would be lost"
+        return Cause(Reason.UNEVICTABLE_POD, "keeps files on this node that would be lost")
     return None

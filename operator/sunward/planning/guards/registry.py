@@ -101,9 +101,7 @@ GUARDS: Guards = MappingProxyType(
 def obstacles(case: Case, stage: Stage, guards: Guards = GUARDS) -> tuple[Obstacle, ...]:
     """Everything that stands in the way at a stage, in the registry's order; empty when nothing does."""
     found = ((name, guard.rule(case)) for name, guard in guards.items() if stage in guard.stages)
-    return tuple(
-        Obstacle(guard=name, reason=refusal.reason, message=refusal.message) for name, refusal in found if refusal
-    )
+    return tuple(Obstacle(guard=name, cause=refusal) for name, refusal in found if refusal)
 
 
 def without(name: str) -> Guards:

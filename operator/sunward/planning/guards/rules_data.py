@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 
 SUSPECT_SHARE = 0.3
 """When more of the nodes look bad at once, the pipeline is suspected and not the nodes."""
@@ -19,69 +20,67 @@ TRUSTED_INTENSITY = (Quality.MEASURED, Quality.LAST_KNOWN_GOOD, Quality.FORECAST
 """Estimates and profiles may guide work, never a sleep."""
 
 
-def snapshot_fresh(case: Case) -> Refusal | None:
+def snapshot_fresh(case: Case) -> Cause | None:
     """What was true a while ago is no ground to act on now."""
     age = (case.now - case.snapshot.taken_at).total_seconds()
     staleness = case.snapshot.policy.staleness
     if -staleness.clock_skew_seconds <= age <= staleness.sensors_seconds:
         return None
-    return Refusal(reason=Reason.DATA_STALE, message=f"the picture of the cluster is {age:.0f} s old")
+    return Cause(Reason.DATA_STALE, f"the picture of the cluster is {age:.0f} s old")
 
 
-def data_hold(case: Case) -> Refusal | None:
+def data_hold(case: Case) -> Cause | None:
     """The data as a whole were judged unfit to act on."""
-    if case.snapshot.data_hold is None:
-        return None
-    return Refusal(reason=case.snapshot.data_hold, message=case.snapshot.data_hold_message)
+    return case.snapshot.data_hold
 
 
-def sensors_available(case: Case) -> Refusal | None:
+def sensors_available(case: Case) -> Cause | None:
     """The metrics store does not answer."""
     if case.snapshot.sensors_available:
         return None
-    return Refusal(reason=Reason.DATA_UNAVAILABLE, message="the metrics store does not answer")
+    return Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")
 
 
-def power_meter(case: Case) -> Refusal | None:
+def power_meter(case: Case) -> Cause | None:
     """What the node draws decides what its sleep saves."""
     return _sensor(case, case.node.meters.power_watts, "power")
 
 
-def harvest_meter(case: Case) -> Refusal | None:
+def harvest_meter(case: Case) -> Cause | None:
     """Only asked where the node has a source."""
     if case.node.spec.harvest_nameplate_watts is None:
         return None
     return _sensor(case, case.node.meters.harvest_watts, "harvest")
 
 
-def battery_meter(case: Case) -> Refusal | None:
+def battery_meter(case: Case) -> Cause | None:
     """Only asked where the node has a battery."""
     if case.node.spec.battery is None:
         return None
     return _sensor(case, case.node.meters.battery_ratio, "battery")
 
 
-def intensity(case: Case) -> Refusal | None:
+def intensity(case: Case) -> Cause | None:
     """The zone must be known, fresh by the datum's own time, and not a mere estimate."""
     zone = case.snapshot.intensities.get(case.node.spec.grid_zone)
     if zone is None:
-        return Refusal(reason=Reason.UNKNOWN_ZONE, message=f"no source knows grid zone {case.node.spec.grid_zone}")
+        return Cause(Reason.UNKNOWN_ZONE, f"no source knows grid zone {case.node.spec.grid_zone}")
     staleness = case.snapshot.policy.staleness
     reading = zone.now_grams_per_kilowatt_hour
     limit = staleness.intensity_seconds
     refusal = doubt(reading, case.now, limit, staleness, f"intensity of {zone.zone}")
     if refusal is None and isinstance(reading, Measurement) and reading.quality not in TRUSTED_INTENSITY:
         why = f"intensity of {zone.zone} is only {reading.quality.value}"
-        return Refusal(reason=Reason.ESTIMATED_INTENSITY, message=why)
+        return Cause(Reason.ESTIMATED_INTENSITY, why)
     return refusal
 
 
-def pipeline(case: Case) -> Refusal | None:
+def pipeline(case: Case) -> Cause | None:
     """Many bad nodes at once are one bad pipeline."""
     share = _share.of(case)
     if share <= SUSPECT_SHARE:
         return None
-    return Refusal(reason=Reason.PIPELINE_SUSPECT, message=f"{share:.0%} of the running nodes have no trusted meter")
+    return Cause(Reason.PIPELINE_SUSPECT, f"{share:.0%} of the running nodes have no trusted meter")
 
 
 def suspect_share(snapshot: Snapshot, now: datetime) -> float:
@@ -108,31 +107,29 @@ class _LastShare:
 _share = _LastShare()
 
 
-def sensor_doubt(reading: Reading, now: datetime, limits: Staleness, what: str) -> Refusal | None:
+def sensor_doubt(reading: Reading, now: datetime, limits: Staleness, what: str) -> Cause | None:
     """Why a sensor's reading supports no decision, or None when it does."""
     refusal = doubt(reading, now, limits.sensors_seconds, limits, what)
     if refusal is None and isinstance(reading, Measurement) and reading.quality not in TRUSTED_SENSOR:
-        return Refusal(reason=Reason.DATA_STALE, message=f"{what} is {reading.quality.value}, not measured")
+        return Cause(Reason.DATA_STALE, f"{what} is {reading.quality.value}, not measured")
     return refusal
 
 
-def doubt(reading: Reading, now: datetime, limit_seconds: float, limits: Staleness, what: str) -> Refusal | None:
+def doubt(reading: Reading, now: datetime, limit_seconds: float, limits: Staleness, what: str) -> Cause | None:
     """Why a reading is missing, suspect, too old or from the future, or None."""
     if isinstance(reading, Absent):
-        return Refusal(reason=reading.reason, message=f"{what}: {reading.detail or reading.reason.value}")
+        return Cause(reading.cause.reason, f"{what}: {reading.cause.message or reading.cause.reason.value}")
     age = reading.age(now).total_seconds()
     if age > limit_seconds:
-        return Refusal(
-            reason=Reason.DATA_STALE, message=f"{what} is {age:.0f} s old, the limit is {limit_seconds:.0f} s"
-        )
+        return Cause(Reason.DATA_STALE, f"{what} is {age:.0f} s old, the limit is {limit_seconds:.0f} s")
     if age < -limits.clock_skew_seconds:
-        return Refusal(reason=Reason.CLOCK_SKEW, message=f"{what} is {-age:.0f} s in the future")
+        return Cause(Reason.CLOCK_SKEW, f"{what} is {-age:.0f} s in the future")
     if reading.quality is Quality.SUSPECT:
-        return Refusal(reason=Reason.SOURCES_DISAGREE, message=f"{what} is suspect ({reading.source})")
+        return Cause(Reason.SOURCES_DISAGREE, f"{what} is suspect ({reading.source})")
     return None
 
 
-def _sensor(case: Case, reading: Reading, what: str) -> Refusal | None:
+def _sensor(case: Case, reading: Reading, what: str) -> Cause | None:
     return sensor_doubt(reading, case.now, case.snapshot.policy.staleness, what)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import Role
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 from sunward.planning.guards.drain import is_coordinator
 
 NO_DRIVER = "None"
@@ -17,130 +18,126 @@ def wants(case: Case, power: str) -> bool:
     return override is not None and override.power == power and override.holds(case.now)
 
 
-def node_exists(case: Case) -> Refusal | None:
+def node_exists(case: Case) -> Cause | None:
     """Without a Node object nothing is known of what runs there."""
     facts = case.node.facts
     if facts is not None and facts.exists:
         return None
-    return Refusal(reason=Reason.NODE_MISSING, message=f"Kubernetes has no node {case.node.spec.node_name}")
+    return Cause(Reason.NODE_MISSING, f"Kubernetes has no node {case.node.spec.node_name}")
 
 
-def unambiguous(case: Case) -> Refusal | None:
+def unambiguous(case: Case) -> Cause | None:
     """Two EnergyNodes that speak of one Node, or share a relay, would switch each other's machine."""
     mine = case.node.spec
     for other in case.snapshot.nodes:
         if other.name == mine.name:
             continue
         if other.spec.node_name == mine.node_name:
-            return Refusal(
-                reason=Reason.AMBIGUOUS_NODE, message=f"{other.name} speaks of node {mine.node_name} as well"
-            )
+            return Cause(Reason.AMBIGUOUS_NODE, f"{other.name} speaks of node {mine.node_name} as well")
         if mine.sleep.driver_ref is not None and other.spec.sleep.driver_ref == mine.sleep.driver_ref:
-            return Refusal(
-                reason=Reason.AMBIGUOUS_NODE, message=f"{other.name} has relay {mine.sleep.driver_ref} as well"
-            )
+            return Cause(Reason.AMBIGUOUS_NODE, f"{other.name} has relay {mine.sleep.driver_ref} as well")
     return None
 
 
-def control_plane(case: Case) -> Refusal | None:
+def control_plane(case: Case) -> Cause | None:
     """The API server, etcd and whatever else keeps the cluster."""
     if case.node.facts is None or not case.node.facts.is_control_plane:
         return None
-    return Refusal(reason=Reason.CONTROL_PLANE, message="it is part of the control plane")
+    return Cause(Reason.CONTROL_PLANE, "it is part of the control plane")
 
 
-def always_on(case: Case) -> Refusal | None:
+def always_on(case: Case) -> Cause | None:
     """`role: AlwaysOn`."""
     if case.node.spec.role is not Role.ALWAYS_ON:
         return None
-    return Refusal(reason=Reason.ALWAYS_ON, message="its role is AlwaysOn")
+    return Cause(Reason.ALWAYS_ON, "its role is AlwaysOn")
 
 
-def managed(case: Case) -> Refusal | None:
+def managed(case: Case) -> Cause | None:
     """Only nodes that people handed over by label are touched."""
     if case.node.facts is None or case.node.facts.is_managed:
         return None
-    return Refusal(reason=Reason.NOT_MANAGED, message="label it sunward.dev/managed=true to hand it over")
+    return Cause(Reason.NOT_MANAGED, "label it sunward.dev/managed=true to hand it over")
 
 
-def opted_out(case: Case) -> Refusal | None:
+def opted_out(case: Case) -> Cause | None:
     """The node says do-not-sleep."""
     if case.node.facts is None or not case.node.facts.do_not_sleep:
         return None
-    return Refusal(reason=Reason.OPTED_OUT, message="it carries sunward.dev/do-not-sleep")
+    return Cause(Reason.OPTED_OUT, "it carries sunward.dev/do-not-sleep")
 
 
-def hosts_operator(case: Case) -> Refusal | None:
+def hosts_operator(case: Case) -> Cause | None:
     """The operator would cut its own power and nobody would wake the others."""
     if not case.answers_to(case.snapshot.operator_node):
         return None
-    return Refusal(reason=Reason.HOSTS_OPERATOR, message="the operator itself runs there")
+    return Cause(Reason.HOSTS_OPERATOR, "the operator itself runs there")
 
 
-def hosts_coordinator(case: Case) -> Refusal | None:
+def hosts_coordinator(case: Case) -> Cause | None:
     """A job's coordinator holds the model; it is told by the job and, in doubt, by the pods."""
     jobs = [job.spec.key for job in case.snapshot.jobs if case.answers_to(job.coordinator_node) and not job.finished]
     pods = [pod.name for pod in case.node.pods if is_coordinator(pod) and pod.phase not in ("Succeeded", "Failed")]
     if not jobs and not pods:
         return None
-    return Refusal(reason=Reason.HOSTS_COORDINATOR, message=f"it coordinates {', '.join(sorted(jobs) or sorted(pods))}")
+    return Cause(Reason.HOSTS_COORDINATOR, f"it coordinates {', '.join(sorted(jobs) or sorted(pods))}")
 
 
-def foreign_cordon(case: Case) -> Refusal | None:
+def foreign_cordon(case: Case) -> Cause | None:
     """Somebody else cordoned it: their business comes first, and their cordon stays."""
     facts = case.node.facts
     if facts is None or not facts.unschedulable or facts.has_our_cordon_mark:
         return None
-    return Refusal(reason=Reason.CORDONED_BY_OTHERS, message="somebody else cordoned it")
+    return Cause(Reason.CORDONED_BY_OTHERS, "somebody else cordoned it")
 
 
-def cordoned(case: Case) -> Refusal | None:
+def cordoned(case: Case) -> Cause | None:
     """Power is cut under a cordon only: without one, pods may arrive while the order is under way."""
     facts = case.node.facts
     if facts is not None and facts.exists and facts.unschedulable:
         return None
-    return Refusal(reason=Reason.NO_LONGER_HOLDS, message="it is not cordoned")
+    return Cause(Reason.NO_LONGER_HOLDS, "it is not cordoned")
 
 
-def still_cordoned(case: Case) -> Refusal | None:
+def still_cordoned(case: Case) -> Cause | None:
     """Our cordon is gone from a sleeper: a person wants it back, as one who uncordons a node that drains does."""
     facts = case.node.facts
     if facts is None or not facts.exists or facts.unschedulable or not case.node.record.cordoned_by_us:
         return None
-    return Refusal(reason=Reason.NO_LONGER_HOLDS, message="somebody uncordoned it")
+    return Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it")
 
 
-def power_driver(case: Case) -> Refusal | None:
+def power_driver(case: Case) -> Cause | None:
     """Nothing that could wake it again."""
     if case.node.spec.sleep.driver != NO_DRIVER:
         return None
-    return Refusal(reason=Reason.NO_POWER_DRIVER, message="spec.sleep.driver is None")
+    return Cause(Reason.NO_POWER_DRIVER, "spec.sleep.driver is None")
 
 
-def node_ready(case: Case) -> Refusal | None:
+def node_ready(case: Case) -> Cause | None:
     """A node in trouble is left to Kubernetes and to people."""
     if case.node.facts is None or case.node.facts.ready:
         return None
-    return Refusal(reason=Reason.NODE_NOT_READY, message="it is not Ready")
+    return Cause(Reason.NODE_NOT_READY, "it is not Ready")
 
 
-def override_awake(case: Case) -> Refusal | None:
+def override_awake(case: Case) -> Cause | None:
     """A person holds it awake."""
     if not wants(case, "Awake"):
         return None
     override = case.node.spec.override
-    return Refusal(reason=Reason.OVERRIDDEN, message=f"held awake: {override.reason if override else ''}")
+    return Cause(Reason.OVERRIDDEN, f"held awake: {override.reason if override else ''}")
 
 
-def sleep_enabled(case: Case) -> Refusal | None:
+def sleep_enabled(case: Case) -> Cause | None:
     """The policy switches sleeping off; a person's own order to one node still counts."""
     if case.snapshot.policy.sleep or wants(case, "Asleep"):
         return None
-    return Refusal(reason=Reason.SLEEP_DISABLED, message="the policy says sleep: false")
+    return Cause(Reason.SLEEP_DISABLED, "the policy says sleep: false")
 
 
-def active_mode(case: Case) -> Refusal | None:
+def active_mode(case: Case) -> Cause | None:
     """DryRun plans and never acts."""
     if case.snapshot.policy.mode is Mode.ACTIVE:
         return None
-    return Refusal(reason=Reason.DRY_RUN, message="the policy's mode is DryRun")
+    return Cause(Reason.DRY_RUN, "the policy's mode is DryRun")

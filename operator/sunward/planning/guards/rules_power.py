@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 from sunward.planning.guards.rules_node import wants
 
 REPEAT_AFTER = timedelta(seconds=10)
@@ -20,30 +21,30 @@ HEARTBEAT_GRACE = timedelta(seconds=60)
 CORDON_ONLY = "CordonOnly"
 
 
-def leader(case: Case) -> Refusal | None:
+def leader(case: Case) -> Cause | None:
     """Only the holder of the Lease acts."""
     if case.snapshot.is_leader:
         return None
-    return Refusal(reason=Reason.NOT_LEADER, message="another operator holds the Lease")
+    return Cause(Reason.NOT_LEADER, "another operator holds the Lease")
 
 
-def fencing(case: Case) -> Refusal | None:
+def fencing(case: Case) -> Cause | None:
     """An operation with a younger token was begun by a younger leader: we are the past."""
     operation = case.node.record.operation
     if operation is None or operation.fencing_token <= case.fencing_token:
         return None
     why = f"operation {operation.id} carries token {operation.fencing_token}, ours is {case.fencing_token}"
-    return Refusal(reason=Reason.NOT_LEADER, message=why)
+    return Cause(Reason.NOT_LEADER, why)
 
 
-def relay_answers(case: Case) -> Refusal | None:
+def relay_answers(case: Case) -> Cause | None:
     """Without a proof of what the relay does it is not asked to do anything."""
     if case.power is not None:
         return None
-    return Refusal(reason=Reason.DRIVER_FAILED, message="the power driver does not answer")
+    return Cause(Reason.DRIVER_FAILED, "the power driver does not answer")
 
 
-def relay_recent(case: Case) -> Refusal | None:
+def relay_recent(case: Case) -> Cause | None:
     """Readings from before the request, from long ago or from the future prove nothing."""
     if case.power is None:
         return None
@@ -52,63 +53,61 @@ def relay_recent(case: Case) -> Refusal | None:
     age = (case.now - case.power.time).total_seconds()
     limits = case.snapshot.policy.staleness
     if asked_at is not None and case.power.time < asked_at:
-        return Refusal(reason=Reason.DATA_STALE, message="the relay was read before the request")
+        return Cause(Reason.DATA_STALE, "the relay was read before the request")
     if not -limits.clock_skew_seconds <= age <= limits.sensors_seconds:
-        return Refusal(reason=Reason.DATA_STALE, message=f"the relay was read {age:.0f} s ago")
+        return Cause(Reason.DATA_STALE, f"the relay was read {age:.0f} s ago")
     return None
 
 
-def relay_open(case: Case) -> Refusal | None:
+def relay_open(case: Case) -> Cause | None:
     """Proof of off, first half: the output is off."""
     if case.power is None or not case.power.is_on:
         return None
-    return Refusal(reason=Reason.DRIVER_FAILED, message="the relay is on")
+    return Cause(Reason.DRIVER_FAILED, "the relay is on")
 
 
-def relay_closed(case: Case) -> Refusal | None:
+def relay_closed(case: Case) -> Cause | None:
     """Proof of on, first half: the output is on."""
     if case.power is None or case.power.is_on:
         return None
-    return Refusal(reason=Reason.DRIVER_FAILED, message="the relay is off")
+    return Cause(Reason.DRIVER_FAILED, "the relay is off")
 
 
-def draw_gone(case: Case) -> Refusal | None:
+def draw_gone(case: Case) -> Cause | None:
     """Proof of off, second half: a relay that says off while the machine draws power lies."""
     watts = case.power.watts if case.power else None
     limit = _threshold_watts(case)
     if watts is None or watts <= limit:
         return None
-    return Refusal(
-        reason=Reason.SOURCES_DISAGREE, message=f"{watts:.1f} W are still drawn, at most {limit:.1f} W asleep"
-    )
+    return Cause(Reason.SOURCES_DISAGREE, f"{watts:.1f} W are still drawn, at most {limit:.1f} W asleep")
 
 
-def draw_there(case: Case) -> Refusal | None:
+def draw_there(case: Case) -> Cause | None:
     """Proof of on, second half: a machine draws more than it does asleep."""
     watts = case.power.watts if case.power else None
     limit = _threshold_watts(case)
     if watts is None or watts > limit:
         return None
-    return Refusal(reason=Reason.SOURCES_DISAGREE, message=f"only {watts:.1f} W are drawn")
+    return Cause(Reason.SOURCES_DISAGREE, f"only {watts:.1f} W are drawn")
 
 
-def request_lost(case: Case) -> Refusal | None:
+def request_lost(case: Case) -> Cause | None:
     """A request is repeated only when the relay, read well after it, still shows that it did not happen."""
     operation = case.node.record.operation
     if operation is None or case.power is None or case.power.time - operation.started_at >= REPEAT_AFTER:
         return None
-    return Refusal(reason=Reason.DRIVER_FAILED, message="the relay may still follow the request")
+    return Cause(Reason.DRIVER_FAILED, "the relay may still follow the request")
 
 
-def retry_due(case: Case) -> Refusal | None:
+def retry_due(case: Case) -> Cause | None:
     """The pause between two tries to wake a node."""
     due = case.node.record.next_attempt_at
     if due is None or case.now >= due:
         return None
-    return Refusal(reason=Reason.WAKE_TIMED_OUT, message=f"the next try is at {due:%H:%M:%S}")
+    return Cause(Reason.WAKE_TIMED_OUT, f"the next try is at {due:%H:%M:%S}")
 
 
-def cut_by_others(case: Case) -> Refusal | None:
+def cut_by_others(case: Case) -> Cause | None:
     """Whoever cut the power by hand may be at the machine: it gets power back only after the minimum asleep time, or
     when a person asks for it."""
     record, pause = case.node.record, case.node.spec.sleep.minimum_asleep_seconds
@@ -119,19 +118,19 @@ def cut_by_others(case: Case) -> Refusal | None:
     if passed >= pause:
         return None
     why = f"somebody switched it off {passed:.0f} s ago, it is left alone for {pause:.0f} s"
-    return Refusal(reason=Reason.POWERED_OFF_BY_OTHERS, message=why)
+    return Cause(Reason.POWERED_OFF_BY_OTHERS, why)
 
 
-def ready_now(case: Case) -> Refusal | None:
+def ready_now(case: Case) -> Cause | None:
     """The Node is Ready, and that was said after the machine had been off."""
     facts, slept = case.node.facts, case.node.record.asleep_since
     if facts is None or not facts.exists or not facts.ready:
-        return Refusal(reason=Reason.NODE_NOT_READY, message="the node is not Ready yet")
+        return Cause(Reason.NODE_NOT_READY, "the node is not Ready yet")
     if slept is None or case.node.spec.sleep.driver == CORDON_ONLY or case.now - slept >= HEARTBEAT_GRACE:
         return None
     if facts.ready_since is not None and facts.ready_since > slept:
         return None
-    return Refusal(reason=Reason.BOOTING, message="Ready may still date from before the sleep")
+    return Cause(Reason.BOOTING, "Ready may still date from before the sleep")
 
 
 def _threshold_watts(case: Case) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 
 CYCLE_WINDOW = timedelta(hours=24)
 
 
-def warm_up(case: Case) -> Refusal | None:
+def warm_up(case: Case) -> Cause | None:
     """After a start the first views may be partial."""
     return _too_soon(
         case,
@@ -21,7 +22,7 @@ def warm_up(case: Case) -> Refusal | None:
     )
 
 
-def minimum_awake_time(case: Case) -> Refusal | None:
+def minimum_awake_time(case: Case) -> Cause | None:
     """A wake must pay for itself. When nobody knows since when it is awake, it has not been long enough."""
     facts = case.node.facts
     since = case.node.record.awake_since or (facts.ready_since if facts else None)
@@ -29,11 +30,11 @@ def minimum_awake_time(case: Case) -> Refusal | None:
     if since is None:
         if seconds <= 0:
             return None
-        return Refusal(reason=Reason.MINIMUM_AWAKE_TIME, message="it is not known since when it is awake")
+        return Cause(Reason.MINIMUM_AWAKE_TIME, "it is not known since when it is awake")
     return _too_soon(case, since=since, seconds=seconds, reason=Reason.MINIMUM_AWAKE_TIME, what="it woke")
 
 
-def dwell_time(case: Case) -> Refusal | None:
+def dwell_time(case: Case) -> Cause | None:
     """Nothing happens to a node soon after something happened to it, a roll back included."""
     return _too_soon(
         case,
@@ -44,19 +45,19 @@ def dwell_time(case: Case) -> Refusal | None:
     )
 
 
-def cycle_limit(case: Case) -> Refusal | None:
+def cycle_limit(case: Case) -> Cause | None:
     """Power cycles wear a machine out."""
     limit = case.node.spec.sleep.maximum_cycles_per_day
     recent = sum(1 for moment in case.node.record.sleep_times if case.now - moment < CYCLE_WINDOW)
     if recent < limit:
         return None
-    return Refusal(reason=Reason.CYCLE_LIMIT, message=f"it slept {recent} times in 24 hours, the limit is {limit}")
+    return Cause(Reason.CYCLE_LIMIT, f"it slept {recent} times in 24 hours, the limit is {limit}")
 
 
-def _too_soon(case: Case, *, since: datetime | None, seconds: float, reason: Reason, what: str) -> Refusal | None:
+def _too_soon(case: Case, *, since: datetime | None, seconds: float, reason: Reason, what: str) -> Cause | None:
     if since is None:
         return None
     passed = (case.now - since).total_seconds()
     if passed >= seconds:
         return None
-    return Refusal(reason=reason, message=f"{passed:.0f} s since {what}, at least {seconds:.0f} s are asked for")
+    return Cause(reason, f"{passed:.0f} s since {what}, at least {seconds:.0f} s are asked for")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sunward.domain.cause import Cause
+from sunward.domain.cause import Cause, joined
 from sunward.domain.jobs import JobView
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.case import Case, Refusal
+from sunward.planning.guards.case import Case
 from sunward.planning.guards.drain import classify, is_our_worker
 from sunward.planning.guards.fitting import unplaceable
 
 
-def work_moved(case: Case) -> Refusal | None:
+def work_moved(case: Case) -> Cause | None:
     """No assignment names the node, and the round that used it is over.
 
     A job whose coordinator is silent cannot say so; its workers are then left where they are.
@@ -20,11 +20,11 @@ def work_moved(case: Case) -> Refusal | None:
             continue
         why = _still_works(case, job)
         if why is not None:
-            return Refusal(reason=Reason.WORK_NOT_MOVED, message=f"{job.spec.key} {why}")
+            return Cause(Reason.WORK_NOT_MOVED, f"{job.spec.key} {why}")
     return None
 
 
-def shard_copied(case: Case) -> Refusal | None:
+def shard_copied(case: Case) -> Cause | None:
     """Batches of a shard that lives here run elsewhere: the other node must hold the data before this one sleeps."""
     for job in case.snapshot.jobs:
         if job.finished is not None:
@@ -38,7 +38,7 @@ def shard_copied(case: Case) -> Refusal | None:
         ]
         if missing:
             why = f"{job.spec.key} has yet to copy {', '.join(sorted(missing))}"
-            return Refusal(reason=Reason.SHARD_NOT_COPIED, message=why)
+            return Cause(Reason.SHARD_NOT_COPIED, why)
     return None
 
 
@@ -49,18 +49,12 @@ def holds_shard(job: JobView, node: str, shard: str) -> bool:
     return shard in dict(job.progress.cached_shards).get(node, ())
 
 
-def pods_evictable(case: Case) -> Refusal | None:
+def pods_evictable(case: Case) -> Cause | None:
     """No pod that would be lost, or that asks to be left alone."""
-    blocking = classify(case.node.pods).blocking
-    if not blocking:
-        return None
-    first = blocking[0]
-    return Refusal(
-        reason=first.reason or Reason.UNEVICTABLE_POD, message="; ".join(verdict.message for verdict in blocking)
-    )
+    return joined([verdict.cause for verdict in classify(case.node.pods).blocking if verdict.cause])
 
 
-def pods_placeable(case: Case) -> Refusal | None:
+def pods_placeable(case: Case) -> Cause | None:
     """Pods that no other node takes would wait until this one is back; availability comes before emissions.
 
     A pod whose requests cannot be read may need any amount, so nothing is known to take it. Training workers are not
@@ -69,7 +63,7 @@ def pods_placeable(case: Case) -> Refusal | None:
     leaving = [pod for pod in classify(case.node.pods).evictable if not is_our_worker(pod)]
     unread = [pod.needs.requests for pod in leaving if isinstance(pod.needs.requests, Cause)]
     if unread:
-        return Refusal(reason=unread[0].reason, message="; ".join(cause.message for cause in unread))
+        return joined(unread)
     others = [room for room in case.snapshot.rooms if not case.answers_to(room.node)]
     left = unplaceable(leaving, others)
     if not left:
@@ -77,30 +71,28 @@ def pods_placeable(case: Case) -> Refusal | None:
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in left)
     unknown = [f"{room.node}: {room.free.message}" for room in others if isinstance(room.free, Cause)]
     why = f"; the free capacity of these nodes is unknown: {', '.join(unknown)}" if unknown else ""
-    return Refusal(reason=Reason.UNPLACEABLE_POD, message=f"no other node takes {names}{why}")
+    return Cause(Reason.UNPLACEABLE_POD, f"no other node takes {names}{why}")
 
 
-def eviction_possible(case: Case) -> Refusal | None:
+def eviction_possible(case: Case) -> Cause | None:
     """The eviction API said that it can never allow it (for example two disruption budgets on one pod)."""
-    if case.drain_failure is None:
-        return None
-    return Refusal(reason=Reason.DRAIN_BLOCKED, message=case.drain_failure)
+    return case.drain_failure
 
 
-def drained(case: Case) -> Refusal | None:
+def drained(case: Case) -> Cause | None:
     """Nothing is left that would die with the power."""
     drain = classify(case.node.pods)
     if drain.is_done:
         return None
     left = [pod.name for pod in (*drain.evictable, *drain.leaving, *(verdict.pod for verdict in drain.blocking))]
-    return Refusal(reason=Reason.DRAINING, message=f"{', '.join(left)} still there")
+    return Cause(Reason.DRAINING, f"{', '.join(left)} still there")
 
 
-def volumes_detached(case: Case) -> Refusal | None:
+def volumes_detached(case: Case) -> Cause | None:
     """A volume that is cut off while attached may be corrupted."""
     if not case.node.volume_attached:
         return None
-    return Refusal(reason=Reason.VOLUME_ATTACHED, message="a volume is still attached")
+    return Cause(Reason.VOLUME_ATTACHED, "a volume is still attached")
 
 
 def _still_works(case: Case, job: JobView) -> str | None:

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -113,7 +114,7 @@ def directive(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow], 
     at_risk = any(part.deadline_at_risk for part in parts)
     if may_wait and not at_risk and not any(runs_now(part, rows) for part in parts):
         message = "waits: cleaner energy is expected within the horizon"
-        return JobDirective(job=job.spec.key, run=False, reason=Reason.WAITING_FOR_LOWER_INTENSITY, message=message)
+        return JobDirective(job=job.spec.key, run=False, cause=Cause(Reason.WAITING_FOR_LOWER_INTENSITY, message))
     assigned = _within_limit(job, parts, rows)
     if len({row.node for row in assigned}) < job.spec.minimum_workers:
         assigned = at_home(job, [shard for part in parts for shard in part.shards])
@@ -141,7 +142,7 @@ def running(job: JobView, assigned: tuple[Assignment, ...], *, at_risk: bool) ->
     if at_risk:
         reason = Reason.DEADLINE_AT_RISK
         message = f"the deadline is at risk: runs without waiting; {message}"
-    return JobDirective(job=job.spec.key, run=True, reason=reason, message=message, assignments=assigned)
+    return JobDirective(job=job.spec.key, run=True, cause=Cause(reason, message), assignments=assigned)
 
 
 def _moves(moved: Iterable[Assignment]) -> str:

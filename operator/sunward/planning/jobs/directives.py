@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.reasons import Reason
@@ -17,8 +18,9 @@ def directives_of(plan: Plan, snapshot: Snapshot) -> Mapping[str, JobDirective]:
         job.spec.key: JobDirective(
             job=job.spec.key,
             run=False,
-            reason=Reason.NAMESPACE_NOT_ALLOWED,
-            message=f"add {job.spec.namespace} to spec.namespaces of EnergyPolicy default",
+            cause=Cause(
+                Reason.NAMESPACE_NOT_ALLOWED, f"add {job.spec.namespace} to spec.namespaces of EnergyPolicy default"
+            ),
         )
         for job in snapshot.jobs
         if job.spec.namespace not in allowed

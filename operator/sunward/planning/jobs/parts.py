@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobView, Shard
 from sunward.domain.nodes import NodeView
 from sunward.domain.reasons import Reason
@@ -89,8 +90,7 @@ class Waiting:
     """A job that is not planned, and why."""
 
     job: JobView
-    reason: Reason
-    message: str
+    cause: Cause
 
 
 def split(
@@ -119,19 +119,19 @@ def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, No
     spec = job.spec
     budget = spec.emissions_budget_grams
     if spec.suspend:
-        return Waiting(job=job, reason=Reason.SUSPENDED, message="suspended by its spec")
+        return Waiting(job=job, cause=Cause(Reason.SUSPENDED, "suspended by its spec"))
     if remaining_rounds(job) <= 0:
-        return Waiting(job=job, reason=Reason.ROUNDS_COMPLETE, message=f"all {spec.rounds} rounds are done")
+        return Waiting(job=job, cause=Cause(Reason.ROUNDS_COMPLETE, f"all {spec.rounds} rounds are done"))
     spent = job.emissions_grams
     if budget is not None and spent is not None and spent >= budget:
         message = f"{spent:.3f} g of its budget of {budget:.3f} g are spent"
-        return Waiting(job=job, reason=Reason.BUDGET_EXCEEDED, message=message)
+        return Waiting(job=job, cause=Cause(Reason.BUDGET_EXCEEDED, message))
     if not shards:
         homes = ", ".join(sorted({shard.node for shard in spec.shards}))
-        return Waiting(job=job, reason=Reason.WAITING_FOR_NODE, message=f"no home of its shards works: {homes}")
+        return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_NODE, f"no home of its shards works: {homes}"))
     if len(_possible_workers(job, shards, workers)) < spec.minimum_workers:
         message = f"fewer than {spec.minimum_workers} nodes can work on it"
-        return Waiting(job=job, reason=Reason.WAITING_FOR_QUORUM, message=message)
+        return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_QUORUM, message))
     return None
 
 

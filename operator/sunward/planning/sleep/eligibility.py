@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -25,9 +26,9 @@ def sleep_obstacles(
     case = Case(node=node, snapshot=snapshot, now=now or snapshot.taken_at)
     state = node.record.power_state
     if state in (PowerState.WAKE_REQUESTED, PowerState.BOOTING):
-        return (Obstacle(guard="waking", reason=Reason.BOOTING, message="it is waking"),)
+        return (Obstacle(guard="waking", cause=Cause(Reason.BOOTING, "it is waking")),)
     if state is PowerState.DEGRADED:
-        return (Obstacle(guard="degraded", reason=Reason.DEGRADED, message="it did not wake"),)
+        return (Obstacle(guard="degraded", cause=Cause(Reason.DEGRADED, "it did not wake")),)
     if state in (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED):
         return obstacles(case, Stage.KEEP, guards)
     found = obstacles(case, Stage.PLAN, guards)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
-from sunward.planning.guards.case import Case, Obstacle, Stage
+from sunward.planning.guards.case import Case, Stage
 from sunward.planning.guards.registry import Guards, obstacles
 from sunward.planning.guards.rules_time import CYCLE_WINDOW
 
@@ -52,45 +53,43 @@ class Question:
         facts = self.case.node.facts
         return facts is not None and (facts.has_our_cordon_mark or facts.has_our_taint)
 
-    def first(self, stage: Stage) -> Obstacle | None:
-        """The first thing that stands in the way at a stage."""
-        return next(iter(obstacles(self.case, stage, self.guards)), None)
+    def first(self, stage: Stage) -> Cause | None:
+        """Why something must not happen at a stage, by the first guard that forbids it; None when none does."""
+        return next((found.cause for found in obstacles(self.case, stage, self.guards)), None)
 
     def allows(self, stage: Stage) -> bool:
         """Whether nothing stands in the way at a stage."""
         return self.first(stage) is None
 
 
-def rest(question: Question, reason: Reason, message: str) -> Step:
+def rest(question: Question, why: Cause) -> Step:
     """Nothing to write, nothing to do."""
-    return _step(question, question.record, Act.NONE, reason, message)
+    return _step(question, question.record, Act.NONE, why)
 
 
-def act(question: Question, what: Act, reason: Reason, message: str, pods: tuple[PodFacts, ...] = ()) -> Step:
+def act(question: Question, what: Act, why: Cause, pods: tuple[PodFacts, ...] = ()) -> Step:
     """Do something that the record already announces."""
-    return _step(question, question.record, what, reason, message, pods)
+    return _step(question, question.record, what, why, pods)
 
 
-def move(
-    question: Question, state: PowerState, reason: Reason, message: str, what: Act = Act.NONE, **fields: Any
-) -> Step:
+def move(question: Question, state: PowerState, why: Cause, what: Act = Act.NONE, **fields: Any) -> Step:
     """Write a new state with the other *fields* of the record, then act."""
     record = replace(
         question.record,
         power_state=state,
         last_transition_at=question.now,
-        last_transition_reason=reason,
+        last_transition_reason=why.reason,
         **fields,
     )
-    return _step(question, record, what, reason, message)
+    return _step(question, record, what, why)
 
 
-def repeat(question: Question, what: Act, reason: Reason, message: str) -> Step:
+def repeat(question: Question, what: Act, why: Cause) -> Step:
     """Send a power request again under the same operation: announced first, with its time and our token."""
     operation = question.record.operation
     assert operation is not None  # without one the question is overdue and nothing is asked again
     again = replace(operation, started_at=question.now, fencing_token=question.case.fencing_token)
-    return _step(question, replace(question.record, operation=again), what, reason, message)
+    return _step(question, replace(question.record, operation=again), what, why)
 
 
 def begin(question: Question, intent: Intent, reason: Reason, seconds: float) -> Operation:
@@ -106,13 +105,12 @@ def begin(question: Question, intent: Intent, reason: Reason, seconds: float) ->
     )
 
 
-def back_awake(question: Question, reason: Reason, message: str, *, woke: bool) -> Step:
+def back_awake(question: Question, why: Cause, *, woke: bool) -> Step:
     """Awake and schedulable again, taking back our marks and only ours. `woke` starts the minimum awake time."""
     return move(
         question,
         PowerState.AWAKE,
-        reason,
-        message,
+        why,
         Act.UNCORDON if question.has_our_marks else Act.NONE,
         operation=None,
         cordoned_by_us=False,
@@ -127,8 +125,7 @@ def found_off(question: Question) -> Step:
     return move(
         question,
         PowerState.ASLEEP,
-        Reason.POWERED_OFF_BY_OTHERS,
-        "the relay shows that somebody else switched it off",
+        Cause(Reason.POWERED_OFF_BY_OTHERS, "the relay shows that somebody else switched it off"),
         operation=None,
         asleep_since=question.now,
         next_attempt_at=None,
@@ -141,15 +138,12 @@ def cycles_with(question: Question) -> tuple[datetime, ...]:
     return (*recent, question.now)
 
 
-def _step(
-    question: Question, record: NodeRecord, what: Act, reason: Reason, message: str, pods: tuple[PodFacts, ...] = ()
-) -> Step:
+def _step(question: Question, record: NodeRecord, what: Act, why: Cause, pods: tuple[PodFacts, ...] = ()) -> Step:
     return Step(
         node=question.case.node.name,
         record=record,
         act=what,
-        reason=reason,
-        message=f"{question.case.node.name}: {message}",
+        cause=why.prefixed(f"{question.case.node.name}: "),
         changed=record != question.record,
         pods=pods,
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -44,7 +45,7 @@ def advance(
     now: datetime,
     *,
     fencing_token: int,
-    drain_failures: Mapping[str, str] | None = None,
+    drain_failures: Mapping[str, Cause] | None = None,
     directives: Iterable[JobDirective] = (),
     guards: Guards = GUARDS,
 ) -> tuple[Step, ...]:
@@ -83,7 +84,7 @@ def next_step(
     now: datetime,
     *,
     fencing_token: int = 0,
-    drain_failure: str | None = None,
+    drain_failure: Cause | None = None,
     guards: Guards = GUARDS,
 ) -> Step:
     """The next step of one node. A person's override wins over `want_awake`; every guard still holds."""
@@ -99,7 +100,7 @@ def next_step(
     question = Question(case=case, want_awake=wish, guards=guards)
     forbidden = question.first(Stage.ACT)
     if forbidden is not None:
-        return rest(question, forbidden.reason, forbidden.message)
+        return rest(question, forbidden)
     return _HANDLERS[node.record.power_state](question)
 
 
@@ -108,19 +109,18 @@ def _awake(question: Question) -> Step:
     if _is_cut(question):
         return found_off(question)
     if question.has_our_marks:
-        return act(question, Act.UNCORDON, Reason.ROLLED_BACK, "takes back marks that were left on it")
+        return act(question, Act.UNCORDON, Cause(Reason.ROLLED_BACK, "takes back marks that were left on it"))
     if question.want_awake:
-        return rest(question, Reason.AWAKE, "awake")
+        return rest(question, Cause(Reason.AWAKE, "awake"))
     obstacle = question.first(Stage.START)
     if obstacle is not None:
-        return rest(question, obstacle.reason, f"stays awake: {obstacle.message}")
+        return rest(question, obstacle.prefixed("stays awake: "))
     operation = begin(question, SLEEP, Reason.SLEEP_STARTED, question.budgets.drain_timeout_seconds)
     message = "goes to sleep: cordons it first"
     return move(
         question,
         PowerState.CORDONED,
-        Reason.SLEEP_STARTED,
-        message,
+        Cause(Reason.SLEEP_STARTED, message),
         Act.CORDON,
         operation=operation,
         cordoned_by_us=True,
@@ -135,8 +135,8 @@ def _cordoned(question: Question) -> Step:
     if not _is_unschedulable(question):
         if question.has_our_marks:
             return _uncordoned_by_others(question)
-        return act(question, Act.CORDON, Reason.CORDONED, "the cordon is not seen yet: asked again")
-    return move(question, PowerState.DRAINING, Reason.DRAINING, "cordoned: drains it")
+        return act(question, Act.CORDON, Cause(Reason.CORDONED, "the cordon is not seen yet: asked again"))
+    return move(question, PowerState.DRAINING, Cause(Reason.DRAINING, "cordoned: drains it"))
 
 
 def _draining(question: Question) -> Step:
@@ -148,18 +148,17 @@ def _draining(question: Question) -> Step:
         return _uncordoned_by_others(question)
     evictable = classify(question.case.node.pods).evictable
     if evictable:
-        return act(question, Act.EVICT, Reason.DRAINING, f"evicts {len(evictable)} pods", evictable)
+        return act(question, Act.EVICT, Cause(Reason.DRAINING, f"evicts {len(evictable)} pods"), evictable)
     obstacle = question.first(Stage.CUT)
     if obstacle is not None:
-        return rest(question, obstacle.reason, f"waits: {obstacle.message}")
+        return rest(question, obstacle.prefixed("waits: "))
     operation = question.record.operation
     assert operation is not None  # without one the drain is overdue and has been rolled back
     limit = begin(question, SLEEP, operation.reason, question.budgets.power_off_timeout_seconds)
     return move(
         question,
         PowerState.POWER_OFF_REQUESTED,
-        Reason.POWER_OFF_REQUESTED,
-        "drained: asks for the power to be cut",
+        Cause(Reason.POWER_OFF_REQUESTED, "drained: asks for the power to be cut"),
         Act.POWER_OFF,
         operation=replace(limit, id=operation.id),
         sleep_times=cycles_with(question),
@@ -170,15 +169,19 @@ def _power_off_requested(question: Question) -> Step:
     """Wait for proof; without it in time, switch the power on again and go back."""
     if question.allows(Stage.OFF):
         message = "the relay proves that the power is off"
-        return move(question, PowerState.ASLEEP, Reason.ASLEEP, message, operation=None, asleep_since=question.now)
+        return move(
+            question, PowerState.ASLEEP, Cause(Reason.ASLEEP, message), operation=None, asleep_since=question.now
+        )
     if question.is_overdue:
         message = "no proof that the power is off: switches it on again"
-        return waking.ask_for_power(question, Reason.POWER_OFF_TIMED_OUT, message)
+        return waking.ask_for_power(question, Cause(Reason.POWER_OFF_TIMED_OUT, message))
     if _is_uncordoned(question):
-        return waking.ask_for_power(question, Reason.NO_LONGER_HOLDS, "somebody uncordoned it: switches it on again")
+        return waking.ask_for_power(
+            question, Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it: switches it on again")
+        )
     if question.allows(Stage.REPEAT_OFF):
-        return repeat(question, Act.POWER_OFF, Reason.POWER_OFF_REQUESTED, "the relay is still on: asked again")
-    return rest(question, Reason.POWER_OFF_REQUESTED, "waits for proof that the power is off")
+        return repeat(question, Act.POWER_OFF, Cause(Reason.POWER_OFF_REQUESTED, "the relay is still on: asked again"))
+    return rest(question, Cause(Reason.POWER_OFF_REQUESTED, "waits for proof that the power is off"))
 
 
 def _way_back(question: Question) -> Step | None:
@@ -186,17 +189,19 @@ def _way_back(question: Question) -> Step | None:
     if _is_cut(question):
         return found_off(question)
     if question.want_awake:
-        return back_awake(question, Reason.ROLLED_BACK, "is needed again: stays awake", woke=False)
+        return back_awake(question, Cause(Reason.ROLLED_BACK, "is needed again: stays awake"), woke=False)
     obstacle = question.first(Stage.RECHECK)
     if obstacle is not None:
-        return back_awake(question, obstacle.reason, f"stays awake: {obstacle.message}", woke=False)
+        return back_awake(question, obstacle.prefixed("stays awake: "), woke=False)
     if question.is_overdue:
-        return back_awake(question, Reason.DRAIN_TIMED_OUT, "could not be drained in time: stays awake", woke=False)
+        return back_awake(
+            question, Cause(Reason.DRAIN_TIMED_OUT, "could not be drained in time: stays awake"), woke=False
+        )
     return None
 
 
 def _uncordoned_by_others(question: Question) -> Step:
-    return back_awake(question, Reason.NO_LONGER_HOLDS, "somebody uncordoned it: stays awake", woke=False)
+    return back_awake(question, Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it: stays awake"), woke=False)
 
 
 def _is_cut(question: Question) -> bool:

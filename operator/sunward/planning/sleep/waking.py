@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.nodes import PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -18,57 +19,62 @@ def asleep(question: Question) -> Step:
     if _is_up(question):
         operation = begin(question, WAKE, Reason.POWERED_ON_BY_OTHERS, question.budgets.boot_timeout_seconds)
         message = "somebody else switched it on"
-        return move(question, PowerState.BOOTING, Reason.POWERED_ON_BY_OTHERS, message, operation=operation)
+        return move(question, PowerState.BOOTING, Cause(Reason.POWERED_ON_BY_OTHERS, message), operation=operation)
     must_wake = question.first(Stage.KEEP)
     if not question.want_awake and must_wake is None:
-        return rest(question, Reason.ASLEEP, "asleep")
+        return rest(question, Cause(Reason.ASLEEP, "asleep"))
     too_soon = question.first(Stage.WAKE)
     if too_soon is not None:
-        return rest(question, too_soon.reason, f"wakes later: {too_soon.message}")
+        return rest(question, too_soon.prefixed("wakes later: "))
     if must_wake is None:
-        return ask_for_power(question, Reason.WAKE_REQUESTED, "wakes: the plan needs it")
+        return ask_for_power(question, Cause(Reason.WAKE_REQUESTED, "wakes: the plan needs it"))
     is_wanted = question.want_awake and must_wake.reason is not Reason.NO_LONGER_HOLDS
     reason = Reason.WAKE_REQUESTED if is_wanted else must_wake.reason  # which is looked at once more before the act
-    return ask_for_power(question, reason, f"wakes: {must_wake.message}")
+    return ask_for_power(question, Cause(reason, f"wakes: {must_wake.message}"))
 
 
-def ask_for_power(question: Question, reason: Reason, message: str) -> Step:
+def ask_for_power(question: Question, why: Cause) -> Step:
     """Begin a wake: the intent is written, then the relay is asked."""
-    operation = begin(question, WAKE, reason, question.budgets.boot_timeout_seconds)
+    operation = begin(question, WAKE, why.reason, question.budgets.boot_timeout_seconds)
     return move(
-        question, PowerState.WAKE_REQUESTED, reason, message, Act.POWER_ON, operation=operation, next_attempt_at=None
+        question,
+        PowerState.WAKE_REQUESTED,
+        why,
+        Act.POWER_ON,
+        operation=operation,
+        next_attempt_at=None,
     )
 
 
 def wake_requested(question: Question) -> Step:
     """Wait for proof that the power is on, or for the time of the next try."""
     if question.allows(Stage.READY) and _may_trust_ready(question):
-        return back_awake(question, Reason.AWAKE, "awake again", woke=True)
+        return back_awake(question, Cause(Reason.AWAKE, "awake again"), woke=True)
     if question.record.next_attempt_at is not None:
         return _between_tries(question)
     if question.allows(Stage.ON):
-        return move(question, PowerState.BOOTING, Reason.BOOTING, "the relay shows that the power is on")
+        return move(question, PowerState.BOOTING, Cause(Reason.BOOTING, "the relay shows that the power is on"))
     if question.is_overdue:
         return _try_failed(question)
     if question.allows(Stage.REPEAT_ON):
-        return repeat(question, Act.POWER_ON, Reason.WAKE_REQUESTED, "the relay is still off: asked again")
-    return rest(question, Reason.WAKE_REQUESTED, "waits for proof that the power is on")
+        return repeat(question, Act.POWER_ON, Cause(Reason.WAKE_REQUESTED, "the relay is still off: asked again"))
+    return rest(question, Cause(Reason.WAKE_REQUESTED, "waits for proof that the power is on"))
 
 
 def booting(question: Question) -> Step:
     """Wait until the Node is Ready, then give it back to the scheduler."""
     if question.allows(Stage.READY):
-        return back_awake(question, Reason.AWAKE, "awake again", woke=True)
+        return back_awake(question, Cause(Reason.AWAKE, "awake again"), woke=True)
     if question.is_overdue:
         return _try_failed(question)
-    return rest(question, Reason.BOOTING, "boots")
+    return rest(question, Cause(Reason.BOOTING, "boots"))
 
 
 def degraded(question: Question) -> Step:
     """Left to people, cordoned as it is, until the Node works again by itself."""
     if question.allows(Stage.READY):
-        return back_awake(question, Reason.AWAKE, "works again", woke=True)
-    return rest(question, Reason.DEGRADED, "did not wake; switch it on by hand and look at its console")
+        return back_awake(question, Cause(Reason.AWAKE, "works again"), woke=True)
+    return rest(question, Cause(Reason.DEGRADED, "did not wake; switch it on by hand and look at its console"))
 
 
 def _is_up(question: Question) -> bool:
@@ -93,19 +99,19 @@ def _try_failed(question: Question) -> Step:
     pause = timedelta(seconds=tries[attempt - 1])
     message = f"try {attempt} to wake it failed, waits {pause.total_seconds():.0f} s"
     return move(
-        question, PowerState.WAKE_REQUESTED, Reason.WAKE_TIMED_OUT, message, next_attempt_at=question.now + pause
+        question, PowerState.WAKE_REQUESTED, Cause(Reason.WAKE_TIMED_OUT, message), next_attempt_at=question.now + pause
     )
 
 
 def _between_tries(question: Question) -> Step:
     too_soon = question.first(Stage.WAKE)
     if too_soon is not None:
-        return rest(question, too_soon.reason, f"waits: {too_soon.message}")
+        return rest(question, too_soon.prefixed("waits: "))
     operation = question.record.operation
     attempt = operation.attempt if operation else 1
     if attempt >= len(question.budgets.wake_retry_seconds):
         return _give_up(question)
-    step = ask_for_power(question, Reason.WAKE_REQUESTED, f"try {attempt + 1} to wake it")
+    step = ask_for_power(question, Cause(Reason.WAKE_REQUESTED, f"try {attempt + 1} to wake it"))
     begun = step.record.operation
     assert begun is not None
     return replace(step, record=replace(step.record, operation=replace(begun, attempt=attempt + 1)))
@@ -113,4 +119,4 @@ def _between_tries(question: Question) -> Step:
 
 def _give_up(question: Question) -> Step:
     message = "did not wake after the last try; it needs a person"
-    return move(question, PowerState.DEGRADED, Reason.DEGRADED, message, operation=None, next_attempt_at=None)
+    return move(question, PowerState.DEGRADED, Cause(Reason.DEGRADED, message), operation=None, next_attempt_at=None)

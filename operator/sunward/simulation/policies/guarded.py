@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverReport
 from sunward.domain.reasons import Reason
@@ -93,7 +94,7 @@ def _directive(job: JobView, works: Iterable[Work], seen: Picture) -> JobDirecti
     ordered = [work for work in works if work.home in homes]
     if not ordered:
         message = "the rule lets it wait"
-        return JobDirective(job=job.spec.key, run=False, reason=Reason.WAITING_FOR_LOWER_INTENSITY, message=message)
+        return JobDirective(job=job.spec.key, run=False, cause=Cause(Reason.WAITING_FOR_LOWER_INTENSITY, message))
     seconds = seen.forecasts.period.total_seconds()
     rows = _rows(job, ordered, job.spec.steps_per_round)
     if not moves_allowed(rows, job, seconds):

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
@@ -100,7 +101,7 @@ class IntensityLadder:
         try:
             found = await self.provider.now(zone, at)
         except SourceUnavailable as error:
-            return Absent(reason=Reason.DATA_UNAVAILABLE, source=self.name, detail=error.why)
+            return Absent(cause=Cause(Reason.DATA_UNAVAILABLE, error.why), source=self.name)
         return found if isinstance(found, Absent) else _fault(found, at, self.name) or found
 
     def _best(self, zone: str, memory: _Memory, at: datetime) -> Reading:
@@ -111,7 +112,7 @@ class IntensityLadder:
             or self._from_profile(zone, at)
             or self._from_annual_mean(zone, at)
             or memory.failure
-            or Absent(reason=Reason.DATA_STALE, source=self.name, detail="its datum is more than two hours old")
+            or Absent(cause=Cause(Reason.DATA_STALE, "its datum is more than two hours old"), source=self.name)
         )
 
     def _from_profile(self, zone: str, at: datetime) -> Measurement | None:
@@ -142,7 +143,7 @@ class IntensitySources:
             return await ladder.read(zones, now)
         known = ", ".join(sorted(self.ladders)) or "none"
         detail = f"no intensity source is named {source!r}; the settings define: {known}"
-        absent = Absent(reason=Reason.DATA_UNAVAILABLE, source=source or "unnamed", detail=detail)
+        absent = Absent(cause=Cause(Reason.DATA_UNAVAILABLE, detail), source=source or "unnamed")
         return {
             zone: ZoneIntensity(
                 zone=zone,
@@ -159,11 +160,9 @@ def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
     age = found.age(at).total_seconds()
     if age < -LARGEST_SKEW_SECONDS:
         detail = f"its datum is {-age:.0f} s in the future"
-        return Absent(reason=Reason.CLOCK_SKEW, source=source, detail=detail)
+        return Absent(cause=Cause(Reason.CLOCK_SKEW, detail), source=source)
     if age > LONGEST_GOOD_SECONDS:
-        return Absent(
-            reason=Reason.DATA_STALE, source=source, detail=f"its datum is {age / SECONDS_PER_HOUR:.1f} h old"
-        )
+        return Absent(cause=Cause(Reason.DATA_STALE, f"its datum is {age / SECONDS_PER_HOUR:.1f} h old"), source=source)
     return None
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol
 
+from sunward.domain.cause import Cause
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
@@ -61,12 +62,12 @@ def reading(value: object, time: datetime, quality: Quality, source: str) -> Rea
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     reason = Reason.IMPLAUSIBLE_UNIT if is_number else Reason.NOT_A_NUMBER
     detail = f"{value!r} is not between 0 and {HIGHEST_GRAMS_PER_KILOWATT_HOUR:g} g/kWh"
-    return Absent(reason=reason, source=source, detail=detail[:200])
+    return Absent(cause=Cause(reason, detail[:200]), source=source)
 
 
 def unknown_zone(zone: str, source: str) -> Absent:
     """The explicit answer for a zone that a source does not have; there is no default zone."""
-    return Absent(reason=Reason.UNKNOWN_ZONE, source=source, detail=f"has no grid zone {zone}")
+    return Absent(cause=Cause(Reason.UNKNOWN_ZONE, f"has no grid zone {zone}"), source=source)
 
 
 def yesterday(history: Sequence[Datum], at: datetime, source: str) -> Series | None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import Field
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Quality, Reading, Series
@@ -104,7 +105,7 @@ class ElectricityMaps:
     def _latest(self, body: Mapping[str, Any]) -> Reading:
         time = parse_time(body.get("datetime"))
         if time is None:
-            return Absent(reason=Reason.DATA_MISSING, source=self.reader.name, detail="the datum has no time")
+            return Absent(cause=Cause(Reason.DATA_MISSING, "the datum has no time"), source=self.reader.name)
         quality = Quality.ESTIMATED if body.get("isEstimated") is not False else Quality.MEASURED
         return reading(body.get("carbonIntensity"), time, quality, self.reader.name)
 

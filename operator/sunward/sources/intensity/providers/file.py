@@ -17,6 +17,7 @@ from typing import Any, Literal
 import aiohttp
 from pydantic import Field
 
+from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
@@ -66,7 +67,7 @@ class FileIntensity:
             return unknown_zone(zone, self.name)
         index = bisect_right(data, at, key=lambda datum: datum.time) - 1
         if index < 0:
-            return Absent(reason=Reason.DATA_MISSING, source=self.name, detail=f"begins after {at.isoformat()}")
+            return Absent(cause=Cause(Reason.DATA_MISSING, f"begins after {at.isoformat()}"), source=self.name)
         row = data[index]
         return Measurement(value=row.grams_per_kilowatt_hour, time=row.time, quality=Quality.MEASURED, source=self.name)
 
