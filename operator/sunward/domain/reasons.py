@@ -56,6 +56,8 @@ class Reason(StrEnum):
     SLEEP_DISABLED = "SleepDisabled"
     NOT_LEADER = "NotLeader"
     WRITE_CONFLICT = "WriteConflict"
+    API_SERVER_UNAVAILABLE = "ApiServerUnavailable"
+    API_SERVER_BUSY = "ApiServerBusy"
     NO_LONGER_HOLDS = "NoLongerHolds"
 
     # The states of data

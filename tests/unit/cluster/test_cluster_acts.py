@@ -165,7 +165,8 @@ async def test_an_eviction_hits_this_very_pod(server: Server) -> None:
     [
         (429, Reason.DRAIN_BLOCKED, ["web-2", "web-3"]),
         (500, Reason.DRAIN_BLOCKED, []),
-        (503, Reason.DRAIN_BLOCKED, ["web-2", "web-3"]),
+        (503, Reason.API_SERVER_UNAVAILABLE, ["web-2", "web-3"]),
+        (0, Reason.API_SERVER_UNAVAILABLE, ["web-2", "web-3"]),
     ],
 )
 async def test_a_refused_eviction_says_so_and_a_hopeless_one_ends_the_round(
@@ -176,6 +177,33 @@ async def test_a_refused_eviction_says_so_and_a_hopeless_one_ends_the_round(
     ended = [pod["metadata"]["name"] for pod in server.store.of("pods") if "deletionTimestamp" in pod["metadata"]]
     assert (reason_of(done), ended) == (reason, leaving)
     assert done.is_final is (status == 500)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (0, Reason.API_SERVER_UNAVAILABLE),
+        (404, Reason.NODE_MISSING),
+        (409, Reason.WRITE_CONFLICT),
+        (422, Reason.WRITE_CONFLICT),
+        (429, Reason.API_SERVER_BUSY),
+        (500, Reason.API_SERVER_UNAVAILABLE),
+        (502, Reason.API_SERVER_UNAVAILABLE),
+        (503, Reason.API_SERVER_UNAVAILABLE),
+    ],
+)
+async def test_a_failed_write_is_reported_by_what_the_server_answered(
+    server: Server, status: int, reason: Reason
+) -> None:
+    server.refuse[NODE] = status
+    done = await do(server, a_step(Act.CORDON))
+    assert (reason_of(done), done.is_final) == (reason, False)
+
+
+async def test_what_the_operator_may_not_do_is_no_conflict(server: Server) -> None:
+    server.refuse[NODE] = 403
+    with pytest.raises(ApiError, match="403"):
+        await do(server, a_step(Act.CORDON))
 
 
 @pytest.mark.parametrize(("act", "on"), [(Act.POWER_OFF, False), (Act.POWER_ON, True)])

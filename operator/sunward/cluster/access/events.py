@@ -16,6 +16,7 @@ NORMAL = "Normal"
 WARNING = "Warning"
 WARNINGS = frozenset(
     {
+        Reason.API_SERVER_UNAVAILABLE,
         Reason.DEGRADED,
         Reason.DRAIN_BLOCKED,
         Reason.DRAIN_TIMED_OUT,

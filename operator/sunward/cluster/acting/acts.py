@@ -49,11 +49,26 @@ async def act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None, 
     try:
         return await _act(api, node, step, driver)
     except ApiError as error:
-        if error.status not in (*CONFLICTS, 429, 0, 500, 503, 404):
+        reason = _reason_of(error.status)
+        if reason is None:
             raise
-        return Done(step=step, failure=Cause(Reason.WRITE_CONFLICT, str(error)))
+        return Done(step=step, failure=Cause(reason, str(error)))
     except SourceUnavailable as error:
         return Done(step=step, failure=Cause(Reason.DRIVER_FAILED, str(error)))
+
+
+def _reason_of(status: int) -> Reason | None:
+    """Why the API server did not do as asked, by its HTTP status; None where only a person can mend the cause."""
+    if status in CONFLICTS:
+        return Reason.WRITE_CONFLICT
+    if _is_unavailable(status):
+        return Reason.API_SERVER_UNAVAILABLE
+    return {404: Reason.NODE_MISSING, 429: Reason.API_SERVER_BUSY}.get(status)
+
+
+def _is_unavailable(status: int) -> bool:
+    """Whether the server could not be reached, or answered with an error of its own."""
+    return status == 0 or status >= 500
 
 
 async def write_record(api: Api, node: NodeView, step: Step, version: str, now: datetime) -> Body:
@@ -187,7 +202,8 @@ async def _evict_all(api: Api, step: Step) -> Done:
             if error.status == 500:
                 return Done(step=step, failure=Cause(Reason.DRAIN_BLOCKED, str(error)), is_final=True)
             if error.status not in (404, 409):
-                refused.append(Cause(Reason.DRAIN_BLOCKED, f"{pod.namespace}/{pod.name}: {error}"))
+                reason = Reason.API_SERVER_UNAVAILABLE if _is_unavailable(error.status) else Reason.DRAIN_BLOCKED
+                refused.append(Cause(reason, f"{pod.namespace}/{pod.name}: {error}"))
     if refused:
         return Done(step=step, failure=joined(refused))
     return Done(step=step)
