@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
 from sunward.cli.output import Output, print_data, print_table
+from sunward.domain.errors import SunwardError
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
 
-Finding = tuple[str, bool, str]
+Finding = tuple[str, bool | None, str]
+"""What was checked, whether it is as it should be (None: it could not be checked from here), and what to do."""
+
+ANSWERS = {True: "yes", False: "NO", None: "not checked"}
 CRDS = ("energynodes", "trainingjobs", "energypolicies", "energyplans")
 
 
@@ -23,6 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     kubeconfig: Kubeconfig = "",
+    settings: Annotated[
+        Path | None, typer.Option(envvar="SUNWARD_SETTINGS", help="The operator's settings file (YAML).")
+    ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
     """Diagnose the installation and suggest fixes. Exit status 1 if a check fails."""
@@ -30,11 +39,12 @@ def doctor(
         findings = with_api(kubeconfig, examine)
     except ClusterUnreachable as error:
         findings = [("cluster", False, str(error))]
+    findings += asyncio.run(prometheus(settings))
     if output is Output.TABLE:
-        print_table("Checks", ("check", "ok", "what to do"), [(n, "yes" if ok else "NO", t) for n, ok, t in findings])
+        print_table("Checks", ("check", "ok", "what to do"), [(n, ANSWERS[ok], text) for n, ok, text in findings])
     else:
         print_data([{"check": n, "ok": ok, "advice": t} for n, ok, t in findings], output)
-    if not all(ok for _, ok, _ in findings):
+    if any(ok is False for _, ok, _ in findings):
         raise typer.Exit(1)
 
 
@@ -58,6 +68,24 @@ async def examine(api: KubernetesApi) -> list[Finding]:
     held = any((lease.get("spec") or {}).get("holderIdentity") for lease in leases)
     findings.append(("operator", held, "" if held else "helm install sunward helm/sunward, then look at its pod"))
     return findings
+
+
+async def prometheus(settings: Path | None) -> list[Finding]:
+    """What in Prometheus' own configuration makes readings unsafe. Only the operator's pod has its settings and a way
+    to Prometheus, so elsewhere it is not checked unless a settings file is given."""
+    from sunward.cli.settings import load_settings
+    from sunward.sources.build import build_sensors
+    from sunward.sources.session import open_session
+
+    name = "Prometheus configuration"
+    if settings is None:
+        return [(name, None, "kubectl -n sunward-system exec deploy/sunward-operator -- sunward doctor")]
+    try:
+        async with open_session() as session:
+            faults = await build_sensors(load_settings(settings).prometheus, session).source.configuration_faults()
+    except SunwardError as error:
+        return [(name, False, str(error))]
+    return [(name, False, fault) for fault in faults] or [(name, True, "")]
 
 
 def _nodes(nodes: dict[str, Any], energy_nodes: list[dict[str, Any]]) -> list[Finding]:
