@@ -28,6 +28,7 @@ VALIDATE = "tests/unit/planning/test_planning_validate.py"
 TRANSITIONS = "tests/unit/planning/test_planning_transitions.py"
 WALK = "tests/unit/planning/test_planning_sleep_walk.py"
 DATA = "tests/unit/planning/test_data_quality.py"
+RULES_DATA = "tests/unit/planning/test_planning_rules_data.py"
 SAMPLES = "tests/unit/sources/test_sources_samples.py"
 SENSORS = "tests/unit/sources/test_sources_sensors.py"
 SOLVER = "tests/unit/optimisation/test_optimisation_guarded.py"
@@ -264,11 +265,8 @@ PLACES: dict[str, Place] = {
     "the higher of two intensities counts": _place(
         "planning.data_quality.zones", "if high.value - low.value <= DISAGREEMENT_RATIO * low.value:", "if True:", DATA
     ),
-    "an old order is not followed": _place(
-        "planning.data_quality.judgement",
-        "return not timedelta(0) <= now - issued_at <= COMMAND_LIFETIME",
-        "return False",
-        DATA,
+    "an old command to cut power is not followed": _place(
+        "planning.guards.rules_data", "if timedelta(0) <= age <= COMMAND_LIFETIME:", "if True:", RULES_DATA
     ),
     "bad data hold a plan": _place("planning.hold", "if snapshot.data_hold is not None:", "if False:", VALIDATE),
     "a silent store holds a plan": _place("planning.hold", "if not snapshot.sensors_available:", "if False:", VALIDATE),

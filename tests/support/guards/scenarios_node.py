@@ -10,6 +10,7 @@ from sunward.domain.nodes import PowerState, Role, SleepSpec
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Stage
+from sunward.planning.guards.rules_data import COMMAND_LIFETIME
 from support.guards.cases import (
     BATTERY,
     MINUTE,
@@ -69,6 +70,12 @@ OF_THE_NODE: tuple[Row, ...] = (
     ("sleep-enabled", Stage.START, Reason.SLEEP_DISABLED, lambda: case_of(policy=a_policy(sleep=False))),
     ("active-mode", Stage.START, Reason.DRY_RUN, lambda: case_of(policy=a_policy(mode=Mode.DRY_RUN))),
     ("snapshot-fresh", Stage.START, Reason.DATA_STALE, stale_snapshot),
+    (
+        "command-recent",
+        Stage.CUT,
+        Reason.COMMAND_EXPIRED,
+        lambda: case_of(falling(), taken_at=NOW - 1.5 * COMMAND_LIFETIME),
+    ),
     (
         "data-hold",
         Stage.START,

@@ -16,7 +16,7 @@ from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
 from sunward.planning.data_quality.history import Meter, Trail
-from sunward.planning.data_quality.judgement import cleaned, command_expired, judge
+from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.data_quality.verdict import DataVerdict, Use
 from sunward.planning.data_quality.zones import reconcile
 from sunward.planning.sleep.eligibility import sleep_obstacles
@@ -333,11 +333,6 @@ def test_after_a_restart_nothing_sleeps_until_it_is_warm() -> None:
     assert reasons(cold, "cluster") == [(Use.PESSIMISTIC, Reason.WARMING_UP)]
     assert cold.hold is None
     assert warm.findings == ()
-
-
-@pytest.mark.parametrize(("age", "expired"), [(-1.0, True), (0.0, False), (60.0, False), (61.0, True)])
-def test_an_order_lives_for_a_minute(age: float, expired: bool) -> None:
-    assert command_expired(NOW - timedelta(seconds=age), NOW) is expired
 
 
 @pytest.mark.parametrize(("minutes", "pending", "wakes"), [(31, 2, True), (29, 2, False), (31, 0, False)])

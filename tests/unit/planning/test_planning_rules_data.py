@@ -59,6 +59,12 @@ def test_a_picture_is_acted_on_while_it_is_fresh(age: timedelta, reason: Reason 
     assert reason_of(rules_data.snapshot_fresh, case) is reason
 
 
+@pytest.mark.parametrize(("age", "expired"), [(-1.0, True), (0.0, False), (60.0, False), (61.0, True)])
+def test_a_command_to_cut_power_lives_for_a_minute(age: float, expired: bool) -> None:
+    case = case_of(policy=POLICY, taken_at=NOW - timedelta(seconds=age))
+    assert reason_of(rules_data.command_recent, case) is (Reason.COMMAND_EXPIRED if expired else None)
+
+
 @pytest.mark.parametrize(("age", "reason"), AGES, ids=str)
 def test_a_draw_counts_while_it_is_fresh(age: timedelta, reason: Reason | None) -> None:
     assert reason_of(rules_data.power_meter, metered(measured(2.7, at=NOW - age))) is reason

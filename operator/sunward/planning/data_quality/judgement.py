@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Reading
@@ -24,7 +24,6 @@ FAILURES_BEFORE_HOLD = 3
 BLIND_BEFORE_WAKING = timedelta(minutes=30)
 SUSPECT_NODES_RATIO = 0.3
 """More nodes than this bad at once are one bad pipeline."""
-COMMAND_LIFETIME = timedelta(seconds=60)
 
 
 def judge(
@@ -60,11 +59,6 @@ def cleaned(snapshot: Snapshot, verdict: DataVerdict) -> Snapshot:
     zones = {name: zone.intensity for name, zone in verdict.zones.items()}
     hold = None if verdict.hold is None else verdict.hold.cause
     return replace(snapshot, nodes=nodes, intensities=zones, data_hold=hold)
-
-
-def command_expired(issued_at: datetime, now: datetime) -> bool:
-    """Whether an order to switch power is too old, or from the future, to be obeyed: the node stays as it is."""
-    return not timedelta(0) <= now - issued_at <= COMMAND_LIFETIME
 
 
 def _cluster(snapshot: Snapshot, trail: Trail, nodes: Mapping[str, NodeVerdict]) -> Iterator[Finding]:

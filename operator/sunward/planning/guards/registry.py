@@ -56,6 +56,7 @@ GUARDS: Guards = MappingProxyType(
         "active-mode": _guard(rules_node.active_mode, Stage.START, Stage.RECHECK, Stage.CUT, Stage.KEEP),
         # what is known
         "snapshot-fresh": _guard(rules_data.snapshot_fresh, Stage.START, Stage.RECHECK, Stage.CUT),
+        "command-recent": _guard(rules_data.command_recent, Stage.CUT),
         "data-hold": _guard(rules_data.data_hold, *SLEEPING),
         "sensors-available": _guard(rules_data.sensors_available, *SLEEPING),
         "power-meter": _guard(rules_data.power_meter, *SLEEPING),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
@@ -14,6 +14,9 @@ from sunward.planning.guards.case import Case
 
 SUSPECT_SHARE = 0.3
 """When more of the nodes look bad at once, the pipeline is suspected and not the nodes."""
+
+COMMAND_LIFETIME = timedelta(seconds=60)
+"""How long after the look at the cluster that led to it a command to cut power is still carried out."""
 
 TRUSTED_SENSOR = (Quality.MEASURED,)
 TRUSTED_INTENSITY = (Quality.MEASURED, Quality.LAST_KNOWN_GOOD, Quality.FORECAST)
@@ -27,6 +30,18 @@ def snapshot_fresh(case: Case) -> Cause | None:
     if -staleness.clock_skew_seconds <= age <= staleness.sensors_seconds:
         return None
     return Cause(Reason.DATA_STALE, f"the picture of the cluster is {age:.0f} s old")
+
+
+def command_recent(case: Case) -> Cause | None:
+    """Power is cut within a minute of the look at the cluster that led to it, or not at all.
+
+    A cycle that takes longer looks again first. Waking is not bound by this.
+    """
+    age = case.now - case.snapshot.taken_at
+    if timedelta(0) <= age <= COMMAND_LIFETIME:
+        return None
+    why = f"decided {age.total_seconds():.0f} s ago, at most {COMMAND_LIFETIME.total_seconds():.0f} s are allowed"
+    return Cause(Reason.COMMAND_EXPIRED, why)
 
 
 def data_hold(case: Case) -> Cause | None:
