@@ -87,11 +87,18 @@ class SleepSpec:
     maximum_cycles_per_day: int = 6
 
 
+class OverridePower(StrEnum):
+    """What a person may demand of a node's power."""
+
+    AWAKE = "Awake"
+    ASLEEP = "Asleep"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerOverride:
     """What a person demands of a node's power for a while."""
 
-    power: str  # Awake | Asleep
+    power: OverridePower
     until: datetime | None
     reason: str
 

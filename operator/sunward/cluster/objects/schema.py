@@ -32,6 +32,7 @@ from sunward.domain.nodes import (
     BatterySpec,
     ExportRule,
     NodeSpec,
+    OverridePower,
     PowerOverride,
     PowerProfile,
     Role,
@@ -119,7 +120,9 @@ def _sleep(sleep: EnergyNodeSpecSleep) -> SleepSpec:
 def _override(override: EnergyNodeSpecOverride | None) -> PowerOverride | None:
     if override is None:
         return None
-    return PowerOverride(power=override["power"], until=parse_time(override["until"]), reason=override["reason"])
+    return PowerOverride(
+        power=OverridePower(override["power"]), until=parse_time(override["until"]), reason=override["reason"]
+    )
 
 
 def job_spec(body: Body) -> JobSpec:
