@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.accounting.baselines import BaselineBattery, BaselineNode, BaselinePeriod, none_ledgers
 from sunward.accounting.ledger import PeriodLedger, close
 from sunward.accounting.values import Period
 from sunward.domain.policy import PoolKind
@@ -88,52 +87,3 @@ def test_an_unexplained_share_of_the_energy_keeps_the_books_open(settlement: Set
     wrong = replace(first, grid_watt_hours=first.grid_watt_hours + error * (flow_through + 1.0))
 
     assert not books(replace(settlement, nodes=(wrong, *settlement.nodes[1:]))).closes()
-
-
-BATTERIES = st.builds(
-    lambda capacity, least, held, into, out, rate: BaselineBattery(
-        capacity_watt_hours=capacity,
-        minimum_watt_hours=least * capacity,
-        stored_watt_hours=held * capacity,
-        charge_efficiency=into,
-        discharge_efficiency=out,
-        maximum_charge_watts=rate,
-        maximum_discharge_watts=rate,
-    ),
-    st.floats(0.0, 50.0),
-    st.floats(0.0, 1.0),
-    st.floats(0.0, 1.0),
-    st.floats(0.5, 1.0),
-    st.floats(0.5, 1.0),
-    st.floats(0.0, 20.0),
-)
-
-
-@given(
-    battery=BATTERIES,
-    weather=st.lists(st.tuples(st.floats(0.0, 10.0), st.floats(0.0, 10.0)), min_size=1, max_size=12),
-)
-def test_a_node_alone_closes_keeps_its_battery_in_bounds_and_never_wastes_sun_it_could_use(
-    battery: BaselineBattery, weather: list[tuple[float, float]]
-) -> None:
-    quarter = timedelta(minutes=15)
-    periods = [
-        BaselinePeriod(
-            period=Period(start=START + k * quarter, end=START + (k + 1) * quarter),
-            nodes=[BaselineNode(node="pi-01", grid_zone="dirty", load_watt_hours=load, harvest_watt_hours=sun)],
-            factors=[DIRTY],
-        )
-        for k, (load, sun) in enumerate(weather)
-    ]
-
-    ledgers = none_ledgers(periods, {"pi-01": battery})
-
-    stored = battery.stored_watt_hours
-    for ledger in ledgers:
-        row = ledger.rows[0]
-        assert ledger.closes(tolerance=1e-9)
-        lowest = min(stored, battery.minimum_watt_hours)
-        stored += row.stored_change_watt_hours
-        assert lowest - 1e-9 <= stored <= battery.capacity_watt_hours + 1e-9
-        if row.grid_watt_hours > 1e-9:
-            assert row.harvest_curtailed_watt_hours == pytest.approx(0.0, abs=1e-9)

@@ -120,6 +120,7 @@ def _row(node: NodePeriod, flows: _Flows, factor: ZoneFactor | None, harvest_fac
     )
     grid_import = max(0.0, wires)
     needs_grid = max(grid_import, node.grid_watt_hours) > 0.0
+    rate = node.embodied_grams_per_hour
     harvest_grams = node.harvest_drawn_watt_hours * harvest_factor / WATT_HOURS_PER_KILOWATT_HOUR
     return LedgerRow(
         node=node.node,
@@ -143,7 +144,7 @@ def _row(node: NodePeriod, flows: _Flows, factor: ZoneFactor | None, harvest_fac
         fed_in_watt_hours=max(0.0, -wires),
         location_grams=_grams(grid_import, factor.grams_per_kilowatt_hour if factor else None, harvest_grams),
         market_grams=_grams(node.grid_watt_hours, factor.residual_mix if factor else None, harvest_grams),
-        embodied_grams=node.embodied_grams_per_hour * node.reserved_hours,
+        embodied_grams=None if rate is None else rate * node.reserved_hours,
         residual_watt_hours=_residual(node, flows, grid_import),
         throughput_watt_hours=_throughput(node, flows),
         emissions_missing=Reason.UNKNOWN_ZONE if needs_grid and factor is None else None,
@@ -207,10 +208,10 @@ def _totals(rows: Sequence[LedgerRow], missing: Sequence[MissingNode], transit: 
     def total(column: str) -> float:
         return fsum(getattr(row, column) for row in rows)
 
-    def grams(column: str) -> float | None:
+    def grams(column: str, beside: float = 0.0) -> float | None:
         values = [getattr(row, column) for row in rows]
         unknown = bool(missing) or any(value is None for value in values)
-        return None if unknown else fsum([*values, transit.grams])
+        return None if unknown else fsum([*values, beside])
 
     return Totals(
         load_watt_hours=total("load_watt_hours"),
@@ -225,9 +226,9 @@ def _totals(rows: Sequence[LedgerRow], missing: Sequence[MissingNode], transit: 
         grid_watt_hours=total("grid_watt_hours"),
         grid_import_watt_hours=total("grid_import_watt_hours"),
         fed_in_watt_hours=total("fed_in_watt_hours"),
-        location_grams=grams("location_grams"),
-        market_grams=grams("market_grams"),
-        embodied_grams=total("embodied_grams"),
+        location_grams=grams("location_grams", transit.grams),
+        market_grams=grams("market_grams", transit.grams),
+        embodied_grams=grams("embodied_grams"),
         transit_grams=transit.grams,
     )
 

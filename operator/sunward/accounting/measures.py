@@ -49,17 +49,23 @@ class SoftwareIntensity:
         return self.embodied_grams / whole if whole > 0.0 else None
 
 
-def software_intensity(ledgers: Sequence[PeriodLedger], *, runs: float, unit: str) -> SoftwareIntensity | None:
-    """The SCI of what the ledgers hold; None while some of its emissions are not known."""
-    grams = [ledger.totals.location_grams for ledger in ledgers]
-    if None in grams:
+def software_intensity(
+    ledgers: Sequence[PeriodLedger], *, functional_units: float, unit: str
+) -> SoftwareIntensity | None:
+    """The SCI of what the ledgers hold; None while some of its grams are not known, or no unit is done."""
+    operational = total_grams(ledger.totals.location_grams for ledger in ledgers)
+    embodied = total_grams(ledger.totals.embodied_grams for ledger in ledgers)
+    if operational is None or embodied is None or functional_units <= 0.0:
         return None
     return SoftwareIntensity(
-        operational_grams=fsum(value for value in grams if value is not None),
-        embodied_grams=fsum(ledger.totals.embodied_grams for ledger in ledgers),
-        functional_units=runs,
-        unit=unit,
+        operational_grams=operational, embodied_grams=embodied, functional_units=functional_units, unit=unit
     )
+
+
+def total_grams(grams: Iterable[float | None]) -> float | None:
+    """The sum; None as soon as one of them is not known."""
+    found = tuple(grams)
+    return None if None in found else fsum(value for value in found if value is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,57 +200,37 @@ def repriced(ledger: PeriodLedger, factors: Iterable[ZoneFactor]) -> Repriced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnderBoth:
-    """One measure's location-based saving under the ledger's own signal and under another; they are never added."""
+class BothSignals:
+    """One account's location-based grams under its own signal and under another, energy in transit left out."""
 
-    own: Basis
+    own: Repriced
+    other: Repriced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderBoth:
+    """One measure's location-based saving under the accounts' own signal and under another; they are never added."""
+
     own_grams: float
-    other: Basis
     other_grams: float
 
     @property
     def contradict(self) -> bool:
         """Whether it saves under one and harms under the other: then neither may be quoted alone."""
-        return signs_differ(self.own_grams, self.other_grams)
+        return self.own_grams * self.other_grams < 0.0
 
 
-def under_both_signals(
-    baseline: Sequence[PeriodLedger], actual: Sequence[PeriodLedger], factors: Sequence[Sequence[ZoneFactor]]
-) -> UnderBoth | None:
-    """A saving under the ledgers' basis and under other factors, given per period (marginal ones, say).
+def under_both_signals(baseline: BothSignals, actual: BothSignals) -> UnderBoth | None:
+    """A saving under the accounts' own signal and under another (marginal intensities, say), from the same periods.
 
-    Energy in transit is left out of both, because it has no zone. None as soon as a gram is unknown on either side or
-    under either signal. Raises InvalidInput where counts of periods or bases differ.
+    Energy in transit is left out of all four, because it has no zone. None as soon as one of them is not known.
+    Raises InvalidInput where the bases of the two sides differ.
     """
-    if not len(baseline) == len(actual) == len(factors):
-        raise InvalidInput("factors", "need the same periods as both accounts")
-    own = [_location_grams(side) for side in (baseline, actual)]
-    other = [[repriced(ledger, of) for ledger, of in zip(side, factors, strict=True)] for side in (baseline, actual)]
-    known = [[one.grams for one in side] for side in other]
-    if None in own or any(None in side for side in known):
-        return None
-    sums = [fsum(value for value in side if value is not None) for side in known]
-    return UnderBoth(
-        own=_one(ledger.basis for ledger in (*baseline, *actual)),
-        own_grams=fsum((own[0] or 0.0, -(own[1] or 0.0))),
-        other=_one(one.basis for side in other for one in side),
-        other_grams=sums[0] - sums[1],
-    )
+    own, other = _difference(baseline.own, actual.own), _difference(baseline.other, actual.other)
+    return None if own is None or other is None else UnderBoth(own_grams=own, other_grams=other)
 
 
-def _location_grams(ledgers: Sequence[PeriodLedger]) -> float | None:
-    grams = [ledger.totals.location_grams for ledger in ledgers]
-    transit = fsum(ledger.totals.transit_grams for ledger in ledgers)
-    return None if None in grams else fsum(value for value in grams if value is not None) - transit
-
-
-def _one(bases: Iterable[Basis]) -> Basis:
-    found = set(bases)
-    if len(found) != 1:
-        raise InvalidInput("factors", f"have {len(found)} bases, one expected")
-    return found.pop()
-
-
-def signs_differ(average_saving_grams: float, marginal_saving_grams: float) -> bool:
-    """Whether a measure saves under one signal and harms under the other: then neither may be quoted alone."""
-    return average_saving_grams * marginal_saving_grams < 0.0
+def _difference(baseline: Repriced, actual: Repriced) -> float | None:
+    if baseline.basis != actual.basis:
+        raise InvalidInput("actual", f"is priced {actual.basis}, the baseline {baseline.basis}")
+    return None if baseline.grams is None or actual.grams is None else baseline.grams - actual.grams

@@ -38,7 +38,8 @@ class LedgerRow:
 
     Market view: grid + harvest used + stored + sent + discharge + received = load + charge + sent + residual, and
     harvest = used + stored + sent from harvest + curtailed. `harvest_sent` leaves out what an exporting battery gave.
-    Emissions are None when the zone has no intensity; `emissions_missing` then says why.
+    Emissions are None when the zone has no intensity; `emissions_missing` then says why. Embodied grams are None when
+    nothing is stated of the machine.
     """
 
     node: str
@@ -62,7 +63,7 @@ class LedgerRow:
     fed_in_watt_hours: float
     location_grams: float | None
     market_grams: float | None
-    embodied_grams: float
+    embodied_grams: float | None
     residual_watt_hours: float
     throughput_watt_hours: float
     emissions_missing: Reason | None = None
@@ -96,7 +97,7 @@ class PoolRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Sums over the rows of a ledger. Emissions are None as soon as one row with grid energy has none."""
+    """Sums over the rows of a ledger. Grams of any kind are None as soon as those of one node are not known."""
 
     load_watt_hours: float
     harvest_watt_hours: float
@@ -112,7 +113,7 @@ class Totals:
     fed_in_watt_hours: float
     location_grams: float | None
     market_grams: float | None
-    embodied_grams: float
+    embodied_grams: float | None
     transit_grams: float
 
 
@@ -148,11 +149,6 @@ class PeriodLedger:
     def nodes(self) -> tuple[str, ...]:
         """Every node of the period, whether or not its energy is known."""
         return (*(row.node for row in self.rows), *(node.node for node in self.missing))
-
-    @property
-    def complete(self) -> bool:
-        """Whether every node is in the books and every gram is known."""
-        return not self.missing and self.totals.location_grams is not None
 
     @property
     def closing_error_ratio(self) -> float:

@@ -67,6 +67,8 @@ def simulate(
         print_table(f"{checked.name}: {checked.description}", _COLUMNS, [_row(o, outcomes[0]) for o in outcomes])
     else:
         print_data([_data(outcome) for outcome in outcomes], output)
+    for sentence in _contradictions(outcomes):
+        print(sentence, file=sys.stderr)
     if any(outcome.tasks_on_time < outcome.tasks for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -122,6 +124,12 @@ def _row(outcome: Outcome, baseline: Outcome) -> tuple[Any, ...]:
 
 def _less(actual: float, baseline: float) -> str:
     return f"{100 * (1 - actual / baseline):.1f}" if baseline > 0 else "-"
+
+
+def _contradictions(outcomes: Sequence[Outcome]) -> Sequence[str]:
+    from sunward.simulation.report.savings import contradictions, gain
+
+    return contradictions([gain(outcomes[0], outcome) for outcome in outcomes[1:]])
 
 
 def _data(outcome: Outcome) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class NodePeriod:
     is what its source offered; `harvest_drawn_watt_hours` the part that was consumed, stored or sent. Charge and
     discharge are counted at the battery's terminals, `stored_change_watt_hours` inside it (signed).
     `grid_watt_hours` is the settlement's grid energy, in which contractual transfers count; a meter at the grid's
-    side, where there is one, sees the wires only, and belongs in `metered_grid_watt_hours`.
+    side, where there is one, sees the wires only, and belongs in `metered_grid_watt_hours`. Embodied grams are None
+    where nothing is stated of the making of the machine.
     """
 
     node: str
@@ -103,13 +104,14 @@ class NodePeriod:
     discharge_efficiency: float = 1.0
     metered_grid_watt_hours: float | None = None
     reserved_hours: float = 0.0
-    embodied_grams_per_hour: float = 0.0
+    embodied_grams_per_hour: float | None = None
 
     def __post_init__(self) -> None:
         for name in _AMOUNTS:
             require_amount(f"{self.node}.{name}", getattr(self, name))
-        if self.metered_grid_watt_hours is not None:
-            require_amount(f"{self.node}.metered_grid_watt_hours", self.metered_grid_watt_hours)
+        for name in ("metered_grid_watt_hours", "embodied_grams_per_hour"):
+            if getattr(self, name) is not None:
+                require_amount(f"{self.node}.{name}", getattr(self, name))
         require_finite(f"{self.node}.stored_change_watt_hours", self.stored_change_watt_hours)
         require_efficiency(f"{self.node}.charge_efficiency", self.charge_efficiency)
         require_efficiency(f"{self.node}.discharge_efficiency", self.discharge_efficiency)
@@ -123,5 +125,4 @@ _AMOUNTS = (
     "charge_watt_hours",
     "discharge_watt_hours",
     "reserved_hours",
-    "embodied_grams_per_hour",
 )

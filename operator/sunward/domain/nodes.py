@@ -125,7 +125,7 @@ class NodeSpec:
     maximum_export_ratio: float = 0.5
     export_rule: ExportRule = ExportRule.ANY_HARVEST
     storage_gigabytes: float
-    embodied_grams: float = 0.0
+    embodied_grams: float | None = None
     embodied_lifetime_days: float = 1460.0
     sleep: SleepSpec = field(default_factory=SleepSpec)
     override: PowerOverride | None = None
@@ -135,8 +135,13 @@ class NodeSpec:
             raise InvalidInput(f"{self.name}.embodied_lifetime_days", "must be above zero")
 
     @property
-    def embodied_grams_per_hour(self) -> float:
-        """What one reserved hour bears of making the machine: TE * TiR / EL of ISO/IEC 21031, the whole reserved."""
+    def embodied_grams_per_hour(self) -> float | None:
+        """What one reserved hour bears of making the machine: TE * TiR / EL of ISO/IEC 21031, the whole reserved.
+
+        None where nothing is stated: the machine was made all the same.
+        """
+        if self.embodied_grams is None:
+            return None
         return self.embodied_grams / (self.embodied_lifetime_days * HOURS_PER_DAY)
 
 

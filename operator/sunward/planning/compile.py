@@ -186,7 +186,7 @@ def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Hor
         harvest_watt_hours=_harvest(node, snapshot, forecasts, horizon),
         maximum_export_ratio=spec.maximum_export_ratio,
         storage_gigabytes=spec.storage_gigabytes,
-        embodied_grams_per_hour=spec.embodied_grams_per_hour,
+        embodied_grams_per_hour=spec.embodied_grams_per_hour or 0.0,  # what is not stated weighs on no decision
         battery=_battery(node, snapshot),
     )
 

@@ -9,13 +9,29 @@ from math import fsum
 
 from sunward.accounting.hourly_matching import score
 from sunward.accounting.ledger import PeriodLedger
-from sunward.accounting.measures import jain_fairness, repriced
+from sunward.accounting.measures import (
+    BothSignals,
+    HarvestUse,
+    Repriced,
+    SoftwareIntensity,
+    Transferred,
+    harvest_use,
+    jain_fairness,
+    repriced,
+    software_intensity,
+    total_grams,
+    transferred,
+)
 from sunward.accounting.rows import LedgerRow
+from sunward.accounting.stages import Stage, StageEntry, StageTotal, by_stage
 from sunward.accounting.values import ZoneFactor
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.simulation.machine import Done
-from sunward.simulation.scenario import MARGINAL_BASIS, Scenario
+from sunward.simulation.scenario import BASIS, MARGINAL_BASIS, Scenario
 from sunward.simulation.tasks import Task, Work
+
+FUNCTIONAL_UNIT = "thousand batches"
+"""What the SCI of a simulation is per: scenarios have batches and no target of accuracy."""
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
@@ -24,13 +40,17 @@ _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 class Outcome:
     """Totals of one run; grams include moving data, and unfinished batches are counted, never hidden.
 
-    `marginal_grams` prices the grid energy at the marginal intensities, None where a zone states none;
-    `carbon_free_score` is the 24/7 score in the location view. What the operator itself draws is `planner_*`, beside
-    the cluster's own figures and never in them. `power_cycles` is the most that any node went to sleep within 24
-    hours, `evictions_per_pod_hour` the most that one pod was moved in an hour. `lost_batches` were missed or begun in
-    vain in rounds. `stretch` is the time a task took over the time its window allowed, averaged over tasks that were
-    finished. `fairness` is Jain's index of the work done per node (1 is equal). `closing_error_ratio` is the worst of
-    all periods.
+    `marginal_grams` prices the grid energy at the marginal intensities, None where a zone states none. `embodied_grams`
+    and the SCI (per thousand batches) are None where a profile states nothing of its making. `stages` books the
+    network's energy of moving data as preparation and what the nodes drew as development. `stored_watt_hours` is how
+    much more the batteries hold at the end than at the start. `task_hours` is how long a task took from its release,
+    on average, None while one is unfinished. `carbon_free_score` is the 24/7 score in the location view.
+
+    What the operator itself draws is `planner_*`, beside the cluster's own figures and never in them. `power_cycles`
+    is the most that any node went to sleep within 24 hours, `evictions_per_pod_hour` the most that one pod was moved
+    in an hour. `lost_batches` were missed or begun in vain in rounds. `stretch` is the time a task took over the time
+    its window allowed, averaged over tasks that were finished. `fairness` is Jain's index of the work done per node (1
+    is equal). `closing_error_ratio` is the worst of all periods.
     """
 
     policy: str
@@ -56,7 +76,14 @@ class Outcome:
     fairness: float | None
     closing_error_ratio: float
     marginal_grams: float | None
-    embodied_grams: float
+    embodied_grams: float | None
+    software_intensity: SoftwareIntensity | None
+    stages: tuple[StageTotal, ...]
+    harvest_use: HarvestUse | None
+    transferred: Transferred
+    fed_in_watt_hours: float
+    stored_watt_hours: float
+    task_hours: float | None
     carbon_free_score: float | None
     planner_watt_hours: float
     planner_grams: float
@@ -74,6 +101,14 @@ class Outcome:
     def renewable_coverage(self) -> float:
         """1 - grid energy over load, market view."""
         return 1.0 - self.grid_watt_hours / self.load_watt_hours if self.load_watt_hours else 0.0
+
+    @property
+    def signals(self) -> BothSignals:
+        """Grams of the grid energy under the average signal, in which plans are made, and under the marginal one."""
+        own = self.location_grams - self.transit_grams
+        return BothSignals(
+            own=Repriced(basis=BASIS, grams=own), other=Repriced(basis=MARGINAL_BASIS, grams=self.marginal_grams)
+        )
 
     @property
     def grams_per_thousand_batches(self) -> float | None:
@@ -97,6 +132,7 @@ class Recorder:
     lost_batches: float = 0.0
     planner_watt_hours: float = 0.0
     planner_grams: float = 0.0
+    transit_watt_hours: float = 0.0
     marginal: list[float | None] = field(default_factory=list)
     slept: dict[str, list[datetime]] = field(default_factory=dict)
     evicted: dict[str, list[datetime]] = field(default_factory=dict)
@@ -112,6 +148,7 @@ class Recorder:
         self._record_power(done)
         self.fallbacks += done.fallback
         self.lost_batches += done.lost_batches
+        self.transit_watt_hours += done.transit_watt_hours
 
     def _record_planner(self, done: Done, intensity: Mapping[str, float]) -> None:
         """Only who plans is charged for planning."""
@@ -143,6 +180,7 @@ class Recorder:
         market = tuple(_known(ledger.totals.market_grams) for ledger in self.ledgers)
         location = tuple(_known(ledger.totals.location_grams) for ledger in self.ledgers)
         finished = [task for task in tasks if task.finished is not None]
+        moved = transferred(rows)
         return Outcome(
             policy=policy,
             market_grams=fsum(market),
@@ -152,8 +190,8 @@ class Recorder:
             harvest_watt_hours=_total(rows, lambda row: row.harvest_watt_hours),
             curtailed_watt_hours=_total(rows, lambda row: row.harvest_curtailed_watt_hours),
             sent_watt_hours=_total(rows, lambda row: row.sent_physical_watt_hours + row.sent_contractual_watt_hours),
-            sent_physical_watt_hours=_total(rows, lambda row: row.sent_physical_watt_hours),
-            lost_watt_hours=_total(rows, lambda row: row.lost_watt_hours),
+            sent_physical_watt_hours=moved.sent_physical_watt_hours,
+            lost_watt_hours=moved.lost_watt_hours,
             transit_grams=fsum(ledger.totals.transit_grams for ledger in self.ledgers),
             batches=self.batches,
             moved_batches=self.moved_batches,
@@ -166,8 +204,17 @@ class Recorder:
             fallbacks=self.fallbacks,
             fairness=jain_fairness([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),
             closing_error_ratio=max((ledger.closing_error_ratio for ledger in self.ledgers), default=0.0),
-            marginal_grams=_sum_or_none(self.marginal),
-            embodied_grams=fsum(ledger.totals.embodied_grams for ledger in self.ledgers),
+            marginal_grams=total_grams(self.marginal),
+            embodied_grams=total_grams(ledger.totals.embodied_grams for ledger in self.ledgers),
+            software_intensity=software_intensity(
+                self.ledgers, functional_units=self.batches / 1000.0, unit=FUNCTIONAL_UNIT
+            ),
+            stages=self._stages(policy, rows, fsum(location)),
+            harvest_use=harvest_use(rows),
+            transferred=moved,
+            fed_in_watt_hours=_total(rows, lambda row: row.fed_in_watt_hours),
+            stored_watt_hours=_total(rows, lambda row: row.stored_change_watt_hours),
+            task_hours=_task_hours(tasks, self.scenario.period_hours),
             carbon_free_score=score(self.ledgers, lambda zone, _: self.scenario.zones[zone].carbon_free_ratio),
             planner_watt_hours=self.planner_watt_hours,
             planner_grams=self.planner_grams,
@@ -180,6 +227,19 @@ class Recorder:
             location_grams_by_period=location,
             load_by_period=tuple(ledger.totals.load_watt_hours for ledger in self.ledgers),
             harvest_by_period=tuple(ledger.totals.harvest_watt_hours for ledger in self.ledgers),
+        )
+
+    def _stages(self, policy: str, rows: Sequence[LedgerRow], location_grams: float) -> tuple[StageTotal, ...]:
+        """Moving data over the network prepares a training; all that the nodes drew develops its model."""
+        transit = fsum(ledger.totals.transit_grams for ledger in self.ledgers)
+        load = _total(rows, lambda row: row.load_watt_hours)
+        entries = (
+            (Stage.PREPARATION, self.transit_watt_hours, transit),
+            (Stage.DEVELOPMENT, load, max(0.0, location_grams - transit)),
+        )
+        return by_stage(
+            policy,
+            (StageEntry(job=policy, stage=stage, watt_hours=wh, location_grams=grams) for stage, wh, grams in entries),
         )
 
 
@@ -203,16 +263,16 @@ def _total(rows: Sequence[LedgerRow], amount: Callable[[LedgerRow], float]) -> f
     return fsum(map(amount, rows))
 
 
-def _sum_or_none(values: Sequence[float | None]) -> float | None:
-    """Their sum; unknown as soon as one of them is."""
-    known = [value for value in values if value is not None]
-    return fsum(known) if len(known) == len(values) else None
-
-
 def _known(grams: float | None) -> float:
     if grams is None:
         raise ValueError("a simulated zone always has an intensity")
     return grams
+
+
+def _task_hours(tasks: Sequence[Task], period_hours: float) -> float | None:
+    """Hours from the release of a task to the end of the period in which it was finished, on average."""
+    taken = [task.finished + 1 - task.release for task in tasks if task.finished is not None]
+    return fsum(taken) * period_hours / len(taken) if taken and len(taken) == len(tasks) else None
 
 
 def _stretch(finished: Sequence[Task]) -> float | None:

@@ -47,11 +47,11 @@ class Zone(Strict):
 class Profile(descriptions.Profile):
     """A kind of machine and how fast it is: a batch takes its seconds divided by `speed`.
 
-    `embodied_grams` is what making it emitted, spread over its life.
+    `embodied_grams` is what making it emitted, spread over its life; without it the SCI is not known.
     """
 
     speed: Positive = 1.0
-    embodied_grams: NotNegative = 0.0
+    embodied_grams: NotNegative | None = None
     embodied_lifetime_days: Positive = 1460.0
 
 

@@ -25,7 +25,6 @@ def test_a_node_without_sun_emits_what_the_grid_emits() -> None:
     assert row.location_grams == pytest.approx(2.0 * 560.0 / 1000.0)
     assert row.market_grams == row.location_grams
     assert ledger.closes()
-    assert ledger.complete
 
 
 def test_harvest_is_used_stored_sent_or_curtailed_and_nothing_twice() -> None:
@@ -131,7 +130,6 @@ def test_a_zone_without_intensity_makes_emissions_unknown_not_zero() -> None:
     assert ledger.rows[0].location_grams is None
     assert ledger.rows[0].emissions_missing is Reason.UNKNOWN_ZONE
     assert ledger.totals.location_grams is None
-    assert not ledger.complete
 
 
 def test_a_node_that_lives_on_sun_alone_needs_no_intensity() -> None:
@@ -148,7 +146,6 @@ def test_a_node_that_was_not_measured_leaves_the_total_unknown() -> None:
 
     assert ledger.totals.location_grams is None
     assert ledger.totals.load_watt_hours == 1.0
-    assert not ledger.complete
 
 
 def test_the_market_account_uses_the_residual_mix_where_one_is_known() -> None:
@@ -177,6 +174,14 @@ def test_the_network_between_the_nodes_is_in_the_total() -> None:
 
     assert ledger.totals.location_grams == pytest.approx(0.56 + 0.8)
     assert ledger.totals.transit_grams == pytest.approx(0.8)
+
+
+def test_embodied_grams_that_nobody_stated_are_unknown() -> None:
+    made = node_period(reserved_hours=0.25, embodied_grams_per_hour=0.8)
+    books = close(QUARTER_HOUR, [made, node_period("pi-02", reserved_hours=0.25)], factors=[DIRTY])
+
+    assert [row.embodied_grams for row in books.rows] == [pytest.approx(0.2), None]
+    assert books.totals.embodied_grams is None
 
 
 def test_embodied_grams_stay_beside_the_scope_two_accounts() -> None:

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.accounting.baselines import BaselineBattery, BaselineNode, BaselinePeriod, none_ledgers
-from sunward.accounting.ledger import MissingNode, PeriodLedger, Transit, close
+from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.measures import (
+    BothSignals,
     Hour,
+    Repriced,
     SoftwareIntensity,
+    UnderBoth,
     carbon_free_energy_score,
     harvest_use,
     jain_fairness,
     makespan_stretch,
     repriced,
-    signs_differ,
     software_intensity,
     transferred,
     under_both_signals,
 )
-from sunward.accounting.savings import View, saving
+from sunward.accounting.savings import Saving, View
 from sunward.accounting.stages import Stage, StageEntry, by_stage, inherited_grams
-from sunward.accounting.values import Period, ZoneFactor
+from sunward.accounting.values import ZoneFactor
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import Basis, Signal
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
-from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, START, flow, node_period
+from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
 
 MARGINAL = Basis(signal=Signal.MARGINAL)
 
@@ -49,115 +49,17 @@ def unknown() -> PeriodLedger:
 # savings
 
 
-def test_a_saving_is_signed_and_names_its_baseline() -> None:
-    found = saving([ledger(2.0)], [ledger(0.5)], method="same-work-at-home", view=View.LOCATION)
-
-    assert found is not None
-    assert found.grams == pytest.approx(1.5 * 0.56)
-    assert found.ratio == pytest.approx(0.75)
-    assert str(found) == "+0.840 g CO2e (+75.0%), location-based, against same-work-at-home"
+def saved(before: float, after: float) -> Saving:
+    return Saving(method="none", view=View.LOCATION, baseline_grams=before, actual_grams=after, stored_watt_hours=0.0)
 
 
-def test_harm_is_a_negative_saving() -> None:
-    found = saving([ledger(0.5)], [ledger(2.0)], method="none", view=View.LOCATION)
-
-    assert found is not None
-    assert found.grams < 0.0
-    assert str(found).startswith("-0.840 g CO2e (-300.0%)")
-
-
-def test_a_contract_saves_in_the_market_view_only() -> None:
-    nodes = [
-        node_period("pi-01", load=0.0, harvest=1.0, harvest_drawn_watt_hours=1.0, grid_watt_hours=0.0),
-        node_period("pi-02", load=1.0, grid_watt_hours=0.0),
-    ]
-    flows = [flow("pi-01", PoolKind.CONTRACTUAL, sent=1.0), flow("pi-02", PoolKind.CONTRACTUAL, drawn=1.0)]
-    alone = close(
-        QUARTER_HOUR, [node_period("pi-01", load=0.0, harvest=1.0), node_period("pi-02", load=1.0)], factors=[DIRTY]
-    )
-    traded = close(QUARTER_HOUR, nodes, flows, [DIRTY])
-
-    by_view = {view: saving([alone], [traded], method="none", view=view) for view in View}
-
-    assert [found.grams if found else None for found in by_view.values()] == pytest.approx([0.0, 0.56])
-
-
-def test_energy_borrowed_from_the_battery_is_told() -> None:
-    drained = ledger(
-        1.0, grid_watt_hours=0.0, discharge_watt_hours=1.0, stored_change_watt_hours=-1.25, discharge_efficiency=0.8
-    )
-    found = saving([ledger(1.0)], [drained], method="none", view=View.LOCATION)
-
-    assert found is not None
-    assert found.stored_watt_hours == -1.25
-
-
-def test_without_all_grams_there_is_no_saving() -> None:
-    assert saving([ledger()], [unknown()], method="none", view=View.MARKET) is None
+def test_a_saving_is_baseline_minus_actual_and_harm_is_negative() -> None:
+    assert (saved(1.12, 0.28).grams, saved(1.12, 0.28).ratio) == pytest.approx((0.84, 0.75))
+    assert (saved(0.28, 1.12).grams, saved(0.28, 1.12).ratio) == pytest.approx((-0.84, -3.0))
 
 
 def test_from_nothing_no_share_can_be_saved() -> None:
-    found = saving([ledger(0.0)], [ledger(0.0)], method="none", view=View.LOCATION)
-
-    assert found is not None
-    assert found.ratio is None
-    assert "%" not in str(found)
-
-
-def test_different_weather_is_not_compared() -> None:
-    later = Period(start=START + timedelta(hours=1), end=START + timedelta(hours=2))
-    other = close(later, [node_period()], factors=[DIRTY])
-    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
-
-    with pytest.raises(InvalidInput, match="other periods"):
-        saving([ledger()], [other], method="none", view=View.LOCATION)
-    with pytest.raises(InvalidInput, match="average-lifecycle, marginal-lifecycle"):
-        saving([ledger()], [ledger(factor=marginal)], method="none", view=View.LOCATION)
-
-
-# baselines
-
-
-def test_alone_a_node_stores_its_noon_for_its_evening() -> None:
-    battery = BaselineBattery(
-        capacity_watt_hours=10.0,
-        minimum_watt_hours=2.0,
-        stored_watt_hours=2.0,
-        charge_efficiency=0.9,
-        discharge_efficiency=0.8,
-        maximum_charge_watts=8.0,
-        maximum_discharge_watts=100.0,
-    )
-    hour = timedelta(hours=1)
-    suns = [11.0, 0.0]
-    periods = [
-        BaselinePeriod(
-            period=Period(start=START + k * hour, end=START + (k + 1) * hour),
-            nodes=[BaselineNode(node="pi-01", grid_zone="dirty", load_watt_hours=6.0, harvest_watt_hours=sun)],
-            factors=[DIRTY],
-        )
-        for k, sun in enumerate(suns)
-    ]
-
-    noon, evening = (found.rows[0] for found in none_ledgers(periods, {"pi-01": battery}))
-
-    assert (noon.harvest_used_watt_hours, noon.harvest_stored_watt_hours, noon.grid_watt_hours) == (6.0, 5.0, 0.0)
-    assert evening.discharge_watt_hours == pytest.approx(5.0 * 0.9 * 0.8)
-    assert evening.grid_watt_hours == pytest.approx(6.0 - 3.6)
-
-
-@pytest.mark.parametrize("stored", [-0.1, 10.1, float("nan")])
-def test_a_battery_cannot_begin_outside_itself(stored: float) -> None:
-    with pytest.raises(InvalidInput, match="stored_watt_hours"):
-        BaselineBattery(
-            capacity_watt_hours=10.0,
-            minimum_watt_hours=0.0,
-            stored_watt_hours=stored,
-            charge_efficiency=1.0,
-            discharge_efficiency=1.0,
-            maximum_charge_watts=1.0,
-            maximum_discharge_watts=1.0,
-        )
+    assert saved(0.0, 0.0).ratio is None
 
 
 # software carbon intensity, embodied
@@ -167,7 +69,7 @@ def test_the_score_of_a_run_holds_operation_and_hardware() -> None:
     books = close(
         QUARTER_HOUR, [node_period(load=2.0, reserved_hours=0.25, embodied_grams_per_hour=0.8)], factors=[DIRTY]
     )
-    found = software_intensity([books, books], runs=2.0, unit="training run to 97 %")
+    found = software_intensity([books, books], functional_units=2.0, unit="training run to 97 %")
 
     assert found is not None
     assert found.grams_per_unit == pytest.approx((2 * 1.12 + 2 * 0.2) / 2.0)
@@ -180,7 +82,18 @@ def test_what_is_nothing_has_no_embodied_share() -> None:
 
 
 def test_a_score_of_what_is_not_known_is_not_given() -> None:
-    assert software_intensity([ledger(), unknown()], runs=1.0, unit="run") is None
+    made = {"reserved_hours": 0.25, "embodied_grams_per_hour": 0.8}
+    known = ledger(**made)
+
+    assert software_intensity([known, known], functional_units=1.0, unit="run") is not None
+    assert software_intensity([known, unknown()], functional_units=1.0, unit="run") is None
+    assert software_intensity([known, ledger()], functional_units=1.0, unit="run") is None, "a machine was made as well"
+
+
+def test_without_a_unit_done_there_is_no_score() -> None:
+    made = ledger(reserved_hours=0.25, embodied_grams_per_hour=0.8)
+
+    assert software_intensity([made], functional_units=0.0, unit="run") is None
 
 
 def test_a_score_needs_something_to_divide_by() -> None:
@@ -273,44 +186,40 @@ def test_repricing_needs_one_basis() -> None:
         repriced(ledger(), [])
 
 
+def both(books: PeriodLedger, *marginal: ZoneFactor) -> BothSignals:
+    """What a ledger's grid energy emitted under its own signal and at the margin."""
+    own = books.totals.location_grams
+    grams = None if own is None else own - books.totals.transit_grams
+    return BothSignals(own=Repriced(basis=books.basis, grams=grams), other=repriced(books, marginal))
+
+
+def at(zone: str, grams: float) -> ZoneFactor:
+    return ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=grams, basis=MARGINAL)
+
+
 @pytest.mark.parametrize(("average", "marginal", "differ"), [(1.0, -0.1, True), (1.0, 2.0, False), (0.0, -1.0, False)])
 def test_a_change_of_sign_is_flagged(average: float, marginal: float, differ: bool) -> None:
-    assert signs_differ(average, marginal) is differ
+    assert UnderBoth(own_grams=average, other_grams=marginal).contradict is differ
 
 
 def test_a_saving_that_turns_round_under_the_other_signal_is_flagged() -> None:
-    def at(zone: str, grams: float) -> ZoneFactor:
-        return ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=grams, basis=MARGINAL)
-
     stayed = close(QUARTER_HOUR, [node_period(load=10.0, grid_zone="dirty")], factors=[DIRTY, CLEAN])
     moved = close(QUARTER_HOUR, [node_period(load=10.0, grid_zone="clean")], factors=[DIRTY, CLEAN])
-    at_the_margin = [at("dirty", 400.0), at("clean", 700.0)]  # gas here, coal there
+    at_the_margin = (at("dirty", 400.0), at("clean", 700.0))  # gas here, coal there
 
-    found = under_both_signals([stayed], [moved], [at_the_margin])
+    found = under_both_signals(both(stayed, *at_the_margin), both(moved, *at_the_margin))
 
     assert found is not None
     assert (found.own_grams, found.other_grams) == pytest.approx((5.36, -3.0))
-    assert (str(found.own), str(found.other)) == ("average-lifecycle", "marginal-lifecycle")
     assert found.contradict
 
 
-def test_energy_in_transit_is_left_out_under_both_signals() -> None:
-    on_the_way = Transit(watt_hours=100.0, grams_per_kilowatt_hour=300.0)
-    moved = close(QUARTER_HOUR, [node_period(load=1.0)], factors=[DIRTY], transit=on_the_way)
-    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
+def test_both_signals_need_every_gram_and_the_same_bases() -> None:
+    known = both(ledger(), at("dirty", 700.0))
 
-    found = under_both_signals([ledger(1.0)], [moved], [[marginal]])
-
-    assert found is not None
-    assert (found.own_grams, found.other_grams) == pytest.approx((0.0, 0.0))
-
-
-def test_both_signals_need_every_gram_and_the_same_periods() -> None:
-    marginal = ZoneFactor(grid_zone="dirty", grams_per_kilowatt_hour=700.0, basis=MARGINAL)
-
-    assert under_both_signals([ledger()], [unknown()], [[marginal]]) is None
-    with pytest.raises(InvalidInput, match="same periods"):
-        under_both_signals([ledger()], [], [[marginal]])
+    assert under_both_signals(known, both(unknown(), at("dirty", 700.0))) is None
+    with pytest.raises(InvalidInput, match="priced average-lifecycle, the baseline marginal-lifecycle"):
+        under_both_signals(known, both(ledger(), DIRTY))
 
 
 # transfers, time

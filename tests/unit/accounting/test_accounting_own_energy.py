@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.accounting.own_energy import after_induced_demand, after_own_energy, processor_watt_hours
+from sunward.accounting.own_energy import NetSaving, after_induced_demand
 from sunward.accounting.savings import Saving, View
 from sunward.domain.errors import InvalidInput
 
@@ -17,29 +17,14 @@ def saved(grams: float) -> Saving:
     )
 
 
-def test_an_hour_of_one_core_of_four_takes_a_quarter_of_the_span() -> None:
-    assert processor_watt_hours(3600.0, idle_watts=2.7, busy_watts=6.4, cores=4) == pytest.approx(0.925)
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [({"processor_seconds": -1.0}, "processor_seconds"), ({"busy_watts": 2.0}, "busy_watts"), ({"cores": 0}, "cores")],
-)
-def test_an_impossible_machine_is_refused(change: dict[str, float], field: str) -> None:
-    machine = {"processor_seconds": 1.0, "idle_watts": 2.7, "busy_watts": 6.4, "cores": 4} | change
-    with pytest.raises(InvalidInput, match=field):
-        processor_watt_hours(**machine)  # type: ignore[arg-type]
-
-
 def test_the_planners_own_grams_come_off_the_saving() -> None:
-    net = after_own_energy(saved(2.0), own_watt_hours=1.0, grams_per_kilowatt_hour=500.0)
-    assert (net.own_grams, net.grams, net.overhead_ratio) == pytest.approx((0.5, 1.5, 0.25))
+    net = NetSaving(gross=saved(2.0), own_grams=0.5)
+    assert (net.grams, net.overhead_ratio) == pytest.approx((1.5, 0.25))
 
 
 def test_a_planner_may_cost_more_than_it_saves() -> None:
-    net = after_own_energy(saved(0.1), own_watt_hours=1.0, grams_per_kilowatt_hour=500.0)
-    assert net.grams == pytest.approx(-0.4)
-    assert after_own_energy(saved(-1.0), own_watt_hours=1.0, grams_per_kilowatt_hour=1.0).overhead_ratio is None
+    assert NetSaving(gross=saved(0.1), own_grams=0.5).grams == pytest.approx(-0.4)
+    assert NetSaving(gross=saved(-1.0), own_grams=0.001).overhead_ratio is None
 
 
 @pytest.mark.parametrize(("elasticity", "left"), [(0.0, 0.5), (0.3, 1 - 0.5 * 1.15), (1.0, 0.25)])

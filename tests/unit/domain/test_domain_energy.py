@@ -37,5 +37,6 @@ def test_a_battery_gives_no_more_than_the_node_drew() -> None:
 
 def test_a_machine_bears_its_making_over_its_life() -> None:
     assert SPEC.embodied_grams_per_hour == pytest.approx(0.8562, abs=1e-4)
+    assert replace(SPEC, embodied_grams=None).embodied_grams_per_hour is None
     with pytest.raises(InvalidInput, match="lifetime_days"):
         replace(SPEC, embodied_lifetime_days=0.0)

@@ -140,6 +140,7 @@ def test_a_wake_that_takes_longer_than_a_period_can_still_be_planned() -> None:
 def test_embodied_emissions_are_spread_over_the_life_of_the_machine() -> None:
     made = compiled(a_node(embodied_grams=24_000.0, embodied_lifetime_days=1000.0))
     assert node_of(made).embodied_grams_per_hour == pytest.approx(1.0)
+    assert node_of(compiled(a_node())).embodied_grams_per_hour == 0.0, "what is not stated weighs on no decision"
 
 
 def test_pools_have_the_members_that_are_there() -> None:

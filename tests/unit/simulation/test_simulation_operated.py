@@ -148,6 +148,15 @@ def test_embodied_grams_follow_the_hours_awake() -> None:
     text = FOUR.replace("boot_seconds: 60}", "boot_seconds: 60, embodied_grams: 17520, embodied_lifetime_days: 730}")
     outcome = ran(text=text)
     assert outcome.embodied_grams == pytest.approx(outcome.awake_hours)
+    found = outcome.software_intensity
+    assert found is not None
+    assert found.grams_per_unit == pytest.approx(
+        1000.0 * (outcome.location_grams + outcome.awake_hours) / outcome.batches
+    )
+
+
+def test_a_machine_of_which_nothing_is_stated_has_no_score() -> None:
+    assert (ran().embodied_grams, ran().software_intensity) == (None, None)
 
 
 def test_energy_is_shared_in_the_settlement_when_the_policy_shares() -> None:
