@@ -59,6 +59,7 @@ class Counted:
     harvest_readings: bool = True
     shade_load: bool = True
     dirty_grid: bool = True
+    making_stated: bool = True
 
     @property
     def settle_delay_seconds(self) -> float:
@@ -90,6 +91,7 @@ class Counted:
             last_round=int((now - NOW) / PERIOD * 10) if now > NOW else 0,
             assignments=tuple(an_assignment(KEY, f"shard-{name}", name, name) for name in ("sun", "shade")),
         )
+        made = {"embodied_grams": 30_000.0} if self.making_stated else {}
         zones = {"CLEAN": a_zone("CLEAN", 24.0), "DIRTY": a_zone("DIRTY", 610.0 if self.dirty_grid else SILENT)}
         return a_snapshot(
             a_node(
@@ -97,8 +99,9 @@ class Counted:
                 battery=BATTERY,
                 harvest_nameplate_watts=10.0,
                 meters=some_meters(harvest=harvest, battery=charge),
+                embodied_grams=30_000.0,
             ),
-            a_node("shade", grid_zone="DIRTY", meters=some_meters(harvest=SILENT, battery=SILENT)),
+            a_node("shade", grid_zone="DIRTY", meters=some_meters(harvest=SILENT, battery=SILENT), **made),
             jobs=[job],
             intensities=zones,
             taken_at=now,
@@ -110,7 +113,10 @@ def rows(node: str, *names: str) -> set[str]:
     return {f"plan/nodes/{node}/{name}" for name in names}
 
 
-ENERGIES = {"load", "harvest", "grid", "transferred"}
+ENERGIES = {
+    *("load", "grid", "fedIn", "transferred", "received", "lost"),
+    *("harvest", "harvestUsed", "harvestSent", "harvestStored", "harvestCurtailed"),
+}
 TOTAL_ENERGY = {f"plan/totals/{what}MicrowattHours" for what in ENERGIES}
 ACTUAL = {"plan/totals/locationBasedMicrogramsCO2e", "plan/totals/avoidedMicrogramsCO2e", "table/plan-1/settled mg"}
 MARKET = {"plan/totals/marketBasedMicrogramsCO2e", "metric/sunward_emissions_co2e_grams_total{market}"}
@@ -119,7 +125,12 @@ SAVINGS = {
     "metric/sunward_emissions_co2e_grams_total{location}",
     "metric/sunward_baseline_emissions_co2e_grams_total{}",
 }
+MAKING = {"plan/totals/embodiedMicrogramsCO2e"}
+STAGES = ("Preparation", "Development", "Application", "Recycling")
 JOB = {
+    *(f"job/stages/{stage}/energyMicrowattHours" for stage in STAGES),
+    *(f"job/stages/{stage}/emissionsMicrogramsCO2e" for stage in STAGES),
+    "job/embodiedMicrogramsCO2e",
     "job/energyMicrowattHours",
     "job/emissionsMicrogramsCO2e",
     "job/baselineEmissionsMicrogramsCO2e",
@@ -140,13 +151,13 @@ BALANCE = (
     "baselineMicrogramsCO2e",
     "closingErrorPartsPerMillion",
 )
-UNBALANCED = WHOLE | rows("sun", *BALANCE)
+UNBALANCED = WHOLE | MAKING | rows("sun", *BALANCE)
 OF_A_SETTLEMENT: Mapping[str, set[str]] = {
     "sun_load": UNBALANCED | rows("sun", "loadMicrowattHours", "harvestMicrowattHours"),
     "sun_harvest": UNBALANCED | rows("sun", "harvestMicrowattHours"),
     "battery_at_start": UNBALANCED,
     "battery_at_end": UNBALANCED,
-    "shade_load": WHOLE | rows("shade", *BALANCE, "loadMicrowattHours", "harvestMicrowattHours"),
+    "shade_load": WHOLE | MAKING | rows("shade", *BALANCE, "loadMicrowattHours", "harvestMicrowattHours"),
     "dirty_grid": ACTUAL
     | MARKET
     | BASELINE
@@ -200,6 +211,11 @@ async def test_what_no_meter_counted_is_nowhere_a_number(absent: str) -> None:
     figures.assert_only_missing(before, after, OF_A_SETTLEMENT[absent])
 
 
+async def test_where_nothing_states_the_making_of_a_machine_no_sum_of_it_is_given() -> None:
+    before, after = await settled(Counted()), await settled(Counted(making_stated=False))
+    figures.assert_only_missing(before, after, MAKING | {"job/embodiedMicrogramsCO2e"})
+
+
 async def test_without_an_idea_of_the_harvest_while_a_node_was_off_there_is_no_baseline() -> None:
     half = replace(Counted(), sun_awake_to_the_end=False)
     before = await settled(half, relays=True)
@@ -211,7 +227,7 @@ async def test_without_an_idea_of_the_harvest_while_a_node_was_off_there_is_no_b
 @pytest.mark.parametrize("counted", [Counted(), replace(Counted(), sun_awake_to_the_end=False)])
 async def test_with_everything_metered_every_number_is_there(counted: Counted) -> None:
     before = await settled(counted, relays=not counted.sun_awake_to_the_end)
-    assert WHOLE | rows("sun", *BALANCE) | rows("shade", *BALANCE) <= set(before)
+    assert WHOLE | MAKING | rows("sun", *BALANCE) | rows("shade", *BALANCE) <= set(before)
 
 
 async def test_of_a_period_without_any_reading_nothing_is_known() -> None:

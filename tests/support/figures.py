@@ -8,7 +8,7 @@ from typing import Any
 from sunward.telemetry.metrics import Metrics
 
 Figures = Mapping[str, float]
-KEYS = ("node", "zone", "pool", "type", "job")
+KEYS = ("node", "zone", "pool", "type", "job", "name")
 """What a row of a list is found by, as its definition says."""
 
 

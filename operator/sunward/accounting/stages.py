@@ -26,16 +26,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageEntry:
-    """Energy and location-based emissions of one job in one stage, from one period."""
+    """Energy and location-based emissions of a job in one stage, from one period."""
 
-    job: str
     stage: Stage
     watt_hours: float
     location_grams: float
 
     def __post_init__(self) -> None:
-        require_amount(f"{self.job}.{self.stage}.watt_hours", self.watt_hours)
-        require_amount(f"{self.job}.{self.stage}.location_grams", self.location_grams)
+        require_amount(f"{self.stage}.watt_hours", self.watt_hours)
+        require_amount(f"{self.stage}.location_grams", self.location_grams)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +47,9 @@ class StageTotal:
     share: float | None
 
 
-def by_stage(job: str, entries: Iterable[StageEntry]) -> tuple[StageTotal, ...]:
-    """All four stages of one job, in their order; a stage without entries has zeros, because nothing ran in it."""
-    own = [entry for entry in entries if entry.job == job]
+def by_stage(entries: Iterable[StageEntry]) -> tuple[StageTotal, ...]:
+    """All four stages of a job, in their order; a stage without entries has zeros, because nothing ran in it."""
+    own = tuple(entries)
     whole = fsum(entry.location_grams for entry in own)
     return tuple(_total(stage, [entry for entry in own if entry.stage is stage], whole) for stage in Stage)
 

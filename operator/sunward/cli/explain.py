@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sunward.cli.clusterio import Kubeconfig, with_api
+from sunward.cli.job_account import FIGURES, account_lines
 from sunward.cli.output import Output, print_data
 from sunward.domain.errors import InvalidInput
 
@@ -71,6 +72,7 @@ def _answer(key: str, body: Body, plan: Body) -> Body:
         "plan": plan.get("metadata", {}).get("name"),
         "decisions": [one for one in decisions if key == one["subject"] or key in one.get("message", "")],
         "emissions": planned.get("emissions") or {},
+        "account": {name: own[name] for name in FIGURES if name in own},
     }
 
 
@@ -84,6 +86,7 @@ def lines(data: Body) -> list[str]:
         f"  {c['type']:16} {c['status']:8} {c['reason']}{': ' + c['message'] if c.get('message') else ''}"
         for c in data["conditions"]
     ]
+    text += account_lines({**data["account"], "conditions": data["conditions"]})
     text.append(f"plan {data['plan']}" if data["plan"] else "no plan yet")
     text += [f"  {d['kind']}: {d.get('message') or d['reason']} ({d['reason']})" for d in data["decisions"]]
     if data["emissions"]:

@@ -209,7 +209,7 @@ class Recorder:
             software_intensity=software_intensity(
                 self.ledgers, functional_units=self.batches / 1000.0, unit=FUNCTIONAL_UNIT
             ),
-            stages=self._stages(policy, rows, fsum(location)),
+            stages=self._stages(rows, fsum(location)),
             harvest_use=harvest_use(rows),
             transferred=moved,
             fed_in_watt_hours=_total(rows, lambda row: row.fed_in_watt_hours),
@@ -229,7 +229,7 @@ class Recorder:
             harvest_by_period=tuple(ledger.totals.harvest_watt_hours for ledger in self.ledgers),
         )
 
-    def _stages(self, policy: str, rows: Sequence[LedgerRow], location_grams: float) -> tuple[StageTotal, ...]:
+    def _stages(self, rows: Sequence[LedgerRow], location_grams: float) -> tuple[StageTotal, ...]:
         """Moving data over the network prepares a training; all that the nodes drew develops its model."""
         transit = fsum(ledger.totals.transit_grams for ledger in self.ledgers)
         load = _total(rows, lambda row: row.load_watt_hours)
@@ -238,8 +238,7 @@ class Recorder:
             (Stage.DEVELOPMENT, load, max(0.0, location_grams - transit)),
         )
         return by_stage(
-            policy,
-            (StageEntry(job=policy, stage=stage, watt_hours=wh, location_grams=grams) for stage, wh, grams in entries),
+            StageEntry(stage=stage, watt_hours=watt_hours, location_grams=grams) for stage, watt_hours, grams in entries
         )
 
 

@@ -254,13 +254,12 @@ def test_a_job_that_takes_half_as_long_again_is_stretched_by_that() -> None:
 
 def test_every_stage_is_there_and_shares_add_up() -> None:
     entries = [
-        StageEntry(job="a", stage=Stage.PREPARATION, watt_hours=1.0, location_grams=1.0),
-        StageEntry(job="a", stage=Stage.DEVELOPMENT, watt_hours=5.0, location_grams=2.0),
-        StageEntry(job="a", stage=Stage.DEVELOPMENT, watt_hours=5.0, location_grams=1.0),
-        StageEntry(job="b", stage=Stage.DEVELOPMENT, watt_hours=9.0, location_grams=9.0),
+        StageEntry(stage=Stage.PREPARATION, watt_hours=1.0, location_grams=1.0),
+        StageEntry(stage=Stage.DEVELOPMENT, watt_hours=5.0, location_grams=2.0),
+        StageEntry(stage=Stage.DEVELOPMENT, watt_hours=5.0, location_grams=1.0),
     ]
 
-    totals = by_stage("a", entries)
+    totals = by_stage(entries)
 
     assert [(total.stage, total.watt_hours, total.share) for total in totals] == [
         (Stage.PREPARATION, 1.0, 0.25),
@@ -271,7 +270,7 @@ def test_every_stage_is_there_and_shares_add_up() -> None:
 
 
 def test_a_job_that_emitted_nothing_has_no_shares() -> None:
-    assert {total.share for total in by_stage("a", [])} == {None}
+    assert {total.share for total in by_stage([])} == {None}
 
 
 def test_a_training_is_shared_among_its_uses() -> None:

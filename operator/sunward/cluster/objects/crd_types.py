@@ -545,12 +545,20 @@ class EnergyPlanStatusSettlementTotals(TypedDict):
 
     loadMicrowattHours: NotRequired[int | None]
     harvestMicrowattHours: NotRequired[int | None]
+    harvestUsedMicrowattHours: NotRequired[int | None]
+    harvestSentMicrowattHours: NotRequired[int | None]
+    harvestStoredMicrowattHours: NotRequired[int | None]
+    harvestCurtailedMicrowattHours: NotRequired[int | None]
     transferredMicrowattHours: NotRequired[int | None]
+    receivedMicrowattHours: NotRequired[int | None]
+    lostMicrowattHours: NotRequired[int | None]
     gridMicrowattHours: NotRequired[int | None]
+    fedInMicrowattHours: NotRequired[int | None]
     locationBasedMicrogramsCO2e: NotRequired[int | None]
     marketBasedMicrogramsCO2e: NotRequired[int | None]
     baselineMicrogramsCO2e: NotRequired[int | None]
     avoidedMicrogramsCO2e: NotRequired[int | None]
+    embodiedMicrogramsCO2e: NotRequired[int | None]
 
 
 class EnergyPlanStatusSettlementNode(TypedDict):
@@ -859,7 +867,10 @@ TrainingJobStatusStageName = Literal["Preparation", "Development", "Application"
 
 
 class TrainingJobStatusStage(TypedDict):
-    """`status.stages[]`: stages split energy and emissions over the life cycle of the model."""
+    """`status.stages[]`: stages split energy and emissions over the life cycle of the model. Preparation is
+    everything before the first round, Development everything after; the operator serves and adapts no model, so
+    Application and Recycling stay zero.
+    """
 
     name: TrainingJobStatusStageName
     energyMicrowattHours: NotRequired[int | None]
@@ -900,6 +911,7 @@ class TrainingJobStatus(TypedDict):
     emissionsMicrogramsCO2e: NotRequired[int | None]
     baselineEmissionsMicrogramsCO2e: NotRequired[int | None]
     avoidedEmissionsMicrogramsCO2e: NotRequired[int | None]
+    embodiedMicrogramsCO2e: NotRequired[int | None]
     stages: NotRequired[list[TrainingJobStatusStage] | None]
     learnedCosts: NotRequired[list[TrainingJobStatusLearnedCost] | None]
     conditions: NotRequired[list[StatusCondition] | None]

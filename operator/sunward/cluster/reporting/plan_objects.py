@@ -222,6 +222,7 @@ def settlement_status(
     sums["marketBasedMicrogramsCO2e"] = micro_or_none(market)
     sums["baselineMicrogramsCO2e"] = micro_or_none(baseline)
     sums["avoidedMicrogramsCO2e"] = None if location is None or baseline is None else micro(baseline - location)
+    sums["embodiedMicrogramsCO2e"] = micro_or_none(totals.embodied_grams) if ledger.rows else None
     return {
         "time": format_time(now),
         "from": format_time(ledger.period.start),
@@ -243,8 +244,15 @@ def _energies(ledger: PeriodLedger) -> EnergyPlanStatusSettlementTotals:
     return {
         "loadMicrowattHours": micro(totals.load_watt_hours),
         "harvestMicrowattHours": micro(totals.harvest_watt_hours),
+        "harvestUsedMicrowattHours": micro(totals.harvest_used_watt_hours),
+        "harvestSentMicrowattHours": micro(totals.harvest_sent_watt_hours),
+        "harvestStoredMicrowattHours": micro(totals.harvest_stored_watt_hours),
+        "harvestCurtailedMicrowattHours": micro(totals.harvest_curtailed_watt_hours),
         "transferredMicrowattHours": micro(sum(pool.sent_watt_hours for pool in ledger.pools)),
+        "receivedMicrowattHours": micro(totals.received_watt_hours),
+        "lostMicrowattHours": micro(totals.lost_watt_hours),
         "gridMicrowattHours": micro(totals.grid_watt_hours),
+        "fedInMicrowattHours": micro(totals.fed_in_watt_hours),
     }
 
 

@@ -7,15 +7,24 @@ from dataclasses import dataclass
 
 from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.ledger import PeriodLedger
+from sunward.accounting.stages import Stage, StageEntry, by_stage
 from sunward.accounting.values import Period
 from sunward.cluster.access.api import Api, ours
 from sunward.cluster.access.times import format_time, parse_time
-from sunward.cluster.objects.crd_types import TrainingJobStatus
+from sunward.cluster.objects.crd_types import TrainingJobStatus, TrainingJobStatusStage, TrainingJobStatusStageName
 from sunward.cluster.objects.statuses import status_of
-from sunward.cluster.reporting import plan_objects
+from sunward.cluster.reporting.plan_objects import MICRO, micro, micro_or_none
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.plans import Transfer
 from sunward.domain.snapshot import Snapshot
+
+NAMES: Mapping[Stage, TrainingJobStatusStageName] = {
+    Stage.PREPARATION: "Preparation",
+    Stage.DEVELOPMENT: "Development",
+    Stage.APPLICATION: "Application",
+    Stage.RECYCLING: "Recycling",
+}
+"""The stages as the resource spells them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,8 @@ async def account_jobs(api: Api, done: WorkMemory, period: Period, snapshot: Sna
         until = parse_time(old.get("accountedUntil"))
         if until is not None and period.end <= until:
             continue
-        status = _accounted(old, _job_figures(shares[job.spec.key], settled))
+        stage = Stage.DEVELOPMENT if done.has_begun(job.spec.key, period) else Stage.PREPARATION
+        status = _accounted(old, _job_figures(shares[job.spec.key], settled), stage)
         status["accountedUntil"] = format_time(period.end)
         version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
         await api.patch(f"{path}/status", {"metadata": version, "status": status})
@@ -58,14 +68,16 @@ def _job_figures(shares: Mapping[str, float], settled: Settled) -> TrainingJobSt
     baseline = weighted(shares, settled.baseline_grams)
     if energy is None or grams is None or baseline is None:
         return None
+    made = weighted(shares, {row.node: row.embodied_grams for row in rows if row.embodied_grams is not None})
     return {
-        "energyMicrowattHours": plan_objects.micro(energy),
-        "emissionsMicrogramsCO2e": plan_objects.micro(grams),
-        "baselineEmissionsMicrogramsCO2e": plan_objects.micro(baseline),
+        "energyMicrowattHours": micro(energy),
+        "emissionsMicrogramsCO2e": micro(grams),
+        "baselineEmissionsMicrogramsCO2e": micro(baseline),
+        "embodiedMicrogramsCO2e": micro_or_none(made),
     }
 
 
-def _accounted(old: TrainingJobStatus, added: TrainingJobStatus | None) -> TrainingJobStatus:
+def _accounted(old: TrainingJobStatus, added: TrainingJobStatus | None, stage: Stage) -> TrainingJobStatus:
     """A job's figures with those of one more period; a period that is not known is counted instead of added as zero."""
     if added is None:
         return {"unaccountedPeriods": (old.get("unaccountedPeriods") or 0) + 1}
@@ -76,7 +88,39 @@ def _accounted(old: TrainingJobStatus, added: TrainingJobStatus | None) -> Train
         "emissionsMicrogramsCO2e": emissions,
         "baselineEmissionsMicrogramsCO2e": baseline,
         "avoidedEmissionsMicrogramsCO2e": baseline - emissions,
+        "embodiedMicrogramsCO2e": _embodied(old, added),
+        "stages": _stages(old, added, stage),
     }
+
+
+def _embodied(old: TrainingJobStatus, added: TrainingJobStatus) -> int | None:
+    """A sum that lacks one period is none, so it stays unknown once it was."""
+    before, more = old.get("embodiedMicrogramsCO2e"), added.get("embodiedMicrogramsCO2e")
+    has_lapsed = before is None and old.get("energyMicrowattHours") is not None
+    return None if more is None or has_lapsed else _sum(before, more)
+
+
+def _stages(old: TrainingJobStatus, added: TrainingJobStatus, stage: Stage) -> list[TrainingJobStatusStage]:
+    """The life cycle with one more period; a job that has developed once does not prepare again."""
+    before = [_entry(Stage(row["name"].lower()), row) for row in old.get("stages") or ()]
+    has_developed = any(one.stage is Stage.DEVELOPMENT and one.watt_hours > 0.0 for one in before)
+    now = Stage.DEVELOPMENT if has_developed else stage
+    return [
+        {
+            "name": NAMES[total.stage],
+            "energyMicrowattHours": micro(total.watt_hours),
+            "emissionsMicrogramsCO2e": micro(total.location_grams),
+        }
+        for total in by_stage([*before, _entry(now, added)])
+    ]
+
+
+def _entry(stage: Stage, figures: TrainingJobStatus | TrainingJobStatusStage) -> StageEntry:
+    return StageEntry(
+        stage=stage,
+        watt_hours=(figures.get("energyMicrowattHours") or 0) / MICRO,
+        location_grams=(figures.get("emissionsMicrogramsCO2e") or 0) / MICRO,
+    )
 
 
 def _sum(before: int | None, added: int | None) -> int:

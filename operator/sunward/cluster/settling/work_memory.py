@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sunward.accounting.none_baseline import Work
 from sunward.accounting.values import Period
 from sunward.cluster.settling.meter_logs import LOG_LENGTH
+from sunward.domain.jobs import JobView
 from sunward.domain.snapshot import Snapshot
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +30,12 @@ class WorkMemory:
     def __init__(self) -> None:
         self._rounds: deque[Round] = deque(maxlen=LOG_LENGTH)
         self._last_rounds: dict[str, int] = {}
+        self._began: dict[str, datetime] = {}
 
     def remember(self, snapshot: Snapshot) -> None:
         """Rounds that ended since the last cycle, worked on as the assignments in force said."""
         for job in snapshot.jobs:
+            self._remember_begin(job, snapshot.taken_at)
             before = self._last_rounds.get(job.spec.key, job.last_round)
             self._last_rounds[job.spec.key] = job.last_round
             ended = job.last_round - before
@@ -39,6 +44,18 @@ class WorkMemory:
                     Work(node=row.node, home=row.from_node, batches=row.batches * ended) for row in job.assignments
                 )
                 self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
+
+    def _remember_begin(self, job: JobView, now: datetime) -> None:
+        """A job that had finished rounds when it was first seen began at a time that is no longer known."""
+        is_known = job.spec.key in self._last_rounds
+        trains = job.progress is not None and bool(job.progress.workers)
+        if job.last_round > 0 or trains:
+            self._began.setdefault(job.spec.key, now if is_known or not job.last_round else LONG_AGO)
+
+    def has_begun(self, job: str, period: Period) -> bool:
+        """Whether a job's first round had begun before the end of a period."""
+        began = self._began.get(job)
+        return began is not None and began < period.end
 
     def work(self, period: Period, job: str | None = None) -> list[Work]:
         """Work of the rounds that ended in a period, of one job or of all."""

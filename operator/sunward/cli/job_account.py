@@ -1,0 +1,56 @@
+"""What a TrainingJob has used and emitted in the periods settled so far, as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sunward.accounting.measures import SoftwareIntensity
+
+UNIT = "training run"
+FIGURES = (
+    "energyMicrowattHours",
+    "emissionsMicrogramsCO2e",
+    "baselineEmissionsMicrogramsCO2e",
+    "avoidedEmissionsMicrogramsCO2e",
+    "embodiedMicrogramsCO2e",
+    "stages",
+    "unaccountedPeriods",
+)
+"""The fields of a TrainingJob's status that settled periods fill."""
+MICRO = 1e-6
+
+
+def account_lines(status: Mapping[str, Any]) -> list[str]:
+    """Energy, emissions and what was avoided, by stage, and the SCI of a complete job; nothing before a settlement."""
+    emissions = status.get("emissionsMicrogramsCO2e")
+    if emissions is None:
+        return []
+    energy, avoided = status.get("energyMicrowattHours") or 0, status.get("avoidedEmissionsMicrogramsCO2e") or 0
+    text = [f"settled: {energy / 1000:.3f} mWh, {emissions / 1000:.3f} mg CO2e, {avoided / 1000:+.3f} mg avoided"]
+    stages = [row for row in status.get("stages") or () if row.get("energyMicrowattHours")]
+    if stages:
+        parts = ", ".join(f"{row['name']} {row.get('emissionsMicrogramsCO2e', 0) / 1000:.3f} mg" for row in stages)
+        text.append(f"  by stage: {parts}")
+    score = software_intensity_of(status)
+    if score is not None:
+        made = "" if score.embodied_share is None else f", {score.embodied_share:.0%} of it embodied"
+        text.append(f"  SCI: {score.grams_per_unit:.3f} g CO2e per {score.unit}{made}")
+    if status.get("unaccountedPeriods"):
+        text.append(f"  {status['unaccountedPeriods']} periods are not included: the figures of a node are unknown")
+    return text
+
+
+def software_intensity_of(status: Mapping[str, Any]) -> SoftwareIntensity | None:
+    """The SCI of one training run; None while the job is not complete, or as long as some of its grams are unknown."""
+    from sunward.accounting.measures import SoftwareIntensity
+
+    conditions = status.get("conditions") or ()
+    is_complete = any(one["type"] == "Complete" and one["status"] == "True" for one in conditions)
+    emissions, embodied = status.get("emissionsMicrogramsCO2e"), status.get("embodiedMicrogramsCO2e")
+    if not is_complete or emissions is None or embodied is None or status.get("unaccountedPeriods"):
+        return None
+    return SoftwareIntensity(
+        operational_grams=emissions * MICRO, embodied_grams=embodied * MICRO, functional_units=1.0, unit=UNIT
+    )

@@ -1,0 +1,49 @@
+"""What people read of a job's settled periods: nothing that is not known, and the SCI only of a whole run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sunward.cli.job_account import account_lines, software_intensity_of
+
+COMPLETE = [{"type": "Complete", "status": "True"}]
+STATUS: dict[str, Any] = {
+    "energyMicrowattHours": 30_000,
+    "emissionsMicrogramsCO2e": 12_000,
+    "avoidedEmissionsMicrogramsCO2e": -1_000,
+    "embodiedMicrogramsCO2e": 4_000,
+    "stages": [
+        {"name": "Preparation", "energyMicrowattHours": 5_000, "emissionsMicrogramsCO2e": 2_000},
+        {"name": "Development", "energyMicrowattHours": 25_000, "emissionsMicrogramsCO2e": 10_000},
+        {"name": "Application", "energyMicrowattHours": 0, "emissionsMicrogramsCO2e": 0},
+    ],
+    "conditions": COMPLETE,
+}
+
+
+def test_a_complete_job_is_told_whole() -> None:
+    assert account_lines(STATUS) == [
+        "settled: 30.000 mWh, 12.000 mg CO2e, -1.000 mg avoided",
+        "  by stage: Preparation 2.000 mg, Development 10.000 mg",
+        "  SCI: 0.016 g CO2e per training run, 25% of it embodied",
+    ]
+
+
+def test_before_the_first_settlement_nothing_is_told() -> None:
+    assert account_lines({"conditions": COMPLETE}) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"conditions": []}, {"embodiedMicrogramsCO2e": None}, {"unaccountedPeriods": 2}],
+    ids=["not complete", "making unknown", "periods unknown"],
+)
+def test_a_run_that_is_not_whole_has_no_score(change: dict[str, Any]) -> None:
+    assert software_intensity_of({**STATUS, **change}) is None
+    assert not any("SCI" in line for line in account_lines({**STATUS, **change}))
+
+
+def test_periods_that_are_not_known_are_told() -> None:
+    assert account_lines({**STATUS, "unaccountedPeriods": 2})[-1].startswith("  2 periods are not included")
