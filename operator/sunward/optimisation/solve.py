@@ -3,6 +3,7 @@
 import time
 from enum import StrEnum
 
+from sunward.optimisation.decomposition.periods import SEARCH_COLUMNS
 from sunward.optimisation.decomposition.two_price import closed_form, decompose, supports
 from sunward.optimisation.exact.search import SolveError, search
 from sunward.optimisation.greedy.construct import solve_greedy
@@ -27,8 +28,14 @@ class Solver(StrEnum):
     GREEDY = "greedy"
 
 
-def solve(problem: Problem, *, solver: Solver | str = Solver.AUTO, time_limit_seconds: float = 30.0) -> Solution:
-    """Check and solve a problem.
+def solve(
+    problem: Problem,
+    *,
+    solver: Solver | str = Solver.AUTO,
+    time_limit_seconds: float = 30.0,
+    many_nodes: int = MANY_NODES,
+) -> Solution:
+    """Check and solve a problem; from `many_nodes` on, auto takes prices where nodes reply in closed form.
 
     Raises ProblemError for a wrong problem, ValueError for an unknown solver or a problem that the chosen one does not
     support, and SolveError when the exact solver ends without a trustworthy answer.
@@ -36,7 +43,7 @@ def solve(problem: Problem, *, solver: Solver | str = Solver.AUTO, time_limit_se
     check_problem(problem)
     chosen = Solver(solver)
     if chosen is Solver.AUTO:
-        large = len(problem.nodes) >= MANY_NODES and closed_form(problem)
+        large = len(problem.nodes) >= many_nodes and closed_form(problem)
         chosen = Solver.TWO_PRICE if large else Solver.EXACT
     if chosen is Solver.GREEDY:
         return solve_greedy(problem)
@@ -66,10 +73,24 @@ def solve_exact(
     return search(problem, reference=reference, time_limit_seconds=left, relative_gap=relative_gap, backend=backend)
 
 
-def solve_two_price(problem: Problem, *, time_limit_seconds: float, relative_gap: float = 1e-7) -> Solution:
+def solve_two_price(
+    problem: Problem,
+    *,
+    time_limit_seconds: float,
+    relative_gap: float = 1e-7,
+    search_columns: int = SEARCH_COLUMNS,
+) -> Solution:
     """Plans by price decomposition, to a certified relative gap or as far as the time allows.
+
+    `search_columns` are those of the largest model in which integers are also searched in one piece.
 
     Raises ValueError with the reason when `supports` gives one, TimeoutError when the time ends before any plan,
     and the errors of `decomposition.errors` when a block fails or integer choices could not be rounded.
     """
-    return decompose(problem, heuristic=solve_greedy, time_limit_seconds=time_limit_seconds, relative_gap=relative_gap)
+    return decompose(
+        problem,
+        heuristic=solve_greedy,
+        time_limit_seconds=time_limit_seconds,
+        relative_gap=relative_gap,
+        search_columns=search_columns,
+    )

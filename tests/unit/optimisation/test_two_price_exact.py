@@ -20,9 +20,9 @@ KINDS = {
 }
 
 
-def both(problem: Problem) -> tuple[Solution, Solution]:
+def both(problem: Problem, **settings: int) -> tuple[Solution, Solution]:
     assert supports(problem) is None
-    return solve_two_price(problem, time_limit_seconds=20), solve_exact(problem, time_limit_seconds=20)
+    return solve_two_price(problem, time_limit_seconds=20, **settings), solve_exact(problem, time_limit_seconds=20)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -85,14 +85,11 @@ def test_a_worker_forced_to_take_more_than_is_offered_brings_more_offers() -> No
 
 @pytest.mark.parametrize("largest", [40_000, 0], ids=["searched whole", "rounds given"])
 @pytest.mark.parametrize("seed", range(12))
-def test_rounds_over_several_periods_have_a_bound_and_a_plan(
-    seed: int, largest: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sunward.optimisation.decomposition.periods.NEIGHBOURHOOD_COLUMNS", largest)
+def test_rounds_over_several_periods_have_a_bound_and_a_plan(seed: int, largest: int) -> None:
     problem = fleet(seed, nodes=4, periods=3, batteries=bool(seed % 2), choices=bool(seed % 3))
     tied = tuple(replace(job, synchronous=True, release_period=1, deadline_period=3) for job in problem.jobs)
     problem = replace(problem, jobs=tied, policy=replace(problem.policy, shift_in_time=True))
-    priced, exact = both(problem)
+    priced, exact = both(problem, search_columns=largest)
     assert (priced.status is Status.INFEASIBLE) == (exact.status is Status.INFEASIBLE)
     assert verify(problem, priced) == ()
     if priced.status is not Status.INFEASIBLE:
@@ -113,10 +110,7 @@ def test_schedules_that_come_before_emissions_are_refused_with_the_reason() -> N
 
 
 @pytest.mark.parametrize(("periods", "chosen"), [(1, "two-price"), (3, "exact")])
-def test_of_large_fleets_only_those_with_closed_replies_go_to_the_coordinator(
-    periods: int, chosen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sunward.optimisation.solve.MANY_NODES", 4)
+def test_of_large_fleets_only_those_with_closed_replies_go_to_the_coordinator(periods: int, chosen: str) -> None:
     problem = fleet(1, nodes=4, periods=periods)
     assert supports(problem) is None
-    assert solve(problem).solver.startswith(chosen)
+    assert solve(problem, many_nodes=4).solver.startswith(chosen)

@@ -87,7 +87,11 @@ def solve_columns(
         return _infeasible(columns, stuck, clock)
     with _workers(len(columns)) as workers:
         effort = Effort(
-            relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=caution, workers=workers
+            relative_gap=relative_gap,
+            began=began,
+            deadline=began + time_limit_seconds,
+            caution=caution,
+            workers=workers,
         )
         return _solved(columns, parts, effort, clock)
 

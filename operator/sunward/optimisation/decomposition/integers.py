@@ -5,7 +5,6 @@ mixture of replies may put a node half into each of two modes. Here every node i
 once more for the rest, and the plan's distance from the bound is what the caller certifies.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -60,7 +59,7 @@ def _searched(
     if best is None or sum(len(mixture.undecided) for mixture in mixtures) > LARGEST_SEARCH:
         return best
     for neighbour in _neighbours(first, modes, mixtures):
-        if time.perf_counter() > effort.deadline:
+        if effort.seconds_left < 0:
             break
         other = _held(columns, first, neighbour, effort)
         if other is not None and other.plan.objective_grams < best.plan.objective_grams:

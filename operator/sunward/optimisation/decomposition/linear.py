@@ -5,7 +5,6 @@ change. Integers are relaxed while prices move; afterwards every block chooses i
 also lifts the lower bound, and prices run once more with these choices held. Knows blocks, not the problem's words.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,10 +15,14 @@ from sunward.optimisation.decomposition.columnar import Flags
 from sunward.optimisation.decomposition.coordinator import Answer
 from sunward.optimisation.decomposition.errors import BlockError, InfeasibleBlockError
 from sunward.optimisation.decomposition.master import PerCoupling, Weights
+from sunward.optimisation.decomposition.rounds import Effort
 from sunward.optimisation.decomposition.split import Block, Split
 from sunward.optimisation.decomposition.warm import NoAnswer, solve_again
 from sunward.optimisation.model.matrix import Arrays, Integers, PerColumn, dual_bound, scaled
 from sunward.optimisation.model.solvers import Backend, Outcome, solve_model
+
+CHOICE_GAP = 1e-8
+"""Relative gap of a block's choice of integers: far below what the sum over all blocks is certified to."""
 
 
 class BlockSolver:
@@ -172,7 +175,7 @@ class LinearFleet:
         return whole
 
 
-def choose(split: Split, prices: PerCoupling, *, grams: float, deadline: float) -> Chosen | None:
+def choose(split: Split, prices: PerCoupling, effort: Effort, *, grams: float) -> Chosen | None:
     """Every block's best integers at the prices, and the bound of these replies; None where the time is too short."""
     lower = float(prices @ split.least)
     blocks: list[Block] = []
@@ -184,9 +187,7 @@ def choose(split: Split, prices: PerCoupling, *, grams: float, deadline: float) 
             minlength=len(block.columns),
         )
         model = replace(block.model, cost=block.model.cost - paid)
-        answer = solve_model(
-            scaled(model, grams), Backend.HIGHS, seconds=deadline - time.perf_counter(), relative_gap=1e-8
-        )
+        answer = solve_model(scaled(model, grams), Backend.HIGHS, seconds=effort.seconds_left, relative_gap=CHOICE_GAP)
         if answer.outcome is Outcome.INFEASIBLE:
             raise InfeasibleBlockError("a block of nodes has no plan with whole choices")
         if answer.values is None or answer.outcome not in (Outcome.OPTIMAL, Outcome.FEASIBLE):

@@ -16,6 +16,7 @@ from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choos
 from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.run import (
+    SETTLING_SECONDS,
     Heuristic,
     Run,
     begun,
@@ -37,8 +38,10 @@ from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verification.check import check
 
 CAUTION = 0.3
-NEIGHBOURHOOD_COLUMNS = 40_000
+SEARCH_COLUMNS = 40_000
 """Columns of the largest model in which the neighbourhood of the blocks' choices is searched in one piece."""
+AGREED = 1e-6
+"""Where mixture and choice of an integer differ by less, they agree on it."""
 
 
 def unsupported_linear(problem: Problem) -> str | None:
@@ -48,27 +51,40 @@ def unsupported_linear(problem: Problem) -> str | None:
     return None
 
 
-def solve_linear(problem: Problem, *, heuristic: Heuristic, time_limit_seconds: float, relative_gap: float) -> Solution:
+def solve_linear(
+    problem: Problem,
+    *,
+    heuristic: Heuristic,
+    time_limit_seconds: float,
+    relative_gap: float,
+    search_columns: int = SEARCH_COLUMNS,
+) -> Solution:
     """Plans by prices with linear programs as replies; `unsupported_linear` must be None.
 
     Raises `TimeoutError`, `InfeasibleBlockError` and `NoWholePlanError` where there is no plan to return.
     """
     began = time.perf_counter()
-    effort = Effort(relative_gap=relative_gap, deadline=began + time_limit_seconds, caution=CAUTION)
+    effort = Effort(
+        relative_gap=relative_gap,
+        began=began,
+        deadline=began + time_limit_seconds,
+        caution=CAUTION,
+        search_columns=search_columns,
+    )
     tied = unsplittable(problem) is not None
     run = begun(_untied(problem) if tied else problem, heuristic, effort)
     parts = run.split()
     rounds = priced(run, parts)
     if tied:
-        return _with_rounds(begun(problem, heuristic, effort), run, parts, rounds, began)
-    return _planned(run, parts, rounds, rounds.coordinator.bounds.lower, began)
+        return _with_rounds(begun(problem, heuristic, effort), run, parts, rounds)
+    return _planned(run, parts, rounds, rounds.coordinator.bounds.lower)
 
 
-def _planned(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, began: float) -> Solution:
+def _planned(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float) -> Solution:
     """The plan that follows the prices, under a bound on the whole problem."""
     if not run.plan.matrix.arrays().integer.any():
-        return judged(finished(run, parts, rounds, lower, began))
-    return _with_choices(run, parts, rounds, lower, began)
+        return judged(finished(run, parts, rounds, lower))
+    return _with_choices(run, parts, rounds, lower)
 
 
 def _untied(problem: Problem) -> Problem:
@@ -76,30 +92,28 @@ def _untied(problem: Problem) -> Problem:
     return replace(problem, jobs=tuple(replace(job, synchronous=False) for job in problem.jobs))
 
 
-def _with_rounds(tied: Run, free: Run, parts: Split, relaxed: Rounds[LinearFleet], began: float) -> Solution:
+def _with_rounds(tied: Run, free: Run, parts: Split, relaxed: Rounds[LinearFleet]) -> Solution:
     """The best of the plans whose rounds are as the free shards on average choose, or as in the greedy plan."""
     lower, prices = relaxed.coordinator.bounds.lower, relaxed.coordinator.best_prices
     if free.plan.matrix.arrays().integer.any():
-        chosen = choose(parts, prices, grams=free.grams, deadline=free.effort.deadline)
+        chosen = choose(parts, prices, free.effort, grams=free.grams)
         lower = lower if chosen is None else max(lower, chosen.lower)
     mixture = relaxed.fleet.values(relaxed.coordinator.weights(), len(free.plan.matrix.lower))
     settle(free.plan, mixture, {})
-    greedy = _greedy(tied, lower, began)
-    found = [
-        _in_rounds(replace(tied, shares=shares), lower, began) for shares in _rounds_of(free, tied, mixture, greedy)
-    ]
-    found += [_whole(tied, parts, prices, lower, began), greedy]
+    greedy = _greedy(tied, lower)
+    found = [_in_rounds(replace(tied, shares=shares), lower) for shares in _rounds_of(free, tied, mixture, greedy)]
+    found += [_whole(tied, parts, prices, lower), greedy]
     plans = [plan for plan in found if plan is not None and not check(tied.problem, plan, tied.reference)]
     if not plans:
         raise NoWholePlanError("two-price: no rounds were found that every shard can follow")
     return judged(min(plans, key=lambda plan: plan.objective_grams or 0.0))
 
 
-def _in_rounds(run: Run, lower: float, began: float) -> Solution | None:
+def _in_rounds(run: Run, lower: float) -> Solution | None:
     """A plan with given rounds, where there is one."""
     parts = run.split()
     try:
-        return _planned(run, parts, priced(run, parts), lower, began)
+        return _planned(run, parts, priced(run, parts), lower)
     except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
         return None
 
@@ -124,64 +138,65 @@ def _normalised(plan: PlanModel, batches: Mapping[Pair, float]) -> dict[Pair, fl
     return {(j, t): batches.get((j, t), 0.0) / totals[j] for j, t in plan.share if totals[j] > 0}
 
 
-def _with_choices(run: Run, parts: Split, relaxed: Rounds[LinearFleet], least: float, began: float) -> Solution:
+def _with_choices(run: Run, parts: Split, relaxed: Rounds[LinearFleet], least: float) -> Solution:
     """The best of three plans under one bound: choices held and priced again, their neighbourhood, the greedy plan.
 
     `least` bounds the whole problem; the choices of the blocks raise it where the rounds are not given.
     """
     prices = relaxed.coordinator.best_prices
-    chosen = choose(parts, prices, grams=run.grams, deadline=run.effort.deadline)
+    chosen = choose(parts, prices, run.effort, grams=run.grams)
     if chosen is None:
         raise TimeoutError("two-price: no time left to choose integers")
     lower = max(least, chosen.lower) if run.shares is None else least
-    found = [_held(run, parts, chosen, lower, began)]
+    found = [_held(run, parts, chosen, lower)]
     if found[0] is None or found[0].status is not Status.OPTIMAL:
-        found += [_near(run, parts, relaxed, replace(chosen, lower=lower), began), _greedy(run, lower, began)]
+        found += [_near(run, parts, relaxed, replace(chosen, lower=lower)), _greedy(run, lower)]
     plans = [plan for plan in found if plan is not None and not check(run.problem, plan, run.reference)]
     if not plans:
         raise NoWholePlanError("two-price: the choices of the blocks lead to no common plan")
     return min(plans, key=lambda plan: plan.objective_grams or 0.0)
 
 
-def _held(run: Run, parts: Split, chosen: Chosen, lower: float, began: float) -> Solution | None:
+def _held(run: Run, parts: Split, chosen: Chosen, lower: float) -> Solution | None:
     try:
-        return judged(finished(run, parts, priced(run, chosen.split), lower, began))
+        return judged(finished(run, parts, priced(run, chosen.split), lower))
     except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
         return None
 
 
-def _near(run: Run, parts: Split, relaxed: Rounds[LinearFleet], chosen: Chosen, began: float) -> Solution | None:
+def _near(run: Run, parts: Split, relaxed: Rounds[LinearFleet], chosen: Chosen) -> Solution | None:
     """The best plan that keeps every choice on which the mixture and the blocks agree, for models of moderate size."""
     model = run.plan.matrix.arrays()
-    if len(model.lower) > NEIGHBOURHOOD_COLUMNS:
+    if len(model.lower) > run.effort.search_columns:
         return None
     mixture = relaxed.fleet.values(relaxed.coordinator.weights(), len(model.lower))
     choices = np.zeros(len(model.lower))
     for block, values in zip(parts.blocks, chosen.values, strict=True):
         choices[block.columns] = values
-    agreed = model.integer & (np.abs(mixture - choices) < 1e-6)
+    agreed = model.integer & (np.abs(mixture - choices) < AGREED)
     near = replace(model, lower=np.where(agreed, choices, model.lower), upper=np.where(agreed, choices, model.upper))
     prices = prices_by_pool(run, parts, relaxed.coordinator.best_prices)
-    return _searched(run, near, label_of(chosen.lower, prices, len(relaxed.coordinator.history), began))
+    return _searched(run, near, label_of(run, chosen.lower, prices, len(relaxed.coordinator.history)))
 
 
-def _whole(run: Run, parts: Split, prices: PerCoupling, lower: float, began: float) -> Solution | None:
+def _whole(run: Run, parts: Split, prices: PerCoupling, lower: float) -> Solution | None:
     """The best plan with free rounds that a search of the whole model finds, for models of moderate size."""
     model = run.plan.matrix.arrays()
-    if len(model.lower) > NEIGHBOURHOOD_COLUMNS:
+    if len(model.lower) > run.effort.search_columns:
         return None
-    return _searched(run, model, label_of(lower, prices_by_pool(run, parts, prices), 0, began))
+    return _searched(run, model, label_of(run, lower, prices_by_pool(run, parts, prices), 0))
 
 
 def _searched(run: Run, model: Arrays, label: Label) -> Solution | None:
-    seconds = max(1.0, (run.effort.deadline - time.perf_counter()) / 2)
+    seconds = max(SETTLING_SECONDS, run.effort.seconds_left / 2)  # the other half settles and verifies what it finds
     answer = solve_model(scaled(model, run.grams), Backend.HIGHS, seconds=seconds, relative_gap=1e-6)
     if answer.values is None:
         return None
-    return judged(written(run, resettled(run, answer.values), label, trimmed=False))
+    anew = resettled(run, answer.values, seconds=max(SETTLING_SECONDS, run.effort.seconds_left))
+    return judged(written(run, answer.values if anew is None else anew, label, trimmed=False))
 
 
-def _greedy(run: Run, lower: float, began: float) -> Solution | None:
+def _greedy(run: Run, lower: float) -> Solution | None:
     plan = run.reference
     if plan.objective_grams is None:
         return None
@@ -193,5 +208,5 @@ def _greedy(run: Run, lower: float, began: float) -> Solution | None:
         lower_bound_grams=bound,
         relative_gap=gap,
         solver="two-price (bound) with the greedy plan",
-        solve_seconds=time.perf_counter() - began,
+        solve_seconds=run.effort.seconds_spent,
     )

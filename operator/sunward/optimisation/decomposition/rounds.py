@@ -18,15 +18,28 @@ ROUND_LIMIT = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How far to go: the relative gap to certify, the moment to stop (of `time.perf_counter`), and the helpers.
+    """How far to go: the relative gap to certify, and from when until when to search (by `time.perf_counter`).
 
-    `caution` is the coordinator's. `workers` answer chunks of a large fleet in parallel.
+    `caution` is the coordinator's. `workers` answer chunks of a large fleet in parallel. `search_columns` are those of
+    the largest model that is searched in one piece. The only place where a search by prices reads the clock.
     """
 
     relative_gap: float
+    began: float
     deadline: float
     caution: float
     workers: Executor | None = None
+    search_columns: int = 0
+
+    @property
+    def seconds_spent(self) -> float:
+        """Since the search began."""
+        return time.perf_counter() - self.began
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the search should end; negative when it is late."""
+        return self.deadline - time.perf_counter()
 
 
 class PricedFleet(Protocol):
@@ -92,7 +105,7 @@ class Rounds(Generic[AnyFleet]):
             prices = self.coordinator.prices()
             bounds = self.coordinator.receive(prices, self.fleet.answer(prices))
             repeated = previous is not None and np.array_equal(prices, previous)
-            if bounds.relative_gap <= self._effort.relative_gap / 4 or time.perf_counter() > self._effort.deadline:
+            if bounds.relative_gap <= self._effort.relative_gap / 4 or self._effort.seconds_left < 0:
                 return
             if self.coordinator.stalled or self.coordinator.out_of_reach or (repeated and np.isfinite(bounds.upper)):
                 return

@@ -4,7 +4,6 @@ The parts of which `two_price_periods` makes its plans: the same model as the ex
 same finish, which pairs flows and balances energy.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from sunward.optimisation.decomposition.split import Split, split
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.extract import draft_of, tidy_sleep
-from sunward.optimisation.model.matrix import PerColumn, scaled
+from sunward.optimisation.model.matrix import Arrays, PerColumn, scaled
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
@@ -29,6 +28,8 @@ from sunward.optimisation.verification.check import check
 
 BLOCKS = 32
 """Blocks at most: every block has its own cuts, so more of them mean fewer rounds and a larger master."""
+SETTLING_SECONDS = 1.0
+"""Given to settling a plan's energy even when the time is up: without it the whole search would have been in vain."""
 
 
 Heuristic = Callable[[Problem], Solution]
@@ -78,15 +79,17 @@ def priced(run: Run, parts: Split) -> Rounds[LinearFleet]:
     return rounds
 
 
-def finished(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float, began: float) -> Solution:
+def finished(run: Run, parts: Split, rounds: Rounds[LinearFleet], lower: float) -> Solution:
     """The verified plan that the mixture stands for; raises `NoWholePlanError` where the verifier refuses it."""
     values = rounds.fleet.values(rounds.coordinator.weights(), len(run.plan.matrix.lower))
     settle(run.plan, values, run.shares or {})
     prices = prices_by_pool(run, parts, rounds.coordinator.best_prices)
-    label = label_of(lower, prices, len(rounds.coordinator.history), began)
+    label = label_of(run, lower, prices, len(rounds.coordinator.history))
     solution = written(run, values, label, trimmed=True)
     if check(run.problem, solution, run.reference):
-        solution = written(run, resettled(run, values), label, trimmed=False)
+        anew = resettled(run, values, seconds=max(SETTLING_SECONDS, run.effort.seconds_left))
+        # Without an answer in the time the mixture is tried as it is, untrimmed: the verifier has the last word.
+        solution = written(run, values if anew is None else anew, label, trimmed=False)
     faults = check(run.problem, solution, run.reference)
     if faults:
         raise NoWholePlanError(f"two-price: {faults[0]}")
@@ -102,31 +105,37 @@ def written(run: Run, values: PerColumn, label: Label, *, trimmed: bool) -> Solu
     return finish(run.problem, draft, label)
 
 
-def resettled(run: Run, values: PerColumn) -> PerColumn:
-    """The same work with its energy settled anew: batches taken home may leave a battery with nothing to feed."""
-    model = run.plan.matrix.arrays()
+def resettled(run: Run, values: PerColumn, *, seconds: float) -> PerColumn | None:
+    """The same work with its energy settled anew: batches taken home may leave a battery with nothing to feed.
+
+    None where the linear program that remains has no solution in the time.
+    """
+    settled = _with_work_held(run.plan, values)
+    return solve_model(scaled(settled, run.grams), Backend.GLOP, seconds=seconds).values
+
+
+def _with_work_held(plan: PlanModel, values: PerColumn) -> Arrays:
+    """The model with every integer and all work as in `values`: what is left is energy, a linear program."""
+    model = plan.matrix.arrays()
     held = model.integer.copy()
-    for flows in (run.plan.at_home, run.plan.leaving, run.plan.arriving):
+    for flows in (plan.at_home, plan.leaving, plan.arriving):
         held[list(flows.values())] = True
     fixed = np.clip(np.where(model.integer, np.round(values), values), model.lower, model.upper)
-    settled = replace(
+    return replace(
         model,
         lower=np.where(held, fixed, model.lower),
         upper=np.where(held, fixed, model.upper),
         integer=np.zeros_like(model.integer),
     )
-    seconds = max(1.0, run.effort.deadline - time.perf_counter())
-    answer = solve_model(scaled(settled, run.grams), Backend.GLOP, seconds=seconds)
-    return values if answer.values is None else answer.values
 
 
-def label_of(lower: float, prices: Prices, rounds: int, began: float) -> Label:
+def label_of(run: Run, lower: float, prices: Prices, rounds: int) -> Label:
     """What a plan by prices says of itself."""
     return Label(
         status=Status.FEASIBLE,
         solver=f"two-price (linear replies, {rounds} rounds)",
         bound=lower,
-        seconds=time.perf_counter() - began,
+        seconds=run.effort.seconds_spent,
         prices=prices,
     )
 

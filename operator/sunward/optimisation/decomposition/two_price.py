@@ -5,6 +5,7 @@ plan back into rows. The prices it reports are the coordinator's own.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from sunward.optimisation.decomposition.columnar import Floats
 from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP, ColumnSolution, solve_columns, unsupported
 from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError
-from sunward.optimisation.decomposition.periods import solve_linear, unsupported_linear
+from sunward.optimisation.decomposition.periods import SEARCH_COLUMNS, solve_linear, unsupported_linear
 from sunward.optimisation.decomposition.recovery import ColumnPlan
 from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM
 from sunward.optimisation.decomposition.run import Heuristic
@@ -34,11 +35,15 @@ __all__ = ["ColumnSolution", "NoWholePlanError", "closed_form", "decompose", "so
 
 SOLVER = "two-price"
 EXPLAINED_NODES = 1000
+"""Nodes of the largest fleet that the elastic model, which names what is missing, can hold."""
 SECOND_OPINION_NODES = 100
 """Up to so many nodes, a plan that closed-form replies leave short of its bound is tried with linear ones too."""
 ROUNDING_SHARE = 1e-15
 SMALLEST_SHARE = 1e-12
 """Rows below this share of the largest are rounding and are left out."""
+
+Linear = Callable[[float], Solution]
+"""Plans the problem at hand with linear programs as replies, in so many seconds."""
 
 
 def supports(problem: Problem) -> str | None:
@@ -54,12 +59,18 @@ def closed_form(problem: Problem) -> bool:
 
 
 def decompose(
-    problem: Problem, *, heuristic: Heuristic, time_limit_seconds: float, relative_gap: float = 1e-7
+    problem: Problem,
+    *,
+    heuristic: Heuristic,
+    time_limit_seconds: float,
+    relative_gap: float = 1e-7,
+    search_columns: int = SEARCH_COLUMNS,
 ) -> Solution:
     """Plans by prices, to a certified relative gap or as far as the time allows.
 
     `heuristic` makes a plan without prices, asked for where nodes reply by linear programs: it scales the grams, is
-    the reference of the verifier, and stands in where integer choices lead to nothing better.
+    the reference of the verifier, and stands in where integer choices lead to nothing better. `search_columns` are
+    those of the largest model that is searched in one piece.
 
     Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan,
     `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded. With
@@ -69,8 +80,18 @@ def decompose(
     if refusal is not None:
         raise ValueError(f"two-price: {refusal}")
     began = time.perf_counter()
+
+    def linear(seconds: float) -> Solution:
+        return solve_linear(
+            problem,
+            heuristic=heuristic,
+            time_limit_seconds=seconds,
+            relative_gap=relative_gap,
+            search_columns=search_columns,
+        )
+
     try:
-        return _priced(problem, heuristic, time_limit_seconds, relative_gap, began)
+        return _priced(problem, linear, time_limit_seconds, relative_gap, began)
     except (NoWholePlanError, InfeasibleBlockError):
         because = _explained(problem, time_limit_seconds)
         if not because:
@@ -78,32 +99,30 @@ def decompose(
         return Solution.infeasible(because, solver=SOLVER, seconds=time.perf_counter() - began)
 
 
-def _priced(problem: Problem, heuristic: Heuristic, seconds: float, relative_gap: float, began: float) -> Solution:
+def _priced(problem: Problem, linear: Linear, seconds: float, relative_gap: float, began: float) -> Solution:
     """By closed-form replies where they hold, else, or where their choices lead to no plan, by linear ones."""
     if closed_form(problem):
         try:
             found = solve_columns(to_columns(problem), time_limit_seconds=seconds, relative_gap=relative_gap)
         except NoWholePlanError:
-            return solve_linear(problem, heuristic=heuristic, time_limit_seconds=seconds, relative_gap=relative_gap)
+            return linear(seconds)
         if found.plan is None:
             because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
             return Solution.infeasible(because, solver=SOLVER, seconds=time.perf_counter() - began)
         solution = _solution(problem, found, found.plan, time.perf_counter() - began)
         if solution.status is Status.OPTIMAL or len(problem.nodes) > SECOND_OPINION_NODES:
             return solution
-        return _better(problem, solution, heuristic, seconds, relative_gap, began)
-    return solve_linear(problem, heuristic=heuristic, time_limit_seconds=seconds, relative_gap=relative_gap)
+        return _better(problem, solution, linear, seconds, began)
+    return linear(seconds)
 
 
-def _better(
-    problem: Problem, first: Solution, heuristic: Heuristic, seconds: float, relative_gap: float, began: float
-) -> Solution:
+def _better(problem: Problem, first: Solution, linear: Linear, seconds: float, began: float) -> Solution:
     """The better of two plans under the better of two bounds: linear replies choose integers differently."""
     left = seconds - (time.perf_counter() - began)
     if left <= 0 or unsupported_linear(problem) is not None:
         return first
     try:
-        second = solve_linear(problem, heuristic=heuristic, time_limit_seconds=left, relative_gap=relative_gap)
+        second = linear(left)
     except (NoWholePlanError, InfeasibleBlockError, TimeoutError):
         return first
     best = min(first, second, key=lambda plan: plan.objective_grams or 0.0)
