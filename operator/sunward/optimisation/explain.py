@@ -1,6 +1,6 @@
 """What a plan's numbers mean: what each mode would have emitted, what the caps and one more watt-hour are worth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,27 +104,38 @@ def _harvest_value(plan: PlanModel, duals: PerRow, reduced: PerColumn, i: int, t
 def _keep_integers(plan: PlanModel, solution: Solution) -> None:
     """Fix every integer column to what the solution does, so that a linear model remains."""
     index = {node.name: i for i, node in enumerate(plan.problem.nodes)}
-    rows = {index[row.name]: row for row in solution.nodes}
+    kept = {**_workers_in(plan, solution), **_exports_in(plan, solution, index), **_switches_in(plan, solution, index)}
+    for column, value in kept.items():
+        plan.matrix.lower[column] = plan.matrix.upper[column] = float(value)
+        plan.matrix.integer[column] = False
+
+
+def _workers_in(plan: PlanModel, solution: Solution) -> dict[int, bool]:
+    """Which nodes work on which jobs, by column."""
+    worked = {(row.job, row.on) for row in solution.batches if row.batches > 0}
+    jobs, nodes = plan.problem.jobs, plan.problem.nodes
+    return {column: (jobs[j].name, nodes[k].name) in worked for (j, k), column in plan.works.items()}
+
+
+def _exports_in(plan: PlanModel, solution: Solution, index: Mapping[str, int]) -> dict[int, bool]:
+    """Which nodes send harvest in which periods, by column."""
     sent: dict[tuple[int, int], float] = {}
     for send in solution.sends:
         place = (index[send.node], send.period - 1)
         sent[place] = sent.get(place, 0.0) + send.watt_hours
-    worked = {(row.job, row.on) for row in solution.batches if row.batches > 0}
-    chosen: dict[int, bool] = {}
-    for (j, k), column in plan.works.items():
-        chosen[column] = (plan.problem.jobs[j].name, plan.problem.nodes[k].name) in worked
-    for place, column in plan.exports.items():
-        chosen[column] = sent.get(place, 0.0) > 0
-    for (i, t), column in plan.charging.items():
-        chosen[column] = rows[i].charge_watt_hours[t] > 0
+    return {column: sent.get(place, 0.0) > 0 for place, column in plan.exports.items()}
+
+
+def _switches_in(plan: PlanModel, solution: Solution, index: Mapping[str, int]) -> dict[int, bool]:
+    """Which nodes are on, start and charge in which periods, by column; on and start only where they are integers."""
+    rows = {index[row.name]: row for row in solution.nodes}
+    found = {column: rows[i].charge_watt_hours[t] > 0 for (i, t), column in plan.charging.items()}
     for i, row in rows.items():
         before = plan.problem.nodes[i].initially_awake
         for t, on in enumerate(row.on):
             for columns, value in ((plan.on, on), (plan.start, on and not before)):
-                column = columns.get((i, t), -1)
-                if column >= 0 and plan.matrix.integer[column]:
-                    chosen[column] = value
+                column = columns.get((i, t))
+                if column is not None and plan.matrix.integer[column]:
+                    found[column] = value
             before = on
-    for column, value in chosen.items():
-        plan.matrix.lower[column] = plan.matrix.upper[column] = float(value)
-        plan.matrix.integer[column] = False
+    return found

@@ -1,9 +1,22 @@
 """Turns a `Problem` into columns where its structure allows, and says plainly why where it does not."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
 import numpy as np
 
-from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, ColumnSettings
+from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, ColumnSettings, NodeFlags, PerNode
 from sunward.optimisation.problem.instance import ExportRule, Job, Node, Problem
+
+NODE_NUMBERS = (
+    "idle_watts",
+    "asleep_watts",
+    "wake_watt_hours",
+    "wake_seconds",
+    "maximum_export_ratio",
+    "storage_gigabytes",
+    "embodied_grams_per_hour",
+)
+"""Fields of a node that are a column of the same name."""
 
 
 def not_columnar(problem: Problem) -> str | None:
@@ -29,20 +42,6 @@ def to_columns(problem: Problem) -> Columns:
     pools = {name: index for index, pool in enumerate(problem.energy_pools) for name in pool.members}
     return Columns(
         settings=_settings(problem, job),
-        intensity_grams_per_kilowatt_hour=_floats(
-            problem.intensity_grams_per_kilowatt_hour[node.grid_zone][0] for node in nodes
-        ),
-        idle_watts=_floats(node.idle_watts for node in nodes),
-        asleep_watts=_floats(node.asleep_watts for node in nodes),
-        wake_watt_hours=_floats(node.wake_watt_hours for node in nodes),
-        wake_seconds=_floats(node.wake_seconds for node in nodes),
-        harvest_watt_hours=_floats(node.harvest_watt_hours[0] for node in nodes),
-        maximum_export_ratio=_floats(node.maximum_export_ratio for node in nodes),
-        storage_gigabytes=_floats(node.storage_gigabytes for node in nodes),
-        embodied_grams_per_hour=_floats(node.embodied_grams_per_hour for node in nodes),
-        batches=_floats(job.batches.get(node.name, 0.0) if job else 0.0 for node in nodes),
-        watt_hours_per_batch=_floats(job.watt_hours_per_batch.get(node.name, 0.0) if job else 0.0 for node in nodes),
-        seconds_per_batch=_floats(job.seconds_per_batch.get(node.name, 0.0) if job else 0.0 for node in nodes),
         can_sleep=_flags(node.can_sleep for node in nodes),
         initially_awake=_flags(node.initially_awake for node in nodes),
         can_work=_flags(_can_work(job, node) for node in nodes),
@@ -50,7 +49,29 @@ def to_columns(problem: Problem) -> Columns:
         pool=np.array([pools.get(node.name, NO_POOL) for node in nodes], dtype=np.int32),
         pool_efficiency=_floats(pool.efficiency for pool in problem.energy_pools),
         names=np.array([node.name for node in nodes], dtype=np.str_),
+        **_own_columns(problem),
+        **_work_columns(nodes, job),
     )
+
+
+def _own_columns(problem: Problem) -> dict[str, PerNode]:
+    """What a node draws, harvests and holds; of what has a value per period, that of the only one."""
+    nodes, zones = problem.nodes, problem.intensity_grams_per_kilowatt_hour
+    return {
+        "intensity_grams_per_kilowatt_hour": _floats(zones[node.grid_zone][0] for node in nodes),
+        "harvest_watt_hours": _floats(node.harvest_watt_hours[0] for node in nodes),
+        **{name: _floats(getattr(node, name) for node in nodes) for name in NODE_NUMBERS},
+    }
+
+
+def _work_columns(nodes: Sequence[Node], job: Job | None) -> dict[str, PerNode]:
+    """What the job asks of every node; zero where it has nothing there, or where there is no job."""
+    amounts: dict[str, Mapping[str, float]] = {
+        "batches": job.batches if job else {},
+        "watt_hours_per_batch": job.watt_hours_per_batch if job else {},
+        "seconds_per_batch": job.seconds_per_batch if job else {},
+    }
+    return {name: _floats(by_node.get(node.name, 0.0) for node in nodes) for name, by_node in amounts.items()}
 
 
 def _settings(problem: Problem, job: Job | None) -> ColumnSettings:
@@ -83,9 +104,9 @@ def _can_work(job: Job | None, node: Node) -> bool:
     return job is None or job.can_work(node.name)
 
 
-def _floats(values: object) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.fromiter(values, dtype=np.float64)  # type: ignore[call-overload,no-any-return]
+def _floats(values: Iterable[float]) -> PerNode:
+    return np.fromiter(values, dtype=np.float64)
 
 
-def _flags(values: object) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.fromiter(values, dtype=np.bool_)  # type: ignore[call-overload,no-any-return]
+def _flags(values: Iterable[bool]) -> NodeFlags:
+    return np.fromiter(values, dtype=np.bool_)
