@@ -44,11 +44,12 @@ def plan_columns(file: str, time_limit_seconds: float, output: Output, plan_file
 
 
 def _solved(file: str, columns: Columns, time_limit_seconds: float) -> ColumnSolution:
+    from sunward.optimisation.decomposition.errors import DecompositionError
     from sunward.optimisation.solve_fleet import solve_fleet
 
     try:
         return solve_fleet(columns, time_limit_seconds=time_limit_seconds)
-    except (RuntimeError, TimeoutError, ValueError) as error:  # the coordinator's own errors derive from these
+    except DecompositionError as error:
         raise NoPlan(f"{file}: {error}") from error
 
 

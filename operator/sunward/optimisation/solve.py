@@ -3,6 +3,7 @@
 import time
 from enum import StrEnum
 
+from sunward.optimisation.decomposition.errors import UnsupportedError
 from sunward.optimisation.decomposition.periods import SEARCH_COLUMNS
 from sunward.optimisation.decomposition.two_price import closed_form, decompose, supports
 from sunward.optimisation.exact.search import SolveError, search
@@ -51,7 +52,7 @@ def solve(
         return solve_exact(problem, time_limit_seconds=time_limit_seconds)
     why_not = supports(problem)
     if why_not is not None:
-        raise ValueError(f"two-price does not support this problem: {why_not}")
+        raise UnsupportedError(f"two-price does not support this problem: {why_not}")
     return solve_two_price(problem, time_limit_seconds=time_limit_seconds)
 
 
@@ -84,8 +85,8 @@ def solve_two_price(
 
     `search_columns` are those of the largest model in which integers are also searched in one piece.
 
-    Raises ValueError with the reason when `supports` gives one, TimeoutError when the time ends before any plan,
-    and the errors of `decomposition.errors` when a block fails or integer choices could not be rounded.
+    Raises UnsupportedError with the reason when `supports` gives one, OutOfTimeError when the time ends before a plan,
+    and the other errors of `decomposition.errors` when a block fails or integer choices could not be rounded.
     """
     return decompose(
         problem,

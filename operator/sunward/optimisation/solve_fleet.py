@@ -11,7 +11,7 @@ import numpy as np
 from sunward.optimisation.decomposition.columnar import Columns
 from sunward.optimisation.decomposition.columnar_rows import plan_of, to_problem
 from sunward.optimisation.decomposition.columns import ColumnSolution, solve_columns
-from sunward.optimisation.decomposition.errors import MasterError, NoWholePlanError
+from sunward.optimisation.decomposition.errors import MasterError, NoWholePlanError, UnsupportedError
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import SolveError, solve_exact
 
@@ -25,7 +25,7 @@ def solve_fleet(columns: Columns, *, time_limit_seconds: float = 60.0) -> Column
     columns.checked()
     try:
         return solve_columns(columns, time_limit_seconds=time_limit_seconds)
-    except (MasterError, NoWholePlanError, ValueError):
+    except (MasterError, NoWholePlanError, UnsupportedError):
         left = time_limit_seconds - (time.perf_counter() - began)
         if len(columns) > SMALL_FLEET or left <= 0:
             raise

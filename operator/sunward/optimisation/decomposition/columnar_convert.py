@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, ColumnSettings, NodeFlags, PerNode
+from sunward.optimisation.decomposition.errors import UnsupportedError
 from sunward.optimisation.problem.instance import ExportRule, Job, Node, Problem
 
 NODE_NUMBERS = (
@@ -34,10 +35,10 @@ def not_columnar(problem: Problem) -> str | None:
 
 
 def to_columns(problem: Problem) -> Columns:
-    """The problem by columns; raises `ValueError` with the reason where `not_columnar` gives one."""
+    """The problem by columns; raises `UnsupportedError` with the reason where `not_columnar` gives one."""
     refusal = not_columnar(problem)
     if refusal is not None:
-        raise ValueError(refusal)
+        raise UnsupportedError(refusal)
     nodes, job = problem.nodes, (problem.jobs[0] if problem.jobs else None)
     pools = {name: index for index, pool in enumerate(problem.energy_pools) for name in pool.members}
     return Columns(

@@ -14,7 +14,7 @@ import numpy as np
 
 from sunward.optimisation.decomposition.columnar import Columns, Floats
 from sunward.optimisation.decomposition.coordinator import Bounds
-from sunward.optimisation.decomposition.errors import NoWholePlanError
+from sunward.optimisation.decomposition.errors import NoWholePlanError, OutOfTimeError, UnsupportedError
 from sunward.optimisation.decomposition.fleet import ColumnFleet
 from sunward.optimisation.decomposition.integers import Planned, plan_from
 from sunward.optimisation.decomposition.recovery import ColumnPlan
@@ -71,15 +71,15 @@ def solve_columns(
 ) -> ColumnSolution:
     """Plans the fleet to a certified relative gap, or as far as the time limit allows.
 
-    Raises `ProblemError` for columns outside the format, `ValueError` with the reason for a problem that has no
-    closed-form reply, `TimeoutError` when the time ends before any plan and `NoWholePlanError` when integer choices
+    Raises `ProblemError` for columns outside the format, `UnsupportedError` with the reason for a problem that has no
+    closed-form reply, `OutOfTimeError` when the time ends before any plan and `NoWholePlanError` when integer choices
     could not be rounded. An infeasible problem is an answer, not an exception.
     """
     began = time.perf_counter()
     columns = _without_idle_rules(columns.checked())
     refusal = unsupported(columns)
     if refusal is not None:
-        raise ValueError(refusal)
+        raise UnsupportedError(refusal)
     parts = groups(columns)
     clock = _Clock(began=began, built=time.perf_counter())
     stuck = _stuck(columns, parts)
@@ -113,7 +113,7 @@ def _solved(columns: Columns, parts: Sequence[Group], effort: Effort, clock: _Cl
     if first.coordinator.out_of_reach:
         return _infeasible(columns, first.fleet.shortfalls(first.coordinator.ceiling_prices), clock)
     if not np.isfinite(first.coordinator.bounds.upper):
-        raise TimeoutError("two-price: no plan within the time limit")
+        raise OutOfTimeError("two-price: no plan within the time limit")
     planned = plan_from(columns, first, effort)
     if planned is None:
         raise NoWholePlanError("two-price: prices were found, but no plan with whole workers and whole modes")

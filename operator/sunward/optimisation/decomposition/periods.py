@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError, OutOfTimeError
 from sunward.optimisation.decomposition.levelling import settle
 from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choose
 from sunward.optimisation.decomposition.master import PerCoupling
@@ -61,7 +61,7 @@ def solve_linear(
 ) -> Solution:
     """Plans by prices with linear programs as replies; `unsupported_linear` must be None.
 
-    Raises `TimeoutError`, `InfeasibleBlockError` and `NoWholePlanError` where there is no plan to return.
+    Raises `OutOfTimeError`, `InfeasibleBlockError` and `NoWholePlanError` where there is no plan to return.
     """
     began = time.perf_counter()
     effort = Effort(
@@ -114,7 +114,7 @@ def _in_rounds(run: Run, lower: float) -> Solution | None:
     parts = run.split()
     try:
         return _planned(run, parts, priced(run, parts), lower)
-    except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
+    except (InfeasibleBlockError, NoWholePlanError, OutOfTimeError):
         return None
 
 
@@ -146,7 +146,7 @@ def _with_choices(run: Run, parts: Split, relaxed: Rounds[LinearFleet], least: f
     prices = relaxed.coordinator.best_prices
     chosen = choose(parts, prices, run.effort, grams=run.grams)
     if chosen is None:
-        raise TimeoutError("two-price: no time left to choose integers")
+        raise OutOfTimeError("two-price: no time left to choose integers")
     lower = max(least, chosen.lower) if run.shares is None else least
     found = [_held(run, parts, chosen, lower)]
     if found[0] is None or found[0].status is not Status.OPTIMAL:
@@ -160,7 +160,7 @@ def _with_choices(run: Run, parts: Split, relaxed: Rounds[LinearFleet], least: f
 def _held(run: Run, parts: Split, chosen: Chosen, lower: float) -> Solution | None:
     try:
         return judged(finished(run, parts, priced(run, chosen.split), lower))
-    except (InfeasibleBlockError, NoWholePlanError, TimeoutError):
+    except (InfeasibleBlockError, NoWholePlanError, OutOfTimeError):
         return None
 
 

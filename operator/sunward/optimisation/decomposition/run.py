@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP
-from sunward.optimisation.decomposition.errors import NoWholePlanError
+from sunward.optimisation.decomposition.errors import NoWholePlanError, OutOfTimeError
 from sunward.optimisation.decomposition.levelling import settle, trim
 from sunward.optimisation.decomposition.linear import LinearFleet
 from sunward.optimisation.decomposition.master import PerCoupling
@@ -67,7 +67,7 @@ def judged(solution: Solution) -> Solution:
 
 
 def priced(run: Run, parts: Split) -> Rounds[LinearFleet]:
-    """Prices until the bounds meet; raises `NoWholePlanError` or `TimeoutError` where no mixture meets every row."""
+    """Prices until the bounds meet; raises `NoWholePlanError` or `OutOfTimeError` where no mixture meets every row."""
     rounds = Rounds(
         LinearFleet(parts, scales=_scales(run.problem, parts), grams=run.grams), run.effort, grams=run.grams
     )
@@ -75,7 +75,7 @@ def priced(run: Run, parts: Split) -> Rounds[LinearFleet]:
     if rounds.coordinator.out_of_reach:
         raise NoWholePlanError("two-price: no prices bring enough supply")
     if not np.isfinite(rounds.coordinator.bounds.upper):
-        raise TimeoutError("two-price: no plan within the time limit")
+        raise OutOfTimeError("two-price: no plan within the time limit")
     return rounds
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sunward.optimisation.decomposition.columnar import Flags
+from sunward.optimisation.decomposition.errors import UnsupportedError
 from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.model.matrix import Arrays, Floats, Integers
 from sunward.optimisation.model.plan_model import Pair, PlanModel
@@ -69,11 +70,11 @@ def split(plan: PlanModel, *, nodes_per_block: int, shares: Mapping[Pair, float]
     """The model in blocks of so many nodes.
 
     `shares` of the rounds, by job and period as in the model, have to be given where `unsplittable` names a job; raises
-    `ValueError` with that reason where they are not.
+    `UnsupportedError` with that reason where they are not.
     """
     refusal = unsplittable(plan.problem) if shares is None else None
     if refusal is not None:
-        raise ValueError(refusal)
+        raise UnsupportedError(refusal)
     model = _with_fixed_shares(plan, plan.matrix.arrays(), shares or {})
     owner = _owners(plan, model)
     rows = _row_owners(model, owner)

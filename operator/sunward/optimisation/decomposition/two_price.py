@@ -13,7 +13,12 @@ import numpy as np
 from sunward.optimisation.decomposition.columnar import Floats
 from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP, ColumnSolution, solve_columns, unsupported
-from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError
+from sunward.optimisation.decomposition.errors import (
+    InfeasibleBlockError,
+    NoWholePlanError,
+    OutOfTimeError,
+    UnsupportedError,
+)
 from sunward.optimisation.decomposition.periods import SEARCH_COLUMNS, solve_linear, unsupported_linear
 from sunward.optimisation.decomposition.recovery import ColumnPlan
 from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM
@@ -72,13 +77,13 @@ def decompose(
     the reference of the verifier, and stands in where integer choices lead to nothing better. `search_columns` are
     those of the largest model that is searched in one piece.
 
-    Raises `ValueError` with the reason when `supports` gives one, `TimeoutError` when the time ends before any plan,
-    `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded. With
-    integer choices at the nodes the status is `feasible` unless the repaired plan meets its bound.
+    Raises `UnsupportedError` with the reason when `supports` gives one, `OutOfTimeError` when the time ends before any
+    plan, `BlockError` when a block's solver fails and `NoWholePlanError` when integer choices could not be rounded.
+    With integer choices at the nodes the status is `feasible` unless the repaired plan meets its bound.
     """
     refusal = supports(problem)
     if refusal is not None:
-        raise ValueError(f"two-price: {refusal}")
+        raise UnsupportedError(f"two-price: {refusal}")
     began = time.perf_counter()
 
     def linear(seconds: float) -> Solution:
@@ -123,7 +128,7 @@ def _better(problem: Problem, first: Solution, linear: Linear, seconds: float, b
         return first
     try:
         second = linear(left)
-    except (NoWholePlanError, InfeasibleBlockError, TimeoutError):
+    except (NoWholePlanError, InfeasibleBlockError, OutOfTimeError):
         return first
     best = min(first, second, key=lambda plan: plan.objective_grams or 0.0)
     objective, bound = best.objective_grams or 0.0, max(first.lower_bound_grams or 0.0, second.lower_bound_grams or 0.0)
