@@ -180,10 +180,10 @@ def _keep(
     snapshot: Snapshot, answer: Answer, free: Pattern, solver: SolverPort, previous: Plan | None
 ) -> tuple[Pattern, Solution, Problem] | None:
     """The previous pattern with what it emits now, unless the free plan is the same or gains enough."""
-    problem = None if previous is None else stability.kept_problem(previous, answer.compiled)
-    if previous is None or problem is None:
+    before = stability.kept(previous, answer.compiled)
+    if before is None:
         return None
-    pattern = stability.kept_pattern(previous, answer.compiled, free)
+    pattern, problem = before.pattern(free), before.problem
     if stability.same(pattern, free):
         return None
     solution = solver.solve(problem, solver=SOLVER, time_limit_seconds=_side_limit(snapshot))

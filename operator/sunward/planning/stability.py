@@ -25,32 +25,43 @@ def same(one: Pattern, other: Pattern) -> bool:
     return dict(one.awake) == dict(other.awake) and _rows(one) == _rows(other)
 
 
-def kept_problem(previous: Plan, compiled: Compiled) -> Problem | None:
-    """The present problem with the previous plan's pattern fixed; None when that pattern is no longer possible.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A previous plan whose pattern is still possible; made by `kept`, which is where that is checked."""
 
-    Its optimum is what it would emit to go on as before.
-    """
-    if previous.hold is not None or not _still_possible(previous, compiled):
+    previous: Plan
+    compiled: Compiled
+
+    @property
+    def problem(self) -> Problem:
+        """The present problem with that pattern fixed. Its optimum is what it would emit to go on as before."""
+        problem, directives = self.compiled.problem, self._directives
+        parts = {name: part for part in self.compiled.parts for name in (part.name, part.name + LATER)}
+        jobs = tuple(
+            pinned(entry, parts[entry.name], directives[parts[entry.name].job.spec.key].assignments)
+            for entry in problem.jobs
+        )
+        nodes = tuple(replace(node, can_sleep=not self.previous.awake[node.name]) for node in problem.nodes)
+        return replace(problem, nodes=nodes, jobs=jobs, policy=replace(problem.policy, offload_tasks=False))
+
+    def pattern(self, free: Pattern) -> Pattern:
+        """The previous pattern, for the nodes and jobs that there are now; `free` says those of the present plan."""
+        running = {part.job.spec.key for part in self.compiled.parts}
+        jobs = tuple(self._directives[new.job] if new.job in running else new for new in free.jobs)
+        known = {node.name for node in self.compiled.problem.nodes}
+        awake = {name: self.previous.awake[name] if name in known else state for name, state in free.awake.items()}
+        return Pattern(awake=awake, jobs=jobs)
+
+    @property
+    def _directives(self) -> Mapping[str, JobDirective]:
+        return {directive.job: directive for directive in self.previous.jobs}
+
+
+def kept(previous: Plan | None, compiled: Compiled) -> Kept | None:
+    """The previous plan as something to go on with; None when its pattern is no longer possible."""
+    if previous is None or previous.hold is not None or not _still_possible(previous, compiled):
         return None
-    directives = {directive.job: directive for directive in previous.jobs}
-    parts = {name: part for part in compiled.parts for name in (part.name, part.name + LATER)}
-    jobs = tuple(
-        pinned(entry, parts[entry.name], directives[parts[entry.name].job.spec.key].assignments)
-        for entry in compiled.problem.jobs
-    )
-    nodes = tuple(replace(node, can_sleep=not previous.awake[node.name]) for node in compiled.problem.nodes)
-    policy = replace(compiled.problem.policy, offload_tasks=False)
-    return replace(compiled.problem, nodes=nodes, jobs=jobs, policy=policy)
-
-
-def kept_pattern(previous: Plan, compiled: Compiled, free: Pattern) -> Pattern:
-    """The previous pattern, for the nodes and jobs that there are now."""
-    running = {part.job.spec.key for part in compiled.parts}
-    before = {directive.job: directive for directive in previous.jobs}
-    jobs = tuple(before[new.job] if new.job in running else new for new in free.jobs)
-    known = {node.name for node in compiled.problem.nodes}
-    awake = {name: previous.awake[name] if name in known else state for name, state in free.awake.items()}
-    return Pattern(awake=awake, jobs=jobs)
+    return Kept(previous=previous, compiled=compiled)
 
 
 def _still_possible(previous: Plan, compiled: Compiled) -> bool:
