@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from sunward.optimisation.greedy.work import Assignment, Pair, Schedule, at_home, capacity, hours_per_batch
-from sunward.optimisation.problem.instance import Job, Problem
+from sunward.optimisation.problem.instance import Job, Node, Problem
 
 
 class Tier(IntEnum):
@@ -50,37 +50,48 @@ def slot_schedule(problem: Problem) -> Schedule:
 
 
 def _open(problem: Problem, assignment: Assignment) -> _Slots:
-    hours = problem.period_hours
-    own = []
-    for node in problem.nodes:
-        watts = node.asleep_watts if problem.policy.sleep and node.can_sleep else node.idle_watts
-        own.append([max(0.0, wh - watts * hours) for wh in node.harvest_watt_hours])
+    own = [_spare_harvest(problem, node) for node in problem.nodes]
     index = {node.name: i for i, node in enumerate(problem.nodes)}
     pools = problem.energy_pools if problem.policy.share_energy else ()
-    pooled = [
-        [
-            sum(
-                min(own[index[name]][t], problem.nodes[index[name]].maximum_export_ratio * harvest)
-                for name in pool.members
-                for harvest in (problem.nodes[index[name]].harvest_watt_hours[t],)
-            )
-            for t in range(problem.period_count)
-        ]
-        for pool in pools
-    ]
+    members = [[index[name] for name in pool.members] for pool in pools]
     pools_of: list[list[int]] = [[] for _ in problem.nodes]
-    for p, pool in enumerate(pools):
-        for name in pool.members:
-            pools_of[index[name]].append(p)
+    for p, nodes in enumerate(members):
+        for i in nodes:
+            pools_of[i].append(p)
     plan = Schedule(flows={}, spare=capacity(problem, assignment), shards={})
-    kept = _keep_for_moving(problem, assignment, plan.spare)
     return _Slots(
-        problem=problem, plan=plan, assignment=assignment, own=own, pooled=pooled, pools_of=pools_of, kept=kept
+        problem=problem,
+        plan=plan,
+        assignment=assignment,
+        own=own,
+        pooled=[_pooled_harvest(problem, own, nodes) for nodes in members],
+        pools_of=pools_of,
+        kept=_keep_for_moving(problem, assignment, plan.spare),
     )
 
 
+def _spare_harvest(problem: Problem, node: Node) -> list[float]:
+    """Wh of a node's harvest by period that it does not draw itself, asleep where it may be, else idle."""
+    watts = node.asleep_watts if problem.policy.sleep and node.can_sleep else node.idle_watts
+    return [max(0.0, harvest - watts * problem.period_hours) for harvest in node.harvest_watt_hours]
+
+
+def _pooled_harvest(problem: Problem, own: list[list[float]], members: list[int]) -> list[float]:
+    """Wh of a pool by period that its members could send: spare, and no more than they may export."""
+
+    def may_send(i: int, t: int) -> float:
+        node = problem.nodes[i]
+        return min(own[i][t], node.maximum_export_ratio * node.harvest_watt_hours[t])
+
+    return [sum(may_send(i, t) for i in members) for t in range(problem.period_count)]
+
+
 def _keep_for_moving(problem: Problem, assignment: Assignment, spare: list[list[float]]) -> list[float]:
-    """Set hours of the first period aside on every node, as much as all moves together could take, at most a fifth."""
+    """Set hours of the first period aside on every node, as much as all moves together could take, at most a fifth.
+
+    Data move in the first period: work that filled it would leave no time for them, and more than a fifth would be
+    kept from work that may never move.
+    """
     if not problem.policy.offload_tasks:
         return [0.0] * len(problem.nodes)
     gigabytes = sum(batches * problem.jobs[j].gigabytes_per_batch for (j, _), batches in assignment.may_leave.items())

@@ -54,6 +54,18 @@ class Round:
     workers: dict[str, Worker]
     scale: float
 
+    def batches(self, nodes: Collection[str]) -> float:
+        """What these nodes were given in this round."""
+        return self.scale * sum(row.batches for row in self.rows if row.node in nodes)
+
+    def without(self, nodes: Collection[str]) -> Round:
+        """The round as it goes on when these nodes are gone."""
+        return Round(
+            rows=tuple(row for row in self.rows if row.node not in nodes),
+            workers={node: worker for node, worker in self.workers.items() if node not in nodes},
+            scale=self.scale,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
@@ -166,13 +178,10 @@ class Training:
         if self.round is None:
             return
         lost = {node for node, worker in self.round.workers.items() if node not in alive and not worker.is_done}
-        if not lost:
-            return
-        self.lost_batches += self.round.scale * sum(row.batches for row in self.round.rows if row.node in lost)
-        left = {node: worker for node, worker in self.round.workers.items() if node not in lost}
-        rows = tuple(row for row in self.round.rows if row.node not in lost)
-        enough = len(left) >= self.spec.minimum_workers and bool(left)
-        self.round = Round(rows=rows, workers=left, scale=self.round.scale) if enough else None
+        if lost:
+            self.lost_batches += self.round.batches(lost)
+            left = self.round.without(lost)
+            self.round = left if left.workers and len(left.workers) >= self.spec.minimum_workers else None
 
     def close(self) -> list[Work]:
         """The work of a round that is over, once; empty while it runs."""
