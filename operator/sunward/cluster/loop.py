@@ -41,7 +41,7 @@ RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything the loop reaches the world through; wired in cli/run.py, faked in tests."""
+    """Everything the loop reaches the world through; wired in cli/wiring.py, faked in tests."""
 
     api: Api
     session: aiohttp.ClientSession

@@ -1,6 +1,6 @@
 """What the global loop needs from other rooms, declared where it is consumed.
 
-`sources` measures, `telemetry` publishes; neither is imported here. The composition root (cli/run.py) wires them.
+`sources` measures, `telemetry` publishes; neither is imported here. The composition root (cli/wiring.py) wires them.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import sys
 
 MODULES = (
     "sunward.cli.main",
+    "sunward.cli.wiring",
     "sunward.cluster.access.handlers",
     "sunward.cluster.loop",
     "sunward.forecasting.expect",
