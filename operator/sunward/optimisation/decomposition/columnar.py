@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import ProblemError
 
 Floats = NDArray[np.float64]
@@ -66,7 +67,7 @@ class ColumnSettings:
     @property
     def period_hours(self) -> float:
         """Length of the period in hours."""
-        return self.period_seconds / 3600.0
+        return self.period_seconds / SECONDS_PER_HOUR
 
     def checked(self) -> Self:
         """Returns itself; raises `ProblemError` naming the first setting that is out of range."""

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Floats
 from sunward.optimisation.decomposition.coordinator import Answer
 from sunward.optimisation.decomposition.master import PerCoupling, Weights
 from sunward.optimisation.decomposition.recovery import Mixture, mix
 from sunward.optimisation.decomposition.reply import Detail, Offer, group_detail, group_sums, offload_saving
-from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM, Group
+from sunward.optimisation.decomposition.rows import Group
 from sunward.optimisation.problem.solution import Obstacle, Shortfall
 
 
@@ -25,7 +26,7 @@ class ColumnFleet:
         self._columns = columns
         self.parts = tuple(parts)
         self._workers = workers
-        self._harvest_price = columns.settings.harvest_intensity_grams_per_kilowatt_hour / GRAMS_PER_KILOGRAM
+        self._harvest_price = columns.settings.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
         self._all_scales = _price_scales(columns, self.parts)
         self._live = np.flatnonzero(self._all_scales > 0)
         self._asked: list[tuple[PerCoupling, bool]] = []
@@ -133,8 +134,10 @@ def stand_alone(group: Group) -> Group:
 def _price_scales(columns: Columns, parts: Sequence[Group]) -> Floats:
     """The largest sensible price of each row, (pools + 2,); 0 for rows that nobody can supply."""
     scales = np.zeros(len(columns.pool_efficiency) + 2)
-    dearest = float(columns.intensity_grams_per_kilowatt_hour.max(initial=0.0)) / GRAMS_PER_KILOGRAM
-    dearest = max(dearest, columns.settings.harvest_intensity_grams_per_kilowatt_hour / GRAMS_PER_KILOGRAM, 1e-9)
+    dearest = float(columns.intensity_grams_per_kilowatt_hour.max(initial=0.0)) / WATT_HOURS_PER_KILOWATT_HOUR
+    dearest = max(
+        dearest, columns.settings.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR, 1e-9
+    )
     for group in parts:
         rows = group.rows
         if group.pool != NO_POOL and rows.sellable.max() > 0:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Integers, PerNode
 from sunward.optimisation.decomposition.reply import Detail
-from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM, SECONDS_PER_HOUR, Awake, Group, Rows
+from sunward.optimisation.decomposition.rows import Awake, Group, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -201,4 +202,4 @@ def _emissions(columns: Columns, moved: PerNode, grid: PerNode, harvest: PerNode
     transit = settings.transit_watt_hours_per_gigabyte * settings.transit_intensity_grams_per_kilowatt_hour
     grams += transit * settings.gigabytes_per_batch * float(np.maximum(-moved, 0.0).sum())
     embodied = float(columns.embodied_grams_per_hour @ awake) if settings.include_embodied else 0.0
-    return grams / GRAMS_PER_KILOGRAM + embodied
+    return grams / WATT_HOURS_PER_KILOWATT_HOUR + embodied

@@ -11,10 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Flags, Floats, Integers
 
-GRAMS_PER_KILOGRAM = 1000.0
-SECONDS_PER_HOUR = 3600.0
 SLACK = 1e-9
 """Share of a limit by which rounding may miss it."""
 SMALLEST_HALF = 32
@@ -172,7 +171,7 @@ def _by_modes(
 def _rows(columns: Columns, nodes: Integers, *, awake: Awake, exporting: bool) -> Rows:
     settings, hours = columns.settings, columns.settings.period_hours
     surplus_rule = settings.surplus_only and exporting
-    grid = columns.intensity_grams_per_kilowatt_hour[nodes] / GRAMS_PER_KILOGRAM
+    grid = columns.intensity_grams_per_kilowatt_hour[nodes] / WATT_HOURS_PER_KILOWATT_HOUR
     harvest = columns.harvest_watt_hours[nodes]
     sellable = harvest * columns.maximum_export_ratio[nodes] if exporting else np.zeros(len(nodes))
     limits = _limits(columns, nodes, 0.0 if awake == "none" else hours)
@@ -213,7 +212,7 @@ def _work(columns: Columns, nodes: Integers, awake: Awake) -> dict[str, Floats]:
     size = settings.gigabytes_per_batch
     transit = (
         size * settings.transit_watt_hours_per_gigabyte * settings.transit_intensity_grams_per_kilowatt_hour
-    ) / GRAMS_PER_KILOGRAM
+    ) / WATT_HOURS_PER_KILOWATT_HOUR
     return {
         "demand": asleep * hours
         + extra * fixed_hours

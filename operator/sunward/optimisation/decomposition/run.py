@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP
 from sunward.optimisation.decomposition.errors import NoWholePlanError, OutOfTimeError
 from sunward.optimisation.decomposition.levelling import settle, trim
@@ -155,7 +156,9 @@ def prices_by_pool(run: Run, parts: Split, prices: PerCoupling) -> Prices:
 def _scales(problem: Problem, parts: Split) -> PerCoupling:
     """A price of every row that no node would pay while capacity lasts."""
     zones = problem.intensity_grams_per_kilowatt_hour.values()
-    dearest = max(*map(max, zones), problem.harvest_intensity_grams_per_kilowatt_hour, 1e-6) / 1000.0
+    dearest = (
+        max(*map(max, zones), problem.harvest_intensity_grams_per_kilowatt_hour, 1e-6) / WATT_HOURS_PER_KILOWATT_HOUR
+    )
     scales = np.full(len(parts.least), dearest * _largest_demand(problem))
     for row in parts.pool_of:
         scales[row] = dearest
@@ -175,7 +178,9 @@ def _batch_price(problem: Problem, j: int, dearest: float) -> float:
     ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
     idle = max(node.idle_watts for node in problem.nodes)
     embodied = max(node.embodied_grams_per_hour for node in problem.nodes) if problem.policy.include_embodied else 0.0
-    hours = (max(job.seconds_per_batch.values(), default=0.0) + 2 * data * network.seconds_per_gigabyte) / 3600.0
+    hours = (
+        max(job.seconds_per_batch.values(), default=0.0) + 2 * data * network.seconds_per_gigabyte
+    ) / SECONDS_PER_HOUR
     energy = max(job.watt_hours_per_batch.values(), default=0.0) + data * ends + idle * hours
     transit = data * network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour
-    return dearest * energy + embodied * hours + transit / 1000.0 + 1e-12
+    return dearest * energy + embodied * hours + transit / WATT_HOURS_PER_KILOWATT_HOUR + 1e-12

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columnar import Floats
 from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP, ColumnSolution, solve_columns, unsupported
@@ -21,7 +22,6 @@ from sunward.optimisation.decomposition.errors import (
 )
 from sunward.optimisation.decomposition.periods import SEARCH_COLUMNS, solve_linear, unsupported_linear
 from sunward.optimisation.decomposition.recovery import ColumnPlan
-from sunward.optimisation.decomposition.rows import GRAMS_PER_KILOGRAM
 from sunward.optimisation.decomposition.run import Heuristic
 from sunward.optimisation.model.infeasible import explain_infeasible
 from sunward.optimisation.problem.instance import Problem
@@ -239,7 +239,7 @@ def _prices(problem: Problem, found: ColumnSolution, plan: ColumnPlan) -> Prices
         }
         supplied = {node.name for node in problem.nodes if node.harvest_watt_hours[0] * node.maximum_export_ratio > 0}
         for pool, price in zip(problem.energy_pools, found.energy_price.tolist(), strict=True):
-            saved = max((worth[name] for name in pool.members), default=0.0) / GRAMS_PER_KILOGRAM
+            saved = max((worth[name] for name in pool.members), default=0.0) / WATT_HOURS_PER_KILOWATT_HOUR
             energy[pool.name] = (price if supplied & set(pool.members) else pool.efficiency * saved,)
     return Prices(
         energy_grams_per_watt_hour=energy,

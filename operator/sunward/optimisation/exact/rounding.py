@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sunward.domain.errors import SunwardError
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.exact.settle import settle
 from sunward.optimisation.model.draft import Flow, Label, NodePeriods, OnOff
 from sunward.optimisation.problem.instance import Job, Problem
@@ -45,10 +46,10 @@ class _Table:
         j, i, k, t = where
         job, network = self.problem.jobs[j], self.problem.network
         slack = NEARLY * self.problem.period_hours
-        needed = job.seconds_per_batch[self.problem.nodes[k].name] / 3600.0
+        needed = job.seconds_per_batch[self.problem.nodes[k].name] / SECONDS_PER_HOUR
         if i == k:
             return bool(self.hours[k, t] + slack >= needed)
-        moving = job.gigabytes_per_batch * network.seconds_per_gigabyte / 3600.0
+        moving = job.gigabytes_per_batch * network.seconds_per_gigabyte / SECONDS_PER_HOUR
         first = self.hours[k, 0] + slack >= moving + (needed if t == 0 else 0.0)
         return bool(
             first
@@ -64,9 +65,9 @@ class _Table:
         job, network = self.problem.jobs[j], self.problem.network
         self.flows[where] += batches
         self.done[j, k] += batches
-        self.hours[k, t] -= batches * job.seconds_per_batch[self.problem.nodes[k].name] / 3600.0
+        self.hours[k, t] -= batches * job.seconds_per_batch[self.problem.nodes[k].name] / SECONDS_PER_HOUR
         if i != k:
-            moving = batches * job.gigabytes_per_batch * network.seconds_per_gigabyte / 3600.0
+            moving = batches * job.gigabytes_per_batch * network.seconds_per_gigabyte / SECONDS_PER_HOUR
             self.hours[i, 0] -= moving
             self.hours[k, 0] -= moving
             self.leave[j, i] -= batches
@@ -123,7 +124,7 @@ def _empty(problem: Problem, on: OnOff) -> _Table:
             hours[i] = problem.period_hours  # being on is free, only awake hours cost
         for t in range(problem.period_count):
             if on[i, t] and not before:
-                hours[i, t] -= node.wake_seconds / 3600.0
+                hours[i, t] -= node.wake_seconds / SECONDS_PER_HOUR
             before = bool(on[i, t])
     leave = {
         (j, i): 1.0 * math.floor(job.maximum_offload_ratio * job.batches.get(node.name, 0.0) + NEARLY)

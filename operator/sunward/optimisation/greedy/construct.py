@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.greedy.energy import grid_grams, power
 from sunward.optimisation.greedy.moves import to_cleaner, with_room
 from sunward.optimisation.greedy.sleep import on_periods
@@ -106,7 +107,7 @@ def _plans(problem: Problem, plan: Schedule) -> Iterator[Solution]:
     awake_before = needs(problem, draft).hours
     for i, node in enumerate(problem.nodes):
         if not node.initially_awake:
-            awake_before[i, 0] -= node.wake_seconds / 3600.0
+            awake_before[i, 0] -= node.wake_seconds / SECONDS_PER_HOUR
     awake_before[np.abs(awake_before) < 1e-15] = 0.0
     on = on_periods(problem, awake_before, grid_grams(problem).tolist())
     if on is None:

@@ -5,6 +5,7 @@ Own harvest first, then what a neighbour has left over, then the battery (where 
 
 import numpy as np
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.greedy.battery import Outlook, cycle
 from sunward.optimisation.model.draft import Draft, NodePeriods, PerPeriod, PerPeriodFlags, loads, needs
 from sunward.optimisation.problem.instance import Battery, Problem
@@ -17,7 +18,7 @@ def power(problem: Problem, draft: Draft, *, use_battery: bool) -> bool:
     hours = problem.period_hours
     for i, node in enumerate(problem.nodes):
         harvest = np.array(node.harvest_watt_hours)
-        worth = grams[i] >= problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
+        worth = grams[i] >= problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
         draft.harvest[i] = np.where(worth, np.minimum(harvest, load[i]), 0.0)
         if node.battery is None:
             continue
@@ -25,7 +26,7 @@ def power(problem: Problem, draft: Draft, *, use_battery: bool) -> bool:
         if flows is None:
             return False
         if use_battery:
-            spare = problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
+            spare = problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
             flows = cycle(
                 node.battery, flows, Outlook(harvest=harvest, load=load[i], grid=grams[i], spare=spare), hours
             )
@@ -39,7 +40,7 @@ def power(problem: Problem, draft: Draft, *, use_battery: bool) -> bool:
 def grid_grams(problem: Problem) -> NodePeriods:
     """Grams per watt-hour of grid energy, (nodes, periods)."""
     rows = [problem.intensity_grams_per_kilowatt_hour[node.grid_zone] for node in problem.nodes]
-    return np.array(rows, dtype=float).reshape(len(rows), problem.period_count) / 1000.0
+    return np.array(rows, dtype=float).reshape(len(rows), problem.period_count) / WATT_HOURS_PER_KILOWATT_HOUR
 
 
 def _use_harvest(
@@ -84,7 +85,7 @@ def _share(problem: Problem, draft: Draft, load: NodePeriods, grams: NodePeriods
     offer = np.where(need > 1e-12 * (load + draft.charge), 0.0, np.minimum(harvest - draft.harvest, ratio * harvest))
     for p, pool in enumerate(problem.energy_pools):
         members = [index[name] for name in pool.members]
-        least = problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0 / pool.efficiency
+        least = problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR / pool.efficiency
         for t in range(problem.period_count):
             givers = [i for i in members if offer[i, t] > 0]
             for k in sorted((k for k in members if need[k, t] > 0), key=lambda k: -grams[k, t]):

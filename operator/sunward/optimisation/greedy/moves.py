@@ -1,5 +1,6 @@
 """Moving work by simple rules: because it must (no time, no worker at home) or because it pays. Knows no solver."""
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.greedy.work import ENOUGH, Assignment, Schedule, hours_per_batch, schedule
 from sunward.optimisation.problem.instance import Problem
 
@@ -170,7 +171,7 @@ def _shed(
     job = assignment.problem.jobs[j]
     network = assignment.problem.network
     transit = job.gigabytes_per_batch * network.transit_watt_hours_per_gigabyte
-    transit *= network.transit_intensity_grams_per_kilowatt_hour / 1000.0
+    transit *= network.transit_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
     budget = share * assignment.may_leave.get((j, home), 0.0)
     keep = job.minimum_batches_per_worker
     for k in list(receivers):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.model.draft import NodePeriods, OnOff, PerPeriod, PerPeriodFlags
 from sunward.optimisation.problem.instance import Node, Problem
 
@@ -46,7 +47,7 @@ def _from_first_use(problem: Problem, node: Node, busy: PerPeriod) -> PerPeriodF
     if not len(used):
         return ~on
     first = int(used[0])
-    fits = busy[first] + node.wake_seconds / 3600.0 <= problem.period_hours * FITS
+    fits = busy[first] + node.wake_seconds / SECONDS_PER_HOUR <= problem.period_hours * FITS
     on[: first if fits or first == 0 else first - 1] = False
     return on
 
@@ -82,7 +83,7 @@ def _may_be(problem: Problem, node: Node, state: State, now: bool, busy_hours: f
         return False
     if now != on and age < (node.minimum_awake_periods if on else node.minimum_asleep_periods):
         return False
-    return on or not now or busy_hours + node.wake_seconds / 3600.0 <= problem.period_hours * FITS
+    return on or not now or busy_hours + node.wake_seconds / SECONDS_PER_HOUR <= problem.period_hours * FITS
 
 
 def _within_limit(problem: Problem, on: OnOff, busy: NodePeriods) -> OnOff | None:
@@ -95,7 +96,7 @@ def _within_limit(problem: Problem, on: OnOff, busy: NodePeriods) -> OnOff | Non
         if np.max(np.sum(~on, axis=0), initial=0) <= limit:
             return on
         node = problem.nodes[i]
-        wake = 0.0 if node.initially_awake else node.wake_seconds / 3600.0
+        wake = 0.0 if node.initially_awake else node.wake_seconds / SECONDS_PER_HOUR
         if busy[i][0] + wake <= problem.period_hours * FITS:
             on[i] = True
     return on if np.max(np.sum(~on, axis=0), initial=0) <= limit else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.greedy.work import Assignment, Pair, Schedule, at_home, capacity, hours_per_batch
 from sunward.optimisation.problem.instance import Job, Node, Problem
 
@@ -95,7 +96,7 @@ def _keep_for_moving(problem: Problem, assignment: Assignment, spare: list[list[
     if not problem.policy.offload_tasks:
         return [0.0] * len(problem.nodes)
     gigabytes = sum(batches * problem.jobs[j].gigabytes_per_batch for (j, _), batches in assignment.may_leave.items())
-    most = gigabytes * problem.network.seconds_per_gigabyte / 3600.0
+    most = gigabytes * problem.network.seconds_per_gigabyte / SECONDS_PER_HOUR
     kept = [min(most, 0.2 * max(0.0, hours[0])) for hours in spare]
     for hours, keep in zip(spare, kept, strict=True):
         hours[0] -= keep
@@ -124,7 +125,7 @@ class Entry(NamedTuple):
 def _entries(slots: _Slots, job: Job) -> list[Entry]:
     """All slots of a job, the cheapest first; of equal ones those on harvest first, and those at home first."""
     problem = slots.problem
-    spare = problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0
+    spare = problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
     found: list[Entry] = []
     for k, node in enumerate(problem.nodes):
         if not job.can_work(node.name):
@@ -133,7 +134,11 @@ def _entries(slots: _Slots, job: Job) -> list[Entry]:
         energy, moving = watt_hours_per_batch(problem, job, k), _moving_grams(problem, job, zone[0])
         away = problem.policy.offload_tasks and job.may_move_to(node.name)
         for t in job.window:
-            for tier, price in ((Tier.OWN, spare), (Tier.POOLED, spare), (Tier.GRID, zone[t] / 1000.0)):
+            for tier, price in (
+                (Tier.OWN, spare),
+                (Tier.POOLED, spare),
+                (Tier.GRID, zone[t] / WATT_HOURS_PER_KILOWATT_HOUR),
+            ):
                 if (tier is Tier.OWN and slots.own[k][t] <= 0) or (tier is Tier.POOLED and not slots.pools_of[k]):
                     continue
                 found.append(Entry(energy * price, k, t, tier, away=False))
@@ -146,9 +151,13 @@ def _entries(slots: _Slots, job: Job) -> list[Entry]:
 def _moving_grams(problem: Problem, job: Job, grid_grams_per_kilowatt_hour: float) -> float:
     """Grams of moving one batch to a node with this grid, as if both ends drew from it."""
     network = problem.network
-    transit = network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour / 1000.0
+    transit = (
+        network.transit_watt_hours_per_gigabyte
+        * network.transit_intensity_grams_per_kilowatt_hour
+        / WATT_HOURS_PER_KILOWATT_HOUR
+    )
     ends = network.send_watt_hours_per_gigabyte + network.receive_watt_hours_per_gigabyte
-    return job.gigabytes_per_batch * (transit + ends * grid_grams_per_kilowatt_hour / 1000.0)
+    return job.gigabytes_per_batch * (transit + ends * grid_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR)
 
 
 def _place(slots: _Slots, j: int, job: Job) -> None:
@@ -237,7 +246,7 @@ def _room_to_move(slots: _Slots, j: int, home: int, where: Pair) -> float:
     room = slots.assignment.may_leave[j, home]
     if job.gigabytes_per_batch > 0:
         room = min(room, slots.assignment.may_store[k] / job.gigabytes_per_batch)
-        hours = job.gigabytes_per_batch * network.seconds_per_gigabyte / 3600.0
+        hours = job.gigabytes_per_batch * network.seconds_per_gigabyte / SECONDS_PER_HOUR
         if hours > 0:
             work = hours_per_batch(slots.problem, job, k) if t == 0 else 0.0
             room = min(room, (slots.plan.spare[home][0] + slots.kept[home]) / hours)
@@ -262,7 +271,7 @@ def _book(slots: _Slots, j: int, where: tuple[int, int, int, Tier], part: float)
         slots.pooled[p][t] = max(0.0, slots.pooled[p][t] - energy / slots.problem.energy_pools[p].efficiency)
     if home != k:
         volume = part * job.gigabytes_per_batch
-        moving = volume * slots.problem.network.seconds_per_gigabyte / 3600.0
+        moving = volume * slots.problem.network.seconds_per_gigabyte / SECONDS_PER_HOUR
         for end in (home, k):
             from_kept = min(slots.kept[end], moving)
             slots.kept[end] -= from_kept

@@ -6,11 +6,11 @@ Work is first assigned (which node processes whose batches), then scheduled peri
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.model.draft import Flow
 from sunward.optimisation.problem.instance import Job, Problem
 
 Pair = tuple[int, int]
-SECONDS_PER_HOUR = 3600.0
 ENOUGH = 1e-12
 """Shares of a shard below this are rounding."""
 

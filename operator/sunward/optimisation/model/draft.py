@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Battery, Problem
 from sunward.optimisation.problem.solution import (
     NO_PRICES,
@@ -93,16 +94,16 @@ def needs(problem: Problem, draft: Draft) -> Needs:
     network = problem.network
     for (j, i, k, t), batches in draft.flows.items():
         job = problem.jobs[j]
-        hours[k, t] += batches * job.seconds_per_batch[names[k]] / 3600.0
+        hours[k, t] += batches * job.seconds_per_batch[names[k]] / SECONDS_PER_HOUR
         energy[k, t] += batches * job.watt_hours_per_batch[names[k]]
         if i != k:
             volume = batches * job.gigabytes_per_batch
-            hours[i, 0] += volume * network.seconds_per_gigabyte / 3600.0
-            hours[k, 0] += volume * network.seconds_per_gigabyte / 3600.0
+            hours[i, 0] += volume * network.seconds_per_gigabyte / SECONDS_PER_HOUR
+            hours[k, 0] += volume * network.seconds_per_gigabyte / SECONDS_PER_HOUR
             energy[i, 0] += volume * network.send_watt_hours_per_gigabyte
             energy[k, 0] += volume * network.receive_watt_hours_per_gigabyte
     wakes = starts(problem, draft.on)
-    hours += wakes * np.array([[node.wake_seconds / 3600.0] for node in problem.nodes]).reshape(-1, 1)
+    hours += wakes * np.array([[node.wake_seconds / SECONDS_PER_HOUR] for node in problem.nodes]).reshape(-1, 1)
     energy += wakes * np.array([[node.wake_watt_hours] for node in problem.nodes]).reshape(-1, 1)
     return Needs(hours=hours, watt_hours=energy)
 
@@ -208,14 +209,20 @@ def _objective(problem: Problem, draft: Draft, grid: NodePeriods) -> float:
     total = 0.0
     for i, node in enumerate(problem.nodes):
         zone = np.array(problem.intensity_grams_per_kilowatt_hour[node.grid_zone])
-        total += float(zone @ grid[i]) / 1000.0
+        total += float(zone @ grid[i]) / WATT_HOURS_PER_KILOWATT_HOUR
         if node.battery is not None:
             total += node.battery.wear_grams_per_watt_hour * float(np.sum(draft.charge[i] + draft.discharge[i]))
         if problem.policy.include_embodied:
             total += node.embodied_grams_per_hour * float(np.sum(draft.awake[i]))
-    total += problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0 * float(np.sum(draft.harvest))
+    total += (
+        problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR * float(np.sum(draft.harvest))
+    )
     network = problem.network
-    transit = network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour / 1000.0
+    transit = (
+        network.transit_watt_hours_per_gigabyte
+        * network.transit_intensity_grams_per_kilowatt_hour
+        / WATT_HOURS_PER_KILOWATT_HOUR
+    )
     return total + transit * sum(
         problem.jobs[j].gigabytes_per_batch * batches for (j, i, k, _), batches in draft.flows.items() if i != k
     )

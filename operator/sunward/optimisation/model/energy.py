@@ -1,5 +1,6 @@
 """Energy of nodes, pools, exports and batteries: constraints 6 to 9 of the problem, and the objective."""
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.model.plan_model import LOOSE, PlanModel, Relaxed
 from sunward.optimisation.problem.instance import Battery, EnergyPool, Node
 
@@ -136,10 +137,10 @@ def _add_node_energy(plan: PlanModel, i: int, node: Node, t: int) -> None:
     outlets = plan.wh_upper[i, t] + sum(upper[column] for column, _ in sends)
     outlets += upper[plan.charge[i, t]] if (i, t) in plan.charge else 0.0
     most = LOOSE * _grid_limit(plan, i, t) or 1.0  # a node that needs nothing could still take more
-    plan.grid[i, t] = plan.matrix.add_variable(most, cost=zone[t] / 1000.0)
+    plan.grid[i, t] = plan.matrix.add_variable(most, cost=zone[t] / WATT_HOURS_PER_KILOWATT_HOUR)
     plan.harvest[i, t] = plan.matrix.add_variable(
         min(node.harvest_watt_hours[t], LOOSE * outlets),
-        cost=problem.harvest_intensity_grams_per_kilowatt_hour / 1000.0,
+        cost=problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR,
     )
     if problem.policy.include_embodied:
         plan.matrix.cost[plan.awake[i, t]] = node.embodied_grams_per_hour

@@ -5,8 +5,8 @@ one that starts asleep is described by the period of its only start. Whole-perio
 (Rajan and Takriti, 2005), in which starts and stops are integral as soon as `on` is.
 """
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.model.plan_model import Pair, PlanModel, Relaxed
-from sunward.optimisation.model.work import SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import Node
 
 Terms = list[tuple[int, float]]

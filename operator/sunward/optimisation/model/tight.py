@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass
 from itertools import product
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.model.plan_model import PlanModel
-from sunward.optimisation.model.work import SECONDS_PER_HOUR, movable
+from sunward.optimisation.model.work import movable
 from sunward.optimisation.problem.instance import Job
 
 WORTHWHILE = 0.999

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.model.plan_model import LOOSE, PlanModel, Relaxed
 from sunward.optimisation.problem.instance import Job
-
-SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ def _add_flows(plan: PlanModel, j: int, job: Job) -> None:
     move = movable(plan, job)
     network = plan.problem.network
     transit = job.gigabytes_per_batch * network.transit_watt_hours_per_gigabyte
-    transit *= network.transit_intensity_grams_per_kilowatt_hour / 1000.0
+    transit *= network.transit_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR
     for i, node in enumerate(plan.problem.nodes):
         batches = shard(plan, job, i)
         if batches > 0 and job.can_work(node.name):

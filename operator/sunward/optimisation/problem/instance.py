@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.errors import ProblemError
 from sunward.optimisation.problem.strict_json import write
 
@@ -182,7 +183,7 @@ class Problem:
     @property
     def period_hours(self) -> float:
         """D, the length of a period in hours."""
-        return self.period_seconds / 3600.0
+        return self.period_seconds / SECONDS_PER_HOUR
 
     def to_json(self) -> str:
         """The problem file; `files.parse_problem` reads it back to an equal value."""

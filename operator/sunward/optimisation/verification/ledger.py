@@ -6,6 +6,7 @@ Trusts nothing in the file: rows that are missing count as zero, starts are deri
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Node, Problem
 from sunward.optimisation.problem.solution import EnergyRow, NodeRow, Solution
 from sunward.optimisation.problem.violations import Findings
@@ -154,15 +155,23 @@ def objective_grams(problem: Problem, ledger: Ledger) -> float:
     for node in problem.nodes:
         row = ledger.nodes[node.name]
         intensity = problem.intensity_grams_per_kilowatt_hour[node.grid_zone]
-        total += sum(c * g for c, g in zip(intensity, row.grid_watt_hours, strict=True)) / 1000.0
-        total += problem.harvest_intensity_grams_per_kilowatt_hour * sum(row.harvest_used_watt_hours) / 1000.0
+        total += sum(c * g for c, g in zip(intensity, row.grid_watt_hours, strict=True)) / WATT_HOURS_PER_KILOWATT_HOUR
+        total += (
+            problem.harvest_intensity_grams_per_kilowatt_hour
+            * sum(row.harvest_used_watt_hours)
+            / WATT_HOURS_PER_KILOWATT_HOUR
+        )
         if node.battery is not None:
             moved = sum(row.charge_watt_hours) + sum(row.discharge_watt_hours)
             total += node.battery.wear_grams_per_watt_hour * moved
         if problem.policy.include_embodied:
             total += node.embodied_grams_per_hour * sum(row.awake_hours)
     network = problem.network
-    transit = network.transit_watt_hours_per_gigabyte * network.transit_intensity_grams_per_kilowatt_hour / 1000.0
+    transit = (
+        network.transit_watt_hours_per_gigabyte
+        * network.transit_intensity_grams_per_kilowatt_hour
+        / WATT_HOURS_PER_KILOWATT_HOUR
+    )
     return total + transit * sum(ledger.volume_out.values())
 
 

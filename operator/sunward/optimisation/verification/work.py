@@ -1,5 +1,6 @@
 """Checks of work, moved data, workers and awake time: constraints 1 to 5 and 10. Plain Python, no solver."""
 
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import Job, Node, Problem
 from sunward.optimisation.problem.violations import FLOOR, TOLERANCE, Findings
 from sunward.optimisation.verification.ledger import Ledger
@@ -101,13 +102,13 @@ def busy_hours(problem: Problem, ledger: Ledger, node: Node, period: int) -> flo
     )
     if ledger.started[node.name, period]:
         hours += node.wake_seconds
-    return hours / 3600.0
+    return hours / SECONDS_PER_HOUR
 
 
 def transfer_hours(problem: Problem, ledger: Ledger, node: Node) -> float:
     """Hours of awake time that moving data takes on a node in period 1."""
     moved = ledger.volume_out[node.name] + ledger.volume_in[node.name]
-    return moved * problem.network.seconds_per_gigabyte / 3600.0
+    return moved * problem.network.seconds_per_gigabyte / SECONDS_PER_HOUR
 
 
 def check_awake(problem: Problem, ledger: Ledger, findings: Findings) -> None:
