@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.cluster.reporting.report import job_status
-from sunward.cluster.training.progress import SCHEMA, parse_progress
+from sunward.cluster.training.progress import parse_progress
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobProgress
 from support.planning import a_job
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PROGRESS = {
-    "schema": SCHEMA,
+    "schema": "sunward.dev/progress/v1alpha1",
     "round": 3,
     "phase": "training",
     "accuracy_percent": 91.5,

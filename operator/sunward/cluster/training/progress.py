@@ -18,7 +18,6 @@ from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobProgress
 
 TIMEOUT = aiohttp.ClientTimeout(total=3)
-SCHEMA = "sunward.dev/progress/v1alpha1"
 LARGEST_BYTES = 16 << 20
 """The history of finished rounds is in every answer; this is room for tens of thousands of them."""
 
