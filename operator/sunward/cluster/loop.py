@@ -34,9 +34,13 @@ from sunward.planning.jobs.directives import directives_of, job_over
 from sunward.planning.ports import SolverPort
 
 BUSY_TICK_SECONDS = 2.0
+"""Between passes while a node changes its state or a job trains."""
 IDLE_TICK_SECONDS = 12.0
+"""Between passes otherwise; a change that a watch brings ends the pause."""
 STANDBY_TICK_SECONDS = 5.0
+"""Between looks at the Lease of another operator."""
 RETRY_SECONDS = 2.0
+"""After a failed pass, and while it is not known whose Lease it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

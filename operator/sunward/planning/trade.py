@@ -11,6 +11,7 @@ from sunward.optimisation.problem.solution import EnergyRow, Solution
 from sunward.planning.pools import KINDS
 
 NEGLIGIBLE_WATT_HOURS = 1e-9
+"""Below this a flow is a solver's rounding of zero."""
 
 
 def transfers(problem: Problem, solution: Solution, *, period: int) -> tuple[Transfer, ...]:

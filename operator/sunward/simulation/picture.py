@@ -39,6 +39,7 @@ LONG_BEFORE = timedelta(days=30)
 """The operator and the nodes have been running for this long when a simulation begins."""
 
 _STORAGE_GIGABYTES = 1e6
+"""More than any scenario moves: storage is not what the simulation is about."""
 _SOURCE = "simulation"
 
 

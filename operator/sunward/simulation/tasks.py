@@ -12,6 +12,7 @@ from itertools import count
 from sunward.simulation.scenario import Job, Scenario
 
 _DONE = 1e-6
+"""Share of a task that may be left over from rounding when it counts as done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

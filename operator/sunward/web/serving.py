@@ -14,6 +14,7 @@ from sunward.cluster.targets import exporter_targets
 from sunward.telemetry.metrics import Metrics
 
 PASS_AGE_LIMIT_SECONDS = 180.0
+"""A loop whose last pass is older hangs: the liveness probe fails, and the container is started again."""
 
 
 class Cycles(Protocol):

@@ -17,9 +17,11 @@ from sunward.cluster.access.times import format_time
 
 GROUP = "coordination.k8s.io/v1"
 DURATION_SECONDS = 15.0
+"""After so long without a renewal another operator may take over; what Kubernetes' own controllers use."""
 RENEW_SECONDS = 4.0
 """Between renewals beside a long pass; two may fail before the Lease is no longer trusted."""
 SAFETY_SECONDS = 5.0
+"""The holder stops acting so much earlier, so that an act that it has begun ends before another may begin one."""
 LEASE_NAME = "sunward-operator"
 
 

@@ -23,9 +23,11 @@ from sunward.cluster.access.watch_liveness import Sight
 
 PAUSE_SECONDS = 1.0
 CHECK_SECONDS = 2.0
+"""Between looks at whether the watches still bring anything."""
 BLIND_SECONDS = 30.0
 """What watches have missed for so long they will not bring; half of what the liveness waits."""
 END_SECONDS = 5.0
+"""For Kopf to end by itself when asked to; then it is cancelled."""
 Watch = Callable[[asyncio.Event], Any]
 
 

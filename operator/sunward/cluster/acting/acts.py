@@ -25,6 +25,7 @@ from sunward.domain.steps import Act, Step
 Body = dict[str, Any]
 CONFLICTS = (409, 422)
 ATTEMPTS = 3
+"""Reads and patches of one Node before an act gives way to other writers; the next pass tries again."""
 TAINT: Body = {"key": TAINT_KEY, "effect": "NoSchedule"}
 
 

@@ -12,6 +12,7 @@ from sunward.cluster.objects.crd_types import StatusCondition, StatusConditionSt
 from sunward.domain.cause import Cause
 
 MESSAGE_LIMIT = 1024
+"""Characters that the definitions allow; a longer message would make the whole status invalid."""
 STATUSES: Mapping[bool | None, StatusConditionStatus] = {True: "True", False: "False", None: "Unknown"}
 
 

@@ -15,6 +15,7 @@ from sunward.domain.units import JOULES_PER_WATT_HOUR
 
 LOG_LENGTH = 4096
 RELAY_STEP_LIMIT_SECONDS = 30.0
+"""Readings further apart say nothing about the power in between."""
 BATTERY_REACH = timedelta(seconds=30)
 Log = deque[tuple[datetime, float]]
 

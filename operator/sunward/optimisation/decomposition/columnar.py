@@ -24,6 +24,7 @@ NodeFlags = NDArray[np.bool_]
 Names = NDArray[np.str_]  # (nodes,)
 
 NO_POOL = -1
+"""The pool of a node that belongs to none."""
 NODE_FLOATS = (
     "intensity_grams_per_kilowatt_hour",
     "idle_watts",

@@ -25,6 +25,7 @@ from sunward.optimisation.problem.solution import Obstacle, Shortfall, Status
 OPTIMAL_GAP = 1e-6
 """Relative gap from which a plan is called optimal; the file format's own."""
 LARGE_FLEET = 65_536
+"""Nodes from which replies are computed by several threads: numpy lets them run at the same time."""
 THREADS = 2
 
 

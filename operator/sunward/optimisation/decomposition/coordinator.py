@@ -16,6 +16,7 @@ from sunward.optimisation.decomposition.errors import MasterError
 from sunward.optimisation.decomposition.master import Master, PerCoupling, Proposal, Weights
 
 CEILING_FACTOR = 16.0
+"""By how much the ceiling is raised when the dearest prices bring too little supply."""
 FIRST_CEILING = 2.0
 """In the scales of the prices, which no node would pay while capacity lasts."""
 HIGHEST_CEILING = 1e7

@@ -18,6 +18,7 @@ from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.rows import Group, fixed
 
 WORKER_ATTEMPTS = 6
+"""Runs in which nodes below the smallest amount are put above it or to zero; each run may bring new ones."""
 LARGEST_SEARCH = 12
 """Undecided nodes whose other mode is tried as well; theory leaves only about one per coupling row."""
 

@@ -38,6 +38,7 @@ from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.verification.check import check
 
 CAUTION = 0.3
+"""The coordinator's `caution`: replies of linear programs jump from corner to corner, and so would the prices."""
 SEARCH_COLUMNS = 40_000
 """Columns of the largest model in which the neighbourhood of the blocks' choices is searched in one piece."""
 AGREED = 1e-6

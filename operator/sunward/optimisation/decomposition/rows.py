@@ -17,6 +17,7 @@ from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Flags,
 SLACK = 1e-9
 """Share of a limit by which rounding may miss it."""
 SMALLEST_HALF = 32
+"""Nodes below which a group is not split, so that a sum never speaks of a few of them."""
 
 Awake = Literal["free", "whole", "none"]
 

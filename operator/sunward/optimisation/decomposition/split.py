@@ -19,6 +19,7 @@ from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.problem.instance import Problem
 
 SHARED = -2
+"""Owner of a column or row that belongs to several nodes."""
 UNKNOWN = -1
 ANY_PERIOD = -1
 """Key of the leaving columns of a job that has no rounds."""

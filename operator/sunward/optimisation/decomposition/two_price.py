@@ -44,6 +44,7 @@ EXPLAINED_NODES = 1000
 SECOND_OPINION_NODES = 100
 """Up to so many nodes, a plan that closed-form replies leave short of its bound is tried with linear ones too."""
 ROUNDING_SHARE = 1e-15
+"""Pairs below this share of all that is moved come from the rounding of running sums."""
 SMALLEST_SHARE = 1e-12
 """Rows below this share of the largest are rounding and are left out."""
 

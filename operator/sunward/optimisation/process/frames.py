@@ -7,6 +7,7 @@ import time
 READY = b"ready"
 """The solver process' first message: it has loaded what it needs. Here, because the program loads no solver."""
 HEADER = 8
+"""Bytes that announce the length of a message."""
 LARGEST = 1 << 30
 """No message is longer; a larger announcement is garbage."""
 LONGEST_WAIT_SECONDS = 3600.0

@@ -24,11 +24,15 @@ LIES_BEFORE_SUSPECT = 3
 STUCK_AFTER = timedelta(minutes=30)
 SILENT_BEFORE_DEGRADED = timedelta(minutes=30)
 SKEW_WORTH_SAYING_SECONDS = 5.0
+"""Below this a sample from the future is explained by ordinary clocks."""
 SUSPECT_RATIO = 0.5
 """This much of a doubtful promise of energy is believed."""
 SATURATED_RATIO = 0.98
+"""From this share of its nameplate on a source may well give the same for half an hour: it is at its limit."""
 STEEP_RATIO = 1.5
+"""Times what a battery's terminals allow: states of charge are estimates, and are corrected now and then."""
 BATTERY_NOISE_RATIO = 0.02
+"""State of charge that may come and go between two readings, whatever flows."""
 
 
 def judge_node(node: NodeView, snapshot: Snapshot, trail: Trail) -> NodeVerdict:

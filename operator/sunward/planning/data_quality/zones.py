@@ -17,7 +17,9 @@ from sunward.planning.data_quality.history import Trail
 from sunward.planning.data_quality.verdict import Finding, Use, ZoneVerdict
 
 HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
+"""A higher number is in another unit."""
 DISAGREEMENT_RATIO = 0.3
+"""Two sources that differ by more, of the lower, do not speak of the same thing."""
 MEASURED_KEPT = timedelta(hours=1)
 """A measured value is preferred to an estimate of the same hour."""
 

@@ -16,6 +16,7 @@ from sunward.domain.snapshot import Snapshot
 from sunward.planning.guards.case import Case
 
 HARMLESS_NODES = 2
+"""Below three failed nodes Kubernetes evicts as usual, however few there are in all."""
 WAKING = (PowerState.WAKE_REQUESTED, PowerState.BOOTING)
 
 

@@ -19,6 +19,7 @@ from sunward.planning.jobs.facts import moves_allowed, smallest_row
 from sunward.planning.jobs.parts import JobPart
 
 EPSILON = 1e-6
+"""Share of a batch that counts as a solver's rounding."""
 
 
 def assign_part(part: JobPart, rows: Iterable[BatchRow], *, cautious: bool = False) -> tuple[Assignment, ...]:

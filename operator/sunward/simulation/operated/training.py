@@ -18,6 +18,7 @@ from sunward.simulation.scenario import Scenario
 from sunward.simulation.tasks import Work
 
 _DONE = 1e-9
+"""Seconds that count as none: what remains of differences."""
 
 
 @dataclass(slots=True, kw_only=True)

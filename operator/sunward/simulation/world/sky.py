@@ -19,10 +19,12 @@ from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.world.traces import Trace
 
 STEP_HOURS = 1.0 / 12.0
+"""Five minutes, as the bundled traces of solar output."""
 DARKEST_CLEARNESS = 0.05
 """Even under the thickest cloud some light arrives."""
 
 _STANDARD_WATTS_PER_SQUARE_METRE = 1000.0
+"""Irradiance of the standard test conditions, at which a panel gives its nameplate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,9 @@ from sunward.simulation.experiments.incomplete_information.markets import Market
 
 FACTORS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 1.75, 2.0)
 _BESIDE = 1e-6
+"""How far beside another owner's price a false report lies, relative and absolute."""
 _NOTHING = 1e-12
+"""Units that are left over from differences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,12 @@ _SERVERS = tuple(range(3, 12))
 _TARGETS = (0.92, 0.94, 0.95, 0.96, 0.97, 0.975)
 _PAPER_TARGET = 0.975
 _REUSED_ACCURACY = 0.95
-_SAMPLE_BYTES = 784
+_SAMPLE_BYTES = 784  # 28 x 28 pixels of one byte
 _NETWORK_KILOWATT_HOURS_PER_GIGABYTE = 0.004
 _ENDPOINT_KILOWATT_HOURS_PER_GIGABYTE = 0.001
 _INGEST_MEGABYTES_PER_SECOND = 2.0
 _IDLE_WATTS = 2.7
-_MODEL_GIGABYTES = 159_010 * 4 / 1e9
+_MODEL_GIGABYTES = 159_010 * 4 / 1e9  # the MLP's weights as float32
 _TRAINING_SHARE_OF_LIFE = 0.15
 """Training is 10 to 20 % of a model's energy, the rest serves (the paper's own citation)."""
 
