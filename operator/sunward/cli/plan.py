@@ -131,7 +131,7 @@ def read_text(file: str) -> str:
 
 
 def read_document(file: str, read: Callable[[str], Any]) -> Any:
-    """A file read by `read`; an error names the file before the field."""
+    """A file read by `read`. Raises InvalidInput that names the file before the field."""
     try:
         return read(read_text(file))
     except InvalidInput as error:

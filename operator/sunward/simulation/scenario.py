@@ -160,7 +160,10 @@ def bundled_scenarios() -> tuple[str, ...]:
 
 
 def parse_scenario(text: str, source: str) -> Scenario:
-    """A scenario from YAML text; `source` begins the message of an error, which is one line."""
+    """A scenario from YAML text.
+
+    Raises InvalidInput whose message, one line, begins with `source` and names the path of every fault.
+    """
     try:
         raw: Any = _NoRepeats(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:

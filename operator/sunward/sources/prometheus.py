@@ -104,7 +104,7 @@ class PrometheusSource:
         """What in Prometheus' own configuration would make readings unsafe, one sentence each; empty when nothing.
 
         With `honor_labels: true` any target may overwrite another node's series without leaving a trace, so that no
-        query can find out; only the configuration tells.
+        query can find out; only the configuration tells. Raises SourceUnavailable when it cannot be read.
         """
         body = await self.reader.get(f"{self.settings.url}/api/v1/status/config", {})
         try:

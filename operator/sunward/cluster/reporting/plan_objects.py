@@ -291,7 +291,7 @@ def _row(
 
 
 def period_of(body: Mapping[str, Any]) -> tuple[datetime, timedelta]:
-    """Start and length of an EnergyPlan's period."""
+    """Start and length of an EnergyPlan's period. Raises ValueError for an object without one."""
     start = parse_time(body["spec"]["periodStart"])
     end = parse_time(body["spec"]["periodEnd"])
     if start is None or end is None:

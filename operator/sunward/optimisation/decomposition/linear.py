@@ -176,7 +176,10 @@ class LinearFleet:
 
 
 def choose(split: Split, prices: PerCoupling, effort: Effort, *, grams: float) -> Chosen | None:
-    """Every block's best integers at the prices, and the bound of these replies; None where the time is too short."""
+    """Every block's best integers at the prices, and the bound of these replies; None where the time is too short.
+
+    Raises `InfeasibleBlockError` where a block has no plan with whole choices.
+    """
     lower = float(prices @ split.least)
     blocks: list[Block] = []
     values: list[PerColumn] = []

@@ -61,7 +61,11 @@ def item(path: str, index: int) -> str:
 
 
 def parse(text: str) -> Any:
-    """Parse JSON; refuses duplicate keys, NaN, infinities, numbers beyond double precision and absurd nesting."""
+    """Parse JSON strictly. Raises DocumentError for what is no JSON or nested too deeply.
+
+    Duplicate keys, NaN, infinities and numbers beyond double precision become flaws, which `read` refuses where it
+    meets them.
+    """
     try:
         return json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_int)
     except json.JSONDecodeError as error:

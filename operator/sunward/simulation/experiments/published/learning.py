@@ -62,7 +62,7 @@ def recorded_curve(recording: Recording = Recording.STEPS) -> tuple[float, ...]:
 
 
 def first_round(accuracy: float, recording: Recording) -> int:
-    """The first round, from one, after which a recorded training had this accuracy; ValueError if it never did."""
+    """The first round, from one, after which a recording had this accuracy. Raises ValueError if it never did."""
     for number, value in enumerate(recorded_curve(recording), start=1):
         if value >= accuracy:
             return number
