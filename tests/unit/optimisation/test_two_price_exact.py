@@ -1,12 +1,16 @@
 """The coordinator finds what the exact solver finds, its plans pass the verifier, its bounds hold."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
+from sunward.optimisation.decomposition.levelling import settle
+from sunward.optimisation.decomposition.rounds import Effort
+from sunward.optimisation.decomposition.run import begun, priced, resettled
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, Status
-from sunward.optimisation.solve import solve, solve_exact, solve_two_price, supports
+from sunward.optimisation.solve import solve, solve_exact, solve_greedy, solve_two_price, supports
 from sunward.optimisation.verify import verify
 from support.optimisation.two_price import fleet
 
@@ -114,3 +118,15 @@ def test_of_large_fleets_only_those_with_closed_replies_go_to_the_coordinator(pe
     problem = fleet(1, nodes=4, periods=periods)
     assert supports(problem) is None
     assert solve(problem, many_nodes=4).solver.startswith(chosen)
+
+
+def test_energy_that_cannot_be_settled_in_the_time_is_no_old_energy() -> None:
+    began = time.perf_counter()
+    effort = Effort(relative_gap=1e-6, began=began, deadline=began + 20.0, caution=0.3)
+    run = begun(fleet(1, periods=3, batteries=True), solve_greedy, effort)
+    parts = run.split()
+    rounds = priced(run, parts)
+    values = rounds.fleet.values(rounds.coordinator.weights(), len(run.plan.matrix.lower))
+    settle(run.plan, values, {})
+    assert resettled(run, values, seconds=20.0) is not None
+    assert resettled(run, values, seconds=0.0) is None
