@@ -16,7 +16,16 @@ from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import BatterySpec, Intent, NodeRecord, Operation, PowerState
-from sunward.domain.plans import Decision, DecisionKind, JobDirective, Plan, PlanStatus, SolverReport, Transfer
+from sunward.domain.plans import (
+    Decision,
+    DecisionKind,
+    JobDirective,
+    Plan,
+    PlanStatus,
+    SolverName,
+    SolverReport,
+    Transfer,
+)
 from sunward.domain.policy import Mode, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.planning.data_quality.history import Trail
@@ -89,7 +98,7 @@ def a_plan(**changes: Any) -> Plan:
             Decision(kind=DecisionKind.SLEEP, subject="pi-02", cause=Cause(Reason.NO_WORK_PLANNED, "m" * 2000)),
         ),
         solver=SolverReport(
-            solver="exact",
+            solver=SolverName.EXACT,
             status=PlanStatus.OPTIMAL,
             objective_grams=1.25,
             lower_bound_grams=1.2,

@@ -33,7 +33,7 @@ from sunward.domain.nodes import (
     Room,
     SleepSpec,
 )
-from sunward.domain.plans import Plan, PlanStatus, SolverReport
+from sunward.domain.plans import Plan, PlanStatus, SolverName, SolverReport
 from sunward.domain.policy import Mode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
@@ -261,7 +261,7 @@ def relay(is_on: bool, *, watts: float | None = None, at: datetime = NOW) -> Pow
 
 FOUND = SolverReport(
     status=PlanStatus.FEASIBLE,
-    solver="exact",
+    solver=SolverName.EXACT,
     objective_grams=1.25,
     lower_bound_grams=1.2,
     relative_gap=0.04,

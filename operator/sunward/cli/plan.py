@@ -101,7 +101,7 @@ def plan(
     else:
         print_data(json.loads(solution.to_json()), output)
     if solution.status == "fallback":
-        typer.echo(f"sunward: fell back to the {solution.solver}", err=True)
+        typer.echo(f"sunward: fell back to the {solution.solver} plan: {solution.fallback}", err=True)
     if solution.status == "infeasible":
         raise typer.Exit(1)
 
@@ -226,7 +226,7 @@ def _headline(solution: Solution) -> str:
     text = f"{solution.status.value}: {grams:.6g} g CO2e"
     if bound is not None and gap is not None:
         text += f", proven to be within {100 * gap:.2g} % of the least possible ({bound:.6g} g)"
-    return f"{text}; {solution.solver}, {solution.solve_seconds:.2f} s"
+    return f"{text}; {solution.found_by}, {solution.solve_seconds:.2f} s"
 
 
 def _nodes(problem: Problem, solution: Solution) -> list[tuple[str, ...]]:

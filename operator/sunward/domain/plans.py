@@ -56,6 +56,14 @@ class JobDirective:
     assignments: tuple[Assignment, ...] = ()
 
 
+class SolverName(StrEnum):
+    """Who found a plan, also the `solver` label of the metric."""
+
+    EXACT = "exact"
+    TWO_PRICE = "two-price"
+    GREEDY = "greedy"
+
+
 class PlanStatus(StrEnum):
     """How a plan came about, as written to `EnergyPlan.status.solution.status`."""
 
@@ -75,13 +83,15 @@ class PlanStatus(StrEnum):
 class SolverReport:
     """Who found the plan and how good it is known to be, over the horizon.
 
-    What is not known is None and never zero: no solver found a plan, or it proved no bound. `cause` says why there is
-    no plan, or why another solver's plan stands; raises ValueError where it is missing, or given without need.
+    What is not known is None and never zero: no solver found a plan, or it proved no bound. `solver` is None where none
+    found it, `method` says how it went about it, for people. `cause` says why there is no plan, or why another solver's
+    plan stands; raises ValueError where it is missing, or given without need.
     """
 
     status: PlanStatus
     cause: Cause | None = None
-    solver: str | None = None
+    solver: SolverName | None = None
+    method: str | None = None
     objective_grams: float | None = None
     lower_bound_grams: float | None = None
     relative_gap: float | None = None

@@ -283,8 +283,9 @@ def _report(solution: Solution, best: Solution) -> SolverReport:
     status = PLAN_STATUS[best.status] if solution is best else PlanStatus.FEASIBLE
     return SolverReport(
         status=status,
-        cause=Cause(Reason.SOLVER_FALLBACK, best.solver) if status is PlanStatus.FALLBACK else None,
+        cause=Cause(Reason.SOLVER_FALLBACK, best.fallback or "") if status is PlanStatus.FALLBACK else None,
         solver=best.solver,
+        method=best.method,
         objective_grams=objective,
         lower_bound_grams=bound,
         relative_gap=_gap(objective, bound),

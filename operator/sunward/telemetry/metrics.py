@@ -107,7 +107,7 @@ class Metrics:
 
     def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
         """Count a plan and what it decides; emissions not known lose their series instead of keeping old ones."""
-        self._plan_seconds.labels((plan.solver.solver or "none").split(" ")[0].split(":")[0]).observe(seconds)
+        self._plan_seconds.labels(str(plan.solver.solver or "none")).observe(seconds)
         self._plans.labels(plan.solver.status.lower()).inc()
         for decision in plan.decisions:
             self._decisions.labels(str(decision.kind), str(decision.cause.reason)).inc()

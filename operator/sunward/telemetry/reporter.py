@@ -28,6 +28,7 @@ class TelemetryReporter:
                     "mode": str(snapshot.policy.mode),
                     "hold": str(plan.hold.reason) if plan.hold else None,
                     "solver": plan.solver.solver,
+                    "method": plan.solver.method,
                     "status": plan.solver.status.lower(),
                     "cause": str(plan.solver.cause) if plan.solver.cause else None,
                     "relative_gap": plan.solver.relative_gap,

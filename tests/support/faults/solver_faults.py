@@ -172,7 +172,7 @@ NOTHING: Document = {
     "schema": "sunward.dev/solution/v1alpha1",
     **{"status": "optimal", "objective_grams": 0.0, "lower_bound_grams": 0.0, "relative_gap": 0.0},
     **{
-        "solver": "forged",
+        "solver": "exact",
         "solve_seconds": 0.0,
         "rounded": False,
         "batches": [],

@@ -80,5 +80,6 @@ def test_a_shard_that_is_not_whole_is_refused() -> None:
 
 def test_a_fallback_stays_a_fallback() -> None:
     made = problem(node("a"), jobs=(job({"a": 10.0}),))
-    fallback = replace(solve_exact(made), status=Status.FALLBACK, solver="greedy: crash")
-    assert whole_batches(made, fallback).status is Status.FALLBACK
+    fallback = replace(solve_exact(made), status=Status.FALLBACK, fallback="crash")
+    rounded = whole_batches(made, fallback)
+    assert (rounded.status, rounded.fallback) == (Status.FALLBACK, "crash")

@@ -9,7 +9,7 @@ import pytest
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PowerProfile, PowerState
-from sunward.domain.plans import DecisionKind, Plan, PlanStatus, SolverReport
+from sunward.domain.plans import DecisionKind, Plan, PlanStatus, SolverName, SolverReport
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -139,14 +139,13 @@ def test_a_fallback_is_told_with_its_cause() -> None:
     class Failing(InProcessSolver):
         def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
             found = super().solve(problem, solver="greedy", time_limit_seconds=time_limit_seconds)
-            return replace(found, status=Status.FALLBACK, solver="greedy: the solver process ended")
+            return replace(found, status=Status.FALLBACK, fallback="the solver process ended")
 
     snapshot = a_dirty_and_a_clean_node()
     report = plan(snapshot, some_forecasts(snapshot), solver=Failing(), previous=None).solver
     assert report.status is PlanStatus.FALLBACK
-    assert report.cause is not None
-    assert report.cause.reason is Reason.SOLVER_FALLBACK
-    assert "the solver process ended" in report.cause.message
+    assert report.cause == Cause(Reason.SOLVER_FALLBACK, "the solver process ended")
+    assert report.solver is SolverName.GREEDY
 
 
 def test_planning_again_with_nothing_changed_decides_the_same() -> None:

@@ -156,7 +156,7 @@ def _solution(report: SolverReport) -> EnergyPlanStatusSolution:
     cause, gap = report.cause, report.relative_gap
     return {
         "status": report.status.value,
-        "solver": report.solver[:256] if report.solver else None,
+        "solver": str(report.solver) if report.solver else None,
         "reason": str(cause.reason) if cause else None,
         "message": cause.message[:1024] if cause else None,
         "objectiveMicrogramsCO2e": micro_or_none(report.objective_grams),

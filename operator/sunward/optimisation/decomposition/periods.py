@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunward.domain.plans import SolverName
 from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError, OutOfTimeError
 from sunward.optimisation.decomposition.levelling import settle
 from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choose
@@ -208,6 +209,7 @@ def _greedy(run: Run, lower: float) -> Solution | None:
         status=Status.FEASIBLE,
         lower_bound_grams=bound,
         relative_gap=gap,
-        solver="two-price (bound) with the greedy plan",
+        solver=SolverName.TWO_PRICE,
+        method="its bound, with the greedy plan",
         solve_seconds=run.effort.seconds_spent,
     )

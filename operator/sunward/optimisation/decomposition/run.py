@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sunward.domain.plans import SolverName
 from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP
 from sunward.optimisation.decomposition.errors import NoWholePlanError, OutOfTimeError
@@ -134,7 +135,8 @@ def label_of(run: Run, lower: float, prices: Prices, rounds: int) -> Label:
     """What a plan by prices says of itself."""
     return Label(
         status=Status.FEASIBLE,
-        solver=f"two-price (linear replies, {rounds} rounds)",
+        solver=SolverName.TWO_PRICE,
+        method=f"linear replies, {rounds} rounds",
         bound=lower,
         seconds=run.effort.seconds_spent,
         prices=prices,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunward.domain.plans import SolverName
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columnar import Floats
 from sunward.optimisation.decomposition.columnar_convert import not_columnar, to_columns
@@ -38,7 +39,6 @@ from sunward.optimisation.problem.solution import (
 
 __all__ = ["ColumnSolution", "NoWholePlanError", "closed_form", "decompose", "solve_columns", "supports"]
 
-SOLVER = "two-price"
 EXPLAINED_NODES = 1000
 """Nodes of the largest fleet that the elastic model, which names what is missing, can hold."""
 SECOND_OPINION_NODES = 100
@@ -102,7 +102,7 @@ def decompose(
         because = _explained(problem, time_limit_seconds)
         if not because:
             raise
-        return Solution.infeasible(because, solver=SOLVER, seconds=time.perf_counter() - began)
+        return Solution.infeasible(because, solver=SolverName.TWO_PRICE, seconds=time.perf_counter() - began)
 
 
 def _priced(problem: Problem, linear: Linear, seconds: float, relative_gap: float, began: float) -> Solution:
@@ -114,7 +114,7 @@ def _priced(problem: Problem, linear: Linear, seconds: float, relative_gap: floa
             return linear(seconds)
         if found.plan is None:
             because = _explained(problem, seconds) or _named(problem, found.infeasible_because)
-            return Solution.infeasible(because, solver=SOLVER, seconds=time.perf_counter() - began)
+            return Solution.infeasible(because, solver=SolverName.TWO_PRICE, seconds=time.perf_counter() - began)
         solution = _solution(problem, found, found.plan, time.perf_counter() - began)
         if solution.status is Status.OPTIMAL or len(problem.nodes) > SECOND_OPINION_NODES:
             return solution
@@ -146,7 +146,8 @@ def _solution(problem: Problem, found: ColumnSolution, plan: ColumnPlan, seconds
         objective_grams=plan.objective_grams,
         lower_bound_grams=found.lower_bound_grams,
         relative_gap=found.relative_gap,
-        solver=f"{SOLVER} (closed-form replies, {found.rounds} rounds)",
+        solver=SolverName.TWO_PRICE,
+        method=f"closed-form replies, {found.rounds} rounds",
         solve_seconds=seconds,
         rounded=False,
         batches=_batch_rows(problem, plan),

@@ -89,7 +89,8 @@ def whole_batches(problem: Problem, solution: Solution, *, time_limit_seconds: f
     on = _on(problem, solution)
     label = Label(
         status=Status.FEASIBLE,
-        solver=f"{solution.solver}, whole batches",
+        solver=solution.solver,
+        method=solution.method,
         bound=solution.lower_bound_grams,
         seconds=solution.solve_seconds,
         rounded=True,
@@ -98,8 +99,8 @@ def whole_batches(problem: Problem, solution: Solution, *, time_limit_seconds: f
     for flows in _attempts(problem, solution, on):
         found = settle(problem, flows, on, label, seconds=time_limit_seconds)
         if found is not None:
-            fallback = solution.status is Status.FALLBACK
-            return replace(found, status=Status.FALLBACK) if fallback else found
+            is_fallback = solution.status is Status.FALLBACK
+            return replace(found, status=Status.FALLBACK, fallback=solution.fallback) if is_fallback else found
     raise RoundingError("no plan in whole batches was found near this plan; give the jobs more time or smaller batches")
 
 

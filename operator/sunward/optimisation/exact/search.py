@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sunward.domain.errors import SunwardError
+from sunward.domain.plans import SolverName
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.draft import relative_gap as gap_between
@@ -91,7 +92,7 @@ def search(
     because = _run(state)
     seconds = time.perf_counter() - began
     if because:
-        return Solution.infeasible(because, solver=_name(state), seconds=seconds)
+        return Solution.infeasible(because, solver=SolverName.EXACT, method=_method(state), seconds=seconds)
     return _stamped(state, seconds)
 
 
@@ -220,11 +221,14 @@ def _keep(search: _Search, found: Solution) -> None:
 
 
 def _label(search: _Search, prices: Prices) -> Label:
-    return Label(status=Status.FEASIBLE, solver=_name(search), bound=search.bound, prices=prices)
+    return Label(
+        status=Status.FEASIBLE, solver=SolverName.EXACT, method=_method(search), bound=search.bound, prices=prices
+    )
 
 
-def _name(search: _Search) -> str:
-    return "exact: " + "+".join(dict.fromkeys(search.used))
+def _method(search: _Search) -> str:
+    """The backends that were asked, in order."""
+    return "+".join(dict.fromkeys(search.used))
 
 
 def _done(search: _Search) -> bool:
@@ -282,7 +286,7 @@ def _stamped(search: _Search, seconds: float) -> Solution:
     """The best plan with the final bound, gap and status."""
     best = search.best
     if best is None or best.objective_grams is None:
-        raise SolveError(f"no plan within the time limit ({_name(search)})")
+        raise SolveError(f"no plan within the time limit (exact: {_method(search)})")
     objective = best.objective_grams
     bound = max(0.0, min(search.bound, objective))
     gap = gap_between(objective, bound)
@@ -291,6 +295,7 @@ def _stamped(search: _Search, seconds: float) -> Solution:
         status=Status.OPTIMAL if gap <= OPTIMAL_GAP else Status.FEASIBLE,
         lower_bound_grams=bound,
         relative_gap=gap,
-        solver=_name(search),
+        solver=SolverName.EXACT,
+        method=_method(search),
         solve_seconds=seconds,
     )

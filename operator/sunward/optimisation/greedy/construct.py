@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunward.domain.plans import SolverName
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.greedy.energy import grid_grams, power
 from sunward.optimisation.greedy.moves import to_cleaner, with_room
@@ -22,8 +23,8 @@ from sunward.optimisation.problem.schemes import Mode, with_mode
 from sunward.optimisation.problem.solution import Obstacle, Shortfall, Solution, Status
 from sunward.optimisation.verification.plan import check_plan
 
-UNPROVEN = "greedy: no simple plan found, which proves nothing"
-"""How an answer names itself that has no plan and no proof that there is none."""
+UNPROVEN = "no simple plan found, which proves nothing"
+"""The method of an answer that has no plan and no proof that there is none."""
 SHARES = (1.0, 0.5)
 """Shares of the movable work that are tried."""
 
@@ -45,7 +46,7 @@ def solve_greedy(problem: Problem) -> Solution:
     found.sort(key=_grams)
     best = next((each for each in found if not check_plan(problem, each)), None)
     seconds = time.perf_counter() - began
-    label = Label(status=Status.FEASIBLE, solver="greedy", seconds=seconds)
+    label = Label(status=Status.FEASIBLE, solver=SolverName.GREEDY, seconds=seconds)
     return _stamped(best, label) if best else _nothing(problem, late, seconds)
 
 
@@ -116,7 +117,7 @@ def _plans(problem: Problem, plan: Schedule) -> Iterator[Solution]:
         draft = _draft(plan, on.copy())
         draft.awake = _awake(problem, draft)
         if power(problem, draft, use_battery=use_battery):
-            yield finish(problem, draft, Label(status=Status.FEASIBLE, solver="greedy", bound=0.0))
+            yield finish(problem, draft, Label(status=Status.FEASIBLE, solver=SolverName.GREEDY, bound=0.0))
 
 
 def _draft(plan: Schedule, on: OnOff) -> Draft:
@@ -158,4 +159,4 @@ def _nothing(problem: Problem, late: tuple[Shortfall, ...], seconds: float) -> S
         for job in problem.jobs
     )
     other = (Shortfall(constraint=Obstacle.BATTERY, shortfall=0.0),)
-    return Solution.infeasible(late or workers or other, solver=UNPROVEN, seconds=seconds)
+    return Solution.infeasible(late or workers or other, solver=SolverName.GREEDY, method=UNPROVEN, seconds=seconds)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sunward.domain.plans import SolverName
 from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Battery, Problem
 from sunward.optimisation.problem.solution import (
@@ -59,7 +60,8 @@ class Label:
     """What a solution says about itself."""
 
     status: Status
-    solver: str
+    solver: SolverName
+    method: str | None = None
     bound: float | None = None
     seconds: float = 0.0
     rounded: bool = False
@@ -131,6 +133,7 @@ def finish(problem: Problem, draft: Draft, label: Label) -> Solution:
         lower_bound_grams=bound,
         relative_gap=None if bound is None else relative_gap(objective, bound),
         solver=label.solver,
+        method=label.method,
         solve_seconds=label.seconds,
         rounded=label.rounded,
         batches=_batch_rows(problem, draft),

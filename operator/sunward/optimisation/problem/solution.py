@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from sunward.domain.plans import SolverName
 from sunward.optimisation.problem.strict_json import JSON_NAME, OPTIONAL, DocumentError, parse, read, write
 
 
@@ -96,7 +97,11 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """A plan with its certificate. Amounts are None only when the problem is infeasible."""
+    """A plan with its certificate. Amounts are None only when the problem is infeasible.
+
+    `method` says how the solver went about it, for people. `fallback` is why the greedy answer stands in for that of
+    the solver that was asked.
+    """
 
     SCHEMA: ClassVar[str] = "sunward.dev/solution/v1alpha1"
 
@@ -104,7 +109,9 @@ class Solution:
     objective_grams: float | None
     lower_bound_grams: float | None
     relative_gap: float | None
-    solver: str
+    solver: SolverName
+    method: str | None = field(default=None, metadata={OPTIONAL: True})
+    fallback: str | None = field(default=None, metadata={OPTIONAL: True})
     solve_seconds: float
     rounded: bool
     batches: tuple[BatchRow, ...]
@@ -115,7 +122,9 @@ class Solution:
     infeasible_because: tuple[Shortfall, ...]
 
     @staticmethod
-    def infeasible(because: tuple[Shortfall, ...], *, solver: str, seconds: float) -> "Solution":
+    def infeasible(
+        because: tuple[Shortfall, ...], *, solver: SolverName, method: str | None = None, seconds: float
+    ) -> "Solution":
         """No plan, and what is missing for one: no amount, no row and no price."""
         return Solution(
             status=Status.INFEASIBLE,
@@ -123,6 +132,7 @@ class Solution:
             lower_bound_grams=None,
             relative_gap=None,
             solver=solver,
+            method=method,
             solve_seconds=seconds,
             rounded=False,
             batches=(),
@@ -132,6 +142,11 @@ class Solution:
             prices=NO_PRICES,
             infeasible_because=because,
         )
+
+    @property
+    def found_by(self) -> str:
+        """The solver and its method, for people."""
+        return f"{self.solver} ({self.method})" if self.method else str(self.solver)
 
     @staticmethod
     def from_json(text: str) -> "Solution":

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import IO
 
-from sunward.optimisation.greedy.construct import UNPROVEN, solve_greedy
+from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, SolutionError, Status
@@ -68,12 +68,12 @@ class GuardedSolver:
         self._given_up_at = 0.0
 
     def solve(self, problem: Problem, *, solver: str = "auto", time_limit_seconds: float = 30.0) -> Solution:
-        """A verified plan: the solver's, or the greedy one with status fallback and the reason in `solver`.
+        """A verified plan: the solver's, or the greedy one with status fallback and the reason in `fallback`.
 
         Blocks for at most the time limit plus the grace, the start of the process included: where that takes longer,
         the greedy plan is the answer and the next call finds the process ready. Raises ProblemError for a wrong
         problem, and nothing else. Status infeasible comes either with the solver's reasons or, where the solver failed
-        too, with what the greedy plan could not place and the failure in `solver`.
+        too, with what the greedy plan could not place and the failure in `fallback`.
         """
         began = time.monotonic()
         check_problem(problem)
@@ -198,10 +198,8 @@ def refusal(problem: Problem, found: Solution, ready: Solution) -> str | None:
 
 
 def _fallback(ready: Solution, reason: str) -> Solution:
-    solver = f"greedy: {reason}"
-    if ready.status is Status.INFEASIBLE:
-        return replace(ready, solver=f"{UNPROVEN}: {reason}")
-    return replace(ready, status=Status.FALLBACK, solver=solver)
+    status = ready.status if ready.status is Status.INFEASIBLE else Status.FALLBACK
+    return replace(ready, status=status, fallback=reason)
 
 
 def _one_line(error: Exception) -> str:

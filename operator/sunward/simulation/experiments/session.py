@@ -124,7 +124,7 @@ class Session:
         problem = self.problem(mode, hours)
         solution = solve(problem)
         if solution.objective_grams is None or solution.status not in ("optimal", "feasible"):
-            raise RuntimeError(f"{mode}: {solution.status} from {solution.solver}")
+            raise RuntimeError(f"{mode}: {solution.status} from {solution.found_by}")
         return Emissions(
             market_grams=solution.objective_grams, location_grams=_location(problem, solution), hours=hours
         )

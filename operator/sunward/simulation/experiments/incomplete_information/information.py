@@ -171,7 +171,7 @@ def _price_claim(seeds: Sequence[int], solve: Solver) -> Claim:
             return _no_price_claim(refusal)
         by_prices, exact = solve_two_price(problem, time_limit_seconds=20.0), solve(problem)
         gaps.append(abs((by_prices.objective_grams or 0.0) / (exact.objective_grams or 1.0) - 1.0))
-        rounds += [int(n) for n in re.findall(r"(\d+) rounds", by_prices.solver)]
+        rounds += [int(n) for n in re.findall(r"(\d+) rounds", by_prices.method or "")]
     text = f"{min(rounds)} to {max(rounds)} rounds" if rounds else "in blocks"
     return Claim(
         name="Prices instead of data",
