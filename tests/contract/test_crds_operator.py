@@ -14,6 +14,7 @@ from sunward.accounting.ledger import MissingNode, close
 from sunward.cluster.objects import records
 from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.cause import Cause
+from sunward.domain.jobs import JobPhase
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import BatterySpec, Intent, NodeRecord, Operation, PowerState
 from sunward.domain.plans import (
@@ -153,9 +154,9 @@ def test_the_status_of_an_energy_node(meters: Any, zone: Any) -> None:
         assert_declared("EnergyNode", status, "status")
 
 
-@pytest.mark.parametrize("phase", ["training", "waiting", "complete", "failed"])
+@pytest.mark.parametrize("phase", list(JobPhase))
 @pytest.mark.parametrize("old", [{}, {"startTime": "2026-06-21T11:00:00Z"}])
-def test_the_status_of_a_training_job(phase: str, old: dict[str, Any]) -> None:
+def test_the_status_of_a_training_job(phase: JobPhase, old: dict[str, Any]) -> None:
     progress = some_progress(phase=phase, round=3, accuracy_percent=93.71, workers=("pi-01", "pi-02"))
     job = a_job(progress=progress, deadline=NOW - timedelta(seconds=1), emissions_budget_grams=1.0, last_round=3)
     plan = a_plan()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sunward.cli import status as table
 from sunward.cluster.reporting import plan_objects, report
 from sunward.domain.cause import Cause
+from sunward.domain.jobs import JobPhase
 from sunward.domain.measurement import Absent, Quality, Series
 from sunward.domain.nodes import BatterySpec
 from sunward.domain.reasons import Reason
@@ -63,7 +64,9 @@ class Seen:
             a_zone("CLEAN", SILENT if grams is None else measured(grams, at=a_while_ago())),
             forecast_grams_per_kilowatt_hour=None if self.forecast is None else a_series(self.forecast),
         )
-        progress = None if self.workers is None else some_progress(phase="training", round=3, workers=self.workers)
+        progress = (
+            None if self.workers is None else some_progress(phase=JobPhase.TRAINING, round=3, workers=self.workers)
+        )
         return a_snapshot(
             a_node("sun", meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0),
             jobs=[a_job(progress=progress, last_round=3, emissions_grams=self.emitted_grams, homes=("sun",))],

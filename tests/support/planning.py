@@ -13,6 +13,7 @@ from sunward.domain.jobs import (
     DataMobility,
     Disruption,
     JobCost,
+    JobPhase,
     JobProgress,
     JobSpec,
     JobView,
@@ -182,7 +183,7 @@ def some_progress(**changes: Any) -> JobProgress:
     """A coordinator between two rounds, with nothing done yet."""
     progress = JobProgress(
         round=0,
-        phase="Waiting",
+        phase=JobPhase.WAITING,
         accuracy_percent=None,
         offloaded_batches_by_shard=(),
         seconds_per_batch=(),

@@ -23,6 +23,7 @@ from sunward.domain.nodes import (
     MeterFacts,
     NodeRecord,
     NodeView,
+    OverridePower,
     PowerOverride,
     PowerState,
     Role,
@@ -85,7 +86,7 @@ def nodes(draw: st.DrawFn, name: str) -> NodeView:
     )
     since = draw(st.sampled_from([None, LONG_AGO, NOW - timedelta(seconds=60)]))
     record = NodeRecord(power_state=state, asleep_since=since if down else None, last_transition_at=since)
-    override = draw(st.sampled_from([None] * 6 + ["Awake", "Asleep"]))
+    override = draw(st.sampled_from([None] * 6 + list(OverridePower)))
     return a_node(
         name,
         record=record,

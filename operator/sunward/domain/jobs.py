@@ -77,12 +77,27 @@ class JobSpec:
         return self.rounds * self.steps_per_round
 
 
+class JobPhase(StrEnum):
+    """What a coordinator says that it is doing."""
+
+    WAITING = "waiting"
+    TRAINING = "training"
+    AGGREGATING = "aggregating"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a round is under way."""
+        return self in (JobPhase.TRAINING, JobPhase.AGGREGATING)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
     """What the coordinator says of itself (`/progress`)."""
 
     round: int
-    phase: str
+    phase: JobPhase
     accuracy_percent: float | None
     offloaded_batches_by_shard: tuple[tuple[str, float], ...]
     seconds_per_batch: tuple[tuple[str, float], ...]

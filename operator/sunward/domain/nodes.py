@@ -181,22 +181,46 @@ class NodeRecord:
     observed_generation: int = 0
 
 
+class SelectorOperator(StrEnum):
+    """How a node selector compares a label with its values."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+    GREATER_THAN = "Gt"
+    LESS_THAN = "Lt"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """One line of a node selector: a label (or, with `is_name`, the node's name) and the values asked for."""
+    """One line of a node selector: a label (or, with `is_name`, the node's name) and the values asked for.
+
+    `operator` is None where Kubernetes has one that is not known here: no node is then known to meet the line.
+    """
 
     key: str
-    operator: str  # In | NotIn | Exists | DoesNotExist | Gt | Lt
+    operator: SelectorOperator | None
     values: tuple[str, ...] = ()
     is_name: bool = False
 
 
+class TolerationOperator(StrEnum):
+    """How a toleration compares the value of a taint with its own."""
+
+    EQUAL = "Equal"
+    EXISTS = "Exists"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toleration:
-    """What a pod puts up with; an empty key means every taint, an empty effect every effect."""
+    """What a pod puts up with; an empty key means every taint, an empty effect every effect.
+
+    `operator` is None where Kubernetes has one that is not known here: no taint is then known to be tolerated.
+    """
 
     key: str = ""
-    operator: str = "Equal"
+    operator: TolerationOperator | None = TolerationOperator.EQUAL
     value: str = ""
     effect: str = ""
 

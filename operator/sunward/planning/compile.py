@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement
-from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.nodes import NodeView, OverridePower, PowerState
 from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
@@ -148,7 +148,7 @@ def unusable(node: NodeView, snapshot: Snapshot) -> Cause | None:
 
 def _may_work(node: NodeView, snapshot: Snapshot, *, relaxed: bool) -> bool:
     """Whether a plan may give a node work in this period."""
-    if wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), "Asleep"):
+    if wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), OverridePower.ASLEEP):
         return False
     return relaxed or not must_stay_asleep(node, snapshot)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sunward.domain.cause import Cause
+from sunward.domain.nodes import OverridePower
 from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
@@ -220,7 +221,7 @@ def _awake(snapshot: Snapshot, answer: Answer, jobs: Sequence[JobDirective]) -> 
     for node in snapshot.nodes:
         if node.name in answer.compiled.left_out:
             awake[node.name] = hold.stays_awake(node, snapshot)
-        elif wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), "Asleep"):
+        elif wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), OverridePower.ASLEEP):
             awake[node.name] = bool(answer.compiled.obstacles[node.name])
         else:
             must = bool(answer.compiled.obstacles[node.name])

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.nodes import NodeView, OverridePower, PowerState
 from sunward.domain.plans import Decision, DecisionKind, JobDirective, Transfer
 from sunward.domain.policy import PoolKind
 from sunward.domain.reasons import Reason
@@ -119,7 +119,7 @@ class _Texts:
                 return self._why_awake(node, "stays awake")
 
     def _why_sleep(self, node: NodeView) -> Cause:
-        if self._held(node, "Asleep"):
+        if self._held(node, OverridePower.ASLEEP):
             return Cause(Reason.OVERRIDDEN, "sleeps: a person asks for it")
         saved = f"saves {self._idle_saving_grams(node.name):.3g} g over the horizon"
         moved = self._moved.get(node.name)
@@ -130,7 +130,7 @@ class _Texts:
         return Cause(Reason.LOWER_EMISSIONS, f"sleeps: {where}, its {ways}; {saved}")
 
     def _why_keep_asleep(self, node: NodeView) -> Cause:
-        if self._held(node, "Asleep"):
+        if self._held(node, OverridePower.ASLEEP):
             return Cause(Reason.OVERRIDDEN, "stays asleep: a person asks for it")
         if must_stay_asleep(node, self._snapshot):
             return Cause(Reason.MINIMUM_ASLEEP_TIME, "stays asleep: it has only just gone to sleep")
@@ -155,7 +155,7 @@ class _Texts:
         asleep = sum(1 for name in self._nodes if not self._pattern.awake[name])
         return limit is not None and asleep >= limit
 
-    def _held(self, node: NodeView, power: str) -> bool:
+    def _held(self, node: NodeView, power: OverridePower) -> bool:
         return wants(Case(node=node, snapshot=self._snapshot, now=self._snapshot.taken_at), power)
 
     def _supply(self, name: str) -> str:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobProgress, JobSpec, JobView, Shard
+from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobPhase, JobProgress, JobSpec, JobView, Shard
 from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.units import JOULES_PER_WATT_HOUR
 from sunward.optimisation.problem.instance import Job, Network, Problem
@@ -118,7 +118,7 @@ def progress(scenario: Scenario, part: Part, *, steps: int = 1, done: int = 0) -
     """What a coordinator with nothing in work says: rounds done, and how long a step takes on every node."""
     return JobProgress(
         round=done,
-        phase="Waiting",
+        phase=JobPhase.WAITING,
         accuracy_percent=None,
         offloaded_batches_by_shard=(),
         seconds_per_batch=tuple(

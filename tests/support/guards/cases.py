@@ -16,6 +16,7 @@ from sunward.domain.nodes import (
     NodeRecord,
     NodeView,
     Operation,
+    OverridePower,
     PowerOverride,
     PowerState,
 )
@@ -124,7 +125,7 @@ def budgets(**changes: Any) -> PolicySpec:
 
 def held_awake() -> PowerOverride:
     """A person's order to stay awake, for a minute more."""
-    return PowerOverride(power="Awake", until=NOW + MINUTE, reason="firmware")
+    return PowerOverride(power=OverridePower.AWAKE, until=NOW + MINUTE, reason="firmware")
 
 
 def stale_snapshot() -> Case:

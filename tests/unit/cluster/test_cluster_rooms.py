@@ -15,7 +15,7 @@ from kubernetes.utils import parse_quantity
 from sunward.cluster.objects.allocatable import needs_of, quantity, rooms, volume_pins
 from sunward.cluster.reading.read import asks_to_stay, pod_facts
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Requirement, Resources, Taint, Toleration
+from sunward.domain.nodes import Requirement, Resources, SelectorOperator, Taint, Toleration, TolerationOperator
 from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]
@@ -120,11 +120,19 @@ def test_selector_affinity_tolerations_and_local_volume_are_what_a_pod_asks_for(
     )
     needs = needs_of(pod, volume_pins([volume, {"spec": {}}]))
     assert needs.selectors == (
-        ((Requirement(key="disk", operator="In", values=("ssd",)),),),
-        ((Requirement(key="metadata.name", operator="In", values=("n2",), is_name=True),),),
-        ((Requirement(key="kubernetes.io/hostname", operator="In", values=("n1",)),),),
+        ((Requirement(key="disk", operator=SelectorOperator.IN, values=("ssd",)),),),
+        ((Requirement(key="metadata.name", operator=SelectorOperator.IN, values=("n2",), is_name=True),),),
+        ((Requirement(key="kubernetes.io/hostname", operator=SelectorOperator.IN, values=("n1",)),),),
     )
-    assert needs.tolerations == (Toleration(key="gpu", operator="Exists"),)
+    assert needs.tolerations == (Toleration(key="gpu", operator=TolerationOperator.EXISTS),)
+
+
+def test_a_comparison_of_a_newer_kubernetes_is_unknown() -> None:
+    terms = [{"matchExpressions": [{"key": "disk", "operator": "Near", "values": ["ssd"]}]}]
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    needs = needs_of(a_pod(affinity=affinity, tolerations=[{"key": "gpu", "operator": "Lt", "value": "3"}]), {})
+    assert needs.selectors == (((Requirement(key="disk", operator=None, values=("ssd",)),),),)
+    assert needs.tolerations == (Toleration(key="gpu", operator=None, value="3"),)
 
 
 def a_node(name: str, *, ready: str = "True", **spec: Any) -> Body:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState
+from sunward.domain.nodes import NodeRecord, NodeView, OverridePower, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.guards.budgets import asleep_room, count, excess_sleepers, is_down
@@ -106,7 +106,7 @@ def test_a_lowered_limit_wakes_as_many_as_are_too_many() -> None:
 
 
 def test_whoever_people_hold_asleep_wakes_last() -> None:
-    held = PowerOverride(power="Asleep", until=NOW + timedelta(hours=1), reason="new disk")
+    held = PowerOverride(power=OverridePower.ASLEEP, until=NOW + timedelta(hours=1), reason="new disk")
     snapshot = half_asleep("w0")
     nodes = tuple(
         replace(node, spec=replace(node.spec, override=held)) if node.name == "s0" else node for node in snapshot.nodes

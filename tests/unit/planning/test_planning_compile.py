@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sunward.domain.jobs import DataMobility, JobCost
-from sunward.domain.nodes import BatterySpec, ExportRule, NodeRecord, NodeView, PowerOverride, PowerState
+from sunward.domain.nodes import BatterySpec, ExportRule, NodeRecord, NodeView, OverridePower, PowerOverride, PowerState
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
@@ -86,7 +86,7 @@ def test_a_node_that_must_stay_asleep_works_on_nothing_unless_there_is_no_other_
 
 
 def test_a_node_that_a_person_holds_asleep_works_on_nothing() -> None:
-    held = PowerOverride(power="Asleep", until=None, reason="moving")
+    held = PowerOverride(power=OverridePower.ASLEEP, until=None, reason="moving")
     made = compiled(a_node(override=held), a_node("pi-02"), jobs=[a_job(homes=("pi-01", "pi-02"))], relaxed=True)
     assert set(made.workers) == {"pi-02"}
 

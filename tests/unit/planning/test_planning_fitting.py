@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Needs, Requirement, Taint, Terms, Toleration
+from sunward.domain.nodes import Needs, Requirement, SelectorOperator, Taint, Terms, Toleration, TolerationOperator
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.fitting import suits, unplaceable
 from support.planning import a_pod, a_room, needing
 
-SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator="In", values=("ssd",)),),),)
+SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator=SelectorOperator.IN, values=("ssd",)),),),)
 GPU = Taint(key="gpu", value="yes", effect="NoSchedule")
 
 
@@ -50,30 +50,32 @@ def test_what_cannot_be_read_neither_fits_nor_offers_room() -> None:
 @pytest.mark.parametrize(
     ("operator", "values", "label", "fits"),
     [
-        ("In", ("ssd",), "ssd", True),
-        ("In", ("ssd",), "hdd", False),
-        ("NotIn", ("ssd",), "hdd", True),
-        ("NotIn", ("ssd",), None, True),
-        ("NotIn", ("ssd",), "ssd", False),
-        ("Exists", (), "hdd", True),
-        ("Exists", (), None, False),
-        ("DoesNotExist", (), None, True),
-        ("DoesNotExist", (), "hdd", False),
-        ("Gt", ("3",), "4", True),
-        ("Gt", ("3",), "3", False),
-        ("Lt", ("3",), "2", True),
-        ("Lt", ("3",), "many", False),
-        ("Near", ("3",), "3", False),
+        (SelectorOperator.IN, ("ssd",), "ssd", True),
+        (SelectorOperator.IN, ("ssd",), "hdd", False),
+        (SelectorOperator.NOT_IN, ("ssd",), "hdd", True),
+        (SelectorOperator.NOT_IN, ("ssd",), None, True),
+        (SelectorOperator.NOT_IN, ("ssd",), "ssd", False),
+        (SelectorOperator.EXISTS, (), "hdd", True),
+        (SelectorOperator.EXISTS, (), None, False),
+        (SelectorOperator.DOES_NOT_EXIST, (), None, True),
+        (SelectorOperator.DOES_NOT_EXIST, (), "hdd", False),
+        (SelectorOperator.GREATER_THAN, ("3",), "4", True),
+        (SelectorOperator.GREATER_THAN, ("3",), "3", False),
+        (SelectorOperator.LESS_THAN, ("3",), "2", True),
+        (SelectorOperator.LESS_THAN, ("3",), "many", False),
+        (None, ("3",), "3", False),
     ],
 )
-def test_labels_that_a_pod_asks_for(operator: str, values: tuple[str, ...], label: str | None, fits: bool) -> None:
+def test_labels_that_a_pod_asks_for(
+    operator: SelectorOperator | None, values: tuple[str, ...], label: str | None, fits: bool
+) -> None:
     needs = Needs(selectors=(((Requirement(key="disk", operator=operator, values=values),),),))
     assert suits(needs, a_room(labels=() if label is None else (("disk", label),))) is fits
 
 
 def test_one_alternative_is_enough_and_every_selector_counts() -> None:
-    here = Requirement(key="metadata.name", operator="In", values=("n1",), is_name=True)
-    fast = Requirement(key="disk", operator="In", values=("ssd",))
+    here = Requirement(key="metadata.name", operator=SelectorOperator.IN, values=("n1",), is_name=True)
+    fast = Requirement(key="disk", operator=SelectorOperator.IN, values=("ssd",))
     assert suits(Needs(selectors=(((here,), (fast,)),)), a_room("n1"))
     assert not suits(Needs(selectors=(((here,),), ((fast,),))), a_room("n1"))
     assert not suits(Needs(selectors=(((here, fast),),)), a_room("n1"))
@@ -85,11 +87,12 @@ def test_one_alternative_is_enough_and_every_selector_counts() -> None:
         (None, False),
         (Toleration(key="gpu", value="yes"), True),
         (Toleration(key="gpu", value="no"), False),
-        (Toleration(key="gpu", operator="Exists"), True),
-        (Toleration(operator="Exists"), True),
-        (Toleration(key="gpu", operator="Exists", effect="NoExecute"), False),
-        (Toleration(key="other", operator="Exists"), False),
+        (Toleration(key="gpu", operator=TolerationOperator.EXISTS), True),
+        (Toleration(operator=TolerationOperator.EXISTS), True),
+        (Toleration(key="gpu", operator=TolerationOperator.EXISTS, effect="NoExecute"), False),
+        (Toleration(key="other", operator=TolerationOperator.EXISTS), False),
         (Toleration(value="yes"), False),
+        (Toleration(key="gpu", operator=None, value="yes"), False),
     ],
 )
 def test_taints_that_a_pod_puts_up_with(toleration: Toleration | None, fits: bool) -> None:

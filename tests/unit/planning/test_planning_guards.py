@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, PowerOverride, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, OverridePower, PowerOverride, PowerState, SleepSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading
@@ -84,7 +84,7 @@ def test_a_copied_shard_frees_its_home() -> None:
 
 
 def test_an_override_to_sleep_wins_over_a_policy_that_does_not_sleep() -> None:
-    override = PowerOverride(power="Asleep", until=None, reason="moving house")
+    override = PowerOverride(power=OverridePower.ASLEEP, until=None, reason="moving house")
     assert obstacles(case_of(a_node(override=override), policy=a_policy(sleep=False)), Stage.START) == ()
 
 

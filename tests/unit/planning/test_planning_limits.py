@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sunward.domain.nodes import Intent, NodeRecord, NodeView, PowerOverride, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, NodeView, OverridePower, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -232,13 +232,13 @@ def test_a_broken_cluster_wakes_all_its_sleepers_and_not_more() -> None:
 @pytest.mark.parametrize(
     ("power", "until", "woken"),
     [
-        ("Asleep", None, "n1"),
-        ("Asleep", NOW + A_MOMENT, "n1"),
-        ("Asleep", NOW, "n0"),
-        ("Awake", None, "n0"),
+        (OverridePower.ASLEEP, None, "n1"),
+        (OverridePower.ASLEEP, NOW + A_MOMENT, "n1"),
+        (OverridePower.ASLEEP, NOW, "n0"),
+        (OverridePower.AWAKE, None, "n0"),
     ],
 )
-def test_those_whom_people_hold_asleep_wake_last(power: str, until: datetime | None, woken: str) -> None:
+def test_those_whom_people_hold_asleep_wake_last(power: OverridePower, until: datetime | None, woken: str) -> None:
     snapshot = cluster(ASLEEP, ASLEEP, awake=8, maximum_asleep_nodes=1)
     held, *others = snapshot.nodes
     override = PowerOverride(power=power, until=until, reason="new disk")

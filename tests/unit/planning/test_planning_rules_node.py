@@ -6,7 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerOverride, PowerState, Role, SleepSpec
+from sunward.domain.nodes import (
+    NodeRecord,
+    NodeView,
+    OverridePower,
+    PodFacts,
+    PowerOverride,
+    PowerState,
+    Role,
+    SleepSpec,
+)
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.planning.guards import rules_node
@@ -169,7 +178,7 @@ def test_a_job_that_is_not_over_keeps_its_coordinators_node_awake(case: Case, na
         assert named in refusal.message
 
 
-def overridden(power: str, until: timedelta | None, *, sleep: bool = False) -> Case:
+def overridden(power: OverridePower, until: timedelta | None, *, sleep: bool = False) -> Case:
     at = None if until is None else NOW + until
     override = PowerOverride(power=power, until=at, reason="firmware")
     return case_of(a_node(override=override), policy=a_policy(sleep=sleep))
@@ -178,18 +187,18 @@ def overridden(power: str, until: timedelta | None, *, sleep: bool = False) -> C
 @pytest.mark.parametrize(("until", "holds"), [(None, True), (A_MOMENT, True), (timedelta(0), False)], ids=str)
 def test_a_persons_order_holds_until_its_end(until: timedelta | None, holds: bool) -> None:
     held, free = Reason.OVERRIDDEN, Reason.SLEEP_DISABLED
-    assert reason_of(rules_node.override_awake, overridden("Awake", until)) is (held if holds else None)
-    assert reason_of(rules_node.sleep_enabled, overridden("Asleep", until)) is (None if holds else free)
+    assert reason_of(rules_node.override_awake, overridden(OverridePower.AWAKE, until)) is (held if holds else None)
+    assert reason_of(rules_node.sleep_enabled, overridden(OverridePower.ASLEEP, until)) is (None if holds else free)
 
 
 def test_an_order_is_obeyed_in_its_own_sense_only() -> None:
-    assert reason_of(rules_node.override_awake, overridden("Asleep", None)) is None
+    assert reason_of(rules_node.override_awake, overridden(OverridePower.ASLEEP, None)) is None
     assert reason_of(rules_node.override_awake, case_of()) is None
-    assert reason_of(rules_node.sleep_enabled, overridden("Awake", None)) is Reason.SLEEP_DISABLED
-    assert reason_of(rules_node.sleep_enabled, overridden("Awake", None, sleep=True)) is None
+    assert reason_of(rules_node.sleep_enabled, overridden(OverridePower.AWAKE, None)) is Reason.SLEEP_DISABLED
+    assert reason_of(rules_node.sleep_enabled, overridden(OverridePower.AWAKE, None, sleep=True)) is None
 
 
 def test_whoever_holds_a_node_awake_is_quoted() -> None:
-    refusal = rules_node.override_awake(overridden("Awake", None))
+    refusal = rules_node.override_awake(overridden(OverridePower.AWAKE, None))
     assert refusal is not None
     assert "firmware" in refusal.message

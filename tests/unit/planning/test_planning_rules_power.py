@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sunward.domain.nodes import NodeRecord, NodeView, PowerOverride, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, NodeView, OverridePower, PowerOverride, PowerState, SleepSpec
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
@@ -134,7 +134,7 @@ def test_a_wake_is_tried_again_when_its_pause_is_over(due: datetime | None, reas
     assert reason_of(rules_power.retry_due, case_of(node)) is reason
 
 
-def cut(since: datetime | None, why: Reason = Reason.POWERED_OFF_BY_OTHERS, power: str | None = None) -> Case:
+def cut(since: datetime | None, why: Reason = Reason.POWERED_OFF_BY_OTHERS, power: OverridePower | None = None) -> Case:
     record = NodeRecord(power_state=PowerState.ASLEEP, asleep_since=since, last_transition_reason=why)
     sleep = SleepSpec(driver="Shelly", driver_ref="relay", minimum_asleep_seconds=900.0)
     override = None if power is None else PowerOverride(power=power, until=None, reason="fan")
@@ -150,8 +150,8 @@ def cut(since: datetime | None, why: Reason = Reason.POWERED_OFF_BY_OTHERS, powe
         (cut(NOW - 901 * SECOND), None),
         (cut(None), None),
         (cut(NOW, Reason.ASLEEP), None),
-        (cut(NOW, power="Awake"), None),
-        (cut(NOW, power="Asleep"), Reason.POWERED_OFF_BY_OTHERS),
+        (cut(NOW, power=OverridePower.AWAKE), None),
+        (cut(NOW, power=OverridePower.ASLEEP), Reason.POWERED_OFF_BY_OTHERS),
     ],
 )
 def test_whoever_cut_the_power_by_hand_gets_time_at_the_machine(case: Case, reason: Reason | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import NodeRecord, NodeView, Operation, PowerOverride, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, NodeView, Operation, OverridePower, PowerOverride, PowerState, SleepSpec
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, PowerReading, Step
@@ -190,7 +190,7 @@ def test_a_wake_needs_no_data() -> None:
 @pytest.mark.parametrize(
     ("node", "snapshot"),
     [
-        ({"override": PowerOverride(power="Awake", until=None, reason="visit")}, {}),
+        ({"override": PowerOverride(power=OverridePower.AWAKE, until=None, reason="visit")}, {}),
         ({}, {"policy": a_policy(sleep=False)}),
         ({"facts": replace(CORDONED, ready=False, is_managed=False)}, {}),
     ],
@@ -229,7 +229,7 @@ def test_a_node_that_a_person_uncordons_while_its_power_is_cut_is_switched_on_ag
 
 
 def test_a_persons_order_to_sleep_wins_over_the_plan() -> None:
-    node = a_node(override=PowerOverride(power="Asleep", until=NOW + timedelta(hours=1), reason="moving"))
+    node = a_node(override=PowerOverride(power=OverridePower.ASLEEP, until=NOW + timedelta(hours=1), reason="moving"))
     assert step_of(node, want_awake=True, power=relay(True)).act is Act.CORDON
 
 

@@ -6,16 +6,29 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 from math import ceil, floor
-from typing import Any
+from typing import Any, TypeVar
 
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import Needs, PodFacts, Requirement, Resources, Room, Taint, Terms, Toleration
+from sunward.domain.nodes import (
+    Needs,
+    PodFacts,
+    Requirement,
+    Resources,
+    Room,
+    SelectorOperator,
+    Taint,
+    Terms,
+    Toleration,
+    TolerationOperator,
+)
 from sunward.domain.reasons import Reason
 
 Body = Mapping[str, Any]
+Member = TypeVar("Member", bound=StrEnum)
 SUFFIXES = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -169,7 +182,10 @@ def _amount(value: object, where: str) -> Decimal:
 def _selectors(spec: Body, namespace: str, pins: Pins) -> Iterator[Terms]:
     if spec.get("nodeSelector"):
         yield (
-            tuple(Requirement(key=key, operator="In", values=(value,)) for key, value in spec["nodeSelector"].items()),
+            tuple(
+                Requirement(key=key, operator=SelectorOperator.IN, values=(value,))
+                for key, value in spec["nodeSelector"].items()
+            ),
         )
     affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
@@ -184,7 +200,10 @@ def _terms(terms: Sequence[Body]) -> Terms:
     return tuple(
         tuple(
             Requirement(
-                key=one["key"], operator=one["operator"], values=tuple(one.get("values") or ()), is_name=is_name
+                key=one["key"],
+                operator=_one_of(SelectorOperator, one["operator"]),
+                values=tuple(one.get("values") or ()),
+                is_name=is_name,
             )
             for kind, is_name in (("matchExpressions", False), ("matchFields", True))
             for one in term.get(kind) or ()
@@ -196,7 +215,12 @@ def _terms(terms: Sequence[Body]) -> Terms:
 def _toleration(body: Body) -> Toleration:
     return Toleration(
         key=body.get("key") or "",
-        operator=body.get("operator") or "Equal",
+        operator=_one_of(TolerationOperator, body.get("operator") or TolerationOperator.EQUAL),
         value=body.get("value") or "",
         effect=body.get("effect") or "",
     )
+
+
+def _one_of(kind: type[Member], text: str) -> Member | None:
+    """The member of that name, or None for a word of a newer Kubernetes."""
+    return kind(text) if text in kind._value2member_map_ else None

@@ -21,7 +21,7 @@ from sunward.cluster.objects.crd_types import (
 )
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
-from sunward.domain.jobs import JobView
+from sunward.domain.jobs import JobPhase, JobView
 from sunward.domain.measurement import Absent, Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
@@ -220,7 +220,7 @@ def _workers(job: JobView, over: Reason | None) -> int | None:
 def _job_conditions(
     job: JobView, directive: JobDirective | None, over: Reason | None, now: datetime
 ) -> list[Condition]:
-    running = over is None and job.progress is not None and job.progress.phase in ("training", "aggregating")
+    running = over is None and job.progress is not None and job.progress.phase.is_working
     why = _why(job, directive, over)
     spent = _budget_spent(job)
     return [
@@ -265,7 +265,7 @@ def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> C
         return Cause(Reason.PROGRESS_UNKNOWN, f"its coordinator's answer cannot be read: {job.progress_fault}")
     if job.progress is None:
         return Cause(Reason.PROGRESS_UNKNOWN, "its coordinator has not answered yet")
-    if job.progress.phase == "waiting":
+    if job.progress.phase is JobPhase.WAITING:
         have, need = len(job.progress.workers), job.spec.minimum_workers
         return Cause(Reason.WAITING_FOR_QUORUM, f"{have} of at least {need} workers")
     return Cause(Reason.RUNNING, f"round {job.progress.round} of {job.spec.rounds}, {job.progress.phase}")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sunward.cluster.training.templates import PROGRESS_PORT
 from sunward.domain.errors import InvalidInput
-from sunward.domain.jobs import JobProgress
+from sunward.domain.jobs import JobPhase, JobProgress
 
 TIMEOUT = aiohttp.ClientTimeout(total=3)
 LARGEST_BYTES = 16 << 20
@@ -60,7 +60,7 @@ class _Round(_Part):
 class _Answer(_Part):
     document: Literal["sunward.dev/progress/v1alpha1"] = Field(alias="schema")
     round: Annotated[int, Field(ge=0, le=10**9)]
-    phase: Literal["waiting", "training", "aggregating", "complete", "failed"]
+    phase: JobPhase
     accuracy_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     batches_total: _Totals = _Totals()
     workers: list[_Worker] = []
@@ -120,7 +120,7 @@ def parse_progress(body: bytes | str) -> JobProgress:
 
 def _training(found: _Answer) -> tuple[str, ...]:
     """Nodes that train in the round that runs now; a worker that only waits or serves its shard is not one."""
-    if found.phase not in ("training", "aggregating"):
+    if not found.phase.is_working:
         return ()
     return tuple(worker.node for worker in found.alive if (worker.round_batches_assigned or 0) > 0)
 

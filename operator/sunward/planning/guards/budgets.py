@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.nodes import NodeView, OverridePower, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.guards.case import Case
@@ -159,7 +159,7 @@ def _comes_back(node: NodeView) -> bool:
 
 def _held_asleep(node: NodeView, case: Case) -> bool:
     override = node.spec.override
-    return override is not None and override.power == "Asleep" and override.holds(case.now)
+    return override is not None and override.power is OverridePower.ASLEEP and override.holds(case.now)
 
 
 def _others(case: Case) -> list[NodeView]:

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Needs, PodFacts, Requirement, Resources, Room, Taint, Terms, Toleration
+from sunward.domain.nodes import (
+    Needs,
+    PodFacts,
+    Requirement,
+    Resources,
+    Room,
+    SelectorOperator,
+    Taint,
+    Terms,
+    Toleration,
+    TolerationOperator,
+)
 
 
 def unplaceable(pods: Sequence[PodFacts], rooms: Sequence[Room]) -> tuple[PodFacts, ...]:
@@ -50,17 +61,17 @@ def _any_term(terms: Terms, labels: Mapping[str, str], name: str) -> bool:
 def _meets(requirement: Requirement, labels: Mapping[str, str], name: str) -> bool:
     value = name if requirement.is_name else labels.get(requirement.key)
     match requirement.operator:
-        case "In":
+        case SelectorOperator.IN:
             return value in requirement.values
-        case "NotIn":
+        case SelectorOperator.NOT_IN:
             return value not in requirement.values
-        case "Exists":
+        case SelectorOperator.EXISTS:
             return value is not None
-        case "DoesNotExist":
+        case SelectorOperator.DOES_NOT_EXIST:
             return value is None
-        case "Gt" | "Lt":
+        case SelectorOperator.GREATER_THAN | SelectorOperator.LESS_THAN:
             return _compares(requirement, value)
-        case _:
+        case None:
             return False
 
 
@@ -69,7 +80,7 @@ def _compares(requirement: Requirement, value: str | None) -> bool:
         has, limit = int(value or ""), int(requirement.values[0])
     except (ValueError, IndexError):
         return False
-    return has > limit if requirement.operator == "Gt" else has < limit
+    return has > limit if requirement.operator is SelectorOperator.GREATER_THAN else has < limit
 
 
 def _tolerates(toleration: Toleration, taint: Taint) -> bool:
@@ -77,4 +88,10 @@ def _tolerates(toleration: Toleration, taint: Taint) -> bool:
         return False
     if toleration.key and toleration.key != taint.key:
         return False
-    return toleration.operator == "Exists" or (bool(toleration.key) and toleration.value == taint.value)
+    match toleration.operator:
+        case TolerationOperator.EXISTS:
+            return True
+        case TolerationOperator.EQUAL:
+            return bool(toleration.key) and toleration.value == taint.value
+        case None:
+            return False

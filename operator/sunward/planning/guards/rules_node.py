@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Role
+from sunward.domain.nodes import OverridePower, Role
 from sunward.domain.policy import Mode
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Case
@@ -12,10 +12,10 @@ from sunward.planning.guards.drain import is_coordinator
 NO_DRIVER = "None"
 
 
-def wants(case: Case, power: str) -> bool:
-    """Whether a person's override in force asks for *power* (Awake or Asleep)."""
+def wants(case: Case, power: OverridePower) -> bool:
+    """Whether a person's override in force asks for *power*."""
     override = case.node.spec.override
-    return override is not None and override.power == power and override.holds(case.now)
+    return override is not None and override.power is power and override.holds(case.now)
 
 
 def node_exists(case: Case) -> Cause | None:
@@ -123,7 +123,7 @@ def node_ready(case: Case) -> Cause | None:
 
 def override_awake(case: Case) -> Cause | None:
     """A person holds it awake."""
-    if not wants(case, "Awake"):
+    if not wants(case, OverridePower.AWAKE):
         return None
     override = case.node.spec.override
     return Cause(Reason.OVERRIDDEN, f"held awake: {override.reason if override else ''}")
@@ -131,7 +131,7 @@ def override_awake(case: Case) -> Cause | None:
 
 def sleep_enabled(case: Case) -> Cause | None:
     """The policy switches sleeping off; a person's own order to one node still counts."""
-    if case.snapshot.policy.sleep or wants(case, "Asleep"):
+    if case.snapshot.policy.sleep or wants(case, OverridePower.ASLEEP):
         return None
     return Cause(Reason.SLEEP_DISABLED, "the policy says sleep: false")
 

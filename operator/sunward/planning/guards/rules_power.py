@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.nodes import OverridePower
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Case
 from sunward.planning.guards.rules_node import wants
@@ -112,7 +113,11 @@ def cut_by_others(case: Case) -> Cause | None:
     when a person asks for it."""
     record, pause = case.node.record, case.node.spec.sleep.minimum_asleep_seconds
     since = record.asleep_since
-    if record.last_transition_reason is not Reason.POWERED_OFF_BY_OTHERS or since is None or wants(case, "Awake"):
+    if (
+        record.last_transition_reason is not Reason.POWERED_OFF_BY_OTHERS
+        or since is None
+        or wants(case, OverridePower.AWAKE)
+    ):
         return None
     passed = (case.now - since).total_seconds()
     if passed >= pause:

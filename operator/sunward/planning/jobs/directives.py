@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sunward.domain.cause import Cause
-from sunward.domain.jobs import JobView
+from sunward.domain.jobs import JobPhase, JobView
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -32,8 +32,8 @@ def job_over(job: JobView) -> Reason | None:
     """Why the job is over now, judged by its coordinator's word, or None."""
     if job.finished is not None:
         return job.finished
-    if job.progress is None or job.progress.phase not in ("complete", "failed"):
+    if job.progress is None or job.progress.phase not in (JobPhase.COMPLETE, JobPhase.FAILED):
         return None
-    if job.progress.phase == "failed":
+    if job.progress.phase is JobPhase.FAILED:
         return Reason.JOB_FAILED
     return Reason.ROUNDS_COMPLETE if job.progress.round >= job.spec.rounds else Reason.TARGET_REACHED

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import NodeView, PowerState
+from sunward.domain.nodes import NodeView, OverridePower, PowerState
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -96,7 +96,7 @@ def next_step(
         fencing_token=fencing_token,
         drain_failure=drain_failure,
     )
-    wish = (want_awake or wants(case, "Awake")) and not wants(case, "Asleep")
+    wish = (want_awake or wants(case, OverridePower.AWAKE)) and not wants(case, OverridePower.ASLEEP)
     question = Question(case=case, want_awake=wish, guards=guards)
     forbidden = question.first(Stage.ACT)
     if forbidden is not None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
+from sunward.domain.jobs import Assignment, JobPhase, JobProgress, JobSpec, JobView
 from sunward.domain.plans import JobDirective
 from sunward.simulation.compile import Part, job_spec, progress, seconds_per_batch, steps_of
 from sunward.simulation.scenario import Scenario
@@ -109,7 +109,7 @@ class Training:
     def _progress(self) -> JobProgress:
         return replace(
             progress(self.scenario, self.part, done=self.done),
-            phase="Waiting" if self.round is None else "Training",
+            phase=JobPhase.WAITING if self.round is None else JobPhase.TRAINING,
             offloaded_batches_by_shard=tuple(sorted(self._moved_or_moving().items())),
             cached_shards=tuple((node, tuple(sorted(shards))) for node, shards in sorted(self.held.items())),
             workers=() if self.round is None else tuple(self.round.workers),
