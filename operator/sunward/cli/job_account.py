@@ -24,15 +24,17 @@ MICRO = 1e-6
 
 def account_lines(status: Mapping[str, Any]) -> list[str]:
     """Energy, emissions and what was avoided, by stage, and the SCI of a complete job; nothing before a settlement."""
-    emissions = status.get("emissionsMicrogramsCO2e")
-    if emissions is None:
-        return []
-    energy, avoided = status.get("energyMicrowattHours") or 0, status.get("avoidedEmissionsMicrogramsCO2e") or 0
-    text = [f"settled: {energy / 1000:.3f} mWh, {emissions / 1000:.3f} mg CO2e, {avoided / 1000:+.3f} mg avoided"]
-    stages = [row for row in status.get("stages") or () if row.get("energyMicrowattHours")]
-    if stages:
-        parts = ", ".join(f"{row['name']} {row.get('emissionsMicrogramsCO2e', 0) / 1000:.3f} mg" for row in stages)
-        text.append(f"  by stage: {parts}")
+    figures = (
+        ("energyMicrowattHours", ".3f", "mWh"),
+        ("emissionsMicrogramsCO2e", ".3f", "mg CO2e"),
+        ("avoidedEmissionsMicrogramsCO2e", "+.3f", "mg avoided"),
+    )
+    known = [f"{status[key] / 1000:{form}} {unit}" for key, form, unit in figures if status.get(key) is not None]
+    text = [f"settled: {', '.join(known)}"] if known else []
+    stages = [row for row in status.get("stages") or () if row.get("emissionsMicrogramsCO2e") is not None]
+    parts = [f"{row['name']} {row['emissionsMicrogramsCO2e'] / 1000:.3f} mg" for row in stages if _is_used(row)]
+    if parts:
+        text.append(f"  by stage: {', '.join(parts)}")
     score = software_intensity_of(status)
     if score is not None:
         made = "" if score.embodied_share is None else f", {score.embodied_share:.0%} of it embodied"
@@ -40,6 +42,11 @@ def account_lines(status: Mapping[str, Any]) -> list[str]:
     if status.get("unaccountedPeriods"):
         text.append(f"  {status['unaccountedPeriods']} periods are not included: the figures of a node are unknown")
     return text
+
+
+def _is_used(stage: Mapping[str, Any]) -> bool:
+    """Whether the stage took any energy; the others are only named by the resource."""
+    return bool(stage.get("energyMicrowattHours"))
 
 
 def software_intensity_of(status: Mapping[str, Any]) -> SoftwareIntensity | None:

@@ -59,9 +59,9 @@ class _Pages:
 
     async def healthz(self, _: web.Request) -> web.Response:
         """Alive: a pass ended lately, or the process is young; and the watches bring what the passes read."""
-        age = time.monotonic() - (self._loop.last_pass_at or self._started)
-        blind = self._sight.blind_seconds()
-        text = f"last pass ended {age:.0f} s ago\n"
+        last, blind = self._loop.last_pass_at, self._sight.blind_seconds()
+        age = time.monotonic() - (self._started if last is None else last)
+        text = f"last pass ended {age:.0f} s ago\n" if last is not None else f"no pass has ended in {age:.0f} s\n"
         if blind > 0:
             text += f"the watches have not brought {self._sight.missing()} for {blind:.0f} s\n"
         status = 200 if age < PASS_AGE_LIMIT_SECONDS and blind < BLIND_LIMIT_SECONDS else 500

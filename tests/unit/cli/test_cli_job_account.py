@@ -47,3 +47,13 @@ def test_a_run_that_is_not_whole_has_no_score(change: dict[str, Any]) -> None:
 
 def test_periods_that_are_not_known_are_told() -> None:
     assert account_lines({**STATUS, "unaccountedPeriods": 2})[-1].startswith("  2 periods are not included")
+
+
+def test_figures_that_are_not_known_are_left_out_of_the_lines() -> None:
+    assert account_lines({"unaccountedPeriods": 3}) == [
+        "  3 periods are not included: the figures of a node are unknown"
+    ]
+    known = {"energyMicrowattHours": 2500, "emissionsMicrogramsCO2e": 1500}
+    assert account_lines(known) == ["settled: 2.500 mWh, 1.500 mg CO2e"]
+    stages = [{"name": "Development", "energyMicrowattHours": 2500}]
+    assert account_lines({**known, "stages": stages}) == ["settled: 2.500 mWh, 1.500 mg CO2e"]
