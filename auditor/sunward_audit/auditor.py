@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sunward_audit.events import Calm, Event, LogLine, ObjectSeen, RelayOrder, RelayRead, Request
+from sunward_audit.events import Event, LogLine, ObjectSeen, Quiescence, RelayOrder, RelayRead, Request
 from sunward_audit.invariants import invariants
 from sunward_audit.report import Report, Violation, finding
 from sunward_audit.verdicts import Invariant, Source, Verdict
@@ -18,7 +18,7 @@ SOURCES: dict[type, Source] = {
     RelayOrder: Source.ORDERS,
     Request: Source.REQUESTS,
     LogLine: Source.LOGS,
-    Calm: Source.CALM,
+    Quiescence: Source.CALM,
 }
 FROM_FILES = (RelayOrder, RelayRead, Request)
 """What is read from the beginning of a file, and may have happened before anybody looked."""

@@ -88,7 +88,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calm:
+class Quiescence:
     """From here on nobody disturbs and nobody changes a wish: after `settle` the cluster has reached its goal, and
     for `quiet` after that nothing is written but the Lease. Any further change of a spec withdraws it."""
 
@@ -97,4 +97,4 @@ class Calm:
     quiet: timedelta = timedelta(seconds=120)
 
 
-Event = ObjectSeen | RelayOrder | RelayRead | Request | LogLine | Tick | Calm
+Event = ObjectSeen | RelayOrder | RelayRead | Request | LogLine | Tick | Quiescence

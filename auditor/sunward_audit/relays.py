@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import yaml
 
-from sunward_audit.events import Calm, Event, RelayOrder, RelayRead
+from sunward_audit.events import Event, Quiescence, RelayOrder, RelayRead
 from sunward_audit.facts import time_of
 
 TIMEOUT = aiohttp.ClientTimeout(total=3)
@@ -112,7 +112,7 @@ def journal_events(entry: Mapping[str, Any]) -> Iterator[Event]:
     if moment is None:
         raise ValueError("a journal line needs a time")
     if isinstance(entry.get("calm"), Mapping):
-        yield _calm(moment, entry["calm"])
+        yield _quiescence(moment, entry["calm"])
         return
     if not isinstance(entry.get("on"), bool) or not entry.get("node"):
         raise ValueError("a journal line needs node and on")
@@ -130,6 +130,6 @@ def journal_events(entry: Mapping[str, Any]) -> Iterator[Event]:
         yield RelayRead(time=moment, relay=relay, node=node, on=entry["on"])
 
 
-def _calm(moment: datetime, calm: Mapping[str, Any]) -> Calm:
-    settle, quiet = float(calm.get("settleSeconds", 120)), float(calm.get("quietSeconds", 120))
-    return Calm(time=moment, settle=timedelta(seconds=settle), quiet=timedelta(seconds=quiet))
+def _quiescence(moment: datetime, quiescence: Mapping[str, Any]) -> Quiescence:
+    settle, quiet = float(quiescence.get("settleSeconds", 120)), float(quiescence.get("quietSeconds", 120))
+    return Quiescence(time=moment, settle=timedelta(seconds=settle), quiet=timedelta(seconds=quiet))

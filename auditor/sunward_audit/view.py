@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sunward_audit import facts
-from sunward_audit.events import Body, Calm, Event, ObjectSeen, RelayOrder, RelayRead, Request
+from sunward_audit.events import Body, Event, ObjectSeen, Quiescence, RelayOrder, RelayRead, Request
 from sunward_audit.limits import Limits, limits_of, loosest
 from sunward_audit.writes import Write, object_write, request_write
 
@@ -73,7 +73,7 @@ class View:
         self.writes: deque[Write] = deque(maxlen=MEMORY)
         self.limits = Limits()
         self._former_limits: deque[tuple[datetime, Limits]] = deque(maxlen=MEMORY)
-        self.calm: Calm | None = None
+        self.quiescence: Quiescence | None = None
         self._lease: tuple[str, str] | None = None
         self._led: list[tuple[datetime, datetime]] = []
 
@@ -93,8 +93,8 @@ class View:
                 self.powered[event.node] = event.on
             case Request():
                 self._request(event)
-            case Calm():
-                self.calm = event
+            case Quiescence():
+                self.quiescence = event
             case _:
                 pass
 
@@ -188,8 +188,8 @@ class View:
                 if self.before is not None:
                     self._former_limits.append((self.now, self.limits))
                 self.limits = limits_of(None if event.gone else event.body)
-        if self.calm is not None and self._is_wish(event):
-            self.calm = None
+        if self.quiescence is not None and self._is_wish(event):
+            self.quiescence = None
 
         write = object_write(event, self.before)
         if write is not None:

@@ -13,7 +13,7 @@ import pytest
 from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import DataMobility, Disruption
 from sunward.domain.nodes import ExportRule, OverridePower, Role
-from sunward.domain.policy import Mode, PoolKind
+from sunward.domain.policy import OperatingMode, PoolKind
 from support import chart, crds
 from support.registries import PROVIDERS
 
@@ -24,8 +24,8 @@ SPECS: Mapping[str, set[str]] = {
     "EnergyNode .spec.role": set(Role),
     "EnergyNode .spec.export.rule": set(ExportRule),
     "EnergyNode .spec.override.power": set(OverridePower),
-    "EnergyPlan .spec.mode": set(Mode),
-    "EnergyPolicy .spec.mode": set(Mode),
+    "EnergyPlan .spec.mode": set(OperatingMode),
+    "EnergyPolicy .spec.mode": set(OperatingMode),
     "EnergyPolicy .spec.pools[].kind": set(PoolKind),
     "TrainingJob .spec.dataMobility": set(DataMobility),
     "TrainingJob .spec.disruption": set(Disruption),

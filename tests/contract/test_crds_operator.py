@@ -27,12 +27,12 @@ from sunward.domain.plans import (
     SolverReport,
     Transfer,
 )
-from sunward.domain.policy import Mode, PoolKind
+from sunward.domain.policy import OperatingMode, PoolKind
 from sunward.domain.reasons import Reason
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.judgement import judge
 from sunward.planning.decide import plan_name
-from sunward.planning.guards.case import Obstacle
+from sunward.planning.guards.case import Blocker
 from support import crds
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
 from support.planning import (
@@ -147,8 +147,8 @@ def test_the_record_of_the_state_machine(state: PowerState) -> None:
 def test_the_status_of_an_energy_node(meters: Any, zone: Any) -> None:
     node = a_node(meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0)
     snapshot = a_snapshot(node, intensities={"CLEAN": a_zone("CLEAN", zone)})
-    obstacles = (Obstacle(guard="dwell", cause=Cause(Reason.DWELL_TIME, "12 s of 600 s")),)
-    judged = judge(snapshot, Trail().after(snapshot)).nodes[node.name]
+    obstacles = (Blocker(guard="dwell", cause=Cause(Reason.DWELL_TIME, "12 s of 600 s")),)
+    judged = judge(snapshot, ReadingHistory().after(snapshot)).nodes[node.name]
     for verdict in (None, judged):
         status = report.node_status(node, snapshot, obstacles, verdict, a_plan(), {}, NOW)
         assert_declared("EnergyNode", status, "status")
@@ -164,9 +164,9 @@ def test_the_status_of_a_training_job(phase: JobPhase, old: dict[str, Any]) -> N
     assert_declared("TrainingJob", status, "status")
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", list(OperatingMode))
 @pytest.mark.parametrize("solver", [a_plan().solver, *UNPLANNED])
-def test_a_plan_and_its_status(mode: Mode, solver: SolverReport) -> None:
+def test_a_plan_and_its_status(mode: OperatingMode, solver: SolverReport) -> None:
     nodes = (a_node("pi-01"), a_node("pi-02", meters=some_meters(power=SILENT)))
     snapshot = a_snapshot(*nodes, jobs=[a_job()])
     snapshot = replace(snapshot, policy=replace(snapshot.policy, mode=mode))

@@ -116,7 +116,7 @@ def _killed(seed: int) -> Killed:
             operator.wait_ready(READY_SECONDS)
             while seen.kills < KILLS:
                 world.allow_asleep(dice.choice((0, 1, 2, 2)))
-                time.sleep(dice.uniform(0.2, 4.0))  # the dice's time of the blow
+                time.sleep(dice.uniform(0.2, 4.0))  # the dice's time of the disruption
                 if operator.alive:
                     operator.send(Signals.SIGKILL)
                     seen.kills += 1

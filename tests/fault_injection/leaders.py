@@ -3,8 +3,9 @@
 Both are processes of their own with clocks a minute ahead and behind. Whenever machines are on their way to sleep or
 up again the leader is struck; the other must lead within thirty seconds and finish what it finds, and no relay may be
 asked twice for one operation, nor by a leader of the past: one that was stopped goes on when another leads.
-With every blow a person changes what may sleep, some twenty seconds apart. What the auditor says of write rates, which
-is meant for ordinary life, is counted here; instead no object may be written more often than its blows explain.
+With every disruption a person changes what may sleep, some twenty seconds apart. The auditor's limit of write rates is
+meant for ordinary life, so its findings are counted here; instead no object may be written more often than the
+disruptions explain.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ CLOCK_SECONDS = 60.0
 PERIOD_SECONDS = 120
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/sunward-operator"
 RATE = "I14"
-WRITES_PER_BLOW = 5
+WRITES_PER_DISRUPTION = 5
 """Of one object: what it says after the new wish, after the old leader's end and the new one's start, and two records
 of an operation. 2.7 were measured on the object that was written most; leaders that undo each other's words have no
 such limit."""
-BLOWS = ("killed", "ended", "stopped", "without_the_Lease")
+DISRUPTIONS = ("killed", "ended", "stopped", "without_the_Lease")
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Replica:
 class Contest:
     """What happened to the leaders."""
 
-    blows: Counter[str] = field(default_factory=Counter)
+    disruptions: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     in_transition: int = 0
     violations: list[str] = field(default_factory=list)
@@ -80,7 +81,7 @@ def run(options: Options) -> Outcome:
         seed=options.seed,
         counts={
             "fail_overs": len(contest.seconds),
-            **dict(sorted(contest.blows.items())),
+            **dict(sorted(contest.disruptions.items())),
             "in_the_middle_of_an_operation": contest.in_transition,
             "seconds_of_clock_ahead_and_behind": ahead,
             "power_actions": switches,
@@ -95,13 +96,13 @@ def run(options: Options) -> Outcome:
 def contested(world: RealWorld, chance: random.Random, count: int, ahead: float) -> Contest:
     """Strike the leader so often, let it settle, and say what was wrong."""
     contest = Contest()
-    blows = [BLOWS[number % len(BLOWS)] for number in range(count)]
-    chance.shuffle(blows)
+    disruptions = [DISRUPTIONS[number % len(DISRUPTIONS)] for number in range(count)]
+    chance.shuffle(disruptions)
     with replicas(world, ahead) as pair:
-        for number, blow in enumerate(blows, start=1):
+        for number, disruption in enumerate(disruptions, start=1):
             world.allow_asleep(chance.choice((0, 1, 2)))
             contest.in_transition += world.wait_on_the_way(25.0)
-            _strike(contest, world, pair, f"{number} {blow}", blow)
+            _strike(contest, world, pair, f"{number} {disruption}", disruption)
         world.allow_asleep(0)
         try:
             world.wait_asleep(0, 240.0)
@@ -113,13 +114,17 @@ def contested(world: RealWorld, chance: random.Random, count: int, ahead: float)
     return contest
 
 
-def unexplained(writes: Sequence[Mapping[str, Any]], blows: int) -> list[str]:
-    """Our objects that were written more often than so many blows explain, from entries of the audit log."""
+def unexplained(writes: Sequence[Mapping[str, Any]], disruptions: int) -> list[str]:
+    """Our objects that were written more often than so many disruptions explain, from entries of the audit log."""
     answered = [write for write in writes if write["responseStatus"]["code"] < 300]
     objects = [write["objectRef"] for write in answered if write["objectRef"].get("apiGroup") == "sunward.dev"]
     counts = Counter(f"{one['resource']} {one.get('name', '')}".rstrip() for one in objects)
-    most = WRITES_PER_BLOW * (blows + 1)
-    return [f"{what}: written {n} times in {blows} blows, at most {most}" for what, n in counts.items() if n > most]
+    most = WRITES_PER_DISRUPTION * (disruptions + 1)
+    return [
+        f"{what}: written {n} times in {disruptions} disruptions, at most {most}"
+        for what, n in counts.items()
+        if n > most
+    ]
 
 
 @contextmanager
@@ -144,14 +149,14 @@ def holder(world: RealWorld) -> str:
     return str(answer.body["spec"].get("holderIdentity") or "") if answer.code == 200 else ""
 
 
-def _strike(contest: Contest, world: RealWorld, pair: dict[str, Replica], case: str, blow: str) -> None:
-    """One blow at the leader; it comes back when the other leads."""
+def _strike(contest: Contest, world: RealWorld, pair: dict[str, Replica], case: str, disruption: str) -> None:
+    """One disruption at the leader; it comes back when the other leads."""
     world.wait(lambda: holder(world) in pair, 60.0, "somebody leads")
     old = holder(world)
     leader = pair[old]
-    contest.blows[blow] += 1
+    contest.disruptions[disruption] += 1
     with ExitStack() as back:
-        _blow(back, leader, blow)
+        _disrupt(back, leader, disruption)
         try:
             took = world.wait(lambda: holder(world) not in (old, ""), 90.0, f"{case}: another leader than {old}")
         except TimeoutError as late:
@@ -163,15 +168,15 @@ def _strike(contest: Contest, world: RealWorld, pair: dict[str, Replica], case: 
     leader.operator.wait_ready()
 
 
-def _blow(back: ExitStack, leader: Replica, blow: str) -> None:
+def _disrupt(back: ExitStack, leader: Replica, disruption: str) -> None:
     """Do it, and leave on the stack what brings the old leader back."""
     operator = leader.operator
-    if blow == "stopped":
+    if disruption == "stopped":
         operator.send(Signals.SIGSTOP)
         back.callback(operator.send, Signals.SIGCONT)
-    elif blow == "without_the_Lease":
+    elif disruption == "without_the_Lease":
         fault = Fault(kind=Kind.INTERNAL, hits=lambda ask: ask.plural == "leases")
         back.enter_context(leader.proxy.broken(fault))
     else:
-        (operator.kill if blow == "killed" else operator.terminate)()
+        (operator.kill if disruption == "killed" else operator.terminate)()
         back.callback(operator.start)

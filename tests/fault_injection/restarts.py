@@ -31,7 +31,7 @@ RATE = "I14"
 """How often an object is written is a promise of a process that lives; one that starts writes what it found out, so
 findings about it are counted here and are no violations."""
 HASTY_SHARE = 0.5
-"""Of the restarts, those whose next blow does not wait for a first plan."""
+"""Of the restarts, those whose next disruption does not wait for a first plan."""
 SETTLE_SECONDS = 240.0
 PERIOD_SECONDS = 120
 JOBS = {"digits": ["pi-01", "pi-02"], "letters": ["pi-03"]}
@@ -56,7 +56,7 @@ def run(options: Options) -> Outcome:
         return Outcome(suite="restarts", title=TITLE, seed=options.seed, counts={}, violations=[], not_run=why)
     begun = time.monotonic()
     restarts = LONG_RESTARTS if options.long else RESTARTS
-    with real_cluster(nodes=MACHINES, more_nodes=NODES - MACHINES, policy=wishes()) as world:
+    with real_cluster(nodes=MACHINES, more_nodes=NODES - MACHINES, policy=desired_policy()) as world:
         with audited(world) as audit:
             storm = stormed(world, random.Random(options.seed), restarts)
         found = audit.violations()
@@ -88,7 +88,7 @@ def run(options: Options) -> Outcome:
     )
 
 
-def wishes() -> dict[str, Any]:
+def desired_policy() -> dict[str, Any]:
     """A policy under which one of fifty nodes is worth a sleep, and records are written no oftener than they may be."""
     return real_objects.policy(minimumGainPercent=0, planningPeriodSeconds=PERIOD_SECONDS)
 
@@ -107,14 +107,14 @@ def stormed(
     for number in range(1, restarts + 1):
         world.allow_asleep(number % 3)
         storm.in_transition += world.wait_on_the_way(5.0)
-        time.sleep(chance.uniform(0.0, 3.0))  # the seed's time of the blow
+        time.sleep(chance.uniform(0.0, 3.0))  # the seed's time of the disruption
         _strike(storm, world, operator, chance, number)
     _settle(storm, world, before, restarts)
     return storm
 
 
 def _strike(storm: Storm, world: RealWorld, operator: Operator, chance: random.Random, number: int) -> None:
-    """One blow, and the restart after it."""
+    """One disruption, and the restart after it."""
     kind = chance.choice((Signals.SIGKILL, Signals.SIGTERM, Signals.SIGSTOP))
     storm.kinds[kind.name.removeprefix("SIG").lower()] += 1
     if kind is Signals.SIGSTOP:

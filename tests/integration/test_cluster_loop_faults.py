@@ -9,7 +9,7 @@ import pytest
 
 from sunward.cluster.access.api import ApiError
 from sunward.cluster.access.lease import DURATION_SECONDS
-from sunward.cluster.loop import RETRY_SECONDS, STANDBY_TICK_SECONDS
+from sunward.cluster.loop import RETRY_SECONDS, STANDBY_CYCLE_SECONDS
 from sunward.domain.errors import SourceUnavailable
 from support.loop.auditor import Auditor
 from support.loop.crash import converge, misses, one_sleeper
@@ -123,10 +123,10 @@ async def test_who_had_no_answer_about_the_lease_asks_again_sooner_than_who_know
     world = one_sleeper()
     leader, standby = Process(world, "leader", faults=hang), Process(world, "standby")
     await leader.tick()
-    assert await standby.loop.tick() == STANDBY_TICK_SECONDS
+    assert await standby.loop.reconcile() == STANDBY_CYCLE_SECONDS
     silent[0] = True
     world.now += timedelta(seconds=DURATION_SECONDS)
-    assert await leader.loop.tick() == RETRY_SECONDS
+    assert await leader.loop.reconcile() == RETRY_SECONDS
 
 
 async def test_a_leader_that_was_stopped_and_goes_on_does_nothing() -> None:

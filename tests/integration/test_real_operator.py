@@ -60,7 +60,7 @@ def _writes_after_settling(world: RealWorld) -> list[str]:
 
 
 def test_restarts_lose_no_job_and_switch_nothing_twice() -> None:
-    with real_cluster(nodes=4, policy=restarts.wishes()) as world:
+    with real_cluster(nodes=4, policy=restarts.desired_policy()) as world:
         with audited(world) as audit:
             # The suite's own limit is a figure for a machine that does nothing else.
             storm = restarts.stormed(world, random.Random(1), 3, decision_limit_seconds=60.0)
@@ -69,7 +69,7 @@ def test_restarts_lose_no_job_and_switch_nothing_twice() -> None:
 
 
 def test_a_stand_by_takes_over_and_switches_nothing_twice() -> None:
-    with real_cluster(nodes=3, policy=restarts.wishes()) as world:
+    with real_cluster(nodes=3, policy=restarts.desired_policy()) as world:
         with audited(world) as audit:
             contest = leaders.contested(world, random.Random(1), 2, ahead=0.0)
         assert len(contest.seconds) == 2

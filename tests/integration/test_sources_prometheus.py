@@ -18,7 +18,7 @@ from sunward.domain.measurement import Absent, Measurement, Reading, is_fresh
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.data_quality.verdict import Use
 from sunward.planning.sleep.eligibility import sleep_obstacles
@@ -172,7 +172,7 @@ async def test_no_bad_meter_lets_its_node_sleep(cluster: PrometheusSource, node:
     policy = a_policy(staleness=Staleness(sensors_seconds=30.0))
     snapshot = a_snapshot(good, bad, *peers, taken_at=now, intensities=zones, policy=policy)
 
-    verdict = judge(snapshot, Trail().after(snapshot))
+    verdict = judge(snapshot, ReadingHistory().after(snapshot))
     usable = cleaned(snapshot, verdict)
 
     assert verdict.hold is None

@@ -6,7 +6,7 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sunward_audit import Auditor, Calm, LogLine, ObjectSeen, RelayOrder, RelayRead, Request, Tick
+from sunward_audit import Auditor, LogLine, ObjectSeen, Quiescence, RelayOrder, RelayRead, Request, Tick
 from sunward_audit.events import Event
 from sunward_audit.verdicts import Source
 
@@ -154,7 +154,7 @@ class Trace:
 
     def calm(self, settle: float, quiet: float) -> Trace:
         """Nobody disturbs any more."""
-        self.take(Calm(time=self.now, settle=timedelta(seconds=settle), quiet=timedelta(seconds=quiet)))
+        self.take(Quiescence(time=self.now, settle=timedelta(seconds=settle), quiet=timedelta(seconds=quiet)))
         return self
 
     def lease(self, holder: str, count: int) -> Trace:

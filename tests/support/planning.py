@@ -22,6 +22,7 @@ from sunward.domain.jobs import (
 from sunward.domain.measurement import Measurement, Quality, Reading
 from sunward.domain.nodes import (
     ONE_POD,
+    FreeCapacity,
     MeterFacts,
     Needs,
     NodeFacts,
@@ -31,11 +32,10 @@ from sunward.domain.nodes import (
     PodFacts,
     PowerProfile,
     Resources,
-    Room,
     SleepSpec,
 )
 from sunward.domain.plans import Plan, PlanStatus, SolverName, SolverReport
-from sunward.domain.policy import Mode, PolicySpec
+from sunward.domain.policy import OperatingMode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
 from sunward.optimisation.problem.instance import Problem
@@ -135,11 +135,11 @@ def a_pod(name: str = "web-1", **changes: Any) -> PodFacts:
     return replace(pod, **changes)
 
 
-def a_room(node: str = "hub", **changes: Any) -> Room:
-    """A node with room for a hundred pods; keywords change what is free or the Room."""
+def a_room(node: str = "hub", **changes: Any) -> FreeCapacity:
+    """A node with room for a hundred pods; keywords change what is free or the FreeCapacity."""
     plenty = Resources(millicores=4000, memory_bytes=4 << 30, pods=100)
     amounts = {key: changes.pop(key) for key in tuple(changes) if key in Resources.__dataclass_fields__}
-    return replace(Room(node=node, labels=(), taints=(), free=replace(plenty, **amounts)), **changes)
+    return replace(FreeCapacity(node=node, labels=(), taints=(), free=replace(plenty, **amounts)), **changes)
 
 
 def needing(**amounts: int) -> Needs:
@@ -200,7 +200,7 @@ def an_assignment(job: str, shard: str, from_node: str, node: str, batches: int 
 
 def a_policy(**changes: Any) -> PolicySpec:
     """An active policy with the default limits."""
-    return replace(PolicySpec(mode=Mode.ACTIVE), **changes)
+    return replace(PolicySpec(mode=OperatingMode.ACTIVE), **changes)
 
 
 def a_snapshot(*nodes: NodeView, jobs: Iterable[Any] = (), intensities: Any = None, **changes: Any) -> Snapshot:
@@ -217,7 +217,7 @@ def a_snapshot(*nodes: NodeView, jobs: Iterable[Any] = (), intensities: Any = No
         operator_started_at=LONG_AGO,
         operator_node="hub",
         total_nodes=max(len(nodes), 1),
-        rooms=(a_room(),),
+        free_capacities=(a_room(),),
     )
     return replace(snapshot, **changes)
 

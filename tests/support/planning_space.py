@@ -35,7 +35,7 @@ from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.planning.compile import unusable
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.decide import plan
 from sunward.planning.guards.rules_work import holds_shard
@@ -230,7 +230,7 @@ def situations(draw: st.DrawFn) -> Situation:
 
 def as_the_loop_sees(snapshot: Snapshot) -> Situation:
     """Judge the data and make the forecasts, as a pass does before it plans."""
-    verdict = judge(snapshot, Trail().after(snapshot))
+    verdict = judge(snapshot, ReadingHistory().after(snapshot))
     usable = cleaned(snapshot, verdict)
     return Situation(snapshot=usable, forecasts=RememberingForecaster()(usable, usable.taken_at))
 

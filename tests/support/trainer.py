@@ -17,7 +17,7 @@ import numpy as np
 from sunward_trainer.learning.averaging import Update
 from sunward_trainer.learning.data import DataSet
 from sunward_trainer.learning.training import Recipe
-from sunward_trainer.protocol.assignment import SCHEMA, Assignment, parse_assignment
+from sunward_trainer.protocol.assignment import SCHEMA, RoundAssignment, parse_assignment
 from support.ports import free_port
 
 JOB = "digits"
@@ -34,7 +34,7 @@ def assignment_text(work: Mapping[str, Iterable[tuple[str, str, int]]], *, plan:
     return json.dumps({"schema": SCHEMA, "job": job, "plan": plan, "workers": workers})
 
 
-def assignment(work: Mapping[str, Iterable[tuple[str, str, int]]], *, plan: str = "plan-1") -> Assignment:
+def assignment(work: Mapping[str, Iterable[tuple[str, str, int]]], *, plan: str = "plan-1") -> RoundAssignment:
     """The same, parsed."""
     return parse_assignment(assignment_text(work, plan=plan))
 

@@ -11,7 +11,7 @@ from sunward_trainer.learning.data import DataError
 from sunward_trainer.learning.models import Weights
 from sunward_trainer.learning.shards import Shard
 from sunward_trainer.learning.training import Pair, Recipe
-from sunward_trainer.protocol.assignment import Assignment
+from sunward_trainer.protocol.assignment import RoundAssignment
 from sunward_trainer.protocol.rounds import Debt, RoundBook, settle
 from sunward_trainer.worker.trainee import Trainee
 
@@ -32,7 +32,7 @@ def rounds_in_process(
     weights: Weights,
     shards: Mapping[str, Shard],
     recipe: Recipe,
-    assignment_of: Callable[[int], Assignment],
+    assignment_of: Callable[[int], RoundAssignment],
     steps_per_round: int,
 ) -> Iterator[RoundResult]:
     """Train round after round, for as long as results are taken.

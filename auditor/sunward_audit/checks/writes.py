@@ -51,16 +51,16 @@ def in_all(view: View, event: Event) -> Iterator[Verdict]:
 
 def settles(view: View, event: Event) -> Iterator[Verdict]:
     """I12: some time after the last disturbance nothing is written any more but the Lease and the period's plan."""
-    calm = view.calm
-    if calm is None:
+    quiescence = view.quiescence
+    if quiescence is None:
         return
-    begins, ends = calm.time + calm.settle, calm.time + calm.settle + calm.quiet
+    begins, ends = quiescence.time + quiescence.settle, quiescence.time + quiescence.settle + quiescence.quiet
     write = view.write_of(event)
     told_by_object = write is not None and write.is_request and write.subject.split()[0] in STATUS_KINDS
     if write is not None and not told_by_object and begins <= view.now < ends and not write.is_plan:
         yield Verdict(subject=write.subject, broken="is written although all is calm", evidence=write.what)
     elif view.earlier < ends <= view.now:
-        yield Verdict(subject="cluster", evidence=f"quiet from {begins} for {calm.quiet}")
+        yield Verdict(subject="cluster", evidence=f"quiet from {begins} for {quiescence.quiet}")
 
 
 def _counts(before: Write | None, write: Write) -> bool:

@@ -167,12 +167,12 @@ def small_fleet(file: str) -> Problem:
 
 def in_mode(problem: Problem, mode: str) -> Problem:
     """The problem under a mode's policy; unchanged without one. Raises InvalidInput for an unknown mode."""
-    from sunward.optimisation.problem.schemes import Mode, with_mode
+    from sunward.optimisation.problem.schemes import Scheme, with_mode
 
     if not mode:
         return problem
-    if mode not in list(Mode):
-        raise InvalidInput("--mode", f"must be one of {', '.join(Mode)}")
+    if mode not in list(Scheme):
+        raise InvalidInput("--mode", f"must be one of {', '.join(Scheme)}")
     return with_mode(problem, mode)
 
 

@@ -16,7 +16,7 @@ from sunward.cluster.access.api import KubernetesApi, connect
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.access.login import Login
 from sunward.cluster.access.server_clock import ServerClock
-from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.access.watching import keep_watching
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
@@ -47,7 +47,7 @@ class Process:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._metrics, self._sight = Metrics(), Sight()
+        self._metrics, self._watches = Metrics(), WatchLiveness()
         self._reporter = TelemetryReporter(self._metrics)
         self._clock = ServerClock(differs=self._reporter.clock_differs)
         self._started = self._clock.monotonic()
@@ -86,8 +86,8 @@ class Process:
             solver=solver,
             drivers=Drivers(session, options.settings.relays, clock=clock),
             reporter=self._reporter,
-            lease=Lease(api, options.namespace, options.identity, shown=self._sight.read),
-            sight=self._sight,
+            lease=Lease(api, options.namespace, options.identity, shown=self._watches.read),
+            watches=self._watches,
             identity=Identity(started_at=lambda: clock.at(self._started), node_name=options.node_name),
             clock=clock,
         )
@@ -95,11 +95,11 @@ class Process:
     async def _serve(self, loop: Loop, api: KubernetesApi) -> None:
         """The loop, its watches and its probes, until the first of the two tasks ends; then both are ended."""
         options = self._options
-        server = await serving.serve(loop, self._sight, api, options.namespace, self._metrics, options.port)
+        server = await serving.serve(loop, self._watches, api, options.namespace, self._metrics, options.port)
         watching = asyncio.create_task(
             keep_watching(
                 loop.mark_dirty,
-                self._sight,
+                self._watches,
                 Login(kubeconfig=options.kubeconfig),
                 options.identity,
                 self._stop,

@@ -15,7 +15,7 @@ import aiohttp
 
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.lease import RENEW_SECONDS, Lease
-from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.acting.stepper import NodeStepper
 from sunward.cluster.plan_keeper import PlanKeeper
 from sunward.cluster.ports import Drivers, Forecaster, Intensities, Reporter, Sensors
@@ -27,17 +27,17 @@ from sunward.cluster.training import jobs
 from sunward.cluster.training.placement import placement
 from sunward.domain.nodes import PowerState
 from sunward.domain.plans import Plan
-from sunward.domain.policy import Mode
+from sunward.domain.policy import OperatingMode
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
 from sunward.planning.jobs.directives import directives_of, job_over
 from sunward.planning.ports import SolverPort
 
-BUSY_TICK_SECONDS = 2.0
+BUSY_CYCLE_SECONDS = 2.0
 """Between passes while a node changes its state or a job trains."""
-IDLE_TICK_SECONDS = 12.0
+IDLE_CYCLE_SECONDS = 12.0
 """Between passes otherwise; a change that a watch brings ends the pause."""
-STANDBY_TICK_SECONDS = 5.0
+STANDBY_CYCLE_SECONDS = 5.0
 """Between looks at the Lease of another operator."""
 RETRY_SECONDS = 2.0
 """After a failed pass, and while it is not known whose Lease it is."""
@@ -57,7 +57,7 @@ class Ports:
     reporter: Reporter
     lease: Lease
     identity: Identity
-    sight: Sight = field(default_factory=Sight)
+    watches: WatchLiveness = field(default_factory=WatchLiveness)
     service_account: str = "sunward-trainer"
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
@@ -71,12 +71,12 @@ class Loop:
         self._dirty = asyncio.Event()
         self._youngest_token = 0
         api, clock, dirty = ports.api, ports.clock, self.mark_dirty
-        self._observer = Observer(api, ports.session, ports.sensors, ports.intensities, ports.identity, ports.sight)
+        self._observer = Observer(api, ports.session, ports.sensors, ports.intensities, ports.identity, ports.watches)
         self._keeper = PlanKeeper(api, ports.forecaster, ports.solver, ports.reporter, clock)
         self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty)
         self._statuses = StatusWriter(api, clock, dirty)
         self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter)
-        self.last_pass_at: float | None = None
+        self.last_cycle_at: float | None = None
 
     def mark_dirty(self) -> None:
         """Something that matters changed: look again soon."""
@@ -87,8 +87,8 @@ class Loop:
         keeping = asyncio.create_task(self._keep_lease())
         while not stop.is_set():
             try:
-                pause = await self.tick()
-                self.last_pass_at = time.monotonic()
+                pause = await self.reconcile()
+                self.last_cycle_at = time.monotonic()
             except Exception as error:  # the shell around a pass: it becomes a metric and a log line
                 self._ports.reporter.failed("pass", error)
                 pause = RETRY_SECONDS
@@ -115,7 +115,7 @@ class Loop:
             await asyncio.sleep(min(0.5, seconds))  # let a burst of events settle into one pass
         self._dirty.clear()
 
-    async def tick(self) -> float:
+    async def reconcile(self) -> float:
         """One cycle; returns the seconds until the next. Raises ApiError when the API server does not answer."""
         ports = self._ports
         leading = await ports.lease.renew(ports.clock(), above=self._youngest_token)
@@ -127,9 +127,9 @@ class Loop:
         power = await self._stepper.read_power(seen.snapshot)
         self._settler.remember(seen.snapshot, power)
         if not leading:
-            return STANDBY_TICK_SECONDS if ports.lease.is_others else RETRY_SECONDS
+            return STANDBY_CYCLE_SECONDS if ports.lease.is_others else RETRY_SECONDS
         plan, seen = await self._keeper.plan(seen, self._look_again)
-        if seen.snapshot.policy.mode is Mode.ACTIVE:
+        if seen.snapshot.policy.mode is OperatingMode.ACTIVE:
             await self._apply_jobs(plan, seen)
             seen = await self._step_nodes(plan, seen, power)
         await self._statuses.write(plan, seen, self._observer.verdict)
@@ -171,7 +171,7 @@ class Loop:
         )
         training = any(job.finished is None for job in snapshot.jobs)
         until_next = (plan.end - self._ports.clock()).total_seconds()
-        limit = BUSY_TICK_SECONDS if busy or training else IDLE_TICK_SECONDS
+        limit = BUSY_CYCLE_SECONDS if busy or training else IDLE_CYCLE_SECONDS
         return max(0.2, min(limit, until_next))
 
 

@@ -282,7 +282,7 @@ class Taint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class FreeCapacity:
     """What a node can still take: Ready, schedulable, with what is free after all pods that are bound to it.
 
     `free` is a Cause where an amount of the node, or of a pod that is bound to it, cannot be read.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Mode(StrEnum):
+class OperatingMode(StrEnum):
     """Whether decisions are carried out."""
 
     DRY_RUN = "DryRun"
@@ -60,7 +60,7 @@ class Staleness:
 class PolicySpec:
     """The whole policy in base units."""
 
-    mode: Mode = Mode.DRY_RUN
+    mode: OperatingMode = OperatingMode.DRY_RUN
     planning_period_seconds: float = 300.0
     horizon_periods: int = 12
     share_energy: bool = True

@@ -10,7 +10,7 @@ from sunward.domain.cause import Cause
 from sunward.domain.intensity import Basis
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
-from sunward.domain.nodes import NodeView, Room
+from sunward.domain.nodes import FreeCapacity, NodeView
 from sunward.domain.policy import PolicySpec
 
 
@@ -47,7 +47,7 @@ class Snapshot:
     total_nodes: int = 0
     sensors_available: bool = True
     data_hold: Cause | None = None
-    rooms: tuple[Room, ...] = ()
+    free_capacities: tuple[FreeCapacity, ...] = ()
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""

@@ -10,7 +10,7 @@ from sunward.optimisation.model.matrix import PerColumn, PerRow, scaled
 from sunward.optimisation.model.plan_model import PlanModel
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.problem.solution import Prices, Solution, Status
 from sunward.optimisation.solve import solve
 
@@ -19,7 +19,7 @@ from sunward.optimisation.solve import solve
 class Alternative:
     """One mode's outcome. `lost_by_grams` is how much more than the plan it emits; None where it has no plan."""
 
-    mode: Mode
+    mode: Scheme
     status: Status
     objective_grams: float | None
     lower_bound_grams: float | None
@@ -45,7 +45,7 @@ def explain(problem: Problem, *, solve_with: Solve = solve) -> Explanation:
     An infeasible problem gets its alternatives (a wider mode may be feasible) and no prices.
     """
     solution = solve_with(problem)
-    alternatives = tuple(_alternative(problem, mode, solution, solve_with) for mode in Mode)
+    alternatives = tuple(_alternative(problem, mode, solution, solve_with) for mode in Scheme)
     values = harvest_values(problem, solution) if solution.status is not Status.INFEASIBLE else {}
     return Explanation(
         solution=solution,
@@ -55,7 +55,7 @@ def explain(problem: Problem, *, solve_with: Solve = solve) -> Explanation:
     )
 
 
-def _alternative(problem: Problem, mode: Mode, solution: Solution, solve_with: Solve) -> Alternative:
+def _alternative(problem: Problem, mode: Scheme, solution: Solution, solve_with: Solve) -> Alternative:
     other = with_mode(problem, mode)
     found = solution if other.policy == problem.policy else solve_with(other)
     lost = None

@@ -26,10 +26,10 @@ from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Battery, ExportRule, Network, Node, Policy, Problem
 from sunward.planning.guards.budgets import asleep_room
-from sunward.planning.guards.case import Case, Obstacle
+from sunward.planning.guards.case import Blocker, Case
 from sunward.planning.guards.drain import is_our_worker
 from sunward.planning.guards.registry import GUARDS, Guards
-from sunward.planning.guards.rules_data import sensor_doubt
+from sunward.planning.guards.rules_data import sensor_issue
 from sunward.planning.guards.rules_node import foreign_cordon, wants
 from sunward.planning.jobs.compile_jobs import problem_jobs
 from sunward.planning.jobs.parts import Horizon, JobPart, Waiting, parts_of, split
@@ -66,7 +66,7 @@ class Compiled:
     waiting: tuple[Waiting, ...]
     left_out: Mapping[str, Cause]
     workers: Mapping[str, NodeView]
-    obstacles: Mapping[str, tuple[Obstacle, ...]]
+    obstacles: Mapping[str, tuple[Blocker, ...]]
 
 
 def compile_problem(
@@ -198,14 +198,14 @@ def _harvest(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: 
     if node.spec.harvest_nameplate_watts is None or len(values) < horizon.periods:
         return nothing
     runs = node.record.power_state is PowerState.AWAKE
-    doubt = sensor_doubt(node.meters.harvest_watts, snapshot.taken_at, snapshot.policy.staleness, "harvest")
-    return nothing if runs and doubt is not None else values
+    issue = sensor_issue(node.meters.harvest_watts, snapshot.taken_at, snapshot.policy.staleness, "harvest")
+    return nothing if runs and issue is not None else values
 
 
 def _battery(node: NodeView, snapshot: Snapshot) -> Battery | None:
     spec, reading = node.spec.battery, node.meters.battery_ratio
-    doubt = sensor_doubt(reading, snapshot.taken_at, snapshot.policy.staleness, "battery")
-    if spec is None or doubt is not None or not isinstance(reading, Measurement):
+    issue = sensor_issue(reading, snapshot.taken_at, snapshot.policy.staleness, "battery")
+    if spec is None or issue is not None or not isinstance(reading, Measurement):
         return None
     stored = min(1.0, max(0.0, reading.value)) * spec.capacity_watt_hours
     reserve = min(stored, spec.reserve_ratio * spec.capacity_watt_hours)

@@ -17,7 +17,7 @@ from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning import hold, stability, wording
 from sunward.planning.compile import Compiled, compile_problem
@@ -51,7 +51,7 @@ class Answer:
 
     compiled: Compiled
     solution: Solution
-    by_mode: Mapping[Mode, Solution]
+    by_mode: Mapping[Scheme, Solution]
 
 
 def plan(
@@ -89,7 +89,7 @@ def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alte
             if not alternatives:
                 return Answer(compiled=compiled, solution=solution, by_mode={})
             limit = _side_limit(snapshot)
-            by_mode: Mapping[Mode, Solution] = _alternatives(compiled, solution, solver, limit)
+            by_mode: Mapping[Scheme, Solution] = _alternatives(compiled, solution, solver, limit)
             best = _best(compiled, solution, by_mode)
             if not relaxed:
                 by_mode = _with_all_awake(by_mode, compile_problem(snapshot, forecasts, relaxed=True), solver, limit)
@@ -99,13 +99,13 @@ def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alte
 
 def _side_limit(snapshot: Snapshot) -> float:
     """Time for each of the solves beside the plan itself: up to four modes and the check for stability."""
-    return (1 - SHARE_OF_MAIN_SOLVE) * snapshot.policy.solver_time_limit_seconds / (len(Mode) + 1)
+    return (1 - SHARE_OF_MAIN_SOLVE) * snapshot.policy.solver_time_limit_seconds / (len(Scheme) + 1)
 
 
-def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, limit: float) -> dict[Mode, Solution]:
+def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, limit: float) -> dict[Scheme, Solution]:
     """A plan for every mode; one that may do more is never worse than one that may do less, time limit or not."""
-    found: dict[Mode, Solution] = {}
-    for mode in Mode:
+    found: dict[Scheme, Solution] = {}
+    for mode in Scheme:
         problem = with_mode(compiled.problem, mode)
         known = solution if problem.policy == compiled.problem.policy else None
         found[mode] = known or solver.solve(problem, solver=SOLVER, time_limit_seconds=limit)
@@ -114,8 +114,8 @@ def _alternatives(compiled: Compiled, solution: Solution, solver: SolverPort, li
 
 
 def _with_all_awake(
-    by_mode: Mapping[Mode, Solution], relaxed: Compiled, solver: SolverPort, limit: float
-) -> Mapping[Mode, Solution]:
+    by_mode: Mapping[Scheme, Solution], relaxed: Compiled, solver: SolverPort, limit: float
+) -> Mapping[Scheme, Solution]:
     """Modes without a plan because a node must stay asleep for a while, told as if it need not.
 
     Without moving work every home must be awake; a baseline that cannot be told would make every saving unknown.
@@ -128,21 +128,21 @@ def _with_all_awake(
     }
 
 
-def _best(compiled: Compiled, solution: Solution, by_mode: Mapping[Mode, Solution]) -> Solution:
+def _best(compiled: Compiled, solution: Solution, by_mode: Mapping[Scheme, Solution]) -> Solution:
     """The plan, or that of a mode within the policy which turned out better when time was short."""
     policy = compiled.problem.policy
     allowed = [
         by_mode[mode]
-        for mode in Mode
-        if (policy.share_energy or mode in (Mode.NONE, Mode.DAT))
-        and ((policy.offload_tasks and policy.sleep) or mode in (Mode.NONE, Mode.DET))
+        for mode in Scheme
+        if (policy.share_energy or mode in (Scheme.NONE, Scheme.DAT))
+        and ((policy.offload_tasks and policy.sleep) or mode in (Scheme.NONE, Scheme.DET))
     ]
     return min((solution, *allowed), key=_grams)
 
 
-def _covers(mode: Mode, less: Mode) -> bool:
+def _covers(mode: Scheme, less: Scheme) -> bool:
     """Whether whatever *less* may do, *mode* may do too."""
-    return less in (Mode.NONE, mode) or mode is Mode.DETA
+    return less in (Scheme.NONE, mode) or mode is Scheme.DETA
 
 
 def _grams(solution: Solution) -> float:

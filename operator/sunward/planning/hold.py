@@ -8,7 +8,7 @@ from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.planning.compile import known_nodes, working_nodes
-from sunward.planning.guards.rules_data import SUSPECT_SHARE, doubt, suspect_share
+from sunward.planning.guards.rules_data import SUSPECT_SHARE, issue_of, suspect_share
 from sunward.planning.jobs.assign import at_home, running
 from sunward.planning.jobs.facts import covers, moves_allowed
 from sunward.planning.jobs.parts import Waiting, split
@@ -37,7 +37,7 @@ def _no_fresh_zone(snapshot: Snapshot) -> Cause | None:
     limits = snapshot.policy.staleness
     zones = {node.spec.grid_zone for node in snapshot.nodes}
     doubts = [
-        doubt(zone.now_grams_per_kilowatt_hour, snapshot.taken_at, limits.intensity_seconds, limits, zone.zone)
+        issue_of(zone.now_grams_per_kilowatt_hour, snapshot.taken_at, limits.intensity_seconds, limits, zone.zone)
         for name, zone in sorted(snapshot.intensities.items())
         if name in zones
     ]

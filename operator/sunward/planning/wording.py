@@ -13,7 +13,7 @@ from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.schemes import Mode
+from sunward.optimisation.problem.schemes import Scheme
 from sunward.optimisation.problem.solution import Solution
 from sunward.planning.compile import Compiled, must_stay_asleep
 from sunward.planning.guards.case import Case
@@ -176,7 +176,7 @@ class _Texts:
         return sum(per_period * value for value, is_on in zip(grams, on, strict=False) if not is_on)
 
 
-def by_mode(solutions: Mapping[Mode, Solution]) -> dict[str, float]:
+def by_mode(solutions: Mapping[Scheme, Solution]) -> dict[str, float]:
     """Emissions of the modes that have a plan."""
     return {
         mode.value: solution.objective_grams

@@ -16,6 +16,7 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import (
     BatterySpec,
     ExportRule,
+    FreeCapacity,
     MeterFacts,
     NodeFacts,
     NodeRecord,
@@ -24,10 +25,9 @@ from sunward.domain.nodes import (
     PowerProfile,
     Resources,
     Role,
-    Room,
     SleepSpec,
 )
-from sunward.domain.policy import Budgets, Mode, PolicySpec, PoolKind, PoolSpec
+from sunward.domain.policy import Budgets, OperatingMode, PolicySpec, PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.units import JOULES_PER_WATT_HOUR
@@ -64,7 +64,7 @@ def policy_spec(scenario: Scenario, allowed: Allowed) -> PolicySpec:
     shifts = allowed.shift_in_time or operator.shift_in_time
     horizon = max(1, scenario.horizon_periods // scenario.replan_every_periods)
     return PolicySpec(
-        mode=Mode.ACTIVE,
+        mode=OperatingMode.ACTIVE,
         planning_period_seconds=scenario.period_seconds * scenario.replan_every_periods,
         horizon_periods=min(horizon, operator.shift_periods) if shifts else horizon,
         share_energy=allowed.share_energy,
@@ -232,7 +232,9 @@ def snapshot(
         operator_started_at=scenario.start - LONG_BEFORE,
         operator_node=None,
         total_nodes=len(scenario.nodes),
-        rooms=tuple(_room(node) for node in sorted(seen, key=lambda node: len(node.pods)) if _takes_pods(node)),
+        free_capacities=tuple(
+            _room(node) for node in sorted(seen, key=lambda node: len(node.pods)) if _takes_pods(node)
+        ),
     )
 
 
@@ -240,9 +242,9 @@ def _takes_pods(node: NodeView) -> bool:
     return node.facts is not None and node.facts.ready and not node.facts.unschedulable
 
 
-def _room(node: NodeView) -> Room:
+def _room(node: NodeView) -> FreeCapacity:
     """Ordinary pods fit everywhere: what the simulation asks is how often they move, not where they find room."""
-    return Room(
+    return FreeCapacity(
         node=node.spec.node_name,
         labels=(),
         taints=(),

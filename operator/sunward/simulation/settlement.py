@@ -23,7 +23,7 @@ from sunward.simulation.solving import Solve, SolverFunction
 _NOTHING_WATT_HOURS = 1e-9
 
 
-class Settler:
+class SimulatedSettler:
     """Settles and books the periods of one scenario."""
 
     def __init__(self, scenario: Scenario, solve: Solve) -> None:

@@ -22,7 +22,7 @@ from sunward.simulation.outcome import Outcome, Recorder
 from sunward.simulation.placing import Placement
 from sunward.simulation.policies.base import Orders, Policy, View
 from sunward.simulation.scenario import Scenario
-from sunward.simulation.settlement import Settler
+from sunward.simulation.settlement import SimulatedSettler
 from sunward.simulation.solving import Solve
 from sunward.simulation.tasks import Task, Work, tasks_of
 from sunward.simulation.world import Power
@@ -73,7 +73,7 @@ class _Run:
     def __init__(self, scenario: Scenario, cluster: Cluster, solve: Solve, future: Future) -> None:
         self.scenario, self.cluster, self.future = scenario, cluster, future
         self.tasks: tuple[Task, ...] = tasks_of(scenario)
-        self.settler = Settler(scenario, solve)
+        self.settler = SimulatedSettler(scenario, solve)
         self.recorder = Recorder(scenario)
 
     def advance(self, period: int) -> None:

@@ -14,7 +14,7 @@ from sunward.accounting.ledger import PeriodLedger
 from sunward.domain.measurement import Measurement
 from sunward.domain.nodes import PowerState
 from sunward.domain.plans import Plan
-from sunward.domain.policy import Mode, PoolKind
+from sunward.domain.policy import OperatingMode, PoolKind
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.units import JOULES_PER_WATT_HOUR
 
@@ -105,7 +105,7 @@ class Metrics:
             for state in PowerState:
                 self._power_state.labels(name, str(state)).set(1 if now is state else 0)
 
-    def planned(self, plan: Plan, mode: Mode, seconds: float) -> None:
+    def planned(self, plan: Plan, mode: OperatingMode, seconds: float) -> None:
         """Count a plan and what it decides; emissions not known lose their series instead of keeping old ones."""
         self._plan_seconds.labels(str(plan.solver.solver or "none")).observe(seconds)
         self._plans.labels(plan.solver.status.lower()).inc()

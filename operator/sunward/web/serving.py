@@ -9,11 +9,11 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sunward.cluster.access.api import Api, ApiError
-from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, Sight
+from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, WatchLiveness
 from sunward.cluster.targets import exporter_targets
 from sunward.telemetry.metrics import Metrics
 
-PASS_AGE_LIMIT_SECONDS = 180.0
+CYCLE_AGE_LIMIT_SECONDS = 180.0
 """A loop whose last pass is older hangs: the liveness probe fails, and the container is started again."""
 
 
@@ -21,21 +21,23 @@ class Cycles(Protocol):
     """What the pages ask of the reconcile loop."""
 
     @property
-    def last_pass_at(self) -> float | None:
+    def last_cycle_at(self) -> float | None:
         """When the last cycle ended, by the monotonic clock; None before the first."""
 
 
-async def serve(loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: Metrics, port: int) -> web.AppRunner:
+async def serve(
+    loop: Cycles, watches: WatchLiveness, api: Api, namespace: str, metrics: Metrics, port: int
+) -> web.AppRunner:
     """Start serving on every address of the pod; returns the runner, whose `cleanup` ends it."""
-    runner = web.AppRunner(application(loop, sight, api, namespace, metrics), access_log=None)
+    runner = web.AppRunner(application(loop, watches, api, namespace, metrics), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # a pod's own address is not known beforehand
     return runner
 
 
-def application(loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: Metrics) -> web.Application:
+def application(loop: Cycles, watches: WatchLiveness, api: Api, namespace: str, metrics: Metrics) -> web.Application:
     """Every page and its path. Pages only read, hence GET alone."""
-    pages = _Pages(loop, sight, api, namespace, metrics)
+    pages = _Pages(loop, watches, api, namespace, metrics)
     app = web.Application()
     app.add_routes(
         [
@@ -49,9 +51,9 @@ def application(loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: M
 
 
 class _Pages:
-    def __init__(self, loop: Cycles, sight: Sight, api: Api, namespace: str, metrics: Metrics) -> None:
+    def __init__(self, loop: Cycles, watches: WatchLiveness, api: Api, namespace: str, metrics: Metrics) -> None:
         self._loop = loop
-        self._sight = sight
+        self._watches = watches
         self._api = api
         self._namespace = namespace
         self._metrics = metrics
@@ -59,17 +61,17 @@ class _Pages:
 
     async def healthz(self, _: web.Request) -> web.Response:
         """Alive: a pass ended lately, or the process is young; and the watches bring what the passes read."""
-        last, blind = self._loop.last_pass_at, self._sight.blind_seconds()
+        last, blind = self._loop.last_cycle_at, self._watches.blind_seconds()
         age = time.monotonic() - (self._started if last is None else last)
         text = f"last pass ended {age:.0f} s ago\n" if last is not None else f"no pass has ended in {age:.0f} s\n"
         if blind > 0:
-            text += f"the watches have not brought {self._sight.missing()} for {blind:.0f} s\n"
-        status = 200 if age < PASS_AGE_LIMIT_SECONDS and blind < BLIND_LIMIT_SECONDS else 500
+            text += f"the watches have not brought {self._watches.missing()} for {blind:.0f} s\n"
+        status = 200 if age < CYCLE_AGE_LIMIT_SECONDS and blind < BLIND_LIMIT_SECONDS else 500
         return web.Response(status=status, text=text)
 
     async def readyz(self, _: web.Request) -> web.Response:
         """Ready: at least one pass succeeded."""
-        ready = self._loop.last_pass_at is not None
+        ready = self._loop.last_cycle_at is not None
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "no pass has ended yet\n")
 
     async def metrics(self, _: web.Request) -> web.Response:

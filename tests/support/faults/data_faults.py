@@ -17,7 +17,7 @@ from sunward.domain.nodes import BatterySpec, MeterFacts, NodeView
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.data_quality.verdict import DataVerdict
 from sunward.planning.sleep.eligibility import sleep_obstacles
@@ -198,7 +198,7 @@ class Run:
 
     fault: Fault
     dice: random.Random
-    trail: Trail
+    trail: ReadingHistory
     size: int
     at: datetime = NOW
 
@@ -244,7 +244,7 @@ class Seen:
 def play(name: str, seed: int) -> Seen:
     """One fault of the table on one random fleet."""
     fault, dice = FAULTS[name], random.Random(f"{name}/{seed}")
-    run = Run(fault=fault, dice=dice, trail=Trail(), size=dice.randint(4, 12))
+    run = Run(fault=fault, dice=dice, trail=ReadingHistory(), size=dice.randint(4, 12))
     found = ["a healthy node may not sleep" for _ in range(dice.randint(2, 5)) if not run.step(None)[1]]
     shown, wrong = _suffer(run, fault)
     found += wrong

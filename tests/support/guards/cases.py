@@ -23,7 +23,7 @@ from sunward.domain.nodes import (
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
-from sunward.planning.guards.case import Case, Rule, Stage
+from sunward.planning.guards.case import Case, GuardStage, Rule
 from support.planning import NOW, a_node, a_policy, a_snapshot, an_assignment, measured, relay, some_facts, some_meters
 
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=5.0, maximum_discharge_watts=5.0)
@@ -34,7 +34,7 @@ MISSING = Absent(cause=Cause(Reason.DATA_MISSING), source="test")
 AWAY = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-02")
 HOME = an_assignment("default/mnist", "shard-pi-01", "pi-01", "pi-01")
 
-Row = tuple[str, Stage, Reason, Callable[[], Case]]
+Row = tuple[str, GuardStage, Reason, Callable[[], Case]]
 """A guard, when it is asked, why it objects, and to what."""
 
 

@@ -307,15 +307,19 @@ PLACES: dict[str, Place] = {
         WALK,
     ),
     "what forbids a sleep is asked again after the cordon": _place(
-        "planning.sleep.transitions", "obstacle = question.first(Stage.RECHECK)", "obstacle = None", TRANSITIONS, WALK
+        "planning.sleep.transitions",
+        "obstacle = question.first(GuardStage.RECHECK)",
+        "obstacle = None",
+        TRANSITIONS,
+        WALK,
     ),
     "what forbids a cut is asked before it": _place(
-        "planning.sleep.transitions", "obstacle = question.first(Stage.CUT)", "obstacle = None", TRANSITIONS, WALK
+        "planning.sleep.transitions", "obstacle = question.first(GuardStage.CUT)", "obstacle = None", TRANSITIONS, WALK
     ),
     "a relay alone does not make a Ready node off": _place(
         "planning.sleep.transitions",
-        "return question.allows(Stage.OFF) and not (facts is not None and facts.ready)",
-        "return question.allows(Stage.OFF)",
+        "return question.allows(GuardStage.OFF) and not (facts is not None and facts.ready)",
+        "return question.allows(GuardStage.OFF)",
         TRANSITIONS,
         WALK,
     ),
@@ -337,7 +341,7 @@ PLACES: dict[str, Place] = {
         "planning.sleep.waking", "if attempt >= len(", "if attempt < 0 and len(", TRANSITIONS, WALK
     ),
     "Ready from before the cut is not believed": _place(
-        "planning.sleep.waking", "return not question.allows(Stage.OFF)", "return True", TRANSITIONS, WALK
+        "planning.sleep.waking", "return not question.allows(GuardStage.OFF)", "return True", TRANSITIONS, WALK
     ),
     "a repeated order is announced with our token": _place(
         "planning.sleep.steps",
@@ -417,7 +421,7 @@ PLACES: dict[str, Place] = {
 def of_the_registry() -> Iterator[Mutant]:
     """One change for every guard of the sleep machine: its rule never objects."""
     registry = source_of("sunward.planning.guards.registry").read_text()
-    for name, module, rule in re.findall(r'"([a-z-]+)": _guard\((\w+)\.(\w+),', registry):
+    for name, module, rule in re.findall(r'"([a-z-]+)": _guard\(\s*(\w+)\.(\w+),', registry):
         where = f"sunward.planning.guards.{module}"
         text = f"{source_of(where).read_text()}\n\ndef {rule}(case):\n    return None\n"
         yield Mutant(name=name, module=where, text=text, tests=(REGISTRY,), only=name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.case import Case, Stage
+from sunward.planning.guards.case import Case, GuardStage
 from support.guards.scenarios_limits import OF_THE_LIMITS
 from support.guards.scenarios_node import OF_THE_NODE
 
@@ -16,7 +16,7 @@ class Scenario:
     """A healthy, idle node that is wanted asleep, with one thing wrong."""
 
     guard: str
-    stage: Stage
+    stage: GuardStage
     reason: Reason
     build: Callable[[], Case]
 

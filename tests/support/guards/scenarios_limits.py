@@ -7,7 +7,7 @@ from datetime import timedelta
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.case import Stage
+from sunward.planning.guards.case import GuardStage
 from support.guards.cases import (
     AWAY,
     HOME,
@@ -32,34 +32,34 @@ CUT_BY_HAND = NodeRecord(
 JUST_WOKEN = NodeRecord(awake_since=NOW - timedelta(seconds=5), last_transition_reason=Reason.AWAKE)
 
 OF_THE_LIMITS: tuple[Row, ...] = (
-    ("warm-up", Stage.START, Reason.WARMING_UP, lambda: case_of(operator_started_at=NOW)),
+    ("warm-up", GuardStage.START, Reason.WARMING_UP, lambda: case_of(operator_started_at=NOW)),
     (
         "minimum-awake-time",
-        Stage.START,
+        GuardStage.START,
         Reason.MINIMUM_AWAKE_TIME,
         lambda: case_of(a_node(record=NodeRecord(awake_since=NOW - MINUTE))),
     ),
     (
         "minimum-awake-time",
-        Stage.START,
+        GuardStage.START,
         Reason.MINIMUM_AWAKE_TIME,
         lambda: case_of(facts(ready_since=None)),
     ),
     (
         "dwell-time",
-        Stage.START,
+        GuardStage.START,
         Reason.DWELL_TIME,
         lambda: case_of(a_node(record=NodeRecord(last_transition_at=NOW - MINUTE))),
     ),
     (
         "cycle-limit",
-        Stage.START,
+        GuardStage.START,
         Reason.CYCLE_LIMIT,
         lambda: case_of(a_node(record=NodeRecord(sleep_times=(NOW - timedelta(hours=2),) * 6))),
     ),
     (
         "transition-budget",
-        Stage.START,
+        GuardStage.START,
         Reason.TRANSITION_BUDGET,
         lambda: case_of(
             a_node(), a_node("pi-02", record=in_state(PowerState.BOOTING)), a_node("pi-03"), a_node("pi-04")
@@ -67,19 +67,19 @@ OF_THE_LIMITS: tuple[Row, ...] = (
     ),
     (
         "sleep-limit",
-        Stage.START,
+        GuardStage.START,
         Reason.SLEEP_LIMIT,
         lambda: case_of(unmanaged_not_ready_nodes=2),
     ),
     (
         "policy-limit",
-        Stage.START,
+        GuardStage.START,
         Reason.SLEEP_LIMIT,
         lambda: case_of(policy=budgets(maximum_asleep_nodes=0)),
     ),
     (
         "excess-sleepers",
-        Stage.KEEP,
+        GuardStage.KEEP,
         Reason.SLEEP_LIMIT,
         lambda: case_of(
             a_node(record=in_state(PowerState.ASLEEP)),
@@ -89,61 +89,61 @@ OF_THE_LIMITS: tuple[Row, ...] = (
     ),
     (
         "minimum-awake-nodes",
-        Stage.START,
+        GuardStage.START,
         Reason.MINIMUM_AWAKE_NODES,
         lambda: case_of(policy=budgets(minimum_awake_nodes=4)),
     ),
     (
         "wake-interval",
-        Stage.WAKE,
+        GuardStage.WAKE,
         Reason.TRANSITION_BUDGET,
         lambda: case_of(a_node(), a_node("pi-02", record=JUST_WOKEN)),
     ),
     (
         "work-moved",
-        Stage.START,
+        GuardStage.START,
         Reason.WORK_NOT_MOVED,
         lambda: case_of(jobs=[a_job(assignments=(HOME,))]),
     ),
     (
         "work-moved",
-        Stage.START,
+        GuardStage.START,
         Reason.WORK_NOT_MOVED,
         lambda: case_of(jobs=[a_job(progress=some_progress(workers=("pi-01",)))]),
     ),
     (
         "work-moved",
-        Stage.START,
+        GuardStage.START,
         Reason.WORK_NOT_MOVED,
         lambda: case_of(a_node(pods=[a_worker_pod()]), jobs=[a_job(progress=None)]),
     ),
     (
         "shard-copied",
-        Stage.START,
+        GuardStage.START,
         Reason.SHARD_NOT_COPIED,
         lambda: case_of(jobs=[a_job(assignments=(AWAY,))]),
     ),
     (
         "shard-copied",
-        Stage.START,
+        GuardStage.START,
         Reason.SHARD_NOT_COPIED,
         lambda: case_of(jobs=[a_job(assignments=(AWAY,), progress=None)]),
     ),
     (
         "pods-evictable",
-        Stage.START,
+        GuardStage.START,
         Reason.UNEVICTABLE_POD,
         lambda: case_of(a_node(pods=[a_pod(do_not_disrupt=True)])),
     ),
     (
         "unambiguous",
-        Stage.START,
+        GuardStage.START,
         Reason.AMBIGUOUS_NODE,
         lambda: case_of(a_node(), a_node("pi-02", node_name="pi-01"), a_node("pi-03"), a_node("pi-04")),
     ),
     (
         "unambiguous",
-        Stage.CUT,
+        GuardStage.CUT,
         Reason.AMBIGUOUS_NODE,
         lambda: case_of(
             falling(),
@@ -154,69 +154,74 @@ OF_THE_LIMITS: tuple[Row, ...] = (
     ),
     (
         "pods-placeable",
-        Stage.START,
+        GuardStage.START,
         Reason.UNPLACEABLE_POD,
         lambda: case_of(a_node(pods=[a_pod(needs=needing(millicores=8000))])),
     ),
     (
         "eviction-possible",
-        Stage.RECHECK,
+        GuardStage.RECHECK,
         Reason.DRAIN_BLOCKED,
         lambda: case_of(falling(), drain_failure=Cause(Reason.DRAIN_BLOCKED, "two disruption budgets")),
     ),
-    ("drained", Stage.CUT, Reason.DRAINING, lambda: case_of(falling(pods=[a_pod(is_terminating=True)]))),
-    ("volumes-detached", Stage.CUT, Reason.VOLUME_ATTACHED, lambda: case_of(falling(volume_attached=True))),
-    ("relay-answers", Stage.START, Reason.DRIVER_FAILED, lambda: case_of(silent=True)),
+    ("drained", GuardStage.CUT, Reason.DRAINING, lambda: case_of(falling(pods=[a_pod(is_terminating=True)]))),
+    ("volumes-detached", GuardStage.CUT, Reason.VOLUME_ATTACHED, lambda: case_of(falling(volume_attached=True))),
+    ("relay-answers", GuardStage.START, Reason.DRIVER_FAILED, lambda: case_of(silent=True)),
     (
         "relay-recent",
-        Stage.OFF,
+        GuardStage.OFF,
         Reason.DATA_STALE,
         lambda: case_of(a_cut_node(), power=relay(False, at=NOW - 2 * MINUTE)),
     ),
     (
         "relay-recent",
-        Stage.ON,
+        GuardStage.ON,
         Reason.DATA_STALE,
         lambda: case_of(power=relay(True, at=NOW - timedelta(hours=1))),
     ),
-    ("relay-open", Stage.OFF, Reason.DRIVER_FAILED, lambda: case_of(a_cut_node(), power=relay(True, watts=0.0))),
-    ("relay-closed", Stage.ON, Reason.DRIVER_FAILED, lambda: case_of(power=relay(False, watts=3.0))),
-    ("draw-gone", Stage.OFF, Reason.SOURCES_DISAGREE, lambda: case_of(a_cut_node(), power=relay(False, watts=2.7))),
-    ("draw-there", Stage.ON, Reason.SOURCES_DISAGREE, lambda: case_of(power=relay(True, watts=0.2))),
+    ("relay-open", GuardStage.OFF, Reason.DRIVER_FAILED, lambda: case_of(a_cut_node(), power=relay(True, watts=0.0))),
+    ("relay-closed", GuardStage.ON, Reason.DRIVER_FAILED, lambda: case_of(power=relay(False, watts=3.0))),
+    (
+        "draw-gone",
+        GuardStage.OFF,
+        Reason.SOURCES_DISAGREE,
+        lambda: case_of(a_cut_node(), power=relay(False, watts=2.7)),
+    ),
+    ("draw-there", GuardStage.ON, Reason.SOURCES_DISAGREE, lambda: case_of(power=relay(True, watts=0.2))),
     (
         "draw-there",
-        Stage.REPEAT_OFF,
+        GuardStage.REPEAT_OFF,
         Reason.SOURCES_DISAGREE,
         lambda: case_of(a_cut_node(), power=relay(True, watts=0.2)),
     ),
     (
         "draw-gone",
-        Stage.REPEAT_ON,
+        GuardStage.REPEAT_ON,
         Reason.SOURCES_DISAGREE,
         lambda: case_of(a_waking_node(), power=relay(False, watts=2.7)),
     ),
     (
         "request-lost",
-        Stage.REPEAT_OFF,
+        GuardStage.REPEAT_OFF,
         Reason.DRIVER_FAILED,
         lambda: case_of(a_cut_node(record=just_asked(PowerState.POWER_OFF_REQUESTED))),
     ),
     (
         "retry-due",
-        Stage.WAKE,
+        GuardStage.WAKE,
         Reason.WAKE_TIMED_OUT,
         lambda: case_of(a_waking_node(record=in_state(PowerState.WAKE_REQUESTED, next_attempt_at=NOW + MINUTE))),
     ),
     (
         "cut-by-others",
-        Stage.WAKE,
+        GuardStage.WAKE,
         Reason.POWERED_OFF_BY_OTHERS,
         lambda: case_of(a_node(record=CUT_BY_HAND)),
     ),
-    ("ready-now", Stage.READY, Reason.NODE_NOT_READY, lambda: case_of(facts(ready=False))),
+    ("ready-now", GuardStage.READY, Reason.NODE_NOT_READY, lambda: case_of(facts(ready=False))),
     (
         "ready-now",
-        Stage.READY,
+        GuardStage.READY,
         Reason.BOOTING,
         lambda: case_of(a_waking_node(record=in_state(PowerState.BOOTING, asleep_since=NOW - MINUTE / 2))),
     ),

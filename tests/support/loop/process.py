@@ -73,7 +73,7 @@ class Process:
     async def tick(self) -> None:
         """One pass, as `Loop.run` makes it: an error ends the pass, not the process."""
         try:
-            await self.loop.tick()
+            await self.loop.reconcile()
         except Exception as error:  # the same shell as Loop.run
             self.failures.append(f"{type(error).__name__}: {error}")
 

@@ -65,7 +65,7 @@ class Life:
     async def look(self) -> bool:
         """One pass; whether it came to its end."""
         try:
-            await self.loop.tick()
+            await self.loop.reconcile()
         except Exception as error:  # the same shell as Loop.run
             self.told.failed("pass", error)
             return False

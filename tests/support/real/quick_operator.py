@@ -11,6 +11,6 @@ from sunward.cluster import loop
 HASTE = 5.0
 
 if __name__ == "__main__":
-    loop.IDLE_TICK_SECONDS /= HASTE
-    loop.BUSY_TICK_SECONDS /= HASTE
+    loop.IDLE_CYCLE_SECONDS /= HASTE
+    loop.BUSY_CYCLE_SECONDS /= HASTE
     main()

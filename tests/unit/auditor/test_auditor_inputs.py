@@ -14,7 +14,7 @@ from aiohttp import web
 
 from sunward_audit import follow
 from sunward_audit.audit_log import request_of
-from sunward_audit.events import Calm, Event, ObjectSeen, RelayOrder, RelayRead, Tick
+from sunward_audit.events import Event, ObjectSeen, Quiescence, RelayOrder, RelayRead, Tick
 from sunward_audit.kubeconfig import ConfigError, access
 from sunward_audit.ordering import Arrival, Ordering
 from sunward_audit.relays import Relay, journal_events, read, relays_of
@@ -73,8 +73,8 @@ def test_a_journal_line_is_an_order_and_what_the_relay_did() -> None:
 
 
 def test_a_journal_may_say_that_all_is_calm() -> None:
-    (calm,) = journal_events({"time": "2026-06-21T12:00:00Z", "calm": {"settleSeconds": 5, "quietSeconds": 60}})
-    assert calm == Calm(time=NOON, settle=timedelta(seconds=5), quiet=timedelta(seconds=60))
+    (quiescence,) = journal_events({"time": "2026-06-21T12:00:00Z", "calm": {"settleSeconds": 5, "quietSeconds": 60}})
+    assert quiescence == Quiescence(time=NOON, settle=timedelta(seconds=5), quiet=timedelta(seconds=60))
 
 
 @pytest.mark.parametrize("line", [{}, {"time": "soon", "node": "a", "on": True}, {"time": "2026-06-21T12:00:00Z"}])

@@ -9,7 +9,7 @@ import pytest
 
 from sunward.cluster.access import handlers
 from sunward.cluster.access.login import Login
-from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.access.watch_liveness import WatchLiveness
 
 NODES = ("", "v1", "nodes")
 
@@ -25,8 +25,8 @@ class Watched:
 
     def __init__(self) -> None:
         self.marks = 0
-        self.sight = Sight()
-        self.handlers = handlers.registry(self._mark, self.sight, Login())
+        self.watches = WatchLiveness()
+        self.handlers = handlers.registry(self._mark, self.watches, Login())
 
     def _mark(self) -> None:
         self.marks += 1
@@ -54,10 +54,10 @@ async def test_only_what_matters_of_a_node_wakes_the_loop(after: dict[str, Any],
 @pytest.mark.parametrize("which", ["nodes-changed", "energynodes-changed", "lease-renewed"])
 async def test_everything_that_is_watched_counts_as_seen(which: str) -> None:
     watched = Watched()
-    watched.sight.read(a_node(5))
-    assert watched.sight.missing() == "pi-01"
+    watched.watches.read(a_node(5))
+    assert watched.watches.missing() == "pi-01"
     await watched.bring(which, "MODIFIED", a_node(5))
-    assert watched.sight.missing() == ""
+    assert watched.watches.missing() == ""
 
 
 async def test_a_renewed_lease_wakes_nobody() -> None:

@@ -41,7 +41,7 @@ class LongPass(Loop):
 
     lease: Lease
 
-    async def tick(self) -> float:
+    async def reconcile(self) -> float:
         await asyncio.wait_for(self.lease.enough.wait(), 5.0)
         self.stop.set()
         return 0.0
@@ -78,4 +78,4 @@ async def test_a_pass_is_dated_by_what_the_answer_about_the_lease_told_of_the_ti
     lease = SimpleNamespace(renew=renew)
     ports: Any = SimpleNamespace(**NOTHING | {"lease": lease, "clock": lambda: told["time"]})
     with pytest.raises(LookupError, match="by the server's"):
-        await Loop(cast(Ports, ports)).tick()
+        await Loop(cast(Ports, ports)).reconcile()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils import parse_quantity
 
-from sunward.cluster.objects.allocatable import needs_of, quantity, rooms, volume_pins
+from sunward.cluster.objects.allocatable import free_capacities, needs_of, quantity, volume_pins
 from sunward.cluster.reading.read import asks_to_stay, pod_facts
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import Requirement, Resources, SelectorOperator, Taint, Toleration, TolerationOperator
@@ -146,7 +146,7 @@ def test_rooms_are_what_is_left_on_nodes_that_take_pods() -> None:
     nodes = [a_node("n1", taints=taints), a_node("n2"), a_node("n3", unschedulable=True), a_node("n4", ready="Unknown")]
     pods = [pod_facts(a_pod(containers=[container("500m", "24Mi")]), NOON, {})]
     ended = pod_facts({**a_pod(containers=[container("1")]), "status": {"phase": "Succeeded"}}, NOON, {})
-    empty, used = rooms(nodes, [*pods, ended])
+    empty, used = free_capacities(nodes, [*pods, ended])
     assert (empty.node, empty.free) == ("n2", Resources(millicores=2000, memory_bytes=1 << 30, pods=10))
     assert (used.node, used.free) == ("n1", Resources(millicores=1500, memory_bytes=1000 << 20, pods=9))
     assert (used.taints, used.labels) == ((Taint(key="gpu", value="", effect="NoSchedule"),), (("disk", "ssd"),))
@@ -157,7 +157,7 @@ def test_rooms_are_what_is_left_on_nodes_that_take_pods() -> None:
 def test_a_node_whose_amounts_cannot_be_read_has_an_unknown_rest(what: str, text: str | None) -> None:
     vague = a_node("n0")
     vague["status"]["allocatable"][what] = text
-    known, unknown = rooms([vague, a_node("n1")], [])
+    known, unknown = free_capacities([vague, a_node("n1")], [])
     assert (known.node, unknown.node) == ("n1", "n0")
     message = f"Node n0: status.allocatable.{what}: '{text}' is not a Kubernetes quantity"
     assert unknown.free == Cause(Reason.UNREADABLE_QUANTITY, message)
@@ -165,11 +165,11 @@ def test_a_node_whose_amounts_cannot_be_read_has_an_unknown_rest(what: str, text
 
 def test_a_node_with_a_pod_that_may_take_any_amount_has_an_unknown_rest() -> None:
     pod = pod_facts(a_pod(containers=[container("2x")]), NOON, {})
-    known, unknown = rooms([a_node("n1"), a_node("n2")], [pod])
+    known, unknown = free_capacities([a_node("n1"), a_node("n2")], [pod])
     assert (known.node, unknown.node) == ("n2", "n1")
     assert unknown.free == pod.needs.requests
     ended = replace(pod, phase="Failed")
-    assert {room.free for room in rooms([a_node("n1"), a_node("n2")], [ended])} == {known.free}
+    assert {room.free for room in free_capacities([a_node("n1"), a_node("n2")], [ended])} == {known.free}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sunward.cluster.objects import schema
 from sunward.cluster.objects.records import node_record, record_patch
 from sunward.domain.errors import InvalidInput
 from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
-from sunward.domain.policy import Mode
+from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 
 SAMPLES = Path(__file__).parents[3] / "crds" / "samples" / "valid"
@@ -45,7 +45,7 @@ def test_a_missing_field_is_named_by_its_path() -> None:
 
 
 def test_without_a_policy_nothing_is_ever_done() -> None:
-    assert schema.policy_spec({"metadata": {"name": "default"}, "spec": {}}).mode is Mode.DRY_RUN
+    assert schema.policy_spec({"metadata": {"name": "default"}, "spec": {}}).mode is OperatingMode.DRY_RUN
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)

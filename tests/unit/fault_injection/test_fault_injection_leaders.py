@@ -8,7 +8,7 @@ import pytest
 
 from fault_injection import leaders
 
-MOST = leaders.WRITES_PER_BLOW * 3  # two blows and the beginning
+MOST = leaders.WRITES_PER_DISRUPTION * 3  # two disruptions and the beginning
 
 
 def _written(code: int = 200, group: str = "sunward.dev") -> dict[str, Any]:
@@ -22,7 +22,7 @@ def test_writes_that_blows_explain_are_nothing_to_tell() -> None:
 
 def test_one_write_more_is_told_by_the_name_of_its_object() -> None:
     told = leaders.unexplained([_written()] * (MOST + 1), 2)
-    assert told == [f"energynodes pi-01: written {MOST + 1} times in 2 blows, at most {MOST}"]
+    assert told == [f"energynodes pi-01: written {MOST + 1} times in 2 disruptions, at most {MOST}"]
 
 
 @pytest.mark.parametrize("other", [_written(code=409), _written(group="coordination.k8s.io")])

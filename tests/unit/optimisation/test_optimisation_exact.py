@@ -9,7 +9,7 @@ from sunward.optimisation.model.build import build
 from sunward.optimisation.model.matrix import scaled
 from sunward.optimisation.model.solvers import Backend, solve_model
 from sunward.optimisation.problem.instance import ExportRule, Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.solve import SolveError, solve_exact
 from sunward.optimisation.verify import verify
@@ -209,7 +209,7 @@ def test_widening_modes_never_emit_more() -> None:
     made = problem(
         node("a"), node("b", "clean", harvest=(3.0, 0.0)), jobs=(job({"a": 900.0}, ("b",)),), pools=(pool("a", "b"),)
     )
-    none, det, dat, deta = (grams(with_mode(made, mode)) for mode in Mode)
+    none, det, dat, deta = (grams(with_mode(made, mode)) for mode in Scheme)
     assert deta <= min(det, dat) + 1e-9
     assert max(det, dat) <= none + 1e-9
     assert deta < none

@@ -6,7 +6,7 @@ import pytest
 
 from sunward.optimisation.explain import explain
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.problem.solution import Status
 from sunward.optimisation.solve import solve_exact
 from support.optimisation.instances import BATTERY, job, node, pool, problem
@@ -29,7 +29,7 @@ def test_every_mode_is_compared_with_the_plan() -> None:
         assert other.objective_grams == pytest.approx(expected)
         assert other.lost_by_grams is not None
         assert other.lost_by_grams >= -1e-9
-    assert next(o for o in found.alternatives if o.mode is Mode.DETA).lost_by_grams == 0
+    assert next(o for o in found.alternatives if o.mode is Scheme.DETA).lost_by_grams == 0
 
 
 def test_the_value_of_harvest_is_what_a_little_more_of_it_saves() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.problem.files import parse_problem
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.problem.solution import Status
 from sunward.optimisation.solve import solve_exact
 from sunward.optimisation.verify import verify
@@ -26,7 +26,7 @@ def without_batteries(made: Problem) -> Problem:
 def test_greedy_is_never_worse_than_the_best_of_mode_none(first: int) -> None:
     for seed in range(first, first + 40):
         made = without_batteries(instance(seed))
-        greedy, nothing = solve_greedy(made), solve_exact(with_mode(made, Mode.NONE))
+        greedy, nothing = solve_greedy(made), solve_exact(with_mode(made, Scheme.NONE))
         if nothing.objective_grams is not None and made.policy.shift_in_time:
             assert greedy.objective_grams is not None, seed
             assert greedy.objective_grams <= nothing.objective_grams * (1 + 1e-6) + 1e-7, seed
@@ -36,7 +36,7 @@ def test_greedy_is_never_worse_than_the_best_of_mode_none(first: int) -> None:
 def test_what_a_policy_allows_never_leads_greedy_astray(seed: int) -> None:
     """On 1011 sleeping and moving rules alone ended 0.8 % above the plan that leaves everything as it is."""
     made = parse_problem(json.dumps(document(seed)))
-    greedy, nothing = solve_greedy(made), solve_greedy(with_mode(made, Mode.NONE))
+    greedy, nothing = solve_greedy(made), solve_greedy(with_mode(made, Scheme.NONE))
     if nothing.objective_grams is not None:
         assert greedy.objective_grams is not None
         assert greedy.objective_grams <= nothing.objective_grams * (1 + 1e-9) + 1e-9
@@ -88,7 +88,7 @@ def test_greedy_time_grows_with_the_fleet_not_with_its_square() -> None:
 
 def test_greedy_catches_most_of_what_can_be_saved() -> None:
     made = fleet(10, 8)
-    nothing = solve_exact(with_mode(made, Mode.NONE)).objective_grams
+    nothing = solve_exact(with_mode(made, Scheme.NONE)).objective_grams
     best = solve_exact(made).objective_grams
     greedy = solve_greedy(made).objective_grams
     assert nothing is not None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sunward.optimisation.problem.instance import EnergyPool, Job, Node, Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
+from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.solve import solve_exact
 from support.optimisation.instances import NETWORK, instance, problem
 from support.optimisation.instances import node as plain_node
@@ -48,7 +48,7 @@ def shifting(seed: int) -> Problem:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_deta_emits_no_more_than_det_and_dat_and_these_no_more_than_none(seed: int) -> None:
-    none, det, dat, deta = (optimum(with_mode(shifting(seed), mode)) for mode in Mode)
+    none, det, dat, deta = (optimum(with_mode(shifting(seed), mode)) for mode in Scheme)
     assert no_more(deta, min(det, dat))
     assert no_more(det, none)
     assert no_more(dat, none)
@@ -64,7 +64,7 @@ def without_sun(each: Node) -> Node:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_harvest_sharing_energy_changes_nothing(seed: int) -> None:
     made = nodes(shifting(seed), without_sun)
-    assert same(optimum(with_mode(made, Mode.DETA)), optimum(with_mode(made, Mode.DAT)))
+    assert same(optimum(with_mode(made, Scheme.DETA)), optimum(with_mode(made, Scheme.DAT)))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -196,7 +196,7 @@ def test_equal_intensities_and_no_surplus_leave_nothing_to_gain() -> None:
         policy=replace(made.policy, include_embodied=False, shift_in_time=True),
         jobs=(),
     )
-    assert same(optimum(with_mode(flat, Mode.NONE)), optimum(with_mode(flat, Mode.DETA)))
+    assert same(optimum(with_mode(flat, Scheme.NONE)), optimum(with_mode(flat, Scheme.DETA)))
 
 
 def test_one_node_works() -> None:

@@ -11,7 +11,7 @@ from sunward.optimisation.decomposition.columnar_convert import not_columnar, to
 from sunward.optimisation.decomposition.columnar_files import read_columns, write_columns, write_plan
 from sunward.optimisation.decomposition.columns import solve_columns
 from sunward.optimisation.problem.instance import ProblemError
-from sunward.optimisation.problem.solution import Obstacle, Status
+from sunward.optimisation.problem.solution import InfeasibilityCause, Status
 from support.optimisation.two_price import fleet, large_fleet
 
 
@@ -143,7 +143,10 @@ def test_a_shard_that_fits_nowhere_is_infeasible_by_the_name_of_its_node() -> No
     found = solve_columns(columns)
     assert found.status is Status.INFEASIBLE
     assert found.plan is None
-    assert {row.constraint for row in found.infeasible_because} <= {Obstacle.DEADLINE, Obstacle.NO_WORKER}
+    assert {row.constraint for row in found.infeasible_because} <= {
+        InfeasibilityCause.DEADLINE,
+        InfeasibilityCause.NO_WORKER,
+    }
     assert {row.node for row in found.infeasible_because} <= {f"pi-0{index}" for index in range(6)}
 
 
@@ -152,5 +155,5 @@ def test_work_that_fits_at_home_but_not_together_is_infeasible() -> None:
     crowded = replace(base, batches=np.full(40, 5000.0), seconds_per_batch=np.full(40, 1.0))
     found = solve_columns(crowded)
     assert found.status is Status.INFEASIBLE
-    assert found.infeasible_because[0].constraint is Obstacle.DEADLINE
+    assert found.infeasible_because[0].constraint is InfeasibilityCause.DEADLINE
     assert found.infeasible_because[0].shortfall == pytest.approx(40 * 1400.0, rel=0.05)

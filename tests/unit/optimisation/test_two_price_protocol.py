@@ -9,7 +9,7 @@ import pytest
 from sunward.optimisation.decomposition.columnar import Columns, Floats
 from sunward.optimisation.decomposition.columnar_convert import to_columns
 from sunward.optimisation.decomposition.columns import solve_columns
-from sunward.optimisation.decomposition.coordinator import Answer, Coordinator, Scales
+from sunward.optimisation.decomposition.coordinator import OracleResponse, PriceCoordinator, Scales
 from sunward.optimisation.decomposition.fleet import stand_alone
 from sunward.optimisation.decomposition.protocol import PATIENCE, Collector, round_trip
 from sunward.optimisation.decomposition.reply import Offer, group_sums
@@ -48,12 +48,12 @@ class Remote:
 
     group: Group
 
-    def reply(self, prices: Floats) -> Answer:
+    def reply(self, prices: Floats) -> OracleResponse:
         sums = group_sums(self.group, Offer(energy=prices[0], task=prices[1], asleep=0.0), 0.0)
         supply = np.array([sums.energy, sums.tasks])
-        return Answer(grams=sums.grams + float(prices @ supply), supply=supply)
+        return OracleResponse(grams=sums.grams + float(prices @ supply), supply=supply)
 
-    def opening(self) -> Answer:
+    def opening(self) -> OracleResponse:
         return replace(self, group=stand_alone(self.group)).reply(np.zeros(2))
 
 
@@ -65,12 +65,12 @@ def remotes() -> dict[str, Remote]:
     }
 
 
-def exchange(losses: Mapping[int, set[str]], rounds: int = 40) -> tuple[Coordinator, Collector]:
+def exchange(losses: Mapping[int, set[str]], rounds: int = 40) -> tuple[PriceCoordinator, Collector]:
     nodes, collector = remotes(), Collector()
     collector.join({name: node.opening() for name, node in nodes.items()})
     opening = collector.opening()
     scales = Scales(grams=opening.grams, prices=np.array([0.7, 0.01]))
-    coordinator = Coordinator(groups=1, least=np.zeros(2), scales=scales)
+    coordinator = PriceCoordinator(groups=1, least=np.zeros(2), scales=scales)
     coordinator.add([opening])
     for step in range(rounds):
         prices = coordinator.prices()
@@ -81,20 +81,20 @@ def exchange(losses: Mapping[int, set[str]], rounds: int = 40) -> tuple[Coordina
 
 
 @pytest.fixture(scope="module")
-def undisturbed() -> Coordinator:
+def undisturbed() -> PriceCoordinator:
     coordinator, _ = exchange({})
     assert coordinator.bounds.relative_gap < 1e-7
     return coordinator
 
 
-def test_bounds_only_ever_tighten(undisturbed: Coordinator) -> None:
+def test_bounds_only_ever_tighten(undisturbed: PriceCoordinator) -> None:
     lowers = [bounds.lower for bounds in undisturbed.history]
     uppers = [bounds.upper for bounds in undisturbed.history]
     assert lowers == sorted(lowers)
     assert uppers == sorted(uppers, reverse=True)
 
 
-def test_a_lost_reply_voids_one_rounds_bound_and_nothing_else(undisturbed: Coordinator) -> None:
+def test_a_lost_reply_voids_one_rounds_bound_and_nothing_else(undisturbed: PriceCoordinator) -> None:
     disturbed, collector = exchange({2: {"pi-3"}, 5: {"pi-1", "pi-7"}})
     assert disturbed.history[2].lower == disturbed.history[1].lower
     assert not any(member.alone for member in collector.members.values())
@@ -102,7 +102,7 @@ def test_a_lost_reply_voids_one_rounds_bound_and_nothing_else(undisturbed: Coord
     assert disturbed.bounds.upper == pytest.approx(undisturbed.bounds.upper, rel=1e-6)
 
 
-def test_a_silent_node_is_planned_as_self_sufficient(undisturbed: Coordinator) -> None:
+def test_a_silent_node_is_planned_as_self_sufficient(undisturbed: PriceCoordinator) -> None:
     silent = {step: {"pi-3"} for step in range(4, 4 + PATIENCE)}
     alone, collector = exchange(silent)
     assert [name for name, member in collector.members.items() if member.alone] == ["pi-3"]
@@ -111,7 +111,7 @@ def test_a_silent_node_is_planned_as_self_sufficient(undisturbed: Coordinator) -
     assert alone.bounds.upper >= undisturbed.bounds.upper * (1 - 1e-7)
 
 
-def test_every_bound_on_the_way_holds_the_optimum(undisturbed: Coordinator) -> None:
+def test_every_bound_on_the_way_holds_the_optimum(undisturbed: PriceCoordinator) -> None:
     disturbed, _ = exchange({step: {f"pi-{step % 12}"} for step in range(0, 30, 2)}, rounds=60)
     optimum = undisturbed.bounds.upper
     for bounds in disturbed.history:
@@ -120,12 +120,12 @@ def test_every_bound_on_the_way_holds_the_optimum(undisturbed: Coordinator) -> N
 
 
 def test_an_opening_plan_that_trades_is_refused() -> None:
-    trading = Answer(grams=1.0, supply=np.array([0.0, 3.0]))
+    trading = OracleResponse(grams=1.0, supply=np.array([0.0, 3.0]))
     with pytest.raises(ValueError, match="must not trade"):
         Collector().join({"pi-1": trading})
 
 
-def test_nodes_apart_reach_what_the_fleet_reaches_in_one_process(undisturbed: Coordinator) -> None:
+def test_nodes_apart_reach_what_the_fleet_reaches_in_one_process(undisturbed: PriceCoordinator) -> None:
     plan = solve_columns(community()).plan
     assert plan is not None
     assert undisturbed.bounds.upper == pytest.approx(plan.objective_grams, rel=1e-6)

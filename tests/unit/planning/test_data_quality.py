@@ -15,7 +15,7 @@ from sunward.domain.nodes import BatterySpec, NodeRecord, NodeView, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
-from sunward.planning.data_quality.history import Meter, Trail
+from sunward.planning.data_quality.history import Meter, ReadingHistory
 from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.data_quality.verdict import DataVerdict, Use
 from sunward.planning.data_quality.zones import reconcile
@@ -50,7 +50,7 @@ def taken(*nodes: NodeView, at: datetime = NOW, **changes: object) -> Snapshot:
 
 def after(*snapshots: Snapshot) -> DataVerdict:
     """The verdict on the last snapshot after all of them."""
-    trail = Trail()
+    trail = ReadingHistory()
     for snapshot in snapshots:
         trail = trail.after(snapshot)
     return judge(snapshots[-1], trail)
@@ -293,7 +293,7 @@ def test_a_forecast_that_ends_before_the_horizon_is_reported() -> None:
 
 def test_of_two_sources_that_disagree_the_higher_counts() -> None:
     snapshot = taken(sunny(), intensities=of_zone(measured(100.0)))
-    verdict = judge(snapshot, Trail().after(snapshot), second_opinions={"CLEAN": measured(140.0)})
+    verdict = judge(snapshot, ReadingHistory().after(snapshot), second_opinions={"CLEAN": measured(140.0)})
 
     assert reasons(verdict, "zone/CLEAN") == [(Use.PESSIMISTIC, Reason.SOURCES_DISAGREE)]
     assert value(verdict.zones["CLEAN"].intensity.now_grams_per_kilowatt_hour) == 140.0
@@ -339,7 +339,7 @@ def test_after_a_restart_nothing_sleeps_until_it_is_warm() -> None:
 def test_who_is_blind_for_long_while_pods_wait_wakes_nodes(minutes: int, pending: int, wakes: bool) -> None:
     begun = taken(sunny(), at=NOW - timedelta(minutes=minutes), sensors_available=False)
     now = taken(sunny(), sensors_available=False)
-    verdict = judge(now, Trail().after(begun).after(now), pending_pods=pending)
+    verdict = judge(now, ReadingHistory().after(begun).after(now), pending_pods=pending)
 
     assert (verdict.wake_for_pending is not None) is wakes
 
@@ -387,7 +387,7 @@ def test_what_is_not_plain_use_always_has_a_finding_and_blocks_the_guards(power:
 
 
 def test_the_trail_forgets_nodes_that_are_gone() -> None:
-    trail = Trail().after(taken(sunny("pi-01"), sunny("pi-02"))).after(taken(sunny("pi-02")))
+    trail = ReadingHistory().after(taken(sunny("pi-01"), sunny("pi-02"))).after(taken(sunny("pi-02")))
 
     assert {name for name, _ in trail.meters} == {"pi-02"}
     assert trail.of("pi-01", Meter.POWER).good is None

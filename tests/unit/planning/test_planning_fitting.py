@@ -14,19 +14,21 @@ SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator=SelectorOperator.IN
 GPU = Taint(key="gpu", value="yes", effect="NoSchedule")
 
 
-def left(*millicores: int, rooms: tuple[int, ...]) -> list[str]:
+def left(*millicores: int, free_capacities: tuple[int, ...]) -> list[str]:
     pods = [a_pod(f"web-{n}", needs=needing(millicores=asked)) for n, asked in enumerate(millicores)]
-    return [pod.name for pod in unplaceable(pods, [a_room(f"n{i}", millicores=r) for i, r in enumerate(rooms)])]
+    return [
+        pod.name for pod in unplaceable(pods, [a_room(f"n{i}", millicores=r) for i, r in enumerate(free_capacities)])
+    ]
 
 
 def test_every_pod_takes_what_it_needs_of_the_room_that_it_finds() -> None:
-    assert left(600, 400, 500, rooms=(1000, 500)) == []
-    assert left(600, 600, rooms=(1000,)) == ["web-1"]
-    assert left(100, rooms=()) == ["web-0"]
+    assert left(600, 400, 500, free_capacities=(1000, 500)) == []
+    assert left(600, 600, free_capacities=(1000,)) == ["web-1"]
+    assert left(100, free_capacities=()) == ["web-0"]
 
 
 def test_the_largest_comes_first() -> None:
-    assert left(300, 1000, rooms=(1000, 300)) == []
+    assert left(300, 1000, free_capacities=(1000, 300)) == []
 
 
 def test_memory_and_the_number_of_pods_run_out_too() -> None:
@@ -36,7 +38,7 @@ def test_memory_and_the_number_of_pods_run_out_too() -> None:
 
 
 def test_a_pod_that_asks_for_nothing_fits_where_others_asked_for_too_much() -> None:
-    assert left(0, rooms=(-100,)) == []
+    assert left(0, free_capacities=(-100,)) == []
 
 
 def test_what_cannot_be_read_neither_fits_nor_offers_room() -> None:

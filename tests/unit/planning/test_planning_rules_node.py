@@ -16,7 +16,7 @@ from sunward.domain.nodes import (
     Role,
     SleepSpec,
 )
-from sunward.domain.policy import Mode
+from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.planning.guards import rules_node
 from sunward.planning.guards.case import Case, Rule
@@ -112,7 +112,7 @@ def test_a_role_a_missing_driver_and_a_mode_forbid_a_sleep() -> None:
     assert reason_of(rules_node.always_on, case_of(a_node(role=Role.WORKER))) is None
     assert reason_of(rules_node.power_driver, case_of(a_node(sleep=SleepSpec(driver="None")))) is Reason.NO_POWER_DRIVER
     assert reason_of(rules_node.power_driver, case_of(a_node(sleep=SleepSpec(driver="CordonOnly")))) is None
-    for mode, reason in ((Mode.ACTIVE, None), (Mode.DRY_RUN, Reason.DRY_RUN)):
+    for mode, reason in ((OperatingMode.ACTIVE, None), (OperatingMode.DRY_RUN, Reason.DRY_RUN)):
         assert reason_of(rules_node.active_mode, case_of(policy=a_policy(mode=mode))) is reason
 
 

@@ -161,7 +161,7 @@ def needs(millicores: int) -> tuple[PodFacts, ...]:
     ],
 )
 def test_what_leaves_finds_room_on_another_node(rooms: list[Any], millicores: int, reason: Reason | None) -> None:
-    case = named(pods=needs(millicores), rooms=tuple(rooms))
+    case = named(pods=needs(millicores), free_capacities=tuple(rooms))
     assert reason_of(rules_work.pods_placeable, case) is reason
 
 
@@ -169,7 +169,7 @@ def test_what_leaves_finds_room_on_another_node(rooms: list[Any], millicores: in
     "pod", [a_worker_pod(), a_pod(is_daemon=True), a_pod(is_terminating=True), a_pod(phase="Succeeded")]
 )
 def test_what_does_not_move_needs_no_room(pod: PodFacts) -> None:
-    assert reason_of(rules_work.pods_placeable, named(pods=(pod,), rooms=())) is None
+    assert reason_of(rules_work.pods_placeable, named(pods=(pod,), free_capacities=())) is None
 
 
 UNREAD = Cause(Reason.UNREADABLE_QUANTITY, "pod default/web-1: requests.cpu of container app: '2x' is no quantity")
@@ -178,17 +178,17 @@ UNREAD = Cause(Reason.UNREADABLE_QUANTITY, "pod default/web-1: requests.cpu of c
 @pytest.mark.parametrize("more", [(), (a_pod("web-2", needs=needing(millicores=8000)),)])
 def test_a_pod_that_may_need_any_amount_keeps_its_node_awake(more: tuple[PodFacts, ...]) -> None:
     unread = a_pod(needs=Needs(requests=UNREAD))
-    refusal = rules_work.pods_placeable(named(pods=(unread, *more), rooms=(a_room("pi-02"),)))
+    refusal = rules_work.pods_placeable(named(pods=(unread, *more), free_capacities=(a_room("pi-02"),)))
     assert refusal is not None
     assert (refusal.reason, refusal.message) == (Reason.UNREADABLE_QUANTITY, UNREAD.message)
     worker = a_worker_pod(needs=Needs(requests=UNREAD))
-    assert rules_work.pods_placeable(named(pods=(worker,), rooms=())) is None
+    assert rules_work.pods_placeable(named(pods=(worker,), free_capacities=())) is None
 
 
 def test_a_node_of_unknown_capacity_takes_no_pod_and_is_named() -> None:
     rooms = (a_room("pi-02", free=UNREAD), a_room("pi-03", millicores=10))
-    assert rules_work.pods_placeable(named(pods=needs(10), rooms=rooms)) is None
-    refusal = rules_work.pods_placeable(named(pods=needs(11), rooms=rooms))
+    assert rules_work.pods_placeable(named(pods=needs(10), free_capacities=rooms)) is None
+    refusal = rules_work.pods_placeable(named(pods=needs(11), free_capacities=rooms))
     assert refusal is not None
     assert refusal.reason is Reason.UNPLACEABLE_POD
     assert "pi-02: " + UNREAD.message in refusal.message
@@ -196,7 +196,7 @@ def test_a_node_of_unknown_capacity_takes_no_pod_and_is_named() -> None:
 
 
 def test_a_pod_without_a_place_is_named() -> None:
-    refusal = rules_work.pods_placeable(named(pods=needs(1), rooms=()))
+    refusal = rules_work.pods_placeable(named(pods=needs(1), free_capacities=()))
     assert refusal is not None
     assert "default/web-1" in refusal.message
 

@@ -38,7 +38,7 @@ def test_some_demo_workers_harvest_and_some_do_not_at_any_cluster_size(size: int
         (("idle_watts: 1", "idle_watts: -1"), "profiles.p.idle_watts"),
         (("busy_watts: 2", "busy_watts: 0.5"), "profiles.p"),
         (("trace_hour_seconds: 60", "trace_hour_seconds: 0"), "trace_hour_seconds"),
-        (("site: s", "sight: s"), "nodes.a.site"),
+        (("site: s", "watches: s"), "nodes.a.site"),
         (("300", ".nan"), "mean_grams_per_kilowatt_hour"),
         (("v1alpha1", "v9"), "schema"),
     ],

@@ -13,16 +13,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from sunward.cluster.access.api import Api, ApiError
-from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, Sight
+from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, WatchLiveness
 from sunward.telemetry.metrics import Metrics
-from sunward.web.serving import PASS_AGE_LIMIT_SECONDS, application
+from sunward.web.serving import CYCLE_AGE_LIMIT_SECONDS, application
 
 
 @dataclass(slots=True)
 class Operator:
     """What stands behind the pages: a loop, watches, and an API server that lists pods or refuses."""
 
-    last_pass_at: float | None = None
+    last_cycle_at: float | None = None
     now: float = 0.0
     pods: list[dict[str, Any]] | None = field(default_factory=list)
 
@@ -35,35 +35,35 @@ class Operator:
 
 
 @asynccontextmanager
-async def pages(operator: Operator, sight: Sight) -> AsyncIterator[TestClient[Any, Any]]:
-    app = application(operator, sight, cast(Api, operator), "sunward-system", Metrics())
+async def pages(operator: Operator, watches: WatchLiveness) -> AsyncIterator[TestClient[Any, Any]]:
+    app = application(operator, watches, cast(Api, operator), "sunward-system", Metrics())
     async with TestClient(TestServer(app)) as client:
         yield client
 
 
-async def status(operator: Operator, path: str, sight: Sight | None = None) -> tuple[int, str]:
-    async with pages(operator, sight or Sight()) as client, client.get(path) as page:
+async def status(operator: Operator, path: str, watches: WatchLiveness | None = None) -> tuple[int, str]:
+    async with pages(operator, watches or WatchLiveness()) as client, client.get(path) as page:
         return page.status, await page.text()
 
 
-@pytest.mark.parametrize(("ago", "code"), [(0.0, 200), (PASS_AGE_LIMIT_SECONDS + 1.0, 500)])
+@pytest.mark.parametrize(("ago", "code"), [(0.0, 200), (CYCLE_AGE_LIMIT_SECONDS + 1.0, 500)])
 async def test_the_process_is_alive_while_cycles_end(ago: float, code: int) -> None:
-    assert (await status(Operator(last_pass_at=time.monotonic() - ago), "/healthz"))[0] == code
+    assert (await status(Operator(last_cycle_at=time.monotonic() - ago), "/healthz"))[0] == code
 
 
 async def test_a_process_that_has_just_started_is_alive_and_not_ready() -> None:
     assert await status(Operator(), "/healthz") == (200, "no pass has ended in 0 s\n")
     assert (await status(Operator(), "/readyz"))[0] == 503
-    assert (await status(Operator(last_pass_at=time.monotonic()), "/readyz"))[0] == 200
+    assert (await status(Operator(last_cycle_at=time.monotonic()), "/readyz"))[0] == 200
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(BLIND_LIMIT_SECONDS - 1.0, 200), (BLIND_LIMIT_SECONDS + 1.0, 500)])
 async def test_watches_that_lag_behind_are_named_and_end_the_process(seconds: float, code: int) -> None:
     clock = [0.0]
-    sight = Sight(monotonic=lambda: clock[0])
-    sight.read({"metadata": {"name": "pi-01", "uid": "u1", "resourceVersion": "5"}})
+    watches = WatchLiveness(monotonic=lambda: clock[0])
+    watches.read({"metadata": {"name": "pi-01", "uid": "u1", "resourceVersion": "5"}})
     clock[0] = seconds
-    found, text = await status(Operator(last_pass_at=time.monotonic()), "/healthz", sight)
+    found, text = await status(Operator(last_cycle_at=time.monotonic()), "/healthz", watches)
     assert found == code
     assert "pi-01" in text
 
@@ -82,7 +82,7 @@ async def test_exporters_are_listed_by_the_node_of_their_pod() -> None:
         "spec": {"nodeName": "pi-01"},
         "status": {"podIP": "10.0.0.7", "phase": "Running"},
     }
-    async with pages(Operator(pods=[pod]), Sight()) as client, client.get("/targets") as page:
+    async with pages(Operator(pods=[pod]), WatchLiveness()) as client, client.get("/targets") as page:
         assert await page.json() == [{"targets": ["10.0.0.7:9811"], "labels": {"node": "pi-01"}}]
 
 
@@ -92,5 +92,5 @@ async def test_without_an_api_server_prometheus_keeps_its_list() -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/targets"])
 async def test_no_page_can_be_written_to(path: str) -> None:
-    async with pages(Operator(), Sight()) as client, client.post(path) as page:
+    async with pages(Operator(), WatchLiveness()) as client, client.post(path) as page:
         assert page.status == 405

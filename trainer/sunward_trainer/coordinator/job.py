@@ -17,7 +17,7 @@ from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord, repl
 from sunward_trainer.coordinator.progress import Phase, StatusBoard, timestamp
 from sunward_trainer.learning.averaging import average
 from sunward_trainer.learning.models import Weights
-from sunward_trainer.protocol.assignment import Assignment, AssignmentFile
+from sunward_trainer.protocol.assignment import AssignmentFile, RoundAssignment
 from sunward_trainer.protocol.members import Member, Members
 from sunward_trainer.protocol.rounds import MissingReason, RoundBook, WorkerOrder, WorkerReply, settle
 
@@ -166,7 +166,7 @@ class Job:
             assignment = self._wait_for_quorum(book.number)
         self._close(book, assignment, seconds=self._clock() - started)
 
-    def _wait_for_quorum(self, round_number: int) -> Assignment:
+    def _wait_for_quorum(self, round_number: int) -> RoundAssignment:
         """The assignment to obey, once enough of its workers are there."""
         while True:
             assignment = self._assignments.read()
@@ -182,7 +182,7 @@ class Job:
             )
             self._wait(self._settings.poll_seconds * 4)
 
-    def _why_not(self, assignment: Assignment | None) -> str | None:
+    def _why_not(self, assignment: RoundAssignment | None) -> str | None:
         """Why a round cannot start now, or None when it can."""
         if assignment is None:
             return self._assignments.problem or "no assignment yet"
@@ -206,7 +206,7 @@ class Job:
         since = self._absent_since.setdefault(node, self._clock())
         return self._clock() - since < self._settings.join_seconds
 
-    def _try(self, book: RoundBook, assignment: Assignment) -> bool:
+    def _try(self, book: RoundBook, assignment: RoundAssignment) -> bool:
         """Give orders and collect replies. Whether the round may be closed with what has arrived."""
         orders = book.give_orders(assignment)
         self._show(
@@ -255,7 +255,7 @@ class Job:
             return MissingReason.WORKER_LEFT
         return patience.lost_with(node, sum(member.batches_done.values()), self._clock())
 
-    def _close(self, book: RoundBook, assignment: Assignment, *, seconds: float) -> None:
+    def _close(self, book: RoundBook, assignment: RoundAssignment, *, seconds: float) -> None:
         """Aggregate, evaluate, and make the round count by writing its checkpoint."""
         self._show(phase=Phase.AGGREGATING, reason="", assigned_batches={})
         weights = average(book.updates)

@@ -44,7 +44,7 @@ class WorkerAssignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class RoundAssignment:
     """What every worker trains in a round, under the plan that decided it."""
 
     job: str
@@ -57,7 +57,7 @@ class Assignment:
         return tuple(worker.node for worker in self.workers if worker.batches)
 
 
-def parse_assignment(text: str) -> Assignment:
+def parse_assignment(text: str) -> RoundAssignment:
     """Read the JSON document. Raises AssignmentError naming the path and the fix."""
     try:
         document = json.loads(text)
@@ -70,7 +70,7 @@ def parse_assignment(text: str) -> Assignment:
     workers = tuple(_worker(entry, f"$.workers[{index}]") for index, entry in enumerate(_list(root, "$.workers")))
     _refuse_twice([worker.node for worker in workers], "$.workers[{}].node", "names the same node twice")
     _refuse_two_homes(workers)
-    return Assignment(job=_text(root, "$.job"), plan=_text(root, "$.plan"), workers=workers)
+    return RoundAssignment(job=_text(root, "$.job"), plan=_text(root, "$.plan"), workers=workers)
 
 
 def _worker(entry: Any, path: str) -> WorkerAssignment:
@@ -139,10 +139,10 @@ class AssignmentFile:
 
     path: Path
     job: str
-    good: Assignment | None = None
+    good: RoundAssignment | None = None
     problem: str | None = field(default=None)
 
-    def read(self) -> Assignment | None:
+    def read(self) -> RoundAssignment | None:
         """The newest usable assignment, or None when none has been seen yet."""
         try:
             found = parse_assignment(self.path.read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ def encode(description: str, weights: Weights) -> bytes:
     return buffer.getvalue()
 
 
-class Keepsake:
+class CheckpointReplica:
     """Holds the newest copy. Written by the training thread and the loop, read by the HTTP server."""
 
     def __init__(self) -> None:

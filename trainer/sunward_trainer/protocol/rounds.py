@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sunward_trainer.learning.averaging import Update
 from sunward_trainer.learning.training import Pair
-from sunward_trainer.protocol.assignment import Assignment, ShardWork
+from sunward_trainer.protocol.assignment import RoundAssignment, ShardWork
 
 
 class MissingReason(StrEnum):
@@ -80,7 +80,7 @@ class RoundBook:
     _issued: Counter[str] = field(default_factory=Counter)
     _open: dict[tuple[str, str], Pair] = field(default_factory=dict)
 
-    def give_orders(self, assignment: Assignment) -> tuple[WorkerOrder, ...]:
+    def give_orders(self, assignment: RoundAssignment) -> tuple[WorkerOrder, ...]:
         """What the assignment still asks for in this round, with the debts added.
 
         Batches that arrived in an earlier try are not asked for again.

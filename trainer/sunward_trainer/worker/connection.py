@@ -15,7 +15,7 @@ import aiohttp
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from sunward_trainer.protocol.checkpoint_replica import Keepsake
+from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
 from sunward_trainer.protocol.records import order_from_record, reply_to_record
 from sunward_trainer.worker.settings import WorkerSettings
 from sunward_trainer.worker.shard_store import ShardStore
@@ -43,12 +43,12 @@ class Connection:
         settings: WorkerSettings,
         trainee: Trainee,
         shards: ShardStore,
-        keepsake: Keepsake,
+        replica: CheckpointReplica,
         session: aiohttp.ClientSession,
         url: str,
     ) -> None:
         self._settings, self._trainee, self._shards = settings, trainee, shards
-        self._keepsake = keepsake
+        self._replica = replica
         self._session, self._url = session, url
         self._bell = threading.Event()
         self._ended = threading.Event()
@@ -100,7 +100,7 @@ class Connection:
         heard, last = 0, time.monotonic()
         while not self._over.is_set():
             news = await self._post("/beat", self._sign_of_life(epoch, heard))
-            if news["bell"] == heard and news["round"] > (self._keepsake.round or 0):
+            if news["bell"] == heard and news["round"] > (self._replica.round or 0):
                 await self._keep_copy(news["round"])
             heard = self._listen(news, heard)
             if time.monotonic() - last >= _FLOWER_HEARTBEAT_SECONDS:
@@ -121,7 +121,7 @@ class Connection:
         """Fetch the checkpoint when no order brings it, as in a pause or for a worker without work."""
         async with self._session.get(f"{self._url}/checkpoint") as answer:
             if answer.status == 200:
-                self._keepsake.keep_bytes(number, await answer.read())
+                self._replica.keep_bytes(number, await answer.read())
 
     def _listen(self, news: dict[str, Any], heard: int) -> int:
         """React to the answer of a beat; the number of rings heard so far."""
@@ -151,7 +151,7 @@ class Connection:
                 for file in self._shards.own.values()
             ],
             "cached": list(self._shards.cached),
-            "kept_round": self._keepsake.round,
+            "kept_round": self._replica.round,
         }
 
     def _sign_of_life(self, epoch: str, heard: int) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class Connection:
         def train(message: Message, context: Context) -> Message:
             del context  # the order says everything
             order = order_from_record(message.content)
-            self._keepsake.keep(order.kept, order.weights)
+            self._replica.keep(order.kept, order.weights)
             reply = self._trainee.carry_out(
                 order.pairs,
                 order.weights,

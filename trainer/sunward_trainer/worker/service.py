@@ -15,7 +15,7 @@ from aiohttp import web
 
 from sunward_trainer.learning.data import load_data
 from sunward_trainer.learning.shards import ShardFile, cut, store, take
-from sunward_trainer.protocol.checkpoint_replica import Keepsake
+from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
 from sunward_trainer.worker.connection import Connection, Disconnected, Finished
 from sunward_trainer.worker.settings import WorkerSettings
 from sunward_trainer.worker.shard_server import build_app
@@ -51,14 +51,14 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
         shards = ShardStore(await asyncio.to_thread(own_shards, self._settings), self._settings.cache_folder)
-        keepsake = Keepsake()
-        runner = web.AppRunner(build_app(shards, keepsake), access_log=None)
+        replica = CheckpointReplica()
+        runner = web.AppRunner(build_app(shards, replica), access_log=None)
         await runner.setup()
         everywhere = "0.0.0.0"  # noqa: S104  # other pods fetch shards, and a pod's own address is not known beforehand
         await web.TCPSite(runner, everywhere, self._settings.shard_server_port).start()
         timeout = aiohttp.ClientTimeout(total=10.0)
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            await self._work_until_finished(session, shards, keepsake)
+            await self._work_until_finished(session, shards, replica)
         await runner.cleanup()
         return 0
 
@@ -67,11 +67,11 @@ class Worker:
         self._stop.set()
 
     async def _work_until_finished(
-        self, session: aiohttp.ClientSession, shards: ShardStore, keepsake: Keepsake
+        self, session: aiohttp.ClientSession, shards: ShardStore, replica: CheckpointReplica
     ) -> None:
         said = ""
         while not self._stop.is_set():
-            connection = Connection(self._settings, self._trainee, shards, keepsake, session, self._url)
+            connection = Connection(self._settings, self._trainee, shards, replica, session, self._url)
             try:
                 await connection.run(self._stop)
             except Finished:

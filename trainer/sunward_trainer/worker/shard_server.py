@@ -7,19 +7,19 @@ from typing import Final
 
 from aiohttp import web
 
-from sunward_trainer.protocol.checkpoint_replica import Keepsake
+from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
 from sunward_trainer.worker.shard_store import ShardStore
 
 _STORE: Final = web.AppKey("store", ShardStore)
-_KEEPSAKE: Final = web.AppKey("keepsake", Keepsake)
+_KEEPSAKE: Final = web.AppKey("replica", CheckpointReplica)
 HASH_HEADER: Final = "X-Sunward-Sha256"
 
 
-def build_app(store: ShardStore, keepsake: Keepsake | None = None) -> web.Application:
+def build_app(store: ShardStore, replica: CheckpointReplica | None = None) -> web.Application:
     """GET /shards lists them, GET /shards/NAME sends one, GET /checkpoint sends the copy of the model."""
     app = web.Application()
     app[_STORE] = store
-    app[_KEEPSAKE] = keepsake or Keepsake()
+    app[_KEEPSAKE] = replica or CheckpointReplica()
     app.add_routes(
         [
             web.get("/shards", _list),

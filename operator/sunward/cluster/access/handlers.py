@@ -19,23 +19,23 @@ VERSION = "v1alpha1"
 LEASES = ("coordination.k8s.io", "v1", "leases")
 
 
-class Sight(Protocol):
+class WatchListener(Protocol):
     """Is told of every object that a watch brings."""
 
     def watched(self, body: Mapping[str, Any], *, gone: bool = False) -> None: ...
 
 
-def registry(mark_dirty: Callable[[], None], sight: Sight, login: Login) -> kopf.OperatorRegistry:
+def registry(mark_dirty: Callable[[], None], watches: WatchListener, login: Login) -> kopf.OperatorRegistry:
     """Handlers for everything whose change may matter; `sight` is told of all that they see.
 
     Kopf asks for the login when it begins and whenever the API server has refused it.
     """
     handlers = kopf.OperatorRegistry()
-    wishes = _Wishes(mark_dirty, sight)
+    desired = _DesiredState(mark_dirty, watches)
     for plural in ("energynodes", "trainingjobs", "energypolicies"):
-        kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(wishes.spec_changed)
-    kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(wishes.node_changed)
-    kopf.on.event(*LEASES, registry=handlers, id="lease-renewed")(wishes.lease_renewed)
+        kopf.on.event(GROUP, VERSION, plural, registry=handlers, id=f"{plural}-changed")(desired.spec_changed)
+    kopf.on.event("", "v1", "nodes", registry=handlers, id="nodes-changed")(desired.node_changed)
+    kopf.on.event(*LEASES, registry=handlers, id="lease-renewed")(desired.lease_renewed)
 
     async def log_in(**_: Any) -> kopf.ConnectionInfo:
         return await connection(await login.configuration())
@@ -75,12 +75,12 @@ async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.persistence.finalizer = "sunward.dev/finalizer"
 
 
-class _Wishes:
+class _DesiredState:
     """Compares with what was seen last, so that our own status writes do not wake the loop."""
 
-    def __init__(self, mark_dirty: Callable[[], None], sight: Sight) -> None:
+    def __init__(self, mark_dirty: Callable[[], None], watches: WatchListener) -> None:
         self._mark_dirty = mark_dirty
-        self._sight = sight
+        self._watches = watches
         self._last: dict[str, object] = {}
 
     async def spec_changed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
@@ -94,12 +94,12 @@ class _Wishes:
 
     async def lease_renewed(self, event: Mapping[str, Any], body: Mapping[str, Any], **_: Any) -> None:
         """Seen, and nothing else: who leads is asked in every pass."""
-        self._sight.watched(body, gone=event.get("type") == "DELETED")
+        self._watches.watched(body, gone=event.get("type") == "DELETED")
 
     def _compare(self, event: Mapping[str, Any], body: Mapping[str, Any], essence: object) -> None:
         uid = str(body["metadata"].get("uid"))
         gone = event.get("type") == "DELETED"
-        self._sight.watched(body, gone=gone)
+        self._watches.watched(body, gone=gone)
         if gone or self._last.get(uid) != essence:
             self._mark_dirty()
         if gone:

@@ -15,7 +15,7 @@ BLIND_LIMIT_SECONDS = 60.0
 """Kopf gives a silent stream up after 70 s; what is still missing then is worth a restart."""
 
 
-class Sight:
+class WatchLiveness:
     """What reads have shown and watches have not brought yet, by UID. Times are of the local monotonic clock."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

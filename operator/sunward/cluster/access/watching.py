@@ -19,7 +19,7 @@ import kopf
 
 from sunward.cluster.access import handlers
 from sunward.cluster.access.login import Login
-from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.access.watch_liveness import WatchLiveness
 
 PAUSE_SECONDS = 1.0
 CHECK_SECONDS = 2.0
@@ -33,7 +33,7 @@ Watch = Callable[[asyncio.Event], Any]
 
 async def keep_watching(
     mark_dirty: Callable[[], None],
-    sight: Sight,
+    watches: WatchLiveness,
     login: Login,
     identity: str,
     stop: asyncio.Event,
@@ -41,7 +41,7 @@ async def keep_watching(
 ) -> None:
     """Watch until *stop*; `mark_dirty` and `sight` are called in the event loop that this is awaited in."""
     home = asyncio.get_running_loop()
-    registry = handlers.registry(lambda: _post(home, mark_dirty), _Posted(home, sight), login)
+    registry = handlers.registry(lambda: _post(home, mark_dirty), _Posted(home, watches), login)
 
     async def watch(over: asyncio.Event) -> None:
         await kopf.operator(
@@ -52,7 +52,7 @@ async def keep_watching(
             stop_flag=over,
         )
 
-    await again_and_again(watch, stop, failed, is_blind=lambda: sight.blind_seconds() >= BLIND_SECONDS)
+    await again_and_again(watch, stop, failed, is_blind=lambda: watches.blind_seconds() >= BLIND_SECONDS)
 
 
 async def again_and_again(
@@ -145,14 +145,14 @@ async def _first(
 class _Posted:
     """Hands what the watches saw over to the event loop that owns the memory of it."""
 
-    def __init__(self, home: asyncio.AbstractEventLoop, sight: Sight) -> None:
+    def __init__(self, home: asyncio.AbstractEventLoop, watches: WatchLiveness) -> None:
         self._home = home
-        self._sight = sight
+        self._watches = watches
 
     def watched(self, body: Mapping[str, Any], *, gone: bool = False) -> None:
         """A watch brought an object, or its end."""
         seen = {"metadata": dict(body["metadata"])}
-        _post(self._home, lambda: self._sight.watched(seen, gone=gone))
+        _post(self._home, lambda: self._watches.watched(seen, gone=gone))
 
 
 def _post(loop: asyncio.AbstractEventLoop, do: Callable[[], object]) -> None:

@@ -21,7 +21,7 @@ from sunward.domain.policy import NO_POLICY
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
-from sunward.planning.guards.case import Case, Stage
+from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.registry import obstacles
 
 Body = dict[str, Any]
@@ -41,11 +41,11 @@ async def obstacle(
         return await _stands(api, step, snapshot)
     if step.act is Act.POWER_ON and step.cause.reason not in WAKES_AT_ANY_RATE:
         case = await _seen_again(api, step, snapshot, power, fencing_token, now)
-        still = step.cause.reason in {found.cause.reason for found in obstacles(case, Stage.KEEP)}
+        still = step.cause.reason in {found.cause.reason for found in obstacles(case, GuardStage.KEEP)}
         return None if still else f"{step.cause.reason} holds no more"
     if step.act is not Act.POWER_OFF:
         return None
-    found = obstacles(await _seen_again(api, step, snapshot, power, fencing_token, now), Stage.CUT)
+    found = obstacles(await _seen_again(api, step, snapshot, power, fencing_token, now), GuardStage.CUT)
     return str(found[0].cause) if found else None
 
 

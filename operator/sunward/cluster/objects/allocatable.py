@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.nodes import (
+    FreeCapacity,
     Needs,
     PodFacts,
     Requirement,
     Resources,
-    Room,
     SelectorOperator,
     Taint,
     Terms,
@@ -91,7 +91,7 @@ def needs_of(pod: Body, pins: Pins) -> Needs:
     )
 
 
-def rooms(nodes: Sequence[Body], pods: Sequence[PodFacts]) -> tuple[Room, ...]:
+def free_capacities(nodes: Sequence[Body], pods: Sequence[PodFacts]) -> tuple[FreeCapacity, ...]:
     """Nodes that are Ready and schedulable, with what their pods leave; the emptiest first."""
     bound: dict[str, list[PodFacts]] = {}
     for pod in pods:
@@ -101,7 +101,7 @@ def rooms(nodes: Sequence[Body], pods: Sequence[PodFacts]) -> tuple[Room, ...]:
     return tuple(sorted(found, key=_emptiest_first))
 
 
-def _emptiest_first(room: Room) -> tuple[int, str]:
+def _emptiest_first(room: FreeCapacity) -> tuple[int, str]:
     return (-room.free.millicores if isinstance(room.free, Resources) else sys.maxsize, room.node)
 
 
@@ -111,9 +111,9 @@ def _takes_pods(node: Body) -> bool:
     return ready and not (node.get("spec") or {}).get("unschedulable")
 
 
-def _room(node: Body, pods: Sequence[PodFacts]) -> Room:
+def _room(node: Body, pods: Sequence[PodFacts]) -> FreeCapacity:
     taints = (node.get("spec") or {}).get("taints") or ()
-    return Room(
+    return FreeCapacity(
         node=node["metadata"]["name"],
         labels=tuple((node["metadata"].get("labels") or {}).items()),
         taints=tuple(

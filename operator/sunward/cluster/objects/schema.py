@@ -38,7 +38,7 @@ from sunward.domain.nodes import (
     Role,
     SleepSpec,
 )
-from sunward.domain.policy import Budgets, Mode, PolicySpec, PoolKind, PoolSpec, Staleness
+from sunward.domain.policy import Budgets, OperatingMode, PolicySpec, PoolKind, PoolSpec, Staleness
 
 Body = Mapping[str, Any]
 MILLI = 1e-3
@@ -181,7 +181,7 @@ def policy_spec(body: Body) -> PolicySpec:
     spec: EnergyPolicySpec = _completed("EnergyPolicy", metadata["name"], body)
     limits = spec["stalenessLimits"]
     return PolicySpec(
-        mode=Mode(spec["mode"]),
+        mode=OperatingMode(spec["mode"]),
         planning_period_seconds=float(spec["planningPeriodSeconds"]),
         horizon_periods=spec["horizonPeriods"],
         share_energy=spec["shareEnergy"],

@@ -81,7 +81,7 @@ async def observe(
         unmanaged_not_ready_nodes=sum(not f.ready for name, f in state.facts.items() if name not in known),
         total_nodes=len(state.facts),
         sensors_available=sensors_available,
-        rooms=state.rooms,
+        free_capacities=state.free_capacities,
     )
     return Observation(snapshot=snapshot, state=state, objects=objects, invalid=(*state.invalid, *invalid))
 

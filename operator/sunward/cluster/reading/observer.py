@@ -8,12 +8,12 @@ from datetime import datetime
 import aiohttp
 
 from sunward.cluster.access.api import Api
-from sunward.cluster.access.watch_liveness import Sight
+from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.observe import Identity, Observation, observe
 from sunward.cluster.reading.read import ClusterState
 from sunward.planning.data_quality import judgement
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.verdict import DataVerdict
 
 
@@ -27,15 +27,15 @@ class Observer:
         sensors: Sensors,
         intensities: Intensities,
         identity: Identity,
-        sight: Sight,
+        watches: WatchLiveness,
     ) -> None:
         self._api = api
         self._session = session
         self._sensors = sensors
         self._intensities = intensities
         self._identity = identity
-        self._sight = sight
-        self._trail = Trail()
+        self._watches = watches
+        self._trail = ReadingHistory()
         self.verdict: DataVerdict | None = None
 
     async def look(self, now: datetime, *, is_leader: bool) -> Observation:
@@ -56,9 +56,9 @@ class Observer:
     def _expect(self, state: ClusterState) -> None:
         """What was read, the watches must bring too."""
         for bodies in (state.node_bodies, state.energy_node_bodies, state.job_bodies):
-            self._sight.read_all(bodies.values())
+            self._watches.read_all(bodies.values())
         if state.policy_body is not None:
-            self._sight.read(state.policy_body)
+            self._watches.read(state.policy_body)
 
     def _judged(self, seen: Observation) -> Observation:
         """The same view with doubtful data taken out or marked."""

@@ -16,10 +16,10 @@ from typing import Any
 from sunward.cluster.access.api import Api, ApiError, apis, core, ours
 from sunward.cluster.access.times import parse_time
 from sunward.cluster.objects import cordons, schema
-from sunward.cluster.objects.allocatable import Pins, needs_of, rooms, volume_pins
+from sunward.cluster.objects.allocatable import Pins, free_capacities, needs_of, volume_pins
 from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
 from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec, PodFacts, Room
+from sunward.domain.nodes import FreeCapacity, NodeFacts, NodeRecord, NodeSpec, PodFacts
 from sunward.domain.policy import NO_POLICY, PolicySpec
 
 Body = dict[str, Any]
@@ -62,7 +62,7 @@ class ClusterState:
     volumes_attached: frozenset[str]
     pending_pods: int
     invalid: tuple[InvalidObject, ...]
-    rooms: tuple[Room, ...] = ()
+    free_capacities: tuple[FreeCapacity, ...] = ()
 
 
 async def read_cluster(api: Api, now: datetime) -> ClusterState:
@@ -100,7 +100,7 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
         energy_node_bodies={body["metadata"]["name"]: body for body in energy_nodes},
         job_bodies={f"{b['metadata']['namespace']}/{b['metadata']['name']}": b for b in jobs},
         volumes_attached=attached_nodes(attachments),
-        rooms=rooms(nodes, pod_list),
+        free_capacities=free_capacities(nodes, pod_list),
         pending_pods=pending,
         invalid=invalid,
     )

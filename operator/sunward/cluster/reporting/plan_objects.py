@@ -30,7 +30,7 @@ from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.plans import Decision, Plan, SolverReport, Transfer
-from sunward.domain.policy import Mode, PolicySpec
+from sunward.domain.policy import OperatingMode, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
 
@@ -166,7 +166,7 @@ def _solution(report: SolverReport) -> EnergyPlanStatusSolution:
 
 
 def _decision(decision: Decision, snapshot: Snapshot) -> EnergyPlanStatusDecision:
-    dry = snapshot.policy.mode is Mode.DRY_RUN
+    dry = snapshot.policy.mode is OperatingMode.DRY_RUN
     return {
         "kind": str(decision.kind),
         "subject": decision.subject,
@@ -191,7 +191,7 @@ def _conditions(plan: Plan, snapshot: Snapshot) -> list[Condition]:
     report = plan.solver
     why_not = None if report.status.is_planned else report.cause
     planned = why_not or Cause(Reason.PLANNED, _quality(report))
-    applied = plan.hold or (IN_FORCE if snapshot.policy.mode is Mode.ACTIVE else DRY_RUN)
+    applied = plan.hold or (IN_FORCE if snapshot.policy.mode is OperatingMode.ACTIVE else DRY_RUN)
     return [
         Condition(type="Planned", status=why_not is None, cause=planned),
         Condition(type="Applied", status=applied is IN_FORCE, cause=applied),

@@ -25,11 +25,11 @@ from sunward.domain.jobs import JobPhase, JobView
 from sunward.domain.measurement import Absent, Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
-from sunward.domain.policy import Mode
+from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.data_quality.verdict import NodeVerdict, Use
-from sunward.planning.guards.case import Obstacle
+from sunward.planning.guards.case import Blocker
 from sunward.planning.jobs.directives import job_over
 
 Body = dict[str, Any]
@@ -40,7 +40,7 @@ PLANS_ONLY = Cause(Reason.DRY_RUN, "plans only: set spec.mode to Active")
 def node_status(
     node: NodeView,
     snapshot: Snapshot,
-    obstacles: tuple[Obstacle, ...],
+    obstacles: tuple[Blocker, ...],
     verdict: NodeVerdict | None,
     plan: Plan | None,
     old: EnergyNodeStatus,
@@ -66,7 +66,7 @@ def node_status(
     return status
 
 
-def _node_conditions(node: NodeView, obstacles: tuple[Obstacle, ...], verdict: NodeVerdict | None) -> list[Condition]:
+def _node_conditions(node: NodeView, obstacles: tuple[Blocker, ...], verdict: NodeVerdict | None) -> list[Condition]:
     state = node.record.power_state
     is_ready = node.facts is not None and node.facts.ready
     return [
@@ -92,7 +92,7 @@ def _why_ready(node: NodeView, *, is_ready: bool) -> Cause:
     return Cause(Reason.AWAKE) if is_ready else Cause(Reason.NODE_NOT_READY, "the Kubernetes node is not Ready")
 
 
-def _why_sleepable(obstacles: tuple[Obstacle, ...]) -> Cause:
+def _why_sleepable(obstacles: tuple[Blocker, ...]) -> Cause:
     """The first obstacle's reason; the message names up to five."""
     if not obstacles:
         return Cause(Reason.LOWER_EMISSIONS, "nothing speaks against it")
@@ -320,7 +320,7 @@ def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: 
     """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
     states = [node.record.power_state for node in snapshot.nodes]
     hold, generation = plan.hold, snapshot.policy.observed_generation
-    in_force = PLANS_AND_ACTS if snapshot.policy.mode is Mode.ACTIVE else PLANS_ONLY
+    in_force = PLANS_AND_ACTS if snapshot.policy.mode is OperatingMode.ACTIVE else PLANS_ONLY
     has_data = snapshot.sensors_available
     seen = [
         # The policy is in force; installers wait for this, so a hold must not deny it.

@@ -20,7 +20,7 @@ from sunward.optimisation.decomposition.integers import Planned, plan_from
 from sunward.optimisation.decomposition.recovery import ColumnPlan
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
 from sunward.optimisation.decomposition.rows import Group, Overload, groups, missing_workers, overloads
-from sunward.optimisation.problem.solution import Obstacle, Shortfall, Status
+from sunward.optimisation.problem.solution import InfeasibilityCause, Shortfall, Status
 
 OPTIMAL_GAP = 1e-6
 """Relative gap from which a plan is called optimal; the file format's own."""
@@ -173,11 +173,11 @@ def _stuck(columns: Columns, parts: Sequence[Group]) -> list[Shortfall]:
     """What no prices can mend: nodes with too much work of their own, workers that do not exist."""
     found = [_overload_row(columns, overload) for group in parts for overload in overloads(group)]
     missing = missing_workers(columns, parts)
-    return [*found, Shortfall(constraint=Obstacle.WORKERS, shortfall=float(missing))] if missing else found
+    return [*found, Shortfall(constraint=InfeasibilityCause.WORKERS, shortfall=float(missing))] if missing else found
 
 
 def _overload_row(columns: Columns, overload: Overload) -> Shortfall:
     """Names what stands in the way of a node's own shard: no rate for it, no time for it, or the offload ratio."""
     name = str(overload.node) if columns.names is None else str(columns.names[overload.node])
-    constraint = Obstacle.DEADLINE if columns.can_work[overload.node] else Obstacle.NO_WORKER
+    constraint = InfeasibilityCause.DEADLINE if columns.can_work[overload.node] else InfeasibilityCause.NO_WORKER
     return Shortfall(constraint=constraint, node=name, shortfall=overload.shortfall)

@@ -26,7 +26,7 @@ ROUNDING = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
+class OracleResponse:
     """The sum of a group's replies: emissions in grams, and net supply to every coupling row in its unit.
 
     `least_value` is a proven lower bound on the group's emissions less payments, where the replies come from a solver
@@ -74,7 +74,7 @@ class Scales:
     exact: Flags | None = None  # (rows,)
 
 
-class Coordinator:
+class PriceCoordinator:
     """Cutting planes on the aggregate dual with a price in between the best so far and the master's proposal.
 
     `least` is what the net supply to each row must reach (0 for energy and tasks, minus the limit for sleepers).
@@ -136,12 +136,12 @@ class Coordinator:
             return proposed
         return self._caution * self._best_prices + (1.0 - self._caution) * proposed
 
-    def add(self, answers: Sequence[Answer]) -> None:
+    def add(self, answers: Sequence[OracleResponse]) -> None:
         """Adds possible plans of the groups that are no best replies, such as the self-sufficient ones."""
         for group, answer in enumerate(answers):
             self._master.add(group, answer.grams / self._scales.grams, answer.supply * self._unit)
 
-    def receive(self, prices: PerCoupling, answers: Sequence[Answer], *, complete: bool = True) -> Bounds:
+    def receive(self, prices: PerCoupling, answers: Sequence[OracleResponse], *, complete: bool = True) -> Bounds:
         """Takes the groups' answers to `prices` and returns the bounds after this round.
 
         `complete` is false when a lost reply was replaced by an older one: the cut stays valid, because an old
@@ -183,7 +183,7 @@ class Coordinator:
         self._bounds = Bounds(lower=self._bounds.lower, upper=np.inf)
         self._open()
 
-    def _raise_lower(self, prices: PerCoupling, answers: Sequence[Answer]) -> None:
+    def _raise_lower(self, prices: PerCoupling, answers: Sequence[OracleResponse]) -> None:
         value = sum(_value(answer, prices) for answer in answers) + float(prices @ self._least)
         if value > self._bounds.lower:
             self._bounds = Bounds(lower=value, upper=self._bounds.upper)
@@ -205,6 +205,6 @@ class Coordinator:
         self._proposal = self._master.propose()
 
 
-def _value(answer: Answer, prices: PerCoupling) -> float:
+def _value(answer: OracleResponse, prices: PerCoupling) -> float:
     """Emissions less payments: the group's part of the Lagrangian."""
     return answer.least_value if answer.least_value is not None else answer.grams - float(prices @ answer.supply)

@@ -8,12 +8,12 @@ import numpy as np
 
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.decomposition.columnar import NO_POOL, Columns, Floats
-from sunward.optimisation.decomposition.coordinator import Answer
+from sunward.optimisation.decomposition.coordinator import OracleResponse
 from sunward.optimisation.decomposition.master import PerCoupling, Weights
 from sunward.optimisation.decomposition.recovery import Mixture, mix
 from sunward.optimisation.decomposition.reply import Detail, Offer, group_detail, group_sums, offload_saving
 from sunward.optimisation.decomposition.rows import Group
-from sunward.optimisation.problem.solution import Obstacle, Shortfall
+from sunward.optimisation.problem.solution import InfeasibilityCause, Shortfall
 
 
 class ColumnFleet:
@@ -66,18 +66,18 @@ class ColumnFleet:
         energy = 0.0 if group.pool == NO_POOL else float(whole[group.pool])
         return Offer(energy=energy, task=float(whole[-2]), asleep=float(whole[-1]))
 
-    def answer(self, prices: PerCoupling) -> tuple[Answer, ...]:
+    def answer(self, prices: PerCoupling) -> tuple[OracleResponse, ...]:
         """Every group's sums at the prices."""
         self._asked.append((prices, True))
         return tuple(self._answer(group, prices) for group in self.parts)
 
-    def opening(self) -> tuple[Answer, ...]:
+    def opening(self) -> tuple[OracleResponse, ...]:
         """Every group's sums if nobody trades more than it must; a possible plan, not a best reply."""
         prices = np.zeros(len(self._live))
         self._asked.append((prices, False))
         return tuple(self._answer(stand_alone(group), prices) for group in self.parts)
 
-    def _answer(self, group: Group, prices: PerCoupling) -> Answer:
+    def _answer(self, group: Group, prices: PerCoupling) -> OracleResponse:
         offer = self.offer(group, prices)
         sums = group_sums(group, offer, self._harvest_price, self._workers)
         whole = np.zeros(len(self._all_scales))
@@ -85,7 +85,7 @@ class ColumnFleet:
             whole[group.pool] = sums.energy
         whole[-2:] = sums.tasks, -sums.asleep
         supply = whole[self._live]
-        return Answer(grams=sums.grams + float(prices @ supply), supply=supply)
+        return OracleResponse(grams=sums.grams + float(prices @ supply), supply=supply)
 
     def mixtures(self, weights: Sequence[Weights]) -> list[Mixture]:
         """Every group's replies, mixed with the coordinator's weights."""
@@ -102,7 +102,7 @@ class ColumnFleet:
     def shortfalls(self, prices: PerCoupling) -> list[Shortfall]:
         """What is missing at prices that are as high as they go."""
         missing = self.all_prices(self.least - np.sum([answer.supply for answer in self.answer(prices)], axis=0))
-        kinds = ((missing[-2], Obstacle.DEADLINE), (missing[-1], Obstacle.SLEEP_LIMIT))
+        kinds = ((missing[-2], InfeasibilityCause.DEADLINE), (missing[-1], InfeasibilityCause.SLEEP_LIMIT))
         return [Shortfall(constraint=kind, shortfall=float(amount)) for amount, kind in kinds if amount > 0]
 
     def offload_cap_grams(self, prices: PerCoupling, details: Sequence[Detail]) -> float:

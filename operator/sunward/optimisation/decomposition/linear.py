@@ -12,7 +12,7 @@ import numpy as np
 from ortools.math_opt.python import mathopt
 
 from sunward.optimisation.decomposition.columnar import Flags
-from sunward.optimisation.decomposition.coordinator import Answer
+from sunward.optimisation.decomposition.coordinator import OracleResponse
 from sunward.optimisation.decomposition.errors import BlockError, InfeasibleBlockError
 from sunward.optimisation.decomposition.master import PerCoupling, Weights
 from sunward.optimisation.decomposition.rounds import Effort
@@ -40,7 +40,7 @@ class BlockSolver:
         self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
         self._dimensions = rows
 
-    def answer(self, prices: PerCoupling) -> tuple[Answer, PerColumn]:
+    def answer(self, prices: PerCoupling) -> tuple[OracleResponse, PerColumn]:
         """The block's sums at the prices, and its own plan (private: values of its columns)."""
         model = self._priced(prices)
         for variable, cost in zip(self._supplies(), model.cost[self._own() :].tolist(), strict=True):
@@ -49,7 +49,7 @@ class BlockSolver:
         values = np.array(result.variable_values(self._variables)) * self._scaled.unit
         duals = np.array(result.dual_values(self._constraints))
         plan = np.clip(values[: self._own()], self._block.model.lower, self._block.model.upper)
-        answer = Answer(
+        answer = OracleResponse(
             grams=float(self._block.model.cost @ plan),
             supply=self._supply(plan),
             least_value=dual_bound(model, duals) * self._scaled.cost_unit,
@@ -152,11 +152,11 @@ class LinearFleet:
         """Which rows balance exactly, (rows,): pools and jobs, so that nothing is stored for work that never comes."""
         return self._split.exact
 
-    def opening(self) -> tuple[Answer, ...]:
+    def opening(self) -> tuple[OracleResponse, ...]:
         """None: whether a block can stand alone shows in its first answer."""
         return ()
 
-    def answer(self, prices: PerCoupling) -> tuple[Answer, ...]:
+    def answer(self, prices: PerCoupling) -> tuple[OracleResponse, ...]:
         """Every block's sums at the prices; raises `BlockError`."""
         answers = []
         for solver, plans in zip(self._solvers, self._plans, strict=True):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sunward.optimisation.decomposition.coordinator import Answer, Bounds, Coordinator
+from sunward.optimisation.decomposition.coordinator import Bounds, OracleResponse, PriceCoordinator
 from sunward.optimisation.decomposition.master import PerCoupling
 
 PATIENCE = 3
@@ -22,8 +22,8 @@ PATIENCE = 3
 class Membership:
     """What the collector of sums remembers of one node: its last reply, its opening plan, its losses in a row."""
 
-    opening: Answer
-    last: Answer
+    opening: OracleResponse
+    last: OracleResponse
     lost: int = 0
     alone: bool = False
 
@@ -38,18 +38,18 @@ class Collector:
 
     members: dict[str, Membership] = field(default_factory=dict)
 
-    def join(self, openings: Mapping[str, Answer]) -> None:
+    def join(self, openings: Mapping[str, OracleResponse]) -> None:
         """Registers nodes with their opening plans; raises `ValueError` for a plan that trades."""
         for name, opening in openings.items():
             if np.any(opening.supply != 0):
                 raise ValueError(f"the opening plan of {name} must not trade")
             self.members[name] = Membership(opening=opening, last=opening)
 
-    def opening(self) -> Answer:
+    def opening(self) -> OracleResponse:
         """The sum of all opening plans."""
         return _sum([member.opening for member in self.members.values()])
 
-    def collect(self, replies: Mapping[str, Answer | None]) -> tuple[Answer, bool, bool]:
+    def collect(self, replies: Mapping[str, OracleResponse | None]) -> tuple[OracleResponse, bool, bool]:
         """The sum of a round, whether it is complete, and whether a node has just become self-sufficient.
 
         Replies of nodes that are already planned alone are ignored: their plan must not change any more.
@@ -68,12 +68,15 @@ class Collector:
                 member.lost, member.last = 0, reply
         return self._sum(), complete, dropped
 
-    def _sum(self) -> Answer:
+    def _sum(self) -> OracleResponse:
         return _sum([member.opening if member.alone else member.last for member in self.members.values()])
 
 
 def round_trip(
-    coordinator: Coordinator, collector: Collector, prices: PerCoupling, replies: Mapping[str, Answer | None]
+    coordinator: PriceCoordinator,
+    collector: Collector,
+    prices: PerCoupling,
+    replies: Mapping[str, OracleResponse | None],
 ) -> Bounds:
     """One round: adds up the replies to `prices` and hands the sum, and nothing else, to the coordinator."""
     total, complete, dropped = collector.collect(replies)
@@ -83,8 +86,8 @@ def round_trip(
     return coordinator.receive(prices, [total], complete=complete)
 
 
-def _sum(answers: Sequence[Answer]) -> Answer:
-    return Answer(
+def _sum(answers: Sequence[OracleResponse]) -> OracleResponse:
+    return OracleResponse(
         grams=float(sum(answer.grams for answer in answers)),
         supply=np.sum([answer.supply for answer in answers], axis=0),
     )

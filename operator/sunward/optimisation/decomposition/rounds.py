@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from sunward.optimisation.decomposition.columnar import Flags
-from sunward.optimisation.decomposition.coordinator import Answer, Coordinator, Scales
+from sunward.optimisation.decomposition.coordinator import OracleResponse, PriceCoordinator, Scales
 from sunward.optimisation.decomposition.master import PerCoupling
 
 ROUND_LIMIT = 400
@@ -65,11 +65,11 @@ class PricedFleet(Protocol):
         """Which rows must be met with equality, (rows,); None when none must."""
         ...
 
-    def opening(self) -> Sequence[Answer]:
+    def opening(self) -> Sequence[OracleResponse]:
         """A possible plan of every group to start from, not a best reply; empty where none is at hand."""
         ...
 
-    def answer(self, prices: PerCoupling) -> Sequence[Answer]:
+    def answer(self, prices: PerCoupling) -> Sequence[OracleResponse]:
         """Every group's sums at the prices."""
         ...
 
@@ -85,7 +85,7 @@ class Rounds(Generic[AnyFleet]):
         self.fleet = fleet
         self._effort = effort
         opening = fleet.opening()
-        self.coordinator = Coordinator(
+        self.coordinator = PriceCoordinator(
             groups=fleet.group_count,
             least=fleet.least,
             scales=Scales(

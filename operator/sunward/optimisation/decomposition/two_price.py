@@ -29,8 +29,8 @@ from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import (
     BatchRow,
     EnergyRow,
+    InfeasibilityCause,
     NodeRow,
-    Obstacle,
     Prices,
     Shortfall,
     Solution,
@@ -166,7 +166,7 @@ def _explained(problem: Problem, seconds: float) -> tuple[Shortfall, ...]:
 
 def _named(problem: Problem, rows: tuple[Shortfall, ...]) -> tuple[Shortfall, ...]:
     job = problem.jobs[0].name if problem.jobs else None
-    return tuple(row if row.constraint is Obstacle.SLEEP_LIMIT else replace(row, job=job) for row in rows)
+    return tuple(row if row.constraint is InfeasibilityCause.SLEEP_LIMIT else replace(row, job=job) for row in rows)
 
 
 def _batch_rows(problem: Problem, plan: ColumnPlan) -> tuple[BatchRow, ...]:

@@ -15,7 +15,7 @@ from sunward.domain.plans import SolverName
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.draft import relative_gap as gap_between
-from sunward.optimisation.model.extract import DUST, draft_of, implied_integers, tidy_sleep
+from sunward.optimisation.model.extract import ZERO_TOLERANCE, draft_of, implied_integers, tidy_sleep
 from sunward.optimisation.model.infeasible import explain_infeasible
 from sunward.optimisation.model.matrix import Arrays, PerColumn, fits, scaled
 from sunward.optimisation.model.plan_model import PlanModel
@@ -31,7 +31,7 @@ RESERVED = 0.08
 """Share of the time limit in which a plan found by the search for integers is settled and written."""
 
 
-ON_FROM = (0.5, 0.2, DUST)
+ON_FROM = (0.5, 0.2, ZERO_TOLERANCE)
 """Shares of a period from which a relaxation's node counts as on, in the order tried."""
 
 TOLERANCE_OF_FIT = 1e-9

@@ -16,11 +16,11 @@ from sunward.optimisation.greedy.energy import grid_grams, power
 from sunward.optimisation.greedy.moves import to_cleaner, with_room
 from sunward.optimisation.greedy.sleep import on_periods
 from sunward.optimisation.greedy.slots import slot_schedule
-from sunward.optimisation.greedy.work import Assignment, Schedule, at_home, schedule
+from sunward.optimisation.greedy.work import Schedule, WorkSplit, at_home, schedule
 from sunward.optimisation.model.draft import Draft, Label, NodePeriods, OnOff, finish, needs
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.schemes import Mode, with_mode
-from sunward.optimisation.problem.solution import Obstacle, Shortfall, Solution, Status
+from sunward.optimisation.problem.schemes import Scheme, with_mode
+from sunward.optimisation.problem.solution import InfeasibilityCause, Shortfall, Solution, Status
 from sunward.optimisation.verification.plan import check_plan
 
 UNPROVEN = "no simple plan found, which proves nothing"
@@ -53,7 +53,7 @@ def solve_greedy(problem: Problem) -> Solution:
 def _policies(problem: Problem) -> Iterator[Problem]:
     """The problem, and the same with nothing shared, moved or asleep: what a policy allows may lead a rule astray."""
     yield problem
-    nothing = with_mode(problem, Mode.NONE)
+    nothing = with_mode(problem, Scheme.NONE)
     if nothing != problem:
         yield nothing
 
@@ -81,7 +81,7 @@ def _schedules(problem: Problem) -> Iterator[Schedule]:
         yield from _cheaper(problem, base)
 
 
-def _cheaper(problem: Problem, base: Assignment) -> Iterator[Schedule]:
+def _cheaper(problem: Problem, base: WorkSplit) -> Iterator[Schedule]:
     prices = grid_grams(problem).tolist()
     yield schedule(base, prices)
     yield slot_schedule(problem)
@@ -92,7 +92,7 @@ def _cheaper(problem: Problem, base: Assignment) -> Iterator[Schedule]:
             yield schedule(moved, prices)
 
 
-def _enough_workers(assignment: Assignment) -> bool:
+def _enough_workers(assignment: WorkSplit) -> bool:
     for j, job in enumerate(assignment.problem.jobs):
         loads = assignment.loads[j]
         least = job.minimum_batches_per_worker
@@ -148,15 +148,15 @@ def _shortfalls(problem: Problem, plan: Schedule) -> tuple[Shortfall, ...]:
     for (j, _), batches in plan.late.items():
         missing[j] = missing.get(j, 0.0) + batches
     return tuple(
-        Shortfall(constraint=Obstacle.DEADLINE, job=problem.jobs[j].name, shortfall=batches)
+        Shortfall(constraint=InfeasibilityCause.DEADLINE, job=problem.jobs[j].name, shortfall=batches)
         for j, batches in sorted(missing.items())
     )
 
 
 def _nothing(problem: Problem, late: tuple[Shortfall, ...], seconds: float) -> Solution:
     workers = tuple(
-        Shortfall(constraint=Obstacle.WORKERS, job=job.name, shortfall=float(job.minimum_workers))
+        Shortfall(constraint=InfeasibilityCause.WORKERS, job=job.name, shortfall=float(job.minimum_workers))
         for job in problem.jobs
     )
-    other = (Shortfall(constraint=Obstacle.BATTERY, shortfall=0.0),)
+    other = (Shortfall(constraint=InfeasibilityCause.BATTERY, shortfall=0.0),)
     return Solution.infeasible(late or workers or other, solver=SolverName.GREEDY, method=UNPROVEN, seconds=seconds)

@@ -1,14 +1,14 @@
 """Moving work by simple rules: because it must (no time, no worker at home) or because it pays. Knows no solver."""
 
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
-from sunward.optimisation.greedy.work import ENOUGH, Assignment, Schedule, hours_per_batch, schedule
+from sunward.optimisation.greedy.work import ENOUGH, Schedule, WorkSplit, hours_per_batch, schedule
 from sunward.optimisation.problem.instance import Problem
 
 ROUNDS = 12
 """Attempts to find room for late work; each halves what is left or ends."""
 
 
-def with_room(assignment: Assignment) -> Assignment:
+def with_room(assignment: WorkSplit) -> WorkSplit:
     """Move work that its home cannot do, or not in time, to nodes with time left; may not succeed."""
     found = assignment.copy()
     _move_orphans(found)
@@ -20,7 +20,7 @@ def with_room(assignment: Assignment) -> Assignment:
     return found
 
 
-def _move_orphans(assignment: Assignment) -> None:
+def _move_orphans(assignment: WorkSplit) -> None:
     problem = assignment.problem
     spare = schedule(assignment).spare
     for j, job in enumerate(problem.jobs):
@@ -31,7 +31,7 @@ def _move_orphans(assignment: Assignment) -> None:
                 room.take(home, assignment.moves[j][home, home])
 
 
-def _relieve(assignment: Assignment, plan: Schedule) -> bool:
+def _relieve(assignment: WorkSplit, plan: Schedule) -> bool:
     """Move late work away; tells whether anything moved."""
     moved = 0.0
     rooms: dict[int, _Room] = {}
@@ -47,7 +47,7 @@ def _relieve(assignment: Assignment, plan: Schedule) -> bool:
 class _Room:
     """Nodes by the time they have left in a job's window; emptied from the largest."""
 
-    def __init__(self, assignment: Assignment, j: int, spare: list[list[float]]) -> None:
+    def __init__(self, assignment: WorkSplit, j: int, spare: list[list[float]]) -> None:
         job = assignment.problem.jobs[j]
         self._assignment, self._j = assignment, j
         self._hours = {k: sum(max(0.0, spare[k][t]) for t in job.window) for k in range(len(spare))}
@@ -73,7 +73,7 @@ class _Room:
         return moved
 
 
-def _level(assignment: Assignment, j: int, plan: Schedule) -> float:
+def _level(assignment: WorkSplit, j: int, plan: Schedule) -> float:
     """Synchronous rounds go at the pace of the slowest node: move work from it to the fastest that may take some."""
     problem, job = assignment.problem, assignment.problem.jobs[j]
     loads = assignment.loads[j]
@@ -103,7 +103,7 @@ def _level(assignment: Assignment, j: int, plan: Schedule) -> float:
     return moved
 
 
-def _fill_workers(assignment: Assignment) -> None:
+def _fill_workers(assignment: WorkSplit) -> None:
     """Bring every worker to the least number of batches, and enough workers to work, where data may move."""
     problem = assignment.problem
     for j, job in enumerate(problem.jobs):
@@ -122,7 +122,7 @@ def _fill_workers(assignment: Assignment) -> None:
                 _gather(assignment, j, k, least)
 
 
-def _empty(assignment: Assignment, j: int, worker: int) -> bool:
+def _empty(assignment: WorkSplit, j: int, worker: int) -> bool:
     """Move all of a small worker's own shard to the others, if all of it may go."""
     least = assignment.problem.jobs[j].minimum_batches_per_worker
     amount = assignment.loads[j].get(worker, 0.0)
@@ -134,7 +134,7 @@ def _empty(assignment: Assignment, j: int, worker: int) -> bool:
     return False
 
 
-def _gather(assignment: Assignment, j: int, worker: int, least: float) -> None:
+def _gather(assignment: WorkSplit, j: int, worker: int, least: float) -> None:
     """Move batches to a worker from nodes that keep enough for themselves."""
     for home, load in sorted(assignment.loads[j].items(), key=lambda entry: -entry[1]):
         missing = least - assignment.loads[j].get(worker, 0.0)
@@ -145,7 +145,7 @@ def _gather(assignment: Assignment, j: int, worker: int, least: float) -> None:
             assignment.move(j, home, worker, part)
 
 
-def to_cleaner(assignment: Assignment, prices: list[list[float]], *, share: float) -> Assignment:
+def to_cleaner(assignment: WorkSplit, prices: list[list[float]], *, share: float) -> WorkSplit:
     """Move up to `share` of what may move from dear nodes to cheap ones that have time; `prices` in grams per Wh."""
     found = assignment.copy()
     problem = found.problem
@@ -160,7 +160,7 @@ def to_cleaner(assignment: Assignment, prices: list[list[float]], *, share: floa
 
 
 def _shed(
-    assignment: Assignment,
+    assignment: WorkSplit,
     shard: tuple[int, int],
     receivers: list[int],
     cost: dict[int, float],

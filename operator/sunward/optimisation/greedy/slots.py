@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
-from sunward.optimisation.greedy.work import Assignment, Pair, Schedule, at_home, capacity, hours_per_batch
+from sunward.optimisation.greedy.work import Pair, Schedule, WorkSplit, at_home, capacity, hours_per_batch
 from sunward.optimisation.problem.instance import Job, Node, Problem
 
 
@@ -27,7 +27,7 @@ class _Slots:
 
     problem: Problem
     plan: Schedule
-    assignment: Assignment
+    assignment: WorkSplit
     own: list[list[float]]  # spare harvest of the node, Wh
     pooled: list[list[float]]  # spare harvest of the pools together, Wh; one row per pool
     pools_of: list[list[int]]
@@ -50,7 +50,7 @@ def slot_schedule(problem: Problem) -> Schedule:
     return slots.plan
 
 
-def _open(problem: Problem, assignment: Assignment) -> _Slots:
+def _open(problem: Problem, assignment: WorkSplit) -> _Slots:
     own = [_spare_harvest(problem, node) for node in problem.nodes]
     index = {node.name: i for i, node in enumerate(problem.nodes)}
     pools = problem.energy_pools if problem.policy.share_energy else ()
@@ -87,7 +87,7 @@ def _pooled_harvest(problem: Problem, own: list[list[float]], members: list[int]
     return [sum(may_send(i, t) for i in members) for t in range(problem.period_count)]
 
 
-def _keep_for_moving(problem: Problem, assignment: Assignment, spare: list[list[float]]) -> list[float]:
+def _keep_for_moving(problem: Problem, assignment: WorkSplit, spare: list[list[float]]) -> list[float]:
     """Set hours of the first period aside on every node, as much as all moves together could take, at most a fifth.
 
     Data move in the first period: work that filled it would leave no time for them, and more than a fifth would be

@@ -16,7 +16,7 @@ ENOUGH = 1e-12
 
 
 @dataclass(slots=True, kw_only=True)
-class Assignment:
+class WorkSplit:
     """Batches of every job by (home, worker); what of a shard may still leave; what a node may still store."""
 
     problem: Problem
@@ -47,9 +47,9 @@ class Assignment:
         self.may_leave[j, home] -= amount
         self.may_store[receiver] -= amount * self.problem.jobs[j].gigabytes_per_batch
 
-    def copy(self) -> "Assignment":
+    def copy(self) -> "WorkSplit":
         """An independent copy to try a change on."""
-        return Assignment(
+        return WorkSplit(
             problem=self.problem,
             moves=[dict(moves) for moves in self.moves],
             loads=[dict(loads) for loads in self.loads],
@@ -68,7 +68,7 @@ class Schedule:
     late: dict[Pair, float] = field(default_factory=dict)
 
 
-def at_home(problem: Problem) -> Assignment:
+def at_home(problem: Problem) -> WorkSplit:
     """Every batch at its home, whether or not the home can work on it."""
     moves: list[dict[Pair, float]] = []
     may_leave: dict[Pair, float] = {}
@@ -76,7 +76,7 @@ def at_home(problem: Problem) -> Assignment:
         shards = {i: job.batches.get(node.name, 0.0) for i, node in enumerate(problem.nodes)}
         moves.append({(i, i): batches for i, batches in shards.items() if batches > 0})
         may_leave.update({(j, i): job.maximum_offload_ratio * batches for i, batches in shards.items()})
-    return Assignment(
+    return WorkSplit(
         problem=problem,
         moves=moves,
         loads=[{i: batches for (i, _), batches in shards.items()} for shards in moves],
@@ -91,7 +91,7 @@ def hours_per_batch(problem: Problem, job: Job, node: int) -> float:
     return job.seconds_per_batch[name] / SECONDS_PER_HOUR if job.can_work(name) else float("inf")
 
 
-def capacity(problem: Problem, assignment: Assignment) -> list[list[float]]:
+def capacity(problem: Problem, assignment: WorkSplit) -> list[list[float]]:
     """Hours of every node and period that are free for work, after waking and moving data."""
     hours = problem.period_hours
     free = []
@@ -109,7 +109,7 @@ def capacity(problem: Problem, assignment: Assignment) -> list[list[float]]:
     return free
 
 
-def schedule(assignment: Assignment, prices: list[list[float]] | None = None) -> Schedule:
+def schedule(assignment: WorkSplit, prices: list[list[float]] | None = None) -> Schedule:
     """Put assigned work in time, jobs by deadline: as soon as possible, or in the cheapest periods by `prices`.
 
     `prices` are per node and period. Earliest deadline first finds room for everything on a node if there is any.
@@ -135,7 +135,7 @@ def schedule(assignment: Assignment, prices: list[list[float]] | None = None) ->
     return plan
 
 
-def _shards(assignment: Assignment) -> dict[Pair, list[tuple[int, float]]]:
+def _shards(assignment: WorkSplit) -> dict[Pair, list[tuple[int, float]]]:
     shards: dict[Pair, list[tuple[int, float]]] = defaultdict(list)
     for j, moves in enumerate(assignment.moves):
         for (home, worker), amount in moves.items():
@@ -145,7 +145,7 @@ def _shards(assignment: Assignment) -> dict[Pair, list[tuple[int, float]]]:
 
 
 def _work_cheaply(
-    assignment: Assignment,
+    assignment: WorkSplit,
     plan: Schedule,
     j: int,
     todo: dict[int, float],
@@ -167,7 +167,7 @@ def _work_cheaply(
 
 
 def _work(
-    assignment: Assignment,
+    assignment: WorkSplit,
     plan: Schedule,
     where: Pair,
     todo: dict[int, float],

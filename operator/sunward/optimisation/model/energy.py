@@ -1,7 +1,7 @@
 """Energy of nodes, pools, exports and batteries: constraints 6 to 9 of the problem, and the objective."""
 
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
-from sunward.optimisation.model.plan_model import LOOSE, PlanModel, Relaxed
+from sunward.optimisation.model.plan_model import BOUND_SLACK, PlanModel, Relaxed
 from sunward.optimisation.problem.instance import Battery, EnergyPool, Node
 
 Terms = list[tuple[int, float]]
@@ -59,9 +59,9 @@ def _add_battery(plan: PlanModel, i: int, node: Node, battery: Battery) -> None:
     for t in plan.periods:
         charge = battery.maximum_charge_watts * plan.hours
         if not battery.charge_from_grid:
-            charge = min(charge, LOOSE * node.harvest_watt_hours[t])
+            charge = min(charge, BOUND_SLACK * node.harvest_watt_hours[t])
         charge = min(
-            charge, LOOSE * (battery.capacity_watt_hours - battery.minimum_watt_hours) / battery.charge_efficiency
+            charge, BOUND_SLACK * (battery.capacity_watt_hours - battery.minimum_watt_hours) / battery.charge_efficiency
         )
         discharge = min(
             battery.maximum_discharge_watts * plan.hours,
@@ -117,10 +117,10 @@ def _add_pool(plan: PlanModel, p: int, pool: EnergyPool, members: list[int], t: 
     balance: Terms = []
     for i in members:
         if offered[i] > 0:
-            plan.sends[p, i, t] = plan.matrix.add_variable(LOOSE * offered[i])
+            plan.sends[p, i, t] = plan.matrix.add_variable(BOUND_SLACK * offered[i])
             balance.append((plan.sends[p, i, t], 1.0))
         drawn = min(sum(offered.values()), _grid_limit(plan, i, t) / pool.efficiency)
-        plan.draws[p, i, t] = plan.matrix.add_variable(LOOSE * drawn)
+        plan.draws[p, i, t] = plan.matrix.add_variable(BOUND_SLACK * drawn)
         balance.append((plan.draws[p, i, t], -1.0))
     plan.pool_rows[p, t] = plan.matrix.add_row(balance, lower=0.0, upper=0.0)
 
@@ -136,10 +136,10 @@ def _add_node_energy(plan: PlanModel, i: int, node: Node, t: int) -> None:
     sends = _sends(plan, i, t)
     outlets = plan.wh_upper[i, t] + sum(upper[column] for column, _ in sends)
     outlets += upper[plan.charge[i, t]] if (i, t) in plan.charge else 0.0
-    most = LOOSE * _grid_limit(plan, i, t) or 1.0  # a node that needs nothing could still take more
+    most = BOUND_SLACK * _grid_limit(plan, i, t) or 1.0  # a node that needs nothing could still take more
     plan.grid[i, t] = plan.matrix.add_variable(most, cost=zone[t] / WATT_HOURS_PER_KILOWATT_HOUR)
     plan.harvest[i, t] = plan.matrix.add_variable(
-        min(node.harvest_watt_hours[t], LOOSE * outlets),
+        min(node.harvest_watt_hours[t], BOUND_SLACK * outlets),
         cost=problem.harvest_intensity_grams_per_kilowatt_hour / WATT_HOURS_PER_KILOWATT_HOUR,
     )
     if problem.policy.include_embodied:

@@ -9,7 +9,7 @@ from sunward.optimisation.model.nodes import may_sleep
 from sunward.optimisation.model.plan_model import Pair, PlanModel
 from sunward.optimisation.problem.instance import Job
 
-DUST = 1e-9
+ZERO_TOLERANCE = 1e-9
 """Shares below this are a solver's rounding of zero."""
 
 
@@ -43,7 +43,11 @@ def _positive(
     plan: PlanModel, columns: dict[tuple[int, int, int], int], values: PerColumn
 ) -> dict[tuple[int, int, int], float]:
     upper = plan.matrix.upper
-    return {where: float(values[column]) for where, column in columns.items() if values[column] > DUST * upper[column]}
+    return {
+        where: float(values[column])
+        for where, column in columns.items()
+        if values[column] > ZERO_TOLERANCE * upper[column]
+    }
 
 
 def _add_job(plan: PlanModel, values: PerColumn, j: int, job: Job, flows: dict[Flow, float]) -> None:
@@ -52,7 +56,7 @@ def _add_job(plan: PlanModel, values: PerColumn, j: int, job: Job, flows: dict[F
         _add_round(plan, values, (j, -1, window), 1.0, flows)
         return
     shares = {t: max(0.0, float(values[plan.share[j, t]])) for t in window}
-    shares = {t: share for t, share in shares.items() if share > DUST}
+    shares = {t: share for t, share in shares.items() if share > ZERO_TOLERANCE}
     total = sum(shares.values())
     for t, share in shares.items():
         _add_round(plan, values, (j, t, (t,)), share / total, flows)
@@ -88,9 +92,9 @@ def _shard(
     """What of a shard is done at home by period and what leaves, scaled to all its batches."""
     j, i, left = where
     home = {t: float(values[plan.at_home[j, i, t]]) for t in periods if (j, i, t) in plan.at_home}
-    home = {t: amount for t, amount in home.items() if amount > DUST * batches}
+    home = {t: amount for t, amount in home.items() if amount > ZERO_TOLERANCE * batches}
     away = float(values[plan.leaving[j, i, left]]) if (j, i, left) in plan.leaving else 0.0
-    away = away if away > DUST * batches else 0.0
+    away = away if away > ZERO_TOLERANCE * batches else 0.0
     total = sum(home.values()) + away
     factor = batches / total if total > 0 else 0.0
     return {t: amount * factor for t, amount in home.items()}, away * factor
@@ -105,7 +109,7 @@ def _arrivals(
         for t in periods
         if (j, k, t) in plan.arriving
     ]
-    found = [(k, t, amount) for k, t, amount in found if amount > DUST * moved]
+    found = [(k, t, amount) for k, t, amount in found if amount > ZERO_TOLERANCE * moved]
     total = sum(amount for _, _, amount in found)
     return [(k, t, amount * moved / total) for k, t, amount in found] if total > 0 and moved > 0 else []
 
@@ -139,11 +143,11 @@ def implied_integers(plan: PlanModel, values: PerColumn, *, on_from: float) -> P
     for (_, i, t), column in plan.sends.items():
         sent[i, t] = sent.get((i, t), 0.0) + float(values[column])
     for (j, k), column in plan.works.items():
-        implied[column] = done[j, k] > DUST * plan.problem.jobs[j].total_batches
+        implied[column] = done[j, k] > ZERO_TOLERANCE * plan.problem.jobs[j].total_batches
     for (i, t), column in plan.exports.items():
-        implied[column] = sent[i, t] > DUST * plan.problem.nodes[i].harvest_watt_hours[t]
+        implied[column] = sent[i, t] > ZERO_TOLERANCE * plan.problem.nodes[i].harvest_watt_hours[t]
     for place, column in plan.charging.items():
-        implied[column] = values[plan.charge[place]] > DUST * plan.matrix.upper[plan.charge[place]]
+        implied[column] = values[plan.charge[place]] > ZERO_TOLERANCE * plan.matrix.upper[plan.charge[place]]
     return implied
 
 
@@ -160,8 +164,8 @@ def tidy_sleep(plan: PlanModel, draft: Draft) -> None:
     room -= np.sum(~draft.on, axis=0)
     for i, node in enumerate(problem.nodes):
         if may_sleep(plan, node):
-            used = np.flatnonzero(draft.awake[i] > DUST * plan.hours)
-            draft.awake[i][draft.awake[i] <= DUST * plan.hours] = 0.0
+            used = np.flatnonzero(draft.awake[i] > ZERO_TOLERANCE * plan.hours)
+            draft.awake[i][draft.awake[i] <= ZERO_TOLERANCE * plan.hours] = 0.0
             first = int(np.argmax(draft.on[i]))
             kept = 0 if node.initially_awake else first + node.minimum_awake_periods
             off = max(int(used[-1]) + 1 if len(used) else 0, kept)

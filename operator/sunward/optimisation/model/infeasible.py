@@ -7,7 +7,7 @@ from sunward.optimisation.model.matrix import PerColumn, scaled
 from sunward.optimisation.model.plan_model import PlanModel, Relaxed
 from sunward.optimisation.model.solvers import Backend, Outcome, solve_model
 from sunward.optimisation.problem.instance import Problem
-from sunward.optimisation.problem.solution import Obstacle, Shortfall
+from sunward.optimisation.problem.solution import InfeasibilityCause, Shortfall
 
 _ALONE = (
     Relaxed.BATTERY,
@@ -19,14 +19,14 @@ _ALONE = (
     Relaxed.TIME,
 )
 _MEANING = {
-    Relaxed.UNSERVED: Obstacle.DEADLINE,
-    Relaxed.TIME: Obstacle.DEADLINE,
-    Relaxed.NO_WORKER: Obstacle.NO_WORKER,
-    Relaxed.OFFLOAD: Obstacle.OFFLOAD,
-    Relaxed.STORAGE: Obstacle.STORAGE,
-    Relaxed.WORKERS: Obstacle.WORKERS,
-    Relaxed.SLEEP_LIMIT: Obstacle.SLEEP_LIMIT,
-    Relaxed.BATTERY: Obstacle.BATTERY,
+    Relaxed.UNSERVED: InfeasibilityCause.DEADLINE,
+    Relaxed.TIME: InfeasibilityCause.DEADLINE,
+    Relaxed.NO_WORKER: InfeasibilityCause.NO_WORKER,
+    Relaxed.OFFLOAD: InfeasibilityCause.OFFLOAD,
+    Relaxed.STORAGE: InfeasibilityCause.STORAGE,
+    Relaxed.WORKERS: InfeasibilityCause.WORKERS,
+    Relaxed.SLEEP_LIMIT: InfeasibilityCause.SLEEP_LIMIT,
+    Relaxed.BATTERY: InfeasibilityCause.BATTERY,
 }
 _OF_JOBS = (Relaxed.UNSERVED, Relaxed.OFFLOAD)
 """Constraints of every shard that are told as one of their job."""
@@ -63,7 +63,7 @@ def explain_infeasible(problem: Problem, *, seconds: float) -> tuple[Shortfall, 
 def _late(problem: Problem, deadline: float) -> list[Shortfall]:
     """The same shortage of time, told in batches that miss the deadline."""
     missed = _missed(problem, frozenset({Relaxed.UNSERVED, Relaxed.WORKERS}), deadline)
-    return [row for row in missed or () if row.constraint is Obstacle.DEADLINE]
+    return [row for row in missed or () if row.constraint is InfeasibilityCause.DEADLINE]
 
 
 def _missed(
@@ -86,7 +86,7 @@ def _shortfalls(plan: PlanModel, values: PerColumn, *, faint: bool) -> list[Shor
     largest = max((float(values[column]) for column in plan.slacks.values()), default=0.0)
     names = [node.name for node in plan.problem.nodes]
     jobs = [job.name for job in plan.problem.jobs]
-    missed: dict[tuple[Obstacle, str | None, str | None], float] = {}
+    missed: dict[tuple[InfeasibilityCause, str | None, str | None], float] = {}
     for (kind, j, i), column in sorted(plan.slacks.items()):
         floor = _FAINT * largest if faint else max(_LEAST * plan.matrix.upper[column], _NOTHING)
         if values[column] > floor:

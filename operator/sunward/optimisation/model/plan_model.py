@@ -12,7 +12,7 @@ from enum import StrEnum
 from sunward.optimisation.model.matrix import MatrixModel
 from sunward.optimisation.problem.instance import Problem
 
-LOOSE = 2.0
+BOUND_SLACK = 2.0
 """Bounds that other rows imply are doubled: they only give units, and must not take over those rows' duals."""
 
 

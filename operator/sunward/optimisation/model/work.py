@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
-from sunward.optimisation.model.plan_model import LOOSE, PlanModel, Relaxed
+from sunward.optimisation.model.plan_model import BOUND_SLACK, PlanModel, Relaxed
 from sunward.optimisation.problem.instance import Job
 
 
@@ -71,10 +71,10 @@ def _add_flows(plan: PlanModel, j: int, job: Job) -> None:
                 plan.at_home[j, i, t] = plan.matrix.add_variable(_per_period(plan, job, i, batches))
         if i in move.leave:
             for t in job.window if job.synchronous else (-1,):
-                plan.leaving[j, i, t] = plan.matrix.add_variable(LOOSE * move.leave[i], cost=transit)
+                plan.leaving[j, i, t] = plan.matrix.add_variable(BOUND_SLACK * move.leave[i], cost=transit)
         if i in move.arrive:
             for t in job.window:
-                most = _per_period(plan, job, i, LOOSE * move.arrive[i])
+                most = _per_period(plan, job, i, BOUND_SLACK * move.arrive[i])
                 plan.arriving[j, i, t] = plan.matrix.add_variable(most)
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sunward.optimisation.problem.instance import Problem
 
 
-class Mode(StrEnum):
+class Scheme(StrEnum):
     """none: nothing; det: share energy; dat: move tasks and sleep; deta: both."""
 
     NONE = "none"
@@ -15,13 +15,13 @@ class Mode(StrEnum):
     DETA = "deta"
 
 
-def with_mode(problem: Problem, mode: Mode | str) -> Problem:
+def with_mode(problem: Problem, mode: Scheme | str) -> Problem:
     """The same problem under a mode's policy; everything else of the policy stays. Raises ValueError if unknown."""
-    chosen = Mode(mode)
+    chosen = Scheme(mode)
     policy = replace(
         problem.policy,
-        share_energy=chosen in (Mode.DET, Mode.DETA),
-        offload_tasks=chosen in (Mode.DAT, Mode.DETA),
-        sleep=chosen in (Mode.DAT, Mode.DETA),
+        share_energy=chosen in (Scheme.DET, Scheme.DETA),
+        offload_tasks=chosen in (Scheme.DAT, Scheme.DETA),
+        sleep=chosen in (Scheme.DAT, Scheme.DETA),
     )
     return replace(problem, policy=policy)

@@ -26,7 +26,7 @@ class Status(StrEnum):
     FALLBACK = "fallback"
 
 
-class Obstacle(StrEnum):
+class InfeasibilityCause(StrEnum):
     """What has to give before an infeasible problem has a plan."""
 
     DEADLINE = "deadline"
@@ -89,7 +89,7 @@ class Shortfall:
     battery: watt-hours. `job` or `node` names whose constraint it is, None where it has none.
     """
 
-    constraint: Obstacle
+    constraint: InfeasibilityCause
     job: str | None = field(default=None, metadata={OPTIONAL: True})
     node: str | None = field(default=None, metadata={OPTIONAL: True})
     shortfall: float

@@ -70,7 +70,7 @@ class MeterTrail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trail:
+class ReadingHistory:
     """The past of all meters and zones. `sensors_silent_since` is set while the metrics store does not answer.
 
     `sensors_failures` counts snapshots in a row without it. `measured_intensity` holds each zone's last measured value.
@@ -81,14 +81,14 @@ class Trail:
     sensors_silent_since: datetime | None = None
     sensors_failures: int = 0
 
-    def after(self, snapshot: Snapshot) -> Trail:
+    def after(self, snapshot: Snapshot) -> ReadingHistory:
         """The trail with one more snapshot; nodes and zones that are gone are forgotten."""
         at = snapshot.taken_at
         if not snapshot.sensors_available:
             silent_since = self.sensors_silent_since or at
             failures = self.sensors_failures + 1
             return replace(self, sensors_silent_since=silent_since, sensors_failures=failures)
-        return Trail(
+        return ReadingHistory(
             meters={
                 (node.name, meter): self.of(node.name, meter).after(reading, at)
                 for node in snapshot.nodes

@@ -14,7 +14,7 @@ from sunward.domain.cause import Cause
 from sunward.domain.measurement import Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.nodes import judge_node, should_answer
 from sunward.planning.data_quality.verdict import DataVerdict, Finding, NodeVerdict, Use
 from sunward.planning.data_quality.zones import judge_zone
@@ -28,7 +28,7 @@ SUSPECT_NODES_RATIO = 0.3
 
 def judge(
     snapshot: Snapshot,
-    trail: Trail,
+    trail: ReadingHistory,
     *,
     pending_pods: int = 0,
     second_opinions: Mapping[str, Reading] | None = None,
@@ -61,7 +61,7 @@ def cleaned(snapshot: Snapshot, verdict: DataVerdict) -> Snapshot:
     return replace(snapshot, nodes=nodes, intensities=zones, data_hold=hold)
 
 
-def _cluster(snapshot: Snapshot, trail: Trail, nodes: Mapping[str, NodeVerdict]) -> Iterator[Finding]:
+def _cluster(snapshot: Snapshot, trail: ReadingHistory, nodes: Mapping[str, NodeVerdict]) -> Iterator[Finding]:
     """What concerns all nodes at once, the gravest first."""
     if not snapshot.is_leader:
         yield _of_cluster(
@@ -83,7 +83,7 @@ def _cluster(snapshot: Snapshot, trail: Trail, nodes: Mapping[str, NodeVerdict])
         )
 
 
-def _blind(snapshot: Snapshot, trail: Trail, pending_pods: int) -> Finding | None:
+def _blind(snapshot: Snapshot, trail: ReadingHistory, pending_pods: int) -> Finding | None:
     """Availability comes before emissions: who is blind for long while pods wait wakes nodes, step by step."""
     since = trail.sensors_silent_since
     if since is None or pending_pods <= 0 or snapshot.taken_at - since <= BLIND_BEFORE_WAKING:

@@ -16,7 +16,7 @@ from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.units import SECONDS_PER_HOUR
-from sunward.planning.data_quality.history import Meter, MeterTrail, Trail, readings
+from sunward.planning.data_quality.history import Meter, MeterTrail, ReadingHistory, readings
 from sunward.planning.data_quality.verdict import Finding, NodeVerdict, Use
 
 LIES_BEFORE_SUSPECT = 3
@@ -35,7 +35,7 @@ BATTERY_NOISE_RATIO = 0.02
 """State of charge that may come and go between two readings, whatever flows."""
 
 
-def judge_node(node: NodeView, snapshot: Snapshot, trail: Trail) -> NodeVerdict:
+def judge_node(node: NodeView, snapshot: Snapshot, trail: ReadingHistory) -> NodeVerdict:
     """What the meters of one node are good for; a node that is not expected to answer is left alone."""
     if not should_answer(node):
         return NodeVerdict(node=node.name, meters=node.meters)
@@ -71,14 +71,14 @@ class _Judged:
 def _judge(node: NodeView, meter: Meter, reading: Reading, past: MeterTrail, snapshot: Snapshot) -> _Judged:
     """One meter: the first thing that is wrong decides."""
 
-    def found(use: Use, doubt: Cause) -> Finding:
-        cause = doubt.prefixed(f"{meter}: ")
+    def found(use: Use, issue: Cause) -> Finding:
+        cause = issue.prefixed(f"{meter}: ")
         return Finding(subject=f"node/{node.name}", use=use, cause=cause)
 
     unusable = _unusable(reading, snapshot.taken_at, snapshot.policy.staleness)
     if isinstance(reading, Absent) or unusable is not None:
-        doubt = unusable or Cause(Reason.DATA_MISSING, "no value")
-        return _Judged(reading=_substitute(meter, reading, doubt), finding=found(Use.HOLD, doubt))
+        issue = unusable or Cause(Reason.DATA_MISSING, "no value")
+        return _Judged(reading=_substitute(meter, reading, issue), finding=found(Use.HOLD, issue))
     doubtful = _doubtful(node, meter, reading, past)
     if doubtful is not None:
         return _Judged(reading=_suspect(meter, reading), finding=found(Use.PESSIMISTIC, doubtful))
@@ -101,11 +101,11 @@ def _unusable(reading: Reading, now: datetime, limits: Staleness) -> Cause | Non
     return None
 
 
-def _substitute(meter: Meter, reading: Reading, doubt: Cause) -> Reading:
+def _substitute(meter: Meter, reading: Reading, issue: Cause) -> Reading:
     """An old load stays, with its age for all to see; harvest and stored energy that are not seen are not there."""
     if meter is Meter.POWER:
         return reading
-    return Absent(cause=doubt, source=reading.source)
+    return Absent(cause=issue, source=reading.source)
 
 
 def _doubtful(node: NodeView, meter: Meter, reading: Measurement, past: MeterTrail) -> Cause | None:

@@ -13,7 +13,7 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
-from sunward.planning.data_quality.history import Trail
+from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.verdict import Finding, Use, ZoneVerdict
 
 HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
@@ -27,7 +27,7 @@ _GUESSES = (Quality.ESTIMATED, Quality.PROFILE, Quality.SUSPECT)
 
 
 def judge_zone(
-    zone: ZoneIntensity, snapshot: Snapshot, trail: Trail, second_opinion: Reading | None = None
+    zone: ZoneIntensity, snapshot: Snapshot, trail: ReadingHistory, second_opinion: Reading | None = None
 ) -> ZoneVerdict:
     """What one zone's intensity is good for, `second_opinion` being another source's value for the same zone."""
     reading, finding = _now(zone, snapshot, trail, second_opinion)
@@ -55,7 +55,7 @@ def reconcile(first: Measurement, second: Reading | None) -> Measurement:
 
 
 def _now(
-    zone: ZoneIntensity, snapshot: Snapshot, trail: Trail, second: Reading | None
+    zone: ZoneIntensity, snapshot: Snapshot, trail: ReadingHistory, second: Reading | None
 ) -> tuple[Reading, Finding | None]:
     reading = _believable(zone.now_grams_per_kilowatt_hour, snapshot)
     if isinstance(reading, Absent):
@@ -74,7 +74,7 @@ def _now(
 
 
 def _guessed(
-    zone: ZoneIntensity, reading: Measurement, snapshot: Snapshot, trail: Trail
+    zone: ZoneIntensity, reading: Measurement, snapshot: Snapshot, trail: ReadingHistory
 ) -> tuple[Reading, Finding | None]:
     """A guess gives way to what was measured within the hour, and else loses its vote."""
     known = trail.measured_intensity.get(zone.zone)

@@ -16,7 +16,7 @@ from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
 
 
-class Stage(StrEnum):
+class GuardStage(StrEnum):
     """The moment at which a guard is asked."""
 
     PLAN = "Plan"  # may the plan consider putting the node to sleep
@@ -54,7 +54,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
+class Blocker:
     """What must not happen, and why; `guard` is the name of the guard that forbids it."""
 
     guard: str

@@ -21,7 +21,7 @@ SYSTEM_PRIORITY = 2_000_000_000
 ENDED_PHASES = ("Succeeded", "Failed")
 
 
-class Fate(StrEnum):
+class Disposition(StrEnum):
     """What a drain does with one pod."""
 
     STAYS = "Stays"  # DaemonSet, mirror and ended pods: nothing to do, nothing lost
@@ -31,11 +31,11 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class PodDisposition:
     """The fate of one pod; `cause` is set when it blocks."""
 
     pod: PodFacts
-    fate: Fate
+    disposition: Disposition
     cause: Cause | None = None
 
 
@@ -45,7 +45,7 @@ class Drain:
 
     evictable: tuple[PodFacts, ...]
     leaving: tuple[PodFacts, ...]
-    blocking: tuple[Verdict, ...]
+    blocking: tuple[PodDisposition, ...]
 
     @property
     def is_done(self) -> bool:
@@ -57,23 +57,23 @@ def classify(pods: Iterable[PodFacts]) -> Drain:
     """Sort the pods of a node by what a drain does with them; order of the input does not matter."""
     verdicts = sorted((judge(pod) for pod in pods), key=lambda v: (v.pod.namespace, v.pod.name, v.pod.uid))
     return Drain(
-        evictable=tuple(v.pod for v in verdicts if v.fate is Fate.EVICT),
-        leaving=tuple(v.pod for v in verdicts if v.fate is Fate.LEAVES),
-        blocking=tuple(v for v in verdicts if v.fate is Fate.BLOCKS),
+        evictable=tuple(v.pod for v in verdicts if v.disposition is Disposition.EVICT),
+        leaving=tuple(v.pod for v in verdicts if v.disposition is Disposition.LEAVES),
+        blocking=tuple(v for v in verdicts if v.disposition is Disposition.BLOCKS),
     )
 
 
-def judge(pod: PodFacts) -> Verdict:
+def judge(pod: PodFacts) -> PodDisposition:
     """The fate of one pod. A pod that would be lost, or that asks to be left alone, blocks."""
     if pod.is_daemon or pod.is_mirror or pod.phase in ENDED_PHASES:
-        return Verdict(pod=pod, fate=Fate.STAYS)
+        return PodDisposition(pod=pod, disposition=Disposition.STAYS)
     if pod.is_terminating:
-        return Verdict(pod=pod, fate=Fate.LEAVES)
+        return PodDisposition(pod=pod, disposition=Disposition.LEAVES)
     blocker = _blocker(pod)
     if blocker is None:
-        return Verdict(pod=pod, fate=Fate.EVICT)
+        return PodDisposition(pod=pod, disposition=Disposition.EVICT)
     message = f"{pod.namespace}/{pod.name} {blocker.message}"
-    return Verdict(pod=pod, fate=Fate.BLOCKS, cause=Cause(blocker.reason, message))
+    return PodDisposition(pod=pod, disposition=Disposition.BLOCKS, cause=Cause(blocker.reason, message))
 
 
 def is_our_worker(pod: PodFacts) -> bool:

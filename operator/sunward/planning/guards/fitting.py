@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import (
+    FreeCapacity,
     Needs,
     PodFacts,
     Requirement,
     Resources,
-    Room,
     SelectorOperator,
     Taint,
     Terms,
@@ -23,7 +23,7 @@ from sunward.domain.nodes import (
 )
 
 
-def unplaceable(pods: Sequence[PodFacts], rooms: Sequence[Room]) -> tuple[PodFacts, ...]:
+def unplaceable(pods: Sequence[PodFacts], rooms: Sequence[FreeCapacity]) -> tuple[PodFacts, ...]:
     """The pods that find no room, the largest tried first, each taking what it needs of the room that it finds.
 
     A pod whose requests cannot be read finds none, and a node whose free capacity is unknown offers none.
@@ -46,7 +46,7 @@ def _largest_first(sized: tuple[PodFacts, Resources]) -> tuple[int, int, str, st
     return (-asked.millicores, -asked.memory_bytes, pod.namespace, pod.name)
 
 
-def suits(needs: Needs, room: Room) -> bool:
+def suits(needs: Needs, room: FreeCapacity) -> bool:
     """Whether a node may take the pod at all, however full it is."""
     labels = dict(room.labels)
     if not all(_any_term(terms, labels, room.node) for terms in needs.selectors):

@@ -10,53 +10,55 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sunward.planning.guards import budgets, rules_data, rules_node, rules_power, rules_time, rules_work
-from sunward.planning.guards.case import Case, Obstacle, Rule, Stage
+from sunward.planning.guards.case import Blocker, Case, GuardStage, Rule
 
-SLEEPING = (Stage.PLAN, Stage.START, Stage.RECHECK, Stage.CUT)
+SLEEPING = (GuardStage.PLAN, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT)
 """Whatever forbids a sleep forbids it until the power is cut."""
-PROOFS = (Stage.OFF, Stage.ON, Stage.REPEAT_OFF, Stage.REPEAT_ON)
+PROOFS = (GuardStage.OFF, GuardStage.ON, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """A rule and the stages at which it is asked."""
 
-    stages: frozenset[Stage]
+    stages: frozenset[GuardStage]
     rule: Rule
 
 
 Guards = Mapping[str, Guard]
 
 
-def _guard(rule: Rule, *stages: Stage) -> Guard:
+def _guard(rule: Rule, *stages: GuardStage) -> Guard:
     return Guard(stages=frozenset(stages), rule=rule)
 
 
 GUARDS: Guards = MappingProxyType(
     {
         # who may act
-        "leader": _guard(rules_power.leader, Stage.ACT, Stage.START),
-        "fencing": _guard(rules_power.fencing, Stage.ACT),
+        "leader": _guard(rules_power.leader, GuardStage.ACT, GuardStage.START),
+        "fencing": _guard(rules_power.fencing, GuardStage.ACT),
         # what the node is
         "node-exists": _guard(rules_node.node_exists, *SLEEPING),
         "unambiguous": _guard(rules_node.unambiguous, *SLEEPING),
-        "control-plane": _guard(rules_node.control_plane, *SLEEPING, Stage.KEEP),
-        "always-on": _guard(rules_node.always_on, *SLEEPING, Stage.KEEP),
-        "managed": _guard(rules_node.managed, *SLEEPING, Stage.KEEP),
-        "opted-out": _guard(rules_node.opted_out, *SLEEPING, Stage.KEEP),
+        "control-plane": _guard(rules_node.control_plane, *SLEEPING, GuardStage.KEEP),
+        "always-on": _guard(rules_node.always_on, *SLEEPING, GuardStage.KEEP),
+        "managed": _guard(rules_node.managed, *SLEEPING, GuardStage.KEEP),
+        "opted-out": _guard(rules_node.opted_out, *SLEEPING, GuardStage.KEEP),
         "hosts-operator": _guard(rules_node.hosts_operator, *SLEEPING),
         "hosts-coordinator": _guard(rules_node.hosts_coordinator, *SLEEPING),
         "foreign-cordon": _guard(rules_node.foreign_cordon, *SLEEPING),
-        "cordoned": _guard(rules_node.cordoned, Stage.CUT, Stage.REPEAT_OFF),
-        "still-cordoned": _guard(rules_node.still_cordoned, Stage.KEEP),
+        "cordoned": _guard(rules_node.cordoned, GuardStage.CUT, GuardStage.REPEAT_OFF),
+        "still-cordoned": _guard(rules_node.still_cordoned, GuardStage.KEEP),
         "power-driver": _guard(rules_node.power_driver, *SLEEPING),
         "node-ready": _guard(rules_node.node_ready, *SLEEPING),
-        "override-awake": _guard(rules_node.override_awake, *SLEEPING, Stage.KEEP),
-        "sleep-enabled": _guard(rules_node.sleep_enabled, *SLEEPING, Stage.KEEP),
-        "active-mode": _guard(rules_node.active_mode, Stage.START, Stage.RECHECK, Stage.CUT, Stage.KEEP),
+        "override-awake": _guard(rules_node.override_awake, *SLEEPING, GuardStage.KEEP),
+        "sleep-enabled": _guard(rules_node.sleep_enabled, *SLEEPING, GuardStage.KEEP),
+        "active-mode": _guard(
+            rules_node.active_mode, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT, GuardStage.KEEP
+        ),
         # what is known
-        "snapshot-fresh": _guard(rules_data.snapshot_fresh, Stage.START, Stage.RECHECK, Stage.CUT),
-        "command-recent": _guard(rules_data.command_recent, Stage.CUT),
+        "snapshot-fresh": _guard(rules_data.snapshot_fresh, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "command-recent": _guard(rules_data.command_recent, GuardStage.CUT),
         "data-hold": _guard(rules_data.data_hold, *SLEEPING),
         "sensors-available": _guard(rules_data.sensors_available, *SLEEPING),
         "power-meter": _guard(rules_data.power_meter, *SLEEPING),
@@ -65,44 +67,46 @@ GUARDS: Guards = MappingProxyType(
         "intensity": _guard(rules_data.intensity, *SLEEPING),
         "pipeline": _guard(rules_data.pipeline, *SLEEPING),
         # how often
-        "warm-up": _guard(rules_time.warm_up, Stage.PLAN, Stage.START),
-        "minimum-awake-time": _guard(rules_time.minimum_awake_time, Stage.PLAN, Stage.START),
-        "dwell-time": _guard(rules_time.dwell_time, Stage.PLAN, Stage.START),
-        "cycle-limit": _guard(rules_time.cycle_limit, Stage.PLAN, Stage.START),
+        "warm-up": _guard(rules_time.warm_up, GuardStage.PLAN, GuardStage.START),
+        "minimum-awake-time": _guard(rules_time.minimum_awake_time, GuardStage.PLAN, GuardStage.START),
+        "dwell-time": _guard(rules_time.dwell_time, GuardStage.PLAN, GuardStage.START),
+        "cycle-limit": _guard(rules_time.cycle_limit, GuardStage.PLAN, GuardStage.START),
         # how many
-        "transition-budget": _guard(budgets.transition_budget, Stage.START),
-        "sleep-limit": _guard(budgets.sleep_limit, Stage.START, Stage.RECHECK, Stage.CUT),
-        "policy-limit": _guard(budgets.policy_limit, Stage.START, Stage.RECHECK, Stage.CUT),
-        "excess-sleepers": _guard(budgets.excess_sleepers, Stage.KEEP),
-        "minimum-awake-nodes": _guard(budgets.minimum_awake_nodes, Stage.START, Stage.RECHECK, Stage.CUT),
-        "wake-interval": _guard(budgets.wake_interval, Stage.WAKE),
+        "transition-budget": _guard(budgets.transition_budget, GuardStage.START),
+        "sleep-limit": _guard(budgets.sleep_limit, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "policy-limit": _guard(budgets.policy_limit, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "excess-sleepers": _guard(budgets.excess_sleepers, GuardStage.KEEP),
+        "minimum-awake-nodes": _guard(
+            budgets.minimum_awake_nodes, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT
+        ),
+        "wake-interval": _guard(budgets.wake_interval, GuardStage.WAKE),
         # what runs there
-        "work-moved": _guard(rules_work.work_moved, Stage.START, Stage.RECHECK, Stage.CUT),
-        "shard-copied": _guard(rules_work.shard_copied, Stage.START, Stage.RECHECK, Stage.CUT),
+        "work-moved": _guard(rules_work.work_moved, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "shard-copied": _guard(rules_work.shard_copied, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
         "pods-evictable": _guard(rules_work.pods_evictable, *SLEEPING),
-        "pods-placeable": _guard(rules_work.pods_placeable, Stage.PLAN, Stage.START, Stage.RECHECK),
-        "eviction-possible": _guard(rules_work.eviction_possible, Stage.RECHECK),
-        "drained": _guard(rules_work.drained, Stage.CUT),
-        "volumes-detached": _guard(rules_work.volumes_detached, Stage.CUT),
+        "pods-placeable": _guard(rules_work.pods_placeable, GuardStage.PLAN, GuardStage.START, GuardStage.RECHECK),
+        "eviction-possible": _guard(rules_work.eviction_possible, GuardStage.RECHECK),
+        "drained": _guard(rules_work.drained, GuardStage.CUT),
+        "volumes-detached": _guard(rules_work.volumes_detached, GuardStage.CUT),
         # what is proven
-        "relay-answers": _guard(rules_power.relay_answers, Stage.START, Stage.CUT, *PROOFS),
-        "relay-recent": _guard(rules_power.relay_recent, Stage.CUT, *PROOFS),
-        "relay-open": _guard(rules_power.relay_open, Stage.OFF, Stage.REPEAT_ON),
-        "relay-closed": _guard(rules_power.relay_closed, Stage.CUT, Stage.ON, Stage.REPEAT_OFF),
-        "draw-gone": _guard(rules_power.draw_gone, Stage.OFF, Stage.REPEAT_ON),
-        "draw-there": _guard(rules_power.draw_there, Stage.ON, Stage.REPEAT_OFF),
-        "request-lost": _guard(rules_power.request_lost, Stage.REPEAT_OFF, Stage.REPEAT_ON),
-        "retry-due": _guard(rules_power.retry_due, Stage.WAKE),
-        "cut-by-others": _guard(rules_power.cut_by_others, Stage.WAKE),
-        "ready-now": _guard(rules_power.ready_now, Stage.READY),
+        "relay-answers": _guard(rules_power.relay_answers, GuardStage.START, GuardStage.CUT, *PROOFS),
+        "relay-recent": _guard(rules_power.relay_recent, GuardStage.CUT, *PROOFS),
+        "relay-open": _guard(rules_power.relay_open, GuardStage.OFF, GuardStage.REPEAT_ON),
+        "relay-closed": _guard(rules_power.relay_closed, GuardStage.CUT, GuardStage.ON, GuardStage.REPEAT_OFF),
+        "draw-gone": _guard(rules_power.draw_gone, GuardStage.OFF, GuardStage.REPEAT_ON),
+        "draw-there": _guard(rules_power.draw_there, GuardStage.ON, GuardStage.REPEAT_OFF),
+        "request-lost": _guard(rules_power.request_lost, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON),
+        "retry-due": _guard(rules_power.retry_due, GuardStage.WAKE),
+        "cut-by-others": _guard(rules_power.cut_by_others, GuardStage.WAKE),
+        "ready-now": _guard(rules_power.ready_now, GuardStage.READY),
     }
 )
 
 
-def obstacles(case: Case, stage: Stage, guards: Guards = GUARDS) -> tuple[Obstacle, ...]:
+def obstacles(case: Case, stage: GuardStage, guards: Guards = GUARDS) -> tuple[Blocker, ...]:
     """Everything that stands in the way at a stage, in the registry's order; empty when nothing does."""
     found = ((name, guard.rule(case)) for name, guard in guards.items() if stage in guard.stages)
-    return tuple(Obstacle(guard=name, cause=refusal) for name, refusal in found if refusal)
+    return tuple(Blocker(guard=name, cause=refusal) for name, refusal in found if refusal)
 
 
 def without(name: str) -> Guards:

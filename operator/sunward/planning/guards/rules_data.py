@@ -83,7 +83,7 @@ def intensity(case: Case) -> Cause | None:
     staleness = case.snapshot.policy.staleness
     reading = zone.now_grams_per_kilowatt_hour
     limit = staleness.intensity_seconds
-    refusal = doubt(reading, case.now, limit, staleness, f"intensity of {zone.zone}")
+    refusal = issue_of(reading, case.now, limit, staleness, f"intensity of {zone.zone}")
     if refusal is None and isinstance(reading, Measurement) and reading.quality not in TRUSTED_INTENSITY:
         why = f"intensity of {zone.zone} is only {reading.quality.value}"
         return Cause(Reason.ESTIMATED_INTENSITY, why)
@@ -102,7 +102,7 @@ def suspect_share(snapshot: Snapshot, now: datetime) -> float:
     """Share of the nodes that run whose power meter cannot be trusted; 0 when none runs."""
     running = [node for node in snapshot.nodes if _runs(node)]
     limits = snapshot.policy.staleness
-    bad = [node for node in running if sensor_doubt(node.meters.power_watts, now, limits, "power") is not None]
+    bad = [node for node in running if sensor_issue(node.meters.power_watts, now, limits, "power") is not None]
     return len(bad) / len(running) if running else 0.0
 
 
@@ -122,15 +122,15 @@ class _LastShare:
 _share = _LastShare()
 
 
-def sensor_doubt(reading: Reading, now: datetime, limits: Staleness, what: str) -> Cause | None:
+def sensor_issue(reading: Reading, now: datetime, limits: Staleness, what: str) -> Cause | None:
     """Why a sensor's reading supports no decision, or None when it does."""
-    refusal = doubt(reading, now, limits.sensors_seconds, limits, what)
+    refusal = issue_of(reading, now, limits.sensors_seconds, limits, what)
     if refusal is None and isinstance(reading, Measurement) and reading.quality not in TRUSTED_SENSOR:
         return Cause(Reason.DATA_STALE, f"{what} is {reading.quality.value}, not measured")
     return refusal
 
 
-def doubt(reading: Reading, now: datetime, limit_seconds: float, limits: Staleness, what: str) -> Cause | None:
+def issue_of(reading: Reading, now: datetime, limit_seconds: float, limits: Staleness, what: str) -> Cause | None:
     """Why a reading is missing, suspect, too old or from the future, or None."""
     if isinstance(reading, Absent):
         return Cause(reading.cause.reason, f"{what}: {reading.cause.message or reading.cause.reason.value}")
@@ -145,7 +145,7 @@ def doubt(reading: Reading, now: datetime, limit_seconds: float, limits: Stalene
 
 
 def _sensor(case: Case, reading: Reading, what: str) -> Cause | None:
-    return sensor_doubt(reading, case.now, case.snapshot.policy.staleness, what)
+    return sensor_issue(reading, case.now, case.snapshot.policy.staleness, what)
 
 
 def _runs(node: NodeView) -> bool:

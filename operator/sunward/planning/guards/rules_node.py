@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import OverridePower, Role
-from sunward.domain.policy import Mode
+from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Case
 from sunward.planning.guards.drain import is_coordinator
@@ -138,6 +138,6 @@ def sleep_enabled(case: Case) -> Cause | None:
 
 def active_mode(case: Case) -> Cause | None:
     """DryRun plans and never acts."""
-    if case.snapshot.policy.mode is Mode.ACTIVE:
+    if case.snapshot.policy.mode is OperatingMode.ACTIVE:
         return None
     return Cause(Reason.DRY_RUN, "the policy's mode is DryRun")

@@ -64,7 +64,7 @@ def pods_placeable(case: Case) -> Cause | None:
     unread = [pod.needs.requests for pod in leaving if isinstance(pod.needs.requests, Cause)]
     if unread:
         return joined(unread)
-    others = [room for room in case.snapshot.rooms if not case.answers_to(room.node)]
+    others = [room for room in case.snapshot.free_capacities if not case.answers_to(room.node)]
     left = unplaceable(leaving, others)
     if not left:
         return None

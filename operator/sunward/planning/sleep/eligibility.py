@@ -12,13 +12,13 @@ from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.guards.case import Case, Obstacle, Stage
+from sunward.planning.guards.case import Blocker, Case, GuardStage
 from sunward.planning.guards.registry import GUARDS, Guards, obstacles
 
 
 def sleep_obstacles(
     node: NodeView, snapshot: Snapshot, *, now: datetime | None = None, guards: Guards = GUARDS
-) -> tuple[Obstacle, ...]:
+) -> tuple[Blocker, ...]:
     """Everything that forbids a plan to count on this node being asleep; empty when it may.
 
     Budgets over all nodes and the state of the work are not asked here: they hold when a step is taken.
@@ -26,12 +26,12 @@ def sleep_obstacles(
     case = Case(node=node, snapshot=snapshot, now=now or snapshot.taken_at)
     state = node.record.power_state
     if state in (PowerState.WAKE_REQUESTED, PowerState.BOOTING):
-        return (Obstacle(guard="waking", cause=Cause(Reason.BOOTING, "it is waking")),)
+        return (Blocker(guard="waking", cause=Cause(Reason.BOOTING, "it is waking")),)
     if state is PowerState.DEGRADED:
-        return (Obstacle(guard="degraded", cause=Cause(Reason.DEGRADED, "it did not wake")),)
+        return (Blocker(guard="degraded", cause=Cause(Reason.DEGRADED, "it did not wake")),)
     if state in (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED):
-        return obstacles(case, Stage.KEEP, guards)
-    found = obstacles(case, Stage.PLAN, guards)
+        return obstacles(case, GuardStage.KEEP, guards)
+    found = obstacles(case, GuardStage.PLAN, guards)
     if not state.falling_asleep:
         return found
     begun = ("warm-up", "minimum-awake-time", "dwell-time", "cycle-limit")

@@ -11,7 +11,7 @@ from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerS
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
-from sunward.planning.guards.case import Case, Stage
+from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.registry import Guards, obstacles
 from sunward.planning.guards.rules_time import CYCLE_WINDOW
 
@@ -53,11 +53,11 @@ class Question:
         facts = self.case.node.facts
         return facts is not None and (facts.has_our_cordon_mark or facts.has_our_taint)
 
-    def first(self, stage: Stage) -> Cause | None:
+    def first(self, stage: GuardStage) -> Cause | None:
         """Why something must not happen at a stage, by the first guard that forbids it; None when none does."""
         return next((found.cause for found in obstacles(self.case, stage, self.guards)), None)
 
-    def allows(self, stage: Stage) -> bool:
+    def allows(self, stage: GuardStage) -> bool:
         """Whether nothing stands in the way at a stage."""
         return self.first(stage) is None
 

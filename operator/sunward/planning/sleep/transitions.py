@@ -19,7 +19,7 @@ from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
-from sunward.planning.guards.case import Case, Stage
+from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.drain import classify
 from sunward.planning.guards.registry import GUARDS, Guards
 from sunward.planning.guards.rules_node import wants
@@ -98,7 +98,7 @@ def next_step(
     )
     wish = (want_awake or wants(case, OverridePower.AWAKE)) and not wants(case, OverridePower.ASLEEP)
     question = Question(case=case, want_awake=wish, guards=guards)
-    forbidden = question.first(Stage.ACT)
+    forbidden = question.first(GuardStage.ACT)
     if forbidden is not None:
         return rest(question, forbidden)
     return _HANDLERS[node.record.power_state](question)
@@ -112,7 +112,7 @@ def _awake(question: Question) -> Step:
         return act(question, Act.UNCORDON, Cause(Reason.ROLLED_BACK, "takes back marks that were left on it"))
     if question.want_awake:
         return rest(question, Cause(Reason.AWAKE, "awake"))
-    obstacle = question.first(Stage.START)
+    obstacle = question.first(GuardStage.START)
     if obstacle is not None:
         return rest(question, obstacle.prefixed("stays awake: "))
     operation = begin(question, SLEEP, Reason.SLEEP_STARTED, question.budgets.drain_timeout_seconds)
@@ -149,7 +149,7 @@ def _draining(question: Question) -> Step:
     evictable = classify(question.case.node.pods).evictable
     if evictable:
         return act(question, Act.EVICT, Cause(Reason.DRAINING, f"evicts {len(evictable)} pods"), evictable)
-    obstacle = question.first(Stage.CUT)
+    obstacle = question.first(GuardStage.CUT)
     if obstacle is not None:
         return rest(question, obstacle.prefixed("waits: "))
     operation = question.record.operation
@@ -167,7 +167,7 @@ def _draining(question: Question) -> Step:
 
 def _power_off_requested(question: Question) -> Step:
     """Wait for proof; without it in time, switch the power on again and go back."""
-    if question.allows(Stage.OFF):
+    if question.allows(GuardStage.OFF):
         message = "the relay proves that the power is off"
         return move(
             question, PowerState.ASLEEP, Cause(Reason.ASLEEP, message), operation=None, asleep_since=question.now
@@ -179,7 +179,7 @@ def _power_off_requested(question: Question) -> Step:
         return waking.ask_for_power(
             question, Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it: switches it on again")
         )
-    if question.allows(Stage.REPEAT_OFF):
+    if question.allows(GuardStage.REPEAT_OFF):
         return repeat(question, Act.POWER_OFF, Cause(Reason.POWER_OFF_REQUESTED, "the relay is still on: asked again"))
     return rest(question, Cause(Reason.POWER_OFF_REQUESTED, "waits for proof that the power is off"))
 
@@ -190,7 +190,7 @@ def _way_back(question: Question) -> Step | None:
         return found_off(question)
     if question.want_awake:
         return back_awake(question, Cause(Reason.ROLLED_BACK, "is needed again: stays awake"), woke=False)
-    obstacle = question.first(Stage.RECHECK)
+    obstacle = question.first(GuardStage.RECHECK)
     if obstacle is not None:
         return back_awake(question, obstacle.prefixed("stays awake: "), woke=False)
     if question.is_overdue:
@@ -207,7 +207,7 @@ def _uncordoned_by_others(question: Question) -> Step:
 def _is_cut(question: Question) -> bool:
     """Relay and Kubernetes agree that it is off. While the Node is Ready, a relay that says off may be wrong."""
     facts = question.case.node.facts
-    return question.allows(Stage.OFF) and not (facts is not None and facts.ready)
+    return question.allows(GuardStage.OFF) and not (facts is not None and facts.ready)
 
 
 def _is_uncordoned(question: Question) -> bool:

@@ -9,7 +9,7 @@ from sunward.domain.cause import Cause
 from sunward.domain.nodes import PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
-from sunward.planning.guards.case import Stage
+from sunward.planning.guards.case import GuardStage
 from sunward.planning.guards.rules_power import CORDON_ONLY
 from sunward.planning.sleep.steps import WAKE, Question, back_awake, begin, move, repeat, rest
 
@@ -20,10 +20,10 @@ def asleep(question: Question) -> Step:
         operation = begin(question, WAKE, Reason.POWERED_ON_BY_OTHERS, question.budgets.boot_timeout_seconds)
         message = "somebody else switched it on"
         return move(question, PowerState.BOOTING, Cause(Reason.POWERED_ON_BY_OTHERS, message), operation=operation)
-    must_wake = question.first(Stage.KEEP)
+    must_wake = question.first(GuardStage.KEEP)
     if not question.want_awake and must_wake is None:
         return rest(question, Cause(Reason.ASLEEP, "asleep"))
-    too_soon = question.first(Stage.WAKE)
+    too_soon = question.first(GuardStage.WAKE)
     if too_soon is not None:
         return rest(question, too_soon.prefixed("wakes later: "))
     if must_wake is None:
@@ -48,22 +48,22 @@ def ask_for_power(question: Question, why: Cause) -> Step:
 
 def wake_requested(question: Question) -> Step:
     """Wait for proof that the power is on, or for the time of the next try."""
-    if question.allows(Stage.READY) and _may_trust_ready(question):
+    if question.allows(GuardStage.READY) and _may_trust_ready(question):
         return back_awake(question, Cause(Reason.AWAKE, "awake again"), woke=True)
     if question.record.next_attempt_at is not None:
         return _between_tries(question)
-    if question.allows(Stage.ON):
+    if question.allows(GuardStage.ON):
         return move(question, PowerState.BOOTING, Cause(Reason.BOOTING, "the relay shows that the power is on"))
     if question.is_overdue:
         return _try_failed(question)
-    if question.allows(Stage.REPEAT_ON):
+    if question.allows(GuardStage.REPEAT_ON):
         return repeat(question, Act.POWER_ON, Cause(Reason.WAKE_REQUESTED, "the relay is still off: asked again"))
     return rest(question, Cause(Reason.WAKE_REQUESTED, "waits for proof that the power is on"))
 
 
 def booting(question: Question) -> Step:
     """Wait until the Node is Ready, then give it back to the scheduler."""
-    if question.allows(Stage.READY):
+    if question.allows(GuardStage.READY):
         return back_awake(question, Cause(Reason.AWAKE, "awake again"), woke=True)
     if question.is_overdue:
         return _try_failed(question)
@@ -72,21 +72,21 @@ def booting(question: Question) -> Step:
 
 def degraded(question: Question) -> Step:
     """Left to people, cordoned as it is, until the Node works again by itself."""
-    if question.allows(Stage.READY):
+    if question.allows(GuardStage.READY):
         return back_awake(question, Cause(Reason.AWAKE, "works again"), woke=True)
     return rest(question, Cause(Reason.DEGRADED, "did not wake; switch it on by hand and look at its console"))
 
 
 def _is_up(question: Question) -> bool:
     """The relay proves it, or the Node says so long enough after the power was cut."""
-    if question.allows(Stage.ON):
+    if question.allows(GuardStage.ON):
         return True
-    return question.case.node.spec.sleep.driver != CORDON_ONLY and question.allows(Stage.READY)
+    return question.case.node.spec.sleep.driver != CORDON_ONLY and question.allows(GuardStage.READY)
 
 
 def _may_trust_ready(question: Question) -> bool:
     """While a request for power is under way, Ready counts only if the relay does not prove that the power is off."""
-    return not question.allows(Stage.OFF)
+    return not question.allows(GuardStage.OFF)
 
 
 def _try_failed(question: Question) -> Step:
@@ -104,7 +104,7 @@ def _try_failed(question: Question) -> Step:
 
 
 def _between_tries(question: Question) -> Step:
-    too_soon = question.first(Stage.WAKE)
+    too_soon = question.first(GuardStage.WAKE)
     if too_soon is not None:
         return rest(question, too_soon.prefixed("waits: "))
     operation = question.record.operation
