@@ -9,11 +9,25 @@ from datetime import datetime
 from sunward_audit import facts
 from sunward_audit.events import Body, Event, ObjectSeen, Request
 
-RECORD_FIELDS = {"powerState", "operation", "lastTransition", "cycles", "owned", "timers", "nodes"}
-"""What must be written before each act, and the policy's count of nodes, which moves with it."""
+RECORD_FIELDS = {"powerState", "operation", "lastTransition", "cycles", "owned", "timers", "drain", "nodes"}
+"""What must be written before each act, and what moves with it: the progress of a drain, the policy's node counts."""
 
-PLAN_FIELDS = {"currentPlan", "plan", "nextPlanTime", "lastPlanTime", "power", "harvest", "battery", "intensity"}
-"""What every planning period writes anew."""
+PLAN_FIELDS = {
+    "currentPlan",
+    "plan",
+    "nextPlanTime",
+    "lastPlanTime",
+    "estimatedCompletionTime",
+    "nextWakeTime",
+    "power",
+    "harvest",
+    "battery",
+    "intensity",
+    "relay",
+    "lastSeen",
+    "learned",
+}
+"""What every planning period writes anew, with the newest figures."""
 
 STATUS_KINDS = ("energynodes", "energypolicies", "trainingjobs", "energyplans")
 

@@ -19,7 +19,7 @@ COUNTS = {
     "observations", "workers", "readyWorkers", "minimumWorkers", "stepsPerRound", "maximumCyclesPerDay",
     "leaseTransitions", "keepPlans", "horizonPeriods", "nodesInTransition", "minimumAwakeNodes", "maximumAsleepNodes",
     "total", "awake", "asleep", "inTransition", "degraded", "unmanaged", "policyGeneration", "observedGeneration",
-    "none", "det", "dat", "deta", "bound", "unaccountedPeriods",
+    "none", "det", "dat", "deta", "bound", "idle", "busy", "wake", "unaccountedPeriods",
 }  # fmt: skip
 
 

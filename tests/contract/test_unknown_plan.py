@@ -41,10 +41,15 @@ def of_mode(mode: str) -> set[str]:
 
 BOUND = {"solution/lowerBoundMicrogramsCO2e"} | of_mode("bound")
 ALL_GRAMS = {where for mode in GRAMS for where in of_mode(mode)}
-NOTHING_FOUND = ALL_GRAMS | BOUND | {"solution/objectiveMicrogramsCO2e", "solution/relativeGapPartsPerMillion"}
+NOTHING_FOUND = (
+    ALL_GRAMS
+    | BOUND
+    | {"solution/objectiveMicrogramsCO2e", "solution/relativeGapPartsPerMillion", "solution/solveMilliseconds"}
+)
 OF_A_PLAN: Mapping[str, tuple[Plan, set[str]]] = {
     "no objective": (a_plan(solver=replace(FOUND, objective_grams=None)), {"solution/objectiveMicrogramsCO2e"}),
     "no bound": (a_plan(solver=replace(FOUND, lower_bound_grams=None)), BOUND),
+    "no time": (a_plan(solver=replace(FOUND, solve_seconds=None)), {"solution/solveMilliseconds"}),
     "no gap": (a_plan(solver=replace(FOUND, relative_gap=None)), {"solution/relativeGapPartsPerMillion"}),
     "held": (a_plan(solver=HELD, emissions_by_mode_grams={}), NOTHING_FOUND),
     "infeasible": (a_plan(solver=IMPOSSIBLE, emissions_by_mode_grams={}), NOTHING_FOUND),

@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sunward.cli import status as table
-from sunward.cluster.reporting import plan_objects, report
+from sunward.cluster.objects.learned import learned
+from sunward.cluster.reporting import job_figures, node_figures, plan_objects, report
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobPhase
 from sunward.domain.measurement import Absent, Quality, Series
-from sunward.domain.nodes import BatterySpec
+from sunward.domain.nodes import BatterySpec, NodeRecord
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import PowerReading
 from sunward.telemetry.metrics import Metrics
 from support import figures
 from support.loop.store import Body, merged
@@ -54,8 +56,14 @@ class Seen:
     emitted_grams: float | None = 2.0
     is_zone_known: bool = True
     forecast: tuple[float, ...] | None = (30.0, 40.0)
+    relay_watts: float | None = 3.4
+    is_relay_heard: bool = True
 
-    def snapshot(self) -> Snapshot:
+    def power(self) -> PowerReading | None:
+        """What the node's relay says, which may have no meter or be silent."""
+        return PowerReading(is_on=True, watts=self.relay_watts, time=a_while_ago()) if self.is_relay_heard else None
+
+    def snapshot(self, node: Body) -> Snapshot:
         """A node with all meters and a job that trains there."""
         readings = (self.power_watts, self.harvest_watts, self.battery_ratio)
         meters = some_meters(*(SILENT if one is None else measured(one, at=a_while_ago()) for one in readings))
@@ -64,11 +72,11 @@ class Seen:
             a_zone("CLEAN", SILENT if grams is None else measured(grams, at=a_while_ago())),
             forecast_grams_per_kilowatt_hour=None if self.forecast is None else a_series(self.forecast),
         )
-        progress = (
-            None if self.workers is None else some_progress(phase=JobPhase.TRAINING, round=3, workers=self.workers)
-        )
+        told: dict[str, Any] = {"phase": JobPhase.TRAINING, "round": 3, "workers": self.workers, "batches_done": 300}
+        progress = None if self.workers is None else some_progress(**told)
+        record = NodeRecord(learned=learned(node.get("learned") or {}))
         return a_snapshot(
-            a_node("sun", meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0),
+            a_node("sun", meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0, record=record),
             jobs=[a_job(progress=progress, last_round=3, emissions_grams=self.emitted_grams, homes=("sun",))],
             intensities={"CLEAN": zone} if self.is_zone_known else {},
         )
@@ -87,7 +95,11 @@ def a_while_ago() -> datetime:
 
 POWER = {"node/power/milliwatts", "plan/nodes/sun/powerAgeSeconds", "table/sun/power W"}
 HARVEST = {"node/harvest/milliwatts", "plan/nodes/sun/harvestAgeSeconds", "table/sun/harvest W"}
-CHARGE = {"node/battery/chargePercent", "plan/nodes/sun/batteryAgeSeconds"}
+CHARGE = {
+    "node/battery/chargePercent",
+    "node/battery/storedMilliwattHours",
+    "plan/nodes/sun/batteryAgeSeconds",
+}
 GRID = {
     "node/intensity/milligramsPerKilowattHour",
     "plan/zones/CLEAN/milligramsPerKilowattHour",
@@ -104,17 +116,26 @@ OF_A_SNAPSHOT: Mapping[str, tuple[Any, set[str]]] = {
     "is_zone_known": (False, GRID | FORECAST),
     "forecast": (None, FORECAST),
     "workers": (None, {"job/workers", f"table/{KEY}/workers"}),
+    "relay_watts": (None, {"node/relay/milliwatts"}),
+    "is_relay_heard": (False, {"node/relay/milliwatts"}),
     "emitted_grams": (None, {"budget/grams"}),
 }
 
 
 def published(seen: Seen, over: Body, metrics: Metrics) -> tuple[Body, figures.Figures]:
     """The objects after a pass with these inputs, and every number that is then told."""
-    snapshot = seen.snapshot()
+    old_node, old_job = over.get("node", {}), over.get("job", {})
+    snapshot = seen.snapshot(old_node)
     node, job = snapshot.nodes[0], snapshot.jobs[0]
     written = {
-        "node": report.node_status(node, snapshot, (), None, None, over.get("node", {}), NOW),
-        "job": report.job_status(job, None, None, over.get("job", {}), NOW),
+        "node": {
+            **report.node_status(node, snapshot, (), None, None, old_node, NOW),
+            **node_figures.figures(node, snapshot, seen.power(), (), None, old_node),
+        },
+        "job": {
+            **report.job_status(job, None, None, old_job, NOW),
+            **job_figures.figures(job, None, snapshot.nodes, old_job, NOW),
+        },
         "plan": plan_objects.inputs(a_plan(), snapshot),
     }
     objects = {what: merged(over.get(what, {}), status) for what, status in written.items()}
@@ -155,4 +176,5 @@ def test_every_number_that_a_snapshot_can_lose_is_known_to_the_walk() -> None:
     walked = {where for _, gone in OF_A_SNAPSHOT.values() for where in gone}
     left = {where for where, number in before.items() if number != 0} - walked
     known = {"job/round", "metric/sunward_leader{}", "metric/sunward_node_power_state{sun,Awake}"}
-    assert left - known == set()
+    kept = {"job/batchesDone", "node/learned/busyMilliwatts", "node/learned/observations/busy"}
+    assert left - known - kept == set()  # what was counted or learned stays true while its source is silent

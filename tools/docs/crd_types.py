@@ -28,7 +28,7 @@ with a default are always there. A status is a merge patch: None removes a field
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class ObjectMeta(TypedDict):
@@ -153,8 +153,6 @@ class _Module:
             is_new = name not in self.written
             self.written.add(name)
             return name, [_literal(name, schema["enum"])] if is_new else []
-        if schema.get("x-kubernetes-preserve-unknown-fields"):
-            return "dict[str, Any]", []
         if "properties" in schema:
             return name, [*self._object(name, path, schema, is_status)]
         if schema["type"] == "array":

@@ -21,7 +21,7 @@ from sunward.cluster.plan_keeper import PlanKeeper
 from sunward.cluster.ports import Drivers, Forecaster, Intensities, Reporter, Sensors
 from sunward.cluster.reading.observe import Identity, Observation
 from sunward.cluster.reading.observer import Observer
-from sunward.cluster.reporting.writer import StatusWriter
+from sunward.cluster.reporting.writer import Known, StatusWriter
 from sunward.cluster.settling.settlement import Settler
 from sunward.cluster.training import jobs
 from sunward.cluster.training.placement import placement
@@ -132,7 +132,8 @@ class Loop:
         if seen.snapshot.policy.mode is OperatingMode.ACTIVE:
             await self._apply_jobs(plan, seen)
             seen = await self._step_nodes(plan, seen, power)
-        await self._statuses.write(plan, seen, self._observer.verdict)
+        known = Known(verdict=self._observer.verdict, power=power, refused=self._stepper.refused)
+        await self._statuses.write(plan, seen, known)
         await self._settler.settle(seen.snapshot, plan.name)
         return self._pause(plan, seen.snapshot)
 

@@ -106,6 +106,8 @@ class JobProgress:
     workers: tuple[str, ...] = ()
     round_seconds: float | None = None
     data_set: str | None = None
+    batches_done: int | None = None
+    checkpoint_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ class JobView:
     finished: Reason | None = None
     emissions_grams: float | None = None
     coordinator_node: str | None = None
+    ready_workers: int = 0
     assignments: tuple[Assignment, ...] = ()
     generation: int = 0
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
+from sunward.domain.estimate import Estimate
 from sunward.domain.measurement import Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.units import HOURS_PER_DAY
@@ -54,7 +55,6 @@ class PowerState(StrEnum):
 class PowerProfile:
     """Draw of a node in watts, and what a wake costs."""
 
-    name: str = "custom"
     idle_watts: float
     busy_watts: float
     asleep_watts: float
@@ -166,6 +166,19 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What was measured of a node, one observation at a time; None for what was not observed yet.
+
+    `observed_at` is the sample time of the newest observation of a draw, so that no sample counts twice.
+    """
+
+    idle_watts: Estimate | None = None
+    busy_watts: Estimate | None = None
+    wake_seconds: Estimate | None = None
+    observed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRecord:
     """`EnergyNode.status` as the operator last wrote it: its memory across restarts."""
 
@@ -179,6 +192,7 @@ class NodeRecord:
     next_attempt_at: datetime | None = None
     sleep_times: tuple[datetime, ...] = ()
     observed_generation: int = 0
+    learned: Learned = Learned()
 
 
 class SelectorOperator(StrEnum):
@@ -333,6 +347,7 @@ class NodeFacts:
     do_not_sleep: bool
     has_our_taint: bool
     has_our_cordon_mark: bool
+    heartbeat_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

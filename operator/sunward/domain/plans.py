@@ -85,7 +85,8 @@ class SolverReport:
 
     What is not known is None and never zero: no solver found a plan, or it proved no bound. `solver` is None where none
     found it, `method` says how it went about it, for people. `cause` says why there is no plan, or why another solver's
-    plan stands; raises ValueError where it is missing, or given without need.
+    plan stands; raises ValueError where it is missing, or given without need. `infeasible_because` names what has to
+    give before there is a plan.
     """
 
     status: PlanStatus
@@ -96,6 +97,7 @@ class SolverReport:
     lower_bound_grams: float | None = None
     relative_gap: float | None = None
     solve_seconds: float | None = None
+    infeasible_because: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         as_asked = self.status in (PlanStatus.OPTIMAL, PlanStatus.FEASIBLE)
@@ -104,11 +106,29 @@ class SolverReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSleep:
+    """A time [start, until) in which a plan has a node asleep; `until` is None where it lasts beyond the horizon."""
+
+    node: str
+    start: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What the first period's limits are worth: g CO2e saved by one more Wh in a pool, and g CO2e by which the
+    objective changes per unit of a job's offload ratio."""
+
+    energy_grams_per_watt_hour: Mapping[str, float] = field(default_factory=dict)
+    offload_grams: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Decisions for the period [start, start + period), taken from one snapshot.
 
     `awake` tells for every node whether it should be awake in this period; `emissions_by_mode` has none, det, dat, deta
-    in grams over the horizon under the same forecast.
+    in grams over the horizon under the same forecast. `made_at` is when the snapshot behind it was taken.
     """
 
     name: str
@@ -120,8 +140,10 @@ class Plan:
     decisions: tuple[Decision, ...]
     solver: SolverReport
     emissions_by_mode_grams: Mapping[str, float] = field(default_factory=dict)
-    prices: Mapping[str, float] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    sleeps: tuple[PlannedSleep, ...] = ()
     input_digest: str = ""
+    made_at: datetime | None = None
 
     @property
     def hold(self) -> Cause | None:

@@ -19,7 +19,7 @@ from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.schemes import Scheme, with_mode
 from sunward.optimisation.problem.solution import Solution, Status
-from sunward.planning import hold, stability, wording
+from sunward.planning import hold, outlook, stability, wording
 from sunward.planning.compile import Compiled, compile_problem
 from sunward.planning.guards.case import Case
 from sunward.planning.guards.rules_node import wants
@@ -73,14 +73,17 @@ def plan(
     if refusal is not None:
         return _held(snapshot, forecasts, PlanStatus.HELD, refusal)
     answer = _solve(snapshot, forecasts, solver, alternatives=alternatives)
-    if answer is None:
+    if isinstance(answer, Solution):
         why = Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
-        return _held(snapshot, forecasts, PlanStatus.INFEASIBLE, why)
+        return _held(snapshot, forecasts, PlanStatus.INFEASIBLE, why, because=outlook.shortfalls(answer))
     return _decided(snapshot, answer, solver, previous)
 
 
-def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alternatives: bool) -> Answer | None:
-    """First with every wish, then without minimum asleep times and with deadlines as late as they have to be."""
+def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alternatives: bool) -> Answer | Solution:
+    """First with every wish, then without minimum asleep times and with deadlines as late as they have to be.
+
+    Where even that has no plan, the solution that says what has to give.
+    """
     limit = snapshot.policy.solver_time_limit_seconds
     for relaxed in (False, True):
         compiled = compile_problem(snapshot, forecasts, relaxed=relaxed)
@@ -94,7 +97,7 @@ def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alte
             if not relaxed:
                 by_mode = _with_all_awake(by_mode, compile_problem(snapshot, forecasts, relaxed=True), solver, limit)
             return Answer(compiled=compiled, solution=best, by_mode=by_mode)
-    return None
+    return solution
 
 
 def _side_limit(snapshot: Snapshot) -> float:
@@ -172,8 +175,10 @@ def _decided(snapshot: Snapshot, answer: Answer, solver: SolverPort, previous: P
         decisions=decisions,
         solver=_report(solution, answer.solution),
         emissions_by_mode_grams=wording.by_mode(answer.by_mode),
-        prices=_prices(answer.solution),
+        prices=outlook.prices(answer.solution, compiled.parts),
+        sleeps=outlook.planned_sleeps(pattern.awake, solution, compiled.horizon),
         input_digest=digest(compiled.problem, snapshot),
+        made_at=snapshot.taken_at,
     )
 
 
@@ -241,7 +246,9 @@ def _senders(snapshot: Snapshot, jobs: Sequence[JobDirective]) -> set[str]:
     }
 
 
-def _held(snapshot: Snapshot, forecasts: Forecasts, status: PlanStatus, why: Cause) -> Plan:
+def _held(
+    snapshot: Snapshot, forecasts: Forecasts, status: PlanStatus, why: Cause, *, because: tuple[str, ...] = ()
+) -> Plan:
     """Everything as it is, with the reason. No solver found a plan, so that nothing is known of its emissions."""
     pattern = hold.held_pattern(snapshot)
     decisions = (
@@ -256,8 +263,9 @@ def _held(snapshot: Snapshot, forecasts: Forecasts, status: PlanStatus, why: Cau
         jobs=pattern.jobs,
         transfers=(),
         decisions=decisions,
-        solver=SolverReport(status=status, cause=why),
+        solver=SolverReport(status=status, cause=why, infeasible_because=because),
         input_digest=_hashed(why.reason, sorted(pattern.awake.items()), pattern.jobs),
+        made_at=snapshot.taken_at,
     )
 
 
@@ -299,12 +307,3 @@ def _gap(objective: float | None, bound: float | None) -> float | None:
     if objective is None or bound is None:
         return None
     return (objective - bound) / objective if objective > 0 else 0.0
-
-
-def _prices(solution: Solution) -> dict[str, float]:
-    """Shadow prices of the first period: grams per watt-hour in a pool, grams per unit of a job's offload ratio."""
-    energy = {
-        f"energy/{pool}": prices[0] for pool, prices in solution.prices.energy_grams_per_watt_hour.items() if prices
-    }
-    caps = {f"offload/{job}": price for job, price in solution.prices.offload_cap_grams.items()}
-    return dict(sorted((energy | caps).items()))

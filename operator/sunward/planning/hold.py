@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
-from sunward.domain.plans import JobDirective
+from sunward.domain.plans import JobDirective, Plan
+from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.planning.compile import known_nodes, working_nodes
@@ -31,6 +32,21 @@ def hold_reason(snapshot: Snapshot, forecasts: Forecasts) -> Cause | None:
     if not any(forecasts.intensity_grams_per_kilowatt_hour.values()):
         return Cause(Reason.DATA_MISSING, "no grid zone has an intensity")
     return _no_fresh_zone(snapshot)
+
+
+def sleep_hold(snapshot: Snapshot, plan: Plan) -> Cause | None:
+    """Why no node is put to sleep at present, whichever it is; None where a plan may."""
+    if plan.hold is not None or snapshot.data_hold is not None:
+        return plan.hold or snapshot.data_hold
+    if snapshot.policy.mode is not OperatingMode.ACTIVE:
+        return Cause(Reason.DRY_RUN, "the policy's mode is DryRun")
+    if not snapshot.policy.sleep:
+        return Cause(Reason.SLEEP_DISABLED, "the policy says sleep: false")
+    running = (snapshot.taken_at - snapshot.operator_started_at).total_seconds()
+    wait = snapshot.policy.budgets.warm_up_seconds
+    if running < wait:
+        return Cause(Reason.WARMING_UP, f"the operator has just started; sleeps may begin after {wait:.0f} s")
+    return None
 
 
 def _no_fresh_zone(snapshot: Snapshot) -> Cause | None:

@@ -37,9 +37,15 @@ def still_valid(plan: Plan, fresh: Snapshot) -> tuple[Plan, tuple[Dropped, ...]]
     transfers = tuple(t for t in plan.transfers if _known(t.from_node, t.to_node, nodes, dropped, t.pool))
     if not dropped:
         return plan, ()
-    return replace(
-        plan, awake=awake, jobs=jobs, transfers=transfers, decisions=_decisions(plan, awake, nodes, dropped)
-    ), tuple(dropped)
+    valid = replace(
+        plan,
+        awake=awake,
+        jobs=jobs,
+        transfers=transfers,
+        decisions=_decisions(plan, awake, nodes, dropped),
+        sleeps=tuple(sleep for sleep in plan.sleeps if sleep.start > plan.start or not awake.get(sleep.node, True)),
+    )
+    return valid, tuple(dropped)
 
 
 def _jobs(

@@ -122,7 +122,6 @@ def _power(scenario: Scenario, name: str) -> PowerProfile:
     profile = scenario.profiles[scenario.nodes[name].profile]
     above = max(0.0, profile.boot_watts - profile.idle_watts)
     return PowerProfile(
-        name=scenario.nodes[name].profile,
         idle_watts=profile.idle_watts,
         busy_watts=profile.busy_watts,
         asleep_watts=profile.asleep_watts,

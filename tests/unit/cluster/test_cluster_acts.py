@@ -177,6 +177,7 @@ async def test_a_refused_eviction_says_so_and_a_hopeless_one_ends_the_round(
     ended = [pod["metadata"]["name"] for pod in server.store.of("pods") if "deletionTimestamp" in pod["metadata"]]
     assert (reason_of(done), ended) == (reason, leaving)
     assert done.is_final is (status == 500)
+    assert [(one.pod.name, one.cause.reason) for one in done.refused] == [("web-1", reason)]
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,9 @@ def test_a_newer_reading_alone_is_not_worth_a_write() -> None:
 
 def test_an_object_that_cannot_be_used_says_so_once() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
-    why = InvalidInput("TrainingJob default/mnist: spec.runtime.generic", "is not carried out yet: use runtime.flower")
+    why = InvalidInput("TrainingJob default/mnist: spec.runtime.flower", "is missing")
     status = report.invalid_status("TrainingJob", why, {}, 3, now)
     condition = status["conditions"][0]
     assert (condition["type"], condition["status"], condition["reason"]) == ("Planned", "False", "InvalidSpec")
-    assert "use runtime.flower" in condition["message"]
+    assert condition["message"] == "TrainingJob default/mnist: spec.runtime.flower: is missing"
     assert not report.worth_writing(status, report.invalid_status("TrainingJob", why, status, 3, now))

@@ -26,6 +26,7 @@ PROGRESS = {
     "accuracy_percent": 91.5,
     "plan": "plan-1",
     "data_set": "mnist",
+    "checkpoint_time": "2026-11-22T10:00:00.250Z",
     "batches_total": {"nodes": {"pi-01": 300}, "offloaded": {"b": 150}},
     "history": [{"round": 3, "seconds": 2.5}],
     "workers": [
@@ -69,6 +70,14 @@ def test_progress_counts_only_those_who_train_now() -> None:
     assert dict(found.offloaded_batches_by_shard) == {"b": 150.0}
 
 
+def test_progress_tells_what_is_done_and_when_it_was_saved() -> None:
+    found = read(PROGRESS)
+    assert found.batches_done == 300
+    assert found.checkpoint_at == datetime(2026, 11, 22, 10, 0, 0, 250_000, tzinfo=UTC)
+    new = read({**PROGRESS, "batches_total": {}, "checkpoint_time": None})
+    assert (new.batches_done, new.checkpoint_at) == (None, None)
+
+
 def test_a_newer_trainer_may_say_more() -> None:
     assert read({**PROGRESS, "temperature": {"deep": [1, 2]}}) == read(PROGRESS)
 
@@ -88,6 +97,10 @@ def test_a_newer_trainer_may_say_more() -> None:
         ({"workers": [{"node": "pi-01", "state": "asleep"}]}, "/progress.workers[0].state"),
         ({"workers": [{**ALIVE, "cached_shards": ["a", 1]}]}, "/progress.workers[0].cached_shards[1]"),
         ({"plan": 7}, "/progress.plan"),
+        ({"data_set": "m" * 129}, "/progress.data_set"),
+        ({"checkpoint_time": "2026-11-22T10:00:00"}, "/progress.checkpoint_time"),
+        ({"checkpoint_time": "noon"}, "/progress.checkpoint_time"),
+        ({"batches_total": {"nodes": {"pi-01": 1e13}}}, '/progress.batches_total.nodes["pi-01"]'),
     ],
 )
 def test_a_wrong_field_is_named(changes: Mapping[str, Any], where: str) -> None:

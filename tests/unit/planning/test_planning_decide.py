@@ -9,7 +9,7 @@ import pytest
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PowerProfile, PowerState
-from sunward.domain.plans import DecisionKind, Plan, PlanStatus, SolverName, SolverReport
+from sunward.domain.plans import DecisionKind, Plan, PlanStatus, Prices, SolverName, SolverReport
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -119,7 +119,7 @@ def test_without_any_plan_nothing_is_claimed_of_its_emissions() -> None:
     result = plan(snapshot, some_forecasts(snapshot), solver=HopelessSolver(), previous=None)
     why = Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
     assert result.solver == SolverReport(status=PlanStatus.INFEASIBLE, cause=why)
-    assert (result.hold, result.emissions_by_mode_grams, result.prices) == (None, {}, {})
+    assert (result.hold, result.emissions_by_mode_grams, result.prices) == (None, {}, Prices())
     assert result.awake == {"clean": True, "dirty": True}
 
 

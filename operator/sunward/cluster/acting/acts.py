@@ -21,6 +21,7 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeView, PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
+from sunward.planning.guards.drain import BlockingPod
 
 Body = dict[str, Any]
 CONFLICTS = (409, 422)
@@ -34,11 +35,13 @@ class Done:
     """What became of a step: `failure` is set when it did not happen as asked.
 
     `is_final` tells that it never can: the eviction API does not allow an eviction that two disruption budgets forbid.
+    `refused` are the pods whose eviction the server refused, each with its answer.
     """
 
     step: Step
     failure: Cause | None = None
     is_final: bool = False
+    refused: tuple[BlockingPod, ...] = ()
 
 
 async def act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None, *, may_act: Callable[[], bool]) -> Done:
@@ -195,18 +198,19 @@ async def _evict_all(api: Api, step: Step) -> Done:
 
     500 is the eviction API's answer to what it can never allow.
     """
-    refused: list[Cause] = []
+    refused: list[BlockingPod] = []
     for pod in step.pods:
         try:
             await evict(api, pod)
         except ApiError as error:
             if error.status == 500:
-                return Done(step=step, failure=Cause(Reason.DRAIN_BLOCKED, str(error)), is_final=True)
+                never = Cause(Reason.DRAIN_BLOCKED, str(error))
+                return Done(step=step, failure=never, is_final=True, refused=(BlockingPod(pod=pod, cause=never),))
             if error.status not in (404, 409):
                 reason = Reason.API_SERVER_UNAVAILABLE if _is_unavailable(error.status) else Reason.DRAIN_BLOCKED
-                refused.append(Cause(reason, f"{pod.namespace}/{pod.name}: {error}"))
+                refused.append(BlockingPod(pod=pod, cause=Cause(reason, f"{pod.namespace}/{pod.name}: {error}")))
     if refused:
-        return Done(step=step, failure=joined(refused))
+        return Done(step=step, failure=joined([one.cause for one in refused]), refused=tuple(refused))
     return Done(step=step)
 
 

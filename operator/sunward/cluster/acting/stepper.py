@@ -20,13 +20,14 @@ from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
+from sunward.planning.guards.drain import BlockingPod
 from sunward.planning.sleep import transitions
 
 Body = dict[str, Any]
 
 
 class NodeStepper:
-    """Remembers nothing but evictions that cannot succeed."""
+    """Remembers nothing but evictions that cannot succeed, and those that were refused just now."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class NodeStepper:
         self._clock = clock
         self._mark_dirty = mark_dirty
         self._drain_failures: dict[str, Cause] = {}
+        self.refused: dict[str, Sequence[BlockingPod]] = {}
 
     async def read_power(self, snapshot: Snapshot) -> Mapping[str, PowerReading | None]:
         """What each node's relay reads now, by node; None without a relay or an answer."""
@@ -105,6 +107,7 @@ class NodeStepper:
         step, now = done.step, self._clock()
         self._reporter.stepped(step)
         self._drain_failures.pop(step.node, None)
+        self.refused[step.node] = done.refused
         if done.failure is not None and done.is_final:
             self._drain_failures[step.node] = done.failure
         if step.record.power_state is not node.record.power_state:

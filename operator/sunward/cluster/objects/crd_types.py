@@ -6,7 +6,7 @@ with a default are always there. A status is a merge patch: None removes a field
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 
 class ObjectMeta(TypedDict):
@@ -191,14 +191,13 @@ class EnergyNodeStatusBattery(TypedDict):
 
     chargePercent: NotRequired[int | None]
     storedMilliwattHours: NotRequired[int | None]
-    milliwatts: NotRequired[int | None]
     time: NotRequired[str | None]
     quality: NotRequired[EnergyNodeStatusBatteryQuality | None]
     source: NotRequired[str | None]
     reason: NotRequired[str | None]
 
 
-EnergyNodeStatusIntensityBasis = Literal["AverageLifecycle", "AverageDirect", "Marginal"]
+EnergyNodeStatusIntensityBasis = Literal["AverageDirect", "AverageLifecycle", "MarginalDirect", "MarginalLifecycle"]
 
 
 EnergyNodeStatusIntensityQuality = Literal[
@@ -237,7 +236,9 @@ class EnergyNodeStatusRelay(TypedDict):
 
 
 class EnergyNodeStatusLastSeen(TypedDict):
-    """`status.lastSeen`: lastSeen is the time of the last report from each source."""
+    """`status.lastSeen`: lastSeen is the time of the last report from each source; it stays when the source falls
+    silent.
+    """
 
     sensors: NotRequired[str | None]
     kubelet: NotRequired[str | None]
@@ -270,22 +271,20 @@ class EnergyNodeStatusOperation(TypedDict):
     intent: NotRequired[EnergyNodeStatusOperationIntent | None]
     step: NotRequired[str | None]
     reason: NotRequired[str | None]
-    plan: NotRequired[str | None]
-    driver: NotRequired[str | None]
     startedAt: NotRequired[str | None]
     stepStartedAt: NotRequired[str | None]
     deadline: NotRequired[str | None]
     attempt: NotRequired[int | None]
     leaseTransitions: NotRequired[int | None]
-    holder: NotRequired[str | None]
 
 
 class EnergyNodeStatusDrainBlockedByItem(TypedDict):
     """`status.drain.blockedBy[]`: blockedBy lists the pods that cannot be evicted at present, and why."""
 
-    pod: NotRequired[str | None]
-    uid: NotRequired[str | None]
-    reason: NotRequired[str | None]
+    pod: str
+    uid: str
+    reason: str
+    message: str
 
 
 class EnergyNodeStatusDrain(TypedDict):
@@ -297,23 +296,10 @@ class EnergyNodeStatusDrain(TypedDict):
     blockedBy: NotRequired[list[EnergyNodeStatusDrainBlockedByItem] | None]
 
 
-EnergyNodeStatusOwnedTaintEffect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class EnergyNodeStatusOwnedTaint(TypedDict):
-    """`status.owned.taints[]`: taints that the operator added to the Node."""
-
-    key: str
-    value: NotRequired[str | None]
-    effect: EnergyNodeStatusOwnedTaintEffect
-
-
 class EnergyNodeStatusOwned(TypedDict):
     """`status.owned`: owned lists what the operator added to the Node. The operator removes nothing else."""
 
     cordon: NotRequired[bool | None]
-    cordonedAt: NotRequired[str | None]
-    taints: NotRequired[list[EnergyNodeStatusOwnedTaint] | None]
 
 
 class EnergyNodeStatusTimers(TypedDict):
@@ -324,13 +310,33 @@ class EnergyNodeStatusTimers(TypedDict):
     nextAttemptAt: NotRequired[str | None]
 
 
-class EnergyNodeStatusLearned(TypedDict):
-    """`status.learned`: learned holds figures that the operator derived from metered rounds and wakes."""
+class EnergyNodeStatusLearnedSpread(TypedDict):
+    """`status.learned.spread`: spread holds the standard deviation of each figure."""
 
     idleMilliwatts: NotRequired[int | None]
     busyMilliwatts: NotRequired[int | None]
-    wakeSeconds: NotRequired[int | None]
-    observations: NotRequired[int | None]
+    wakeMilliseconds: NotRequired[int | None]
+
+
+class EnergyNodeStatusLearnedObservations(TypedDict):
+    """`status.learned.observations`: observations is the number of measurements behind each figure."""
+
+    idle: NotRequired[int | None]
+    busy: NotRequired[int | None]
+    wake: NotRequired[int | None]
+
+
+class EnergyNodeStatusLearned(TypedDict):
+    """`status.learned`: learned holds figures measured on this node; recent observations count most. Plans use the
+    figures of spec.power.
+    """
+
+    time: NotRequired[str | None]
+    idleMilliwatts: NotRequired[int | None]
+    busyMilliwatts: NotRequired[int | None]
+    wakeMilliseconds: NotRequired[int | None]
+    spread: NotRequired[EnergyNodeStatusLearnedSpread | None]
+    observations: NotRequired[EnergyNodeStatusLearnedObservations | None]
 
 
 StatusConditionStatus = Literal["True", "False", "Unknown"]
@@ -392,7 +398,6 @@ class EnergyPlanSpec(TypedDict):
     periodSeconds: int
     horizonPeriods: int
     policyGeneration: NotRequired[int]
-    trigger: NotRequired[str]
 
 
 class EnergyPlanStatusInputsNode(TypedDict):
@@ -408,6 +413,9 @@ class EnergyPlanStatusInputsNode(TypedDict):
     reason: NotRequired[str | None]
 
 
+EnergyPlanStatusInputsZoneBasis = Literal["AverageDirect", "AverageLifecycle", "MarginalDirect", "MarginalLifecycle"]
+
+
 class EnergyPlanStatusInputsZone(TypedDict):
     """`status.inputs.zones[]`: zones lists the intensities used in the first period."""
 
@@ -416,7 +424,7 @@ class EnergyPlanStatusInputsZone(TypedDict):
     ageSeconds: NotRequired[int | None]
     quality: NotRequired[str | None]
     provider: NotRequired[str | None]
-    basis: NotRequired[str | None]
+    basis: NotRequired[EnergyPlanStatusInputsZoneBasis | None]
 
 
 class EnergyPlanStatusInputs(TypedDict):
@@ -457,7 +465,7 @@ class EnergyPlanStatusEmissions(TypedDict):
     bound: NotRequired[int | None]
 
 
-EnergyPlanStatusDecisionResult = Literal["Planned", "Applied", "Dropped", "Failed", "DryRun"]
+EnergyPlanStatusDecisionResult = Literal["Planned", "DryRun"]
 
 
 class EnergyPlanStatusDecision(TypedDict):
@@ -468,7 +476,6 @@ class EnergyPlanStatusDecision(TypedDict):
     reason: str
     message: NotRequired[str | None]
     result: NotRequired[EnergyPlanStatusDecisionResult | None]
-    resultReason: NotRequired[str | None]
 
 
 class EnergyPlanStatusDroppedItem(TypedDict):
@@ -508,15 +515,6 @@ class EnergyPlanStatusSleep(TypedDict):
     node: str
     time: str
     until: NotRequired[str | None]
-    reason: NotRequired[str | None]
-
-
-class EnergyPlanStatusWake(TypedDict):
-    """`status.wakes[]`: wakes planned within the horizon."""
-
-    node: str
-    time: str
-    reason: NotRequired[str | None]
 
 
 class EnergyPlanStatusPricesEnergyItem(TypedDict):
@@ -574,7 +572,7 @@ class EnergyPlanStatusSettlementNode(TypedDict):
     harvestStoredMicrowattHours: NotRequired[int | None]
     harvestCurtailedMicrowattHours: NotRequired[int | None]
     receivedMicrowattHours: NotRequired[int | None]
-    chargedFromGridMicrowattHours: NotRequired[int | None]
+    chargedMicrowattHours: NotRequired[int | None]
     dischargedMicrowattHours: NotRequired[int | None]
     batterySentMicrowattHours: NotRequired[int | None]
     gridMicrowattHours: NotRequired[int | None]
@@ -583,7 +581,6 @@ class EnergyPlanStatusSettlementNode(TypedDict):
     marketBasedMicrogramsCO2e: NotRequired[int | None]
     baselineMicrogramsCO2e: NotRequired[int | None]
     closingErrorPartsPerMillion: NotRequired[int | None]
-    quality: NotRequired[str | None]
     reason: NotRequired[str | None]
     message: NotRequired[str | None]
 
@@ -609,7 +606,6 @@ EnergyPlanStatusSettlement = TypedDict(
         "from": NotRequired[str | None],
         "until": NotRequired[str | None],
         "method": NotRequired[str | None],
-        "quality": NotRequired[str | None],
         "closingErrorPartsPerMillion": NotRequired[int | None],
         "totals": NotRequired[EnergyPlanStatusSettlementTotals | None],
         "nodes": NotRequired[list[EnergyPlanStatusSettlementNode] | None],
@@ -632,7 +628,6 @@ class EnergyPlanStatus(TypedDict):
     assignments: NotRequired[list[EnergyPlanStatusAssignment] | None]
     transfers: NotRequired[list[EnergyPlanStatusTransfer] | None]
     sleeps: NotRequired[list[EnergyPlanStatusSleep] | None]
-    wakes: NotRequired[list[EnergyPlanStatusWake] | None]
     prices: NotRequired[EnergyPlanStatusPrices | None]
     settlement: NotRequired[EnergyPlanStatusSettlement | None]
     conditions: NotRequired[list[StatusCondition] | None]
@@ -766,35 +761,10 @@ class TrainingJobSpecRuntimeFlower(TypedDict):
     arguments: NotRequired[dict[str, str]]
 
 
-class TrainingJobSpecRuntimeGenericTemplateMetadata(TypedDict):
-    """`spec.runtime.generic.template.metadata`: metadata may set labels and annotations."""
-
-    labels: NotRequired[dict[str, str]]
-    annotations: NotRequired[dict[str, str]]
-
-
-class TrainingJobSpecRuntimeGenericTemplate(TypedDict):
-    """`spec.runtime.generic.template`: template is the pod template of a worker. The operator adds the node, the
-    labels and the assignment file; the pod must meet the restricted Pod Security profile.
-    """
-
-    metadata: NotRequired[TrainingJobSpecRuntimeGenericTemplateMetadata]
-    spec: dict[str, Any]
-
-
-class TrainingJobSpecRuntimeGeneric(TypedDict):
-    """`spec.runtime.generic`: generic runs any worker that reads the assignment file at
-    /etc/sunward/assignment.json.
-    """
-
-    template: TrainingJobSpecRuntimeGenericTemplate
-
-
 class TrainingJobSpecRuntime(TypedDict):
-    """`spec.runtime`: runtime defines the training program; set exactly one of flower and generic."""
+    """`spec.runtime`: runtime defines the training program."""
 
-    flower: NotRequired[TrainingJobSpecRuntimeFlower]
-    generic: NotRequired[TrainingJobSpecRuntimeGeneric]
+    flower: TrainingJobSpecRuntimeFlower
 
 
 class TrainingJobSpecShard(TypedDict):

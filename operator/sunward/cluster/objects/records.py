@@ -7,6 +7,7 @@ from typing import Any
 
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyNodeStatusOperation
+from sunward.cluster.objects.learned import learned, wake_patch
 from sunward.cluster.objects.statuses import status_of
 from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
 from sunward.domain.reasons import Reason
@@ -34,6 +35,7 @@ def node_record(body: Mapping[str, Any]) -> NodeRecord:
         next_attempt_at=parse_time(timers.get("nextAttemptAt")),
         sleep_times=tuple(moment for moment in map(parse_time, status.get("cycles") or ()) if moment),
         observed_generation=status.get("observedGeneration") or 0,
+        learned=learned(status.get("learned") or {}),
     )
 
 
@@ -59,7 +61,7 @@ def _operation(body: EnergyNodeStatusOperation) -> Operation | None:
 
 def record_patch(record: NodeRecord) -> EnergyNodeStatus:
     """The part of a merge patch on `status` that stores *record*; None removes a field."""
-    return {
+    patch: EnergyNodeStatus = {
         "powerState": record.power_state.value,
         "operation": _operation_body(record),
         "owned": {"cordon": record.cordoned_by_us},
@@ -70,6 +72,9 @@ def record_patch(record: NodeRecord) -> EnergyNodeStatus:
         },
         "cycles": [format_time(moment) for moment in record.sleep_times[-48:]],
     }
+    if record.learned.wake_seconds is not None:
+        patch["learned"] = wake_patch(record.learned)
+    return patch
 
 
 def _operation_body(record: NodeRecord) -> EnergyNodeStatusOperation | None:
@@ -82,6 +87,7 @@ def _operation_body(record: NodeRecord) -> EnergyNodeStatusOperation | None:
         "step": str(record.power_state),
         "reason": str(operation.reason),
         "startedAt": format_time(operation.started_at),
+        "stepStartedAt": format_time(record.last_transition_at),
         "deadline": format_time(operation.deadline),
         "attempt": operation.attempt,
         "leaseTransitions": operation.fencing_token,

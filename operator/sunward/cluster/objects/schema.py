@@ -26,7 +26,6 @@ from sunward.cluster.objects.crd_types import (
     TrainingJobSpecShard,
 )
 from sunward.cluster.objects.fields import completed
-from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard
 from sunward.domain.nodes import (
     BatterySpec,
@@ -75,7 +74,6 @@ def _completed(kind: str, name: str, body: Body) -> Any:
 
 def _profile(power: EnergyNodeSpecPower) -> PowerProfile:
     return PowerProfile(
-        name=power["profile"],
         idle_watts=power["idleMilliwatts"] * MILLI,
         busy_watts=power["busyMilliwatts"] * MILLI,
         asleep_watts=power["asleepMilliwatts"] * MILLI,
@@ -130,10 +128,7 @@ def job_spec(body: Body) -> JobSpec:
     metadata = body["metadata"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
     spec: TrainingJobSpec = _completed("TrainingJob", f"{namespace}/{name}", body)
-    if "generic" in spec["runtime"]:
-        where = f"TrainingJob {namespace}/{name}: spec.runtime.generic"
-        raise InvalidInput(where, "is not carried out yet: use runtime.flower")
-    flower, budget = spec["runtime"].get("flower"), spec.get("emissionsBudgetMilligramsCO2e")
+    flower, budget = spec["runtime"]["flower"], spec.get("emissionsBudgetMilligramsCO2e")
     return JobSpec(
         namespace=namespace,
         name=name,
@@ -151,9 +146,9 @@ def job_spec(body: Body) -> JobSpec:
         suspend=spec["suspend"],
         disruption=Disruption(spec["disruption"]),
         cost=_cost(spec.get("cost")),
-        image=None if flower is None else flower["image"],
-        app=None if flower is None else flower["app"],
-        arguments=() if flower is None else tuple(sorted(flower.get("arguments", {}).items())),
+        image=flower["image"],
+        app=flower["app"],
+        arguments=tuple(sorted(flower.get("arguments", {}).items())),
     )
 
 

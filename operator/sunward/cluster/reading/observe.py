@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -123,7 +123,10 @@ async def _read_jobs(
     answers = await asyncio.gather(*(_progress(session, spec, objects, state) for spec in specs))
     homes = coordinator_nodes(state.pods_by_node)
     views = [
-        _job_view(spec, answer, state.job_bodies[spec.key], homes.get(spec.key))
+        replace(
+            _job_view(spec, answer, state.job_bodies[spec.key], homes.get(spec.key)),
+            ready_workers=objects[spec.namespace].ready_workers(spec),
+        )
         for spec, answer in zip(specs, answers, strict=True)
     ]
     return tuple(views), objects, invalid

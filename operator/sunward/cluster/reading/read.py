@@ -149,6 +149,7 @@ def node_facts(body: Mapping[str, Any]) -> NodeFacts:
         do_not_sleep=DO_NOT_SLEEP in annotations or labels.get(DO_NOT_SLEEP) == "true",
         has_our_taint=TAINT_KEY in taints,
         has_our_cordon_mark=cordons.is_ours(body),
+        heartbeat_at=parse_time(ready.get("lastHeartbeatTime")),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sunward import __version__
 from sunward.accounting.ledger import LedgerRow, MissingNode, PeriodLedger
 from sunward.accounting.none_baseline import total_grams
 from sunward.cluster.access.times import format_time, parse_time
@@ -19,21 +20,28 @@ from sunward.cluster.objects.crd_types import (
     EnergyPlanStatusInputs,
     EnergyPlanStatusInputsNode,
     EnergyPlanStatusInputsZone,
+    EnergyPlanStatusPrices,
     EnergyPlanStatusSettlement,
     EnergyPlanStatusSettlementNode,
     EnergyPlanStatusSettlementTotals,
+    EnergyPlanStatusSleep,
     EnergyPlanStatusSolution,
     EnergyPlanStatusTransfer,
 )
 from sunward.cluster.objects.statuses import present
+from sunward.cluster.reporting.node_figures import basis_name
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.nodes import MeterFacts
-from sunward.domain.plans import Decision, Plan, SolverReport, Transfer
+from sunward.domain.plans import Decision, Plan, PlannedSleep, Prices, SolverReport, Transfer
 from sunward.domain.policy import OperatingMode, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
 
+GENERATION = 1
+"""Of an EnergyPlan's spec, which never changes."""
+
+BECAUSE_LIMIT = 32
 MICRO = 1_000_000
 ROWS_LIMIT = 1024
 IN_FORCE = Cause(Reason.PLANNED, "in force: every step is checked again before it is taken")
@@ -72,6 +80,8 @@ def plan_status(
 ) -> EnergyPlanStatus:
     """The planned half of an EnergyPlan's status, as a merge patch: None removes what an earlier plan left."""
     return {
+        "observedGeneration": GENERATION,
+        "operatorVersion": __version__,
         "inputs": inputs(plan, snapshot),
         "solution": _solution(plan.solver),
         "emissions": _emissions(plan),
@@ -89,7 +99,9 @@ def plan_status(
             for row in directive.assignments
         ],
         "transfers": [_transfer(transfer) for transfer in plan.transfers],
-        "conditions": conditions.merge(old.get("conditions"), _conditions(plan, snapshot), now, 1),
+        "sleeps": [present(_sleep(sleep)) for sleep in plan.sleeps[:ROWS_LIMIT]],
+        "prices": _prices(plan.prices),
+        "conditions": conditions.merge(old.get("conditions"), _conditions(plan, snapshot), now, GENERATION),
     }
 
 
@@ -149,6 +161,8 @@ def _zone(zone: ZoneIntensity, now: datetime) -> EnergyPlanStatusInputsZone:
         "milligramsPerKilowattHour": round(reading.value * 1000) if isinstance(reading, Measurement) else None,
         "quality": _quality_of(reading) or "Missing",
         "ageSeconds": _age_seconds(reading, now),
+        "provider": reading.source[:63] if isinstance(reading, Measurement) else None,
+        "basis": basis_name(zone.basis),
     }
 
 
@@ -162,6 +176,8 @@ def _solution(report: SolverReport) -> EnergyPlanStatusSolution:
         "objectiveMicrogramsCO2e": micro_or_none(report.objective_grams),
         "lowerBoundMicrogramsCO2e": micro_or_none(report.lower_bound_grams),
         "relativeGapPartsPerMillion": None if gap is None else micro(max(0.0, gap)),
+        "solveMilliseconds": None if report.solve_seconds is None else round(1000 * report.solve_seconds),
+        "infeasibleBecause": [line[:256] for line in report.infeasible_because[:BECAUSE_LIMIT]],
     }
 
 
@@ -173,6 +189,18 @@ def _decision(decision: Decision, snapshot: Snapshot) -> EnergyPlanStatusDecisio
         "reason": str(decision.cause.reason),
         "message": decision.cause.message[:1024],
         "result": "DryRun" if dry else "Planned",
+    }
+
+
+def _sleep(sleep: PlannedSleep) -> EnergyPlanStatusSleep:
+    return {"node": sleep.node, "time": format_time(sleep.start), "until": format_time(sleep.until)}
+
+
+def _prices(prices: Prices) -> EnergyPlanStatusPrices:
+    energy, offload = prices.energy_grams_per_watt_hour, prices.offload_grams
+    return {
+        "energy": [{"pool": pool, "microgramsPerWattHour": micro(grams)} for pool, grams in list(energy.items())[:64]],
+        "offload": [{"job": job, "microgramsCO2e": micro(grams)} for job, grams in list(offload.items())[:256]],
     }
 
 
@@ -269,7 +297,7 @@ def _missing_row(node: MissingNode) -> EnergyPlanStatusSettlementNode:
 def _row(
     row: LedgerRow, baseline_grams: Mapping[str, float], intensities: Mapping[str, float]
 ) -> EnergyPlanStatusSettlementNode:
-    intensity = intensities.get(row.grid_zone)
+    intensity, sent = intensities.get(row.grid_zone), row.sent_physical_watt_hours + row.sent_contractual_watt_hours
     return {
         "node": row.node,
         "loadMicrowattHours": micro(row.load_watt_hours),
@@ -279,7 +307,9 @@ def _row(
         "harvestStoredMicrowattHours": micro(row.harvest_stored_watt_hours),
         "harvestCurtailedMicrowattHours": micro(row.harvest_curtailed_watt_hours),
         "receivedMicrowattHours": micro(row.received_physical_watt_hours + row.received_contractual_watt_hours),
+        "chargedMicrowattHours": micro(row.charge_watt_hours),
         "dischargedMicrowattHours": micro(row.discharge_watt_hours),
+        "batterySentMicrowattHours": micro(max(0.0, sent - row.harvest_sent_watt_hours)),
         "gridMicrowattHours": micro(row.grid_watt_hours),
         "locationBasedMicrogramsCO2e": micro_or_none(row.location_grams),
         "marketBasedMicrogramsCO2e": micro_or_none(row.market_grams),

@@ -16,9 +16,11 @@ from sunward.cluster.objects.crd_types import (
     EnergyNodeStatusIntensity,
     EnergyNodeStatusPower,
     EnergyPolicyStatus,
+    EnergyPolicyStatusHold,
     StatusCondition,
     TrainingJobStatus,
 )
+from sunward.cluster.reporting.node_figures import basis_name
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobPhase, JobView
@@ -27,9 +29,10 @@ from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot
+from sunward.domain.snapshot import Snapshot, ZoneIntensity
 from sunward.planning.data_quality.verdict import NodeVerdict, Use
 from sunward.planning.guards.case import Blocker
+from sunward.planning.hold import sleep_hold
 from sunward.planning.jobs.directives import job_over
 
 Body = dict[str, Any]
@@ -47,14 +50,12 @@ def node_status(
     now: datetime,
 ) -> EnergyNodeStatus:
     """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
-    zone = snapshot.intensities.get(node.spec.grid_zone)
-    unknown = Absent(cause=Cause(Reason.UNKNOWN_ZONE), source="")
     status: EnergyNodeStatus = {
         "observedGeneration": node.generation,
         "power": _milliwatts(node.meters.power_watts),
         "harvest": _milliwatts(node.meters.harvest_watts),
         "battery": _battery(node),
-        "intensity": _intensity(unknown if zone is None else zone.now_grams_per_kilowatt_hour),
+        "intensity": _intensity(node.spec.grid_zone, snapshot.intensities.get(node.spec.grid_zone)),
         "conditions": conditions.merge(
             old.get("conditions"), _node_conditions(node, obstacles, verdict), now, node.generation
         ),
@@ -145,13 +146,16 @@ def _battery(node: NodeView) -> EnergyNodeStatusBattery | None:
     if not isinstance(reading, Measurement):
         return {
             "chargePercent": None,
+            "storedMilliwattHours": None,
             "time": None,
             "quality": "Missing",
             "source": reading.source,
             "reason": str(reading.cause.reason),
         }
+    ratio = min(1.0, max(0.0, reading.value))
     return {
-        "chargePercent": round(100 * min(1.0, max(0.0, reading.value))),
+        "chargePercent": round(100 * ratio),
+        "storedMilliwattHours": round(1000 * ratio * node.spec.battery.capacity_watt_hours),
         "time": format_time(reading.time),
         "quality": reading.quality.value,
         "source": reading.source,
@@ -159,9 +163,13 @@ def _battery(node: NodeView) -> EnergyNodeStatusBattery | None:
     }
 
 
-def _intensity(reading: Reading) -> EnergyNodeStatusIntensity:
+def _intensity(name: str, zone: ZoneIntensity | None) -> EnergyNodeStatusIntensity:
+    unknown = Absent(cause=Cause(Reason.UNKNOWN_ZONE), source="")
+    reading = unknown if zone is None else zone.now_grams_per_kilowatt_hour
     if not isinstance(reading, Measurement):
         return {
+            "zone": name,
+            "basis": None,
             "milligramsPerKilowattHour": None,
             "time": None,
             "quality": "Missing",
@@ -169,6 +177,8 @@ def _intensity(reading: Reading) -> EnergyNodeStatusIntensity:
             "reason": str(reading.cause.reason),
         }
     return {
+        "zone": name,
+        "basis": basis_name(zone.basis if zone else None),
         "milligramsPerKilowattHour": round(reading.value * 1000),
         "time": format_time(reading.time),
         "quality": reading.quality.value,
@@ -319,6 +329,7 @@ def invalid_status(
 def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: datetime) -> EnergyPolicyStatus:
     """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
     states = [node.record.power_state for node in snapshot.nodes]
+    wakes = [node.record.awake_since for node in snapshot.nodes if node.record.awake_since is not None]
     hold, generation = plan.hold, snapshot.policy.observed_generation
     in_force = PLANS_AND_ACTS if snapshot.policy.mode is OperatingMode.ACTIVE else PLANS_ONLY
     has_data = snapshot.sensors_available
@@ -336,15 +347,33 @@ def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: 
         "observedGeneration": generation,
         "operatorVersion": __version__,
         "currentPlan": plan.name,
+        "lastPlanTime": format_time(plan.made_at),
         "nextPlanTime": format_time(plan.end),
+        "lastWakeTime": format_time(max(wakes, default=None)),
+        "hold": _hold(sleep_hold(snapshot, plan), old.get("hold"), now),
         "nodes": {
             "total": len(states),
             "awake": states.count(PowerState.AWAKE),
             "asleep": states.count(PowerState.ASLEEP),
             "inTransition": sum(state.in_transition for state in states),
             "degraded": states.count(PowerState.DEGRADED),
+            "unmanaged": max(0, snapshot.total_nodes - sum(node.facts is not None for node in snapshot.nodes)),
         },
         "conditions": conditions.merge(old.get("conditions"), seen, now, generation),
+    }
+
+
+def _hold(why: Cause | None, old: EnergyPolicyStatusHold | None, now: datetime) -> EnergyPolicyStatusHold:
+    """Since when nothing is put to sleep for this reason; the time of an earlier pass stays while the reason does."""
+    if why is None:
+        return {"active": False, "reason": None, "message": None, "since": None}
+    is_old = old is not None and old.get("reason") == str(why.reason)
+    since = old.get("since") if old is not None and is_old else None
+    return {
+        "active": True,
+        "reason": str(why.reason),
+        "message": why.message[: conditions.MESSAGE_LIMIT],
+        "since": since or format_time(now),
     }
 
 
@@ -370,6 +399,7 @@ def _essence(status: Mapping[str, Any]) -> Body:
         "plan",
         "round",
         "workers",
+        "readyWorkers",
         "selector",
         "completionTime",
         "assignments",
@@ -377,6 +407,9 @@ def _essence(status: Mapping[str, Any]) -> Body:
     return {
         **{key: status[key] for key in kept if key in status},
         "nodes": status.get("nodes"),
+        "drain": status.get("drain"),
+        "relay": (status.get("relay") or {}).get("output"),
+        "hold": (status.get("hold") or {}).get("reason"),
         "conditions": conditions_,
         "qualities": qualities,
     }

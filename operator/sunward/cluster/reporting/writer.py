@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +12,27 @@ from sunward.cluster.access.api import Api, ApiError, ours
 from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStatus, TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
-from sunward.cluster.reporting import report
+from sunward.cluster.reporting import job_figures, node_figures, report
 from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
+from sunward.domain.steps import PowerReading
 from sunward.planning.data_quality.verdict import DataVerdict
+from sunward.planning.guards.drain import BlockingPod
 from sunward.planning.jobs.directives import directives_of
 from sunward.planning.sleep import eligibility
 
 Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a cycle knows of the nodes beside the snapshot, by node: the judgement of its data, what each relay reads,
+    and the pods whose eviction was refused."""
+
+    verdict: DataVerdict | None
+    power: Mapping[str, PowerReading | None]
+    refused: Mapping[str, Sequence[BlockingPod]]
 
 
 class StatusWriter:
@@ -30,11 +43,11 @@ class StatusWriter:
         self._clock = clock
         self._mark_dirty = mark_dirty
 
-    async def write(self, plan: Plan, seen: Observation, verdict: DataVerdict | None) -> None:
+    async def write(self, plan: Plan, seen: Observation, known: Known) -> None:
         """Policy first, then nodes, objects with invalid fields, and jobs. Raises ApiError."""
         now = self._clock()
         await self._policy(plan, seen, now)
-        await self._nodes(plan, seen, verdict, now)
+        await self._nodes(plan, seen, known, now)
         await self._invalid(seen, now)
         await self._jobs(plan, seen, now)
 
@@ -44,14 +57,16 @@ class StatusWriter:
             new = report.policy_status(seen.snapshot, plan, old, now)
             await self._write_status("energypolicies", seen.state.policy_body, old, new, now)
 
-    async def _nodes(self, plan: Plan, seen: Observation, verdict: DataVerdict | None, now: datetime) -> None:
+    async def _nodes(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> None:
         snapshot = seen.snapshot
         for node in snapshot.nodes:
             body = seen.state.energy_node_bodies[node.name]
             old: EnergyNodeStatus = status_of(body)
             obstacles = eligibility.sleep_obstacles(node, snapshot)
-            judged = verdict.nodes.get(node.name) if verdict else None
+            judged = known.verdict.nodes.get(node.name) if known.verdict else None
+            power, refused = known.power.get(node.name), known.refused.get(node.name, ())
             new = report.node_status(node, snapshot, obstacles, judged, plan, old, now)
+            new |= node_figures.figures(node, snapshot, power, refused, plan, old)
             await self._write_status("energynodes", body, old, new, now)
 
     async def _jobs(self, plan: Plan, seen: Observation, now: datetime) -> None:
@@ -59,7 +74,9 @@ class StatusWriter:
         for job in seen.snapshot.jobs:
             body = seen.state.job_bodies[job.spec.key]
             old: TrainingJobStatus = status_of(body)
-            new = report.job_status(job, directives.get(job.spec.key), plan, old, now)
+            directive = directives.get(job.spec.key)
+            new = report.job_status(job, directive, plan, old, now)
+            new |= job_figures.figures(job, directive, seen.snapshot.nodes, old, now)
             await self._write_status("trainingjobs", body, old, new, now)
 
     async def _invalid(self, seen: Observation, now: datetime) -> None:

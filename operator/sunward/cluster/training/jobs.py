@@ -31,6 +31,17 @@ class JobObjects:
         service = self.services.get(templates.coordinator_name(job))
         return None if service is None else (service.get("spec") or {}).get("clusterIP")
 
+    def ready_workers(self, job: JobSpec) -> int:
+        """Worker pods of a job that are Ready."""
+        labels = {templates.JOB_LABEL: job.name, templates.COMPONENT_LABEL: "worker"}
+        own = (p for p in self.pods.values() if labels.items() <= (p["metadata"].get("labels") or {}).items())
+        return sum(_is_ready(pod) for pod in own)
+
+
+def _is_ready(pod: Body) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
 
 async def read_objects(api: Api, namespace: str) -> JobObjects:
     """Objects of ours in a namespace. Raises ApiError."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from sunward.cluster.training.templates import PROGRESS_PORT
 from sunward.domain.errors import InvalidInput
@@ -26,6 +26,8 @@ LONGEST_STEP = 80
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 Text = Annotated[str, Field(max_length=1000)]
+Label = Annotated[str, Field(max_length=128)]
+Moment = Annotated[AwareDatetime, Field(strict=False)]
 Batches = Annotated[float, Field(ge=0, le=1e12)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
@@ -50,6 +52,7 @@ class _Worker(_Part):
 
 
 class _Totals(_Part):
+    nodes: dict[Name, Batches] | None = None
     offloaded: dict[Name, Batches] = {}
 
 
@@ -66,7 +69,8 @@ class _Answer(_Part):
     workers: list[_Worker] = []
     history: list[_Round] = []
     plan: Text | None = None
-    data_set: Text | None = None
+    data_set: Label | None = None
+    checkpoint_time: Moment | None = None
 
     @property
     def alive(self) -> list[_Worker]:
@@ -115,6 +119,8 @@ def parse_progress(body: bytes | str) -> JobProgress:
         workers=_training(found),
         round_seconds=found.history[-1].seconds if found.history else None,
         data_set=found.data_set,
+        batches_done=None if found.batches_total.nodes is None else int(sum(found.batches_total.nodes.values())),
+        checkpoint_at=found.checkpoint_time,
     )
 
 

@@ -40,6 +40,14 @@ class PodDisposition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockingPod:
+    """A pod that cannot be evicted at present, and why."""
+
+    pod: PodFacts
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
     """All pods of a node by fate."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.nodes import NodeView
@@ -92,6 +93,33 @@ def rounds_at_most(job: JobView, rows: Iterable[Assignment], period_seconds: flo
     slowest = max(busy.values(), default=0.0)
     fit = math.ceil(FASTER_THAN_PLANNED * period_seconds / slowest) if slowest > 0 else remaining_rounds(job)
     return max(1, min(remaining_rounds(job), fit))
+
+
+def completion_time(job: JobView, rows: Sequence[Assignment], now: datetime) -> datetime | None:
+    """When the remaining rounds are done at the pace of these rows; None where it does not run or no pace is known,
+    and beyond the end of the calendar."""
+    seconds = _round_seconds(job, rows)
+    try:
+        return None if seconds is None else now + timedelta(seconds=remaining_rounds(job) * seconds)
+    except OverflowError:
+        return None
+
+
+def _round_seconds(job: JobView, rows: Sequence[Assignment]) -> float | None:
+    """How long a round takes: as long as the last one, else as long as its slowest worker by what a batch takes.
+
+    None where neither was measured nor stated: an assumed pace is no ground for a promise.
+    """
+    if not rows:
+        return None
+    if job.progress is not None and job.progress.round_seconds is not None:
+        return job.progress.round_seconds
+    if job.spec.cost.seconds_per_batch is None:
+        return None
+    batches: dict[str, int] = defaultdict(int)
+    for row in rows:
+        batches[row.node] += row.batches
+    return job.spec.cost.seconds_per_batch * max(batches.values())
 
 
 def moves_allowed(rows: Iterable[Assignment], job: JobView, period_seconds: float) -> bool:

@@ -14,6 +14,7 @@ from sunward.domain.steps import Act, Step
 from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.registry import Guards, obstacles
 from sunward.planning.guards.rules_time import CYCLE_WINDOW
+from sunward.planning.learning import after_wake
 
 SLEEP = Intent.SLEEP
 WAKE = Intent.WAKE
@@ -115,6 +116,7 @@ def back_awake(question: Question, why: Cause, *, woke: bool) -> Step:
         operation=None,
         cordoned_by_us=False,
         awake_since=question.now if woke else question.record.awake_since,
+        learned=after_wake(question.record, question.now) if woke else question.record.learned,
         asleep_since=None,
         next_attempt_at=None,
     )
