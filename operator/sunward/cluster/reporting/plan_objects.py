@@ -14,6 +14,7 @@ from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
 from sunward.cluster.objects.crd_types import (
     EnergyPlan,
+    EnergyPlanSpec,
     EnergyPlanStatus,
     EnergyPlanStatusDecision,
     EnergyPlanStatusEmissions,
@@ -322,8 +323,8 @@ def _row(
 
 def period_of(body: Mapping[str, Any]) -> tuple[datetime, timedelta]:
     """Start and length of an EnergyPlan's period. Raises ValueError for an object without one."""
-    start = parse_time(body["spec"]["periodStart"])
-    end = parse_time(body["spec"]["periodEnd"])
+    spec: EnergyPlanSpec = body["spec"]
+    start, end = parse_time(spec["periodStart"]), parse_time(spec["periodEnd"])
     if start is None or end is None:
         raise ValueError(f"EnergyPlan {body['metadata']['name']} has no period")
     return start, end - start

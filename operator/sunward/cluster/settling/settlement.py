@@ -12,6 +12,8 @@ from sunward.accounting.ledger import MissingNode, close
 from sunward.accounting.none_baseline import total_grams
 from sunward.accounting.values import Period
 from sunward.cluster.access.api import Api, ours
+from sunward.cluster.objects.crd_types import EnergyPlanStatus
+from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.reporting import plan_objects, retention
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
@@ -73,7 +75,8 @@ class Settler:
         name = body["metadata"]["name"]
         start, length = plan_objects.period_of(body)
         end = start + length
-        is_settled = bool((body.get("status") or {}).get("settlement"))
+        status: EnergyPlanStatus = status_of(body)
+        is_settled = bool(status.get("settlement"))
         if name in self._done or is_settled or snapshot.taken_at - end > GIVE_UP_AFTER:
             self._done.add(name)
         else:
