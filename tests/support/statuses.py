@@ -16,7 +16,7 @@ from sunward.accounting.none_baseline import Work
 from sunward.accounting.values import ZoneFactor
 from sunward.cluster.acting import acts
 from sunward.cluster.objects import records
-from sunward.cluster.reporting import job_figures, node_figures, plan_objects, report
+from sunward.cluster.reporting import job_figures, node_figures, plan_objects, policy_report, report, settlement_objects
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.cause import Cause
@@ -297,7 +297,7 @@ def energy_plans() -> Iterator[Mapping[str, Any]]:
         baseline = {row.node: 0.5 for row in ledger.rows}
         intensities = {row.grid_zone: 560.0 for row in ledger.rows}
         yield {
-            "settlement": plan_objects.settlement_status(
+            "settlement": settlement_objects.settlement_status(
                 ledger, a_plan().transfers, baseline, intensities, "none mode with metered loads", NOW
             )
         }
@@ -313,7 +313,7 @@ def energy_policies() -> Iterator[Mapping[str, Any]]:
     """Everything that is written into the status of the EnergyPolicy."""
     awake = a_node(record=a_record(PowerState.AWAKE))
     for status in PlanStatus:
-        yield report.policy_status(a_snapshot(awake, total_nodes=3), a_plan(solver=a_report(status)), {}, NOW)
+        yield policy_report.policy_status(a_snapshot(awake, total_nodes=3), a_plan(solver=a_report(status)), {}, NOW)
 
 
 class Recorder:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sunward.cluster.access.times import format_time
 from sunward.cluster.objects import records
 from sunward.cluster.objects.learned import draw_patch, learned, wake_patch
-from sunward.cluster.reporting import job_figures, node_figures, report
+from sunward.cluster.reporting import job_figures, node_figures, policy_report
 from sunward.cluster.training.jobs import JobObjects
 from sunward.domain.cause import Cause
 from sunward.domain.estimate import Estimate
@@ -247,7 +247,7 @@ def test_only_ready_worker_pods_of_the_job_count() -> None:
     ],
 )
 def test_the_policy_says_why_nothing_sleeps(changes: Mapping[str, Any], reason: Reason | None) -> None:
-    hold: Any = report.policy_status(a_snapshot(**changes), a_plan(), {}, NOW)["hold"]
+    hold: Any = policy_report.policy_status(a_snapshot(**changes), a_plan(), {}, NOW)["hold"]
     assert (hold["active"], hold["reason"]) == (reason is not None, reason)
 
 
@@ -255,13 +255,13 @@ def test_a_hold_keeps_the_time_at_which_it_began_for_as_long_as_its_reason() -> 
     dry, warm = a_snapshot(policy=a_policy(mode=OperatingMode.DRY_RUN)), a_snapshot()
     old: Any = {}
     for minutes, snapshot, since in ((0, dry, 0), (1, dry, 0), (2, warm, None), (3, dry, 3)):
-        old = report.policy_status(snapshot, a_plan(), old, NOW + minutes * MINUTE)
+        old = policy_report.policy_status(snapshot, a_plan(), old, NOW + minutes * MINUTE)
         assert old["hold"]["since"] == (None if since is None else format_time(NOW + since * MINUTE))
 
 
 def test_the_policy_counts_nodes_without_an_energy_node_and_knows_the_last_wake() -> None:
     nodes = [a_node(f"pi-0{n}", record=NodeRecord(awake_since=NOW - n * MINUTE)) for n in (1, 2)]
     snapshot = a_snapshot(*nodes, a_node("gone", has_facts=False), total_nodes=5)
-    status: Any = report.policy_status(snapshot, a_plan(made_at=NOW - MINUTE), {}, NOW)
+    status: Any = policy_report.policy_status(snapshot, a_plan(made_at=NOW - MINUTE), {}, NOW)
     assert status["nodes"]["unmanaged"] == 3
     assert (status["lastWakeTime"], status["lastPlanTime"]) == (format_time(NOW - MINUTE),) * 2

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sunward.cluster.access.api import ApiError, Body
-from sunward.cluster.reporting import report
+from sunward.cluster.reporting import changes, report
 from sunward.cluster.training import jobs, templates
 from sunward.cluster.training.jobs import JobObjects, Placement
 from sunward.domain.cause import Cause
@@ -173,8 +173,8 @@ def test_arguments_go_to_the_part_that_knows_them() -> None:
 def test_a_newer_reading_alone_is_not_worth_a_write() -> None:
     old = {"power": {"milliwatts": 2700, "quality": "Measured"}, "conditions": []}
     new = {"power": {"milliwatts": 2950, "quality": "Measured"}, "conditions": []}
-    assert not report.worth_writing(old, new)
-    assert report.worth_writing(old, {"power": {"milliwatts": None, "quality": "Missing"}, "conditions": []})
+    assert not changes.worth_writing(old, new)
+    assert changes.worth_writing(old, {"power": {"milliwatts": None, "quality": "Missing"}, "conditions": []})
 
 
 def test_an_object_that_cannot_be_used_says_so_once() -> None:
@@ -184,4 +184,4 @@ def test_an_object_that_cannot_be_used_says_so_once() -> None:
     condition = status["conditions"][0]
     assert (condition["type"], condition["status"], condition["reason"]) == ("Planned", "False", "InvalidSpec")
     assert condition["message"] == "TrainingJob default/mnist: spec.runtime.flower: is missing"
-    assert not report.worth_writing(status, report.invalid_status("TrainingJob", why, status, 3, now))
+    assert not changes.worth_writing(status, report.invalid_status("TrainingJob", why, status, 3, now))

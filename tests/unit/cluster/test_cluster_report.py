@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sunward.cluster.reporting.report import conditions_changed
+from sunward.cluster.reporting.changes import conditions_changed
 from sunward.domain.reasons import Reason
 from support.loop.store import Body
 

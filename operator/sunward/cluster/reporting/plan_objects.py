@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sunward import __version__
-from sunward.accounting.ledger import LedgerRow, MissingNode, PeriodLedger
-from sunward.accounting.none_baseline import total_grams
 from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
@@ -22,9 +20,6 @@ from sunward.cluster.objects.crd_types import (
     EnergyPlanStatusInputsNode,
     EnergyPlanStatusInputsZone,
     EnergyPlanStatusPrices,
-    EnergyPlanStatusSettlement,
-    EnergyPlanStatusSettlementNode,
-    EnergyPlanStatusSettlementTotals,
     EnergyPlanStatusSleep,
     EnergyPlanStatusSolution,
     EnergyPlanStatusTransfer,
@@ -99,7 +94,7 @@ def plan_status(
             for directive in plan.jobs
             for row in directive.assignments
         ],
-        "transfers": [_transfer(transfer) for transfer in plan.transfers],
+        "transfers": [transfer_row(transfer) for transfer in plan.transfers],
         "sleeps": [present(_sleep(sleep)) for sleep in plan.sleeps[:ROWS_LIMIT]],
         "prices": _prices(plan.prices),
         "conditions": conditions.merge(old.get("conditions"), _conditions(plan, snapshot), now, GENERATION),
@@ -205,7 +200,8 @@ def _prices(prices: Prices) -> EnergyPlanStatusPrices:
     }
 
 
-def _transfer(transfer: Transfer) -> EnergyPlanStatusTransfer:
+def transfer_row(transfer: Transfer) -> EnergyPlanStatusTransfer:
+    """A transfer as planned or as cleared."""
     return {
         "pool": transfer.pool,
         "kind": transfer.kind.value,
@@ -232,93 +228,6 @@ def _quality(report: SolverReport) -> str:
     objective, gap = report.objective_grams, report.relative_gap
     grams = "emissions unknown" if objective is None else f"{objective:.4f} g"
     return f"{report.solver or 'no solver'}: {grams}, gap {'unknown' if gap is None else f'{gap:.1e}'}"
-
-
-def settlement_status(
-    ledger: PeriodLedger,
-    transfers: Sequence[Transfer],
-    baseline_grams: Mapping[str, float],
-    intensities: Mapping[str, float],
-    method: str,
-    now: datetime,
-) -> EnergyPlanStatusSettlement:
-    """The settled half: what the meters said, row by row, and how well it closes."""
-    totals = ledger.totals
-    location, market = totals.location_grams, totals.market_grams
-    baseline = total_grams(baseline_grams, ledger.nodes)
-    sums = _energies(ledger) if ledger.rows and not ledger.missing else EnergyPlanStatusSettlementTotals()
-    sums["locationBasedMicrogramsCO2e"] = micro_or_none(location)
-    sums["marketBasedMicrogramsCO2e"] = micro_or_none(market)
-    sums["baselineMicrogramsCO2e"] = micro_or_none(baseline)
-    sums["avoidedMicrogramsCO2e"] = None if location is None or baseline is None else micro(baseline - location)
-    sums["embodiedMicrogramsCO2e"] = micro_or_none(totals.embodied_grams) if ledger.rows else None
-    return {
-        "time": format_time(now),
-        "from": format_time(ledger.period.start),
-        "until": format_time(ledger.period.end),
-        "method": method,
-        "closingErrorPartsPerMillion": micro(ledger.closing_error_ratio) if ledger.rows else None,
-        "totals": sums,
-        "nodes": [
-            *(present(_row(row, baseline_grams, intensities)) for row in ledger.rows),
-            *(present(_missing_row(node)) for node in ledger.missing),
-        ],
-        "transfers": [_transfer(transfer) for transfer in transfers],
-    }
-
-
-def _energies(ledger: PeriodLedger) -> EnergyPlanStatusSettlementTotals:
-    """Sums over all nodes; they are not known while the energy of one node is not."""
-    totals = ledger.totals
-    return {
-        "loadMicrowattHours": micro(totals.load_watt_hours),
-        "harvestMicrowattHours": micro(totals.harvest_watt_hours),
-        "harvestUsedMicrowattHours": micro(totals.harvest_used_watt_hours),
-        "harvestSentMicrowattHours": micro(totals.harvest_sent_watt_hours),
-        "harvestStoredMicrowattHours": micro(totals.harvest_stored_watt_hours),
-        "harvestCurtailedMicrowattHours": micro(totals.harvest_curtailed_watt_hours),
-        "transferredMicrowattHours": micro(sum(pool.sent_watt_hours for pool in ledger.pools)),
-        "receivedMicrowattHours": micro(totals.received_watt_hours),
-        "lostMicrowattHours": micro(totals.lost_watt_hours),
-        "gridMicrowattHours": micro(totals.grid_watt_hours),
-        "fedInMicrowattHours": micro(totals.fed_in_watt_hours),
-    }
-
-
-def _missing_row(node: MissingNode) -> EnergyPlanStatusSettlementNode:
-    return {
-        "node": node.node,
-        "loadMicrowattHours": micro_or_none(node.load_watt_hours),
-        "harvestMicrowattHours": micro_or_none(node.harvest_watt_hours),
-        "reason": str(node.cause.reason),
-        "message": node.cause.message,
-    }
-
-
-def _row(
-    row: LedgerRow, baseline_grams: Mapping[str, float], intensities: Mapping[str, float]
-) -> EnergyPlanStatusSettlementNode:
-    intensity, sent = intensities.get(row.grid_zone), row.sent_physical_watt_hours + row.sent_contractual_watt_hours
-    return {
-        "node": row.node,
-        "loadMicrowattHours": micro(row.load_watt_hours),
-        "harvestMicrowattHours": micro(row.harvest_watt_hours),
-        "harvestUsedMicrowattHours": micro(row.harvest_used_watt_hours),
-        "harvestSentMicrowattHours": micro(row.harvest_sent_watt_hours),
-        "harvestStoredMicrowattHours": micro(row.harvest_stored_watt_hours),
-        "harvestCurtailedMicrowattHours": micro(row.harvest_curtailed_watt_hours),
-        "receivedMicrowattHours": micro(row.received_physical_watt_hours + row.received_contractual_watt_hours),
-        "chargedMicrowattHours": micro(row.charge_watt_hours),
-        "dischargedMicrowattHours": micro(row.discharge_watt_hours),
-        "batterySentMicrowattHours": micro(max(0.0, sent - row.harvest_sent_watt_hours)),
-        "gridMicrowattHours": micro(row.grid_watt_hours),
-        "locationBasedMicrogramsCO2e": micro_or_none(row.location_grams),
-        "marketBasedMicrogramsCO2e": micro_or_none(row.market_grams),
-        "baselineMicrogramsCO2e": micro_or_none(baseline_grams.get(row.node)),
-        "closingErrorPartsPerMillion": micro(row.closing_error_ratio),
-        "intensityMilligramsPerKilowattHour": None if intensity is None else round(intensity * 1000),
-        "reason": None if row.emissions_missing is None else str(row.emissions_missing),
-    }
 
 
 def period_of(body: Mapping[str, Any]) -> tuple[datetime, timedelta]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sunward import __version__
 from sunward.cluster.access.times import format_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
@@ -15,9 +12,6 @@ from sunward.cluster.objects.crd_types import (
     EnergyNodeStatusBattery,
     EnergyNodeStatusIntensity,
     EnergyNodeStatusPower,
-    EnergyPolicyStatus,
-    EnergyPolicyStatusHold,
-    StatusCondition,
     TrainingJobStatus,
 )
 from sunward.cluster.reporting.node_figures import basis_name
@@ -27,17 +21,11 @@ from sunward.domain.jobs import JobPhase, JobView
 from sunward.domain.measurement import Absent, Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.plans import JobDirective, Plan
-from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
 from sunward.planning.data_quality.verdict import NodeVerdict, Use
 from sunward.planning.guards.case import Blocker
-from sunward.planning.hold import sleep_hold
 from sunward.planning.jobs.directives import job_over
-
-Body = dict[str, Any]
-PLANS_AND_ACTS = Cause(Reason.PLANNED, "plans and acts")
-PLANS_ONLY = Cause(Reason.DRY_RUN, "plans only: set spec.mode to Active")
 
 
 def node_status(
@@ -301,19 +289,6 @@ def _completion(job: JobView, over: Reason | None) -> str:
     return f"round {job.last_round} of {job.spec.rounds}{reached}" if over else f"round {job.last_round}"
 
 
-def conditions_changed(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[StatusCondition]:
-    """Conditions whose status changed: each is worth an event.
-
-    What is said of a node for the first time stands in its status alone, unless its object cannot be used: the events
-    of hundreds of nodes at once would drown the API server and tell nothing new.
-    """
-    before = {c["type"]: c["status"] for c in old.get("conditions") or ()}
-    changed: list[StatusCondition] = [c for c in new.get("conditions") or () if before.get(c["type"]) != c["status"]]
-    if kind == "energynodes" and not before:
-        return [c for c in changed if c["reason"] == Reason.INVALID_SPEC]
-    return changed
-
-
 def invalid_status(
     kind: str, why: InvalidInput, old: EnergyNodeStatus | TrainingJobStatus, generation: int, now: datetime
 ) -> EnergyNodeStatus:
@@ -323,93 +298,4 @@ def invalid_status(
     return {
         "observedGeneration": generation,
         "conditions": conditions.merge(old.get("conditions"), [said], now, generation),
-    }
-
-
-def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: datetime) -> EnergyPolicyStatus:
-    """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
-    states = [node.record.power_state for node in snapshot.nodes]
-    wakes = [node.record.awake_since for node in snapshot.nodes if node.record.awake_since is not None]
-    hold, generation = plan.hold, snapshot.policy.observed_generation
-    in_force = PLANS_AND_ACTS if snapshot.policy.mode is OperatingMode.ACTIVE else PLANS_ONLY
-    has_data = snapshot.sensors_available
-    seen = [
-        # The policy is in force; installers wait for this, so a hold must not deny it.
-        Condition(type="Ready", status=True, cause=hold or in_force),
-        Condition(
-            type="DataAvailable",
-            status=has_data,
-            cause=Cause(Reason.DATA_FRESH if has_data else Reason.DATA_UNAVAILABLE),
-        ),
-        Condition(type="Holding", status=hold is not None, cause=hold or Cause(Reason.PLANNED)),
-    ]
-    return {
-        "observedGeneration": generation,
-        "operatorVersion": __version__,
-        "currentPlan": plan.name,
-        "lastPlanTime": format_time(plan.made_at),
-        "nextPlanTime": format_time(plan.end),
-        "lastWakeTime": format_time(max(wakes, default=None)),
-        "hold": _hold(sleep_hold(snapshot, plan), old.get("hold"), now),
-        "nodes": {
-            "total": len(states),
-            "awake": states.count(PowerState.AWAKE),
-            "asleep": states.count(PowerState.ASLEEP),
-            "inTransition": sum(state.in_transition for state in states),
-            "degraded": states.count(PowerState.DEGRADED),
-            "unmanaged": max(0, snapshot.total_nodes - sum(node.facts is not None for node in snapshot.nodes)),
-        },
-        "conditions": conditions.merge(old.get("conditions"), seen, now, generation),
-    }
-
-
-def _hold(why: Cause | None, old: EnergyPolicyStatusHold | None, now: datetime) -> EnergyPolicyStatusHold:
-    """Since when nothing is put to sleep for this reason; the time of an earlier pass stays while the reason does."""
-    if why is None:
-        return {"active": False, "reason": None, "message": None, "since": None}
-    is_old = old is not None and old.get("reason") == str(why.reason)
-    since = old.get("since") if old is not None and is_old else None
-    return {
-        "active": True,
-        "reason": str(why.reason),
-        "message": why.message[: conditions.MESSAGE_LIMIT],
-        "since": since or format_time(now),
-    }
-
-
-def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether the difference is more than a newer figure of about the same size.
-
-    Readings change with every sample; they are written together with something that matters: a condition, another
-    plan, a round. So a quiet cluster is not written to.
-    """
-    return conditions.changed(_essence(old), _essence(new))
-
-
-def _essence(status: Mapping[str, Any]) -> Body:
-    conditions_ = [
-        {key: condition.get(key) for key in ("type", "status", "reason", "observedGeneration")}
-        for condition in status.get("conditions") or ()
-    ]
-    qualities = {what: (status.get(what) or {}).get("quality") for what in ("power", "harvest", "battery", "intensity")}
-    kept = (
-        "observedGeneration",
-        "powerState",
-        "currentPlan",
-        "plan",
-        "round",
-        "workers",
-        "readyWorkers",
-        "selector",
-        "completionTime",
-        "assignments",
-    )
-    return {
-        **{key: status[key] for key in kept if key in status},
-        "nodes": status.get("nodes"),
-        "drain": status.get("drain"),
-        "relay": (status.get("relay") or {}).get("output"),
-        "hold": (status.get("hold") or {}).get("reason"),
-        "conditions": conditions_,
-        "qualities": qualities,
     }

@@ -12,7 +12,7 @@ from sunward.cluster.access.api import Api, ApiError, ours
 from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStatus, TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
-from sunward.cluster.reporting import job_figures, node_figures, report
+from sunward.cluster.reporting import changes, job_figures, node_figures, policy_report, report
 from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
@@ -54,7 +54,7 @@ class StatusWriter:
     async def _policy(self, plan: Plan, seen: Observation, now: datetime) -> None:
         if seen.state.policy_body is not None:
             old: EnergyPolicyStatus = status_of(seen.state.policy_body)
-            new = report.policy_status(seen.snapshot, plan, old, now)
+            new = policy_report.policy_status(seen.snapshot, plan, old, now)
             await self._write_status("energypolicies", seen.state.policy_body, old, new, now)
 
     async def _nodes(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> None:
@@ -96,7 +96,7 @@ class StatusWriter:
 
         What was computed from a version that is no longer the newest is dropped: the next pass sees the newer one.
         """
-        if not report.worth_writing(old, new):
+        if not changes.worth_writing(old, new):
             return
         metadata = body["metadata"]
         path = ours(kind, metadata["name"], namespace=metadata.get("namespace", ""), sub="status")
@@ -108,5 +108,5 @@ class StatusWriter:
                 raise
             self._mark_dirty()
             return
-        for condition in report.conditions_changed(kind, old, new):
+        for condition in changes.conditions_changed(kind, old, new):
             await events.emit(self._api, body, Cause(Reason(condition["reason"]), condition["message"]), now)

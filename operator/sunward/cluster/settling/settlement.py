@@ -15,7 +15,7 @@ from sunward.cluster.access.api import Api, ours
 from sunward.cluster.objects.crd_types import EnergyPlanStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Reporter, Sensors
-from sunward.cluster.reporting import plan_objects, retention
+from sunward.cluster.reporting import plan_objects, retention, settlement_objects
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
 from sunward.cluster.settling.meter_memory import MeterMemory
 from sunward.cluster.settling.work_memory import WorkMemory
@@ -91,7 +91,7 @@ class Settler:
             self._reporter.failed("settlement", error)
             return
         settled = await asyncio.to_thread(self._clear, period, snapshot, metered)
-        status = plan_objects.settlement_status(
+        status = settlement_objects.settlement_status(
             settled.ledger,
             settled.transfers,
             settled.baseline_grams,
