@@ -22,7 +22,7 @@ from support.loop.store import Body, merged
 from support.planning import FOUND, NOW, a_plan, a_policy, a_snapshot
 
 GRAMS = a_plan().emissions_by_mode_grams
-HELD = SolverReport(status=PlanStatus.HELD, cause=Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer"))
+HELD = SolverReport(status=PlanStatus.HELD, cause=Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not respond"))
 IMPOSSIBLE = SolverReport(
     status=PlanStatus.INFEASIBLE, cause=Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
 )

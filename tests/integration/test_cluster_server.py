@@ -62,7 +62,7 @@ async def test_cordoning_twice_marks_once(api: KubernetesApi) -> None:
 
 async def test_a_cordon_of_somebody_else_is_neither_taken_over_nor_removed(api: KubernetesApi) -> None:
     name = await a_node(api, unschedulable=True)
-    with pytest.raises(ApiError, match="somebody else") as refused:
+    with pytest.raises(ApiError, match="cordoned by another client") as refused:
         await acts.cordon(api, name, STEP)
     assert refused.value.status == 409
     await acts.uncordon(api, name)

@@ -181,7 +181,7 @@ def hostile_readings(draw: st.DrawFn) -> Reading:
     """A reading as the sources make one of a text: what is no finite number never becomes a measurement."""
     value = strict_float(draw(st.sampled_from(SPELLED)))
     if value is None:
-        return Absent(cause=Cause(Reason.NOT_A_NUMBER, "the sample is no finite number"), source="test")
+        return Absent(cause=Cause(Reason.NOT_A_NUMBER, "the sample is not a finite number"), source="test")
     age = draw(st.sampled_from([0.0, 30.0, 600.0, -30.0, -600.0, 1e8]))
     quality = draw(st.sampled_from([Quality.MEASURED] * 4 + list(Quality)))
     return Measurement(value=value, time=NOW - timedelta(seconds=age), quality=quality, source="test")

@@ -213,7 +213,7 @@ async def energy_node_transitions() -> Sequence[Mapping[str, Any]]:
         node="pi-01",
         record=record,
         act=Act.NONE,
-        cause=Cause(Reason.DRAINING, "cordoned: drains it"),
+        cause=Cause(Reason.DRAINING, "cordoned; the drain begins"),
         changed=True,
     )
     await acts.write_record(server, a_node(), step, "1", NOW)

@@ -135,11 +135,11 @@ def unusable(node: NodeView, snapshot: Snapshot) -> Cause | None:
     """Why no plan may count on a node at all."""
     facts, state = node.facts, node.record.power_state
     if facts is None or not facts.exists:
-        return Cause(Reason.NODE_MISSING, f"Kubernetes has no node {node.spec.node_name}")
+        return Cause(Reason.NODE_MISSING, f"Kubernetes has no Node named {node.spec.node_name}; correct spec.nodeName")
     if state is PowerState.DEGRADED:
-        return Cause(Reason.DEGRADED, "it did not wake")
+        return Cause(Reason.DEGRADED, "the node did not wake")
     if state in (PowerState.AWAKE, PowerState.CORDONED, PowerState.DRAINING) and not facts.ready:
-        return Cause(Reason.NODE_NOT_READY, "it is not Ready")
+        return Cause(Reason.NODE_NOT_READY, "the node is not Ready")
     cordon = foreign_cordon(Case(node=node, snapshot=snapshot, now=snapshot.taken_at))
     if cordon is not None and not any(is_our_worker(pod) and not pod.is_terminating for pod in node.pods):
         return cordon

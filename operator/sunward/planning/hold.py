@@ -24,10 +24,10 @@ def hold_reason(snapshot: Snapshot, forecasts: Forecasts) -> Cause | None:
     if snapshot.data_hold is not None:
         return snapshot.data_hold
     if not snapshot.sensors_available:
-        return Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")
+        return Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not respond")
     share = suspect_share(snapshot, snapshot.taken_at)
     if share > SUSPECT_SHARE:
-        message = f"{share:.0%} of the running nodes have no trusted meter: the pipeline is suspected"
+        message = f"{share:.0%} of the running nodes have no trusted meter; the metrics pipeline is suspected"
         return Cause(Reason.PIPELINE_SUSPECT, message)
     if not any(forecasts.intensity_grams_per_kilowatt_hour.values()):
         return Cause(Reason.DATA_MISSING, "no grid zone has an intensity")
@@ -41,11 +41,11 @@ def sleep_hold(snapshot: Snapshot, plan: Plan) -> Cause | None:
     if snapshot.policy.mode is not OperatingMode.ACTIVE:
         return Cause(Reason.DRY_RUN, "the policy's mode is DryRun")
     if not snapshot.policy.sleep:
-        return Cause(Reason.SLEEP_DISABLED, "the policy says sleep: false")
+        return Cause(Reason.SLEEP_DISABLED, "the policy sets sleep: false")
     running = (snapshot.taken_at - snapshot.operator_started_at).total_seconds()
     wait = snapshot.policy.budgets.warm_up_seconds
     if running < wait:
-        return Cause(Reason.WARMING_UP, f"the operator has just started; sleeps may begin after {wait:.0f} s")
+        return Cause(Reason.WARMING_UP, f"the operator has just started; nodes may be put to sleep after {wait:.0f} s")
     return None
 
 
@@ -92,7 +92,7 @@ def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
         if len({row.node for row in rows}) >= job.spec.minimum_workers:
             directives.append(running(job, rows, at_risk=False))
         else:
-            message = "too few homes of its shards may work now"
+            message = "too few home nodes of its shards can work now"
             waiting.append(Waiting(job=job, cause=Cause(Reason.WAITING_FOR_NODE, message)))
     return (*directives, *(paused(entry) for entry in waiting))
 

@@ -56,7 +56,7 @@ def _jobs(
     for directive in plan.jobs:
         job = present.get(directive.job)
         if job is None or job.finished is not None:
-            message = f"{directive.job} is gone or over"
+            message = f"{directive.job} was deleted or has ended"
             dropped.append(Dropped(subject=directive.job, cause=Cause(Reason.NO_LONGER_HOLDS, message)))
         elif directive.run and job.spec.suspend:
             dropped.append(Dropped(subject=directive.job, cause=Cause(Reason.SUSPENDED, "it was suspended")))
@@ -84,7 +84,7 @@ def _with_workers_that_work(
     if len({row.node for row in rows}) < job.spec.minimum_workers:
         message = f"fewer than {job.spec.minimum_workers} nodes can work"
         return _paused(directive, Cause(Reason.WAITING_FOR_QUORUM, message))
-    message = f"{directive.cause.message}; {', '.join(sorted(hurt))} had to leave {', '.join(sorted(broken))}"
+    message = f"{directive.cause.message}; {', '.join(sorted(hurt))} moved away from {', '.join(sorted(broken))}"
     return replace(
         directive,
         assignments=tuple(sorted(rows, key=lambda row: (row.shard, row.node))),
@@ -109,13 +109,13 @@ def _awake(
     for name, wanted in plan.awake.items():
         node = nodes.get(name)
         if node is None:
-            dropped.append(Dropped(subject=name, cause=Cause(Reason.NODE_MISSING, "it is no longer an EnergyNode")))
+            dropped.append(Dropped(subject=name, cause=Cause(Reason.NODE_MISSING, "its EnergyNode no longer exists")))
             continue
         obstacles = () if wanted else sleep_obstacles(node, fresh)
         if obstacles:
             dropped.append(Dropped(subject=name, cause=obstacles[0].cause))
         elif name in working and not wanted:
-            message = "work came back to it"
+            message = "work was moved back to the node"
             dropped.append(Dropped(subject=name, cause=Cause(Reason.WORK_PLANNED, message)))
         awake[name] = wanted or bool(obstacles) or name in working
     return awake
@@ -123,12 +123,15 @@ def _awake(
 
 def _refusal(name: str, nodes: Mapping[str, NodeView], fresh: Snapshot) -> Cause | None:
     node = nodes.get(name)
-    return Cause(Reason.NODE_MISSING, "it is no longer an EnergyNode") if node is None else unusable(node, fresh)
+    return Cause(Reason.NODE_MISSING, "its EnergyNode no longer exists") if node is None else unusable(node, fresh)
 
 
 def _known(sender: str, receiver: str, nodes: Mapping[str, NodeView], dropped: list[Dropped], pool: str) -> bool:
     missing = [name for name in (sender, receiver) if name not in nodes]
-    dropped.extend(Dropped(subject=pool, cause=Cause(Reason.NODE_MISSING, f"{name} is gone")) for name in missing)
+    dropped.extend(
+        Dropped(subject=pool, cause=Cause(Reason.NODE_MISSING, f"EnergyNode {name} no longer exists"))
+        for name in missing
+    )
     return not missing
 
 

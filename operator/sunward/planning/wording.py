@@ -61,7 +61,7 @@ def _sentence(moved: Sequence[Transfer]) -> str:
 
 def held_decisions(snapshot: Snapshot, pattern: Pattern, why: Cause) -> list[Decision]:
     """The hold itself, and what it means for each node."""
-    hold = Decision(kind=DecisionKind.HOLD, subject="cluster", cause=why.prefixed("everything stays: "))
+    hold = Decision(kind=DecisionKind.HOLD, subject="cluster", cause=why.prefixed("no change: "))
     nodes = [
         Decision(
             kind=kind_of(node, pattern.awake[node.name]),
@@ -107,7 +107,7 @@ class _Texts:
 
     def _why(self, node: NodeView, kind: DecisionKind) -> Cause:
         if node.name in self._compiled.left_out:
-            return self._compiled.left_out[node.name].prefixed("is not counted on: ")
+            return self._compiled.left_out[node.name].prefixed("is excluded from planning: ")
         match kind:
             case DecisionKind.SLEEP:
                 return self._why_sleep(node)
@@ -120,21 +120,21 @@ class _Texts:
 
     def _why_sleep(self, node: NodeView) -> Cause:
         if self._held(node, OverridePower.ASLEEP):
-            return Cause(Reason.OVERRIDDEN, "sleeps: a person asks for it")
+            return Cause(Reason.OVERRIDDEN, "sleeps: requested by spec.override")
         saved = f"saves {self._idle_saving_grams(node.name):.3g} g over the horizon"
         moved = self._moved.get(node.name)
         where = self._supply(node.name)
         if not moved:
-            return Cause(Reason.NO_WORK_PLANNED, f"sleeps: {where} and nothing to do; {saved}")
+            return Cause(Reason.NO_WORK_PLANNED, f"sleeps: {where} and no work planned; {saved}")
         ways = ", ".join(f"{n} batches a round run on {to} ({self._supply(to)})" for to, n in sorted(moved.items()))
         return Cause(Reason.LOWER_EMISSIONS, f"sleeps: {where}, its {ways}; {saved}")
 
     def _why_keep_asleep(self, node: NodeView) -> Cause:
         if self._held(node, OverridePower.ASLEEP):
-            return Cause(Reason.OVERRIDDEN, "stays asleep: a person asks for it")
+            return Cause(Reason.OVERRIDDEN, "stays asleep: requested by spec.override")
         if must_stay_asleep(node, self._snapshot):
-            return Cause(Reason.MINIMUM_ASLEEP_TIME, "stays asleep: it has only just gone to sleep")
-        return Cause(Reason.NO_WORK_PLANNED, f"stays asleep: {self._supply(node.name)} and nothing to do")
+            return Cause(Reason.MINIMUM_ASLEEP_TIME, "stays asleep: its minimum time asleep has not passed")
+        return Cause(Reason.NO_WORK_PLANNED, f"stays asleep: {self._supply(node.name)} and no work planned")
 
     def _why_awake(self, node: NodeView, verb: str) -> Cause:
         batches = self._work.get(node.name, 0)
@@ -145,9 +145,9 @@ class _Texts:
             forbids = obstacles[0].cause
             return forbids.prefixed(f"{verb}: ")
         if self._is_limit_reached():
-            return Cause(Reason.SLEEP_LIMIT, f"{verb}: as many nodes sleep as may")
+            return Cause(Reason.SLEEP_LIMIT, f"{verb}: the limit of sleeping nodes is reached")
         if any(not on for on in self._on.get(node.name, ())):
-            return Cause(Reason.KEPT_FOR_STABILITY, f"{verb}: it is needed again soon")
+            return Cause(Reason.KEPT_FOR_STABILITY, f"{verb}: the node is needed again soon")
         return Cause(Reason.LOWER_EMISSIONS, f"{verb}: sleeping now would save less than waking costs")
 
     def _is_limit_reached(self) -> bool:

@@ -108,14 +108,14 @@ PLACES: dict[str, Place] = {
     ),
     "a rule that wakes is asked once more": _place(
         "cluster.acting.recheck",
-        'return None if still else f"{step.cause.reason} holds no more"',
+        'return None if still else f"{step.cause.reason} no longer applies"',
         "return None",
         RECHECK,
         STALE,
     ),
     "a cordon that is gone is looked for once more": _place(
         "cluster.acting.recheck",
-        'return "its cordon stands" if facts is not None and facts.unschedulable else None',
+        'return "the node is still cordoned" if facts is not None and facts.unschedulable else None',
         "return None",
         RECHECK,
     ),

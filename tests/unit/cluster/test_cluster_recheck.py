@@ -104,7 +104,7 @@ async def test_what_harms_nobody_is_not_looked_at_again(server: Server, act: Act
 
 async def test_an_act_on_a_record_that_is_another_by_now_is_not_taken(server: Server) -> None:
     told = await found(server, a_step(Act.EVICT, changed=False))
-    assert told == "its record is another by now: Awake"
+    assert told == "its stored record has changed: Awake"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_a_node_that_was_uncordoned_meanwhile_is_not_cut(server: Server, c
 async def test_a_node_is_woken_for_a_cordon_that_is_gone_only_if_it_is(server: Server, cordoned: bool) -> None:
     server.store.create(core("nodes"), a_node_body(cordoned=cordoned))
     step = replace(a_step(Act.POWER_ON), cause=Cause(Reason.NO_LONGER_HOLDS))
-    assert await found(server, step) == ("its cordon stands" if cordoned else None)
+    assert await found(server, step) == ("the node is still cordoned" if cordoned else None)
 
 
 @pytest.mark.parametrize("is_opted_out", [True, False])
@@ -149,7 +149,7 @@ async def test_a_rule_wakes_a_node_only_if_it_still_speaks_of_it(server: Server,
     server.store.create(core("nodes"), body)
     server.store.create(ours("energypolicies"), {"metadata": {"name": "default"}, "spec": {"mode": "Active"}})
     step = replace(a_step(Act.POWER_ON), cause=Cause(Reason.OPTED_OUT))
-    assert await found(server, step) == (None if is_opted_out else "OptedOut holds no more")
+    assert await found(server, step) == (None if is_opted_out else "OptedOut no longer applies")
 
 
 async def test_an_act_on_the_record_that_stands_is_taken(server: Server) -> None:

@@ -71,7 +71,7 @@ async def test_watches_that_end_without_a_word_are_begun_anew_too() -> None:
 
     async with asyncio.timeout(10):
         await again_and_again(watch, stop, failed, pause_seconds=0.0)
-    assert told == ["the watches ended by themselves or were blind"]
+    assert told == ["the watches ended unexpectedly or missed events"]
 
 
 async def test_what_dies_while_everything_stops_is_no_failure() -> None:
@@ -115,5 +115,5 @@ async def test_watches_that_bring_nothing_are_ended_and_begun_anew(
             patience_seconds=0.05,
             end_seconds=0.1,
         )
-    assert watches.errors == ["the watches ended by themselves or were blind"]
+    assert watches.errors == ["the watches ended unexpectedly or missed events"]
     assert watches.ended_well

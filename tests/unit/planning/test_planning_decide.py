@@ -97,7 +97,7 @@ def test_surplus_harvest_is_sent_through_the_pool() -> None:
 def test_silent_sensors_hold_everything_as_it_is() -> None:
     snapshot = replace(a_dirty_and_a_clean_node(), sensors_available=False)
     result = planned(snapshot)
-    assert result.hold == Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")
+    assert result.hold == Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not respond")
     assert result.solver == SolverReport(status=PlanStatus.HELD, cause=result.hold)
     assert result.awake == {"clean": True, "dirty": True}
     assert all(row.node == row.from_node for row in result.jobs[0].assignments)

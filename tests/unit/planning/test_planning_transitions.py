@@ -301,6 +301,18 @@ def test_without_retries_a_failed_wake_is_degraded_at_once() -> None:
     )
     step = step_of(node, power=relay(True), policy=policy)
     assert outcome(step) == (PowerState.DEGRADED, Act.NONE, Reason.DEGRADED)
+    assert "failed attempts: 1" in step.cause.message
+
+
+@pytest.mark.parametrize("pauses", [(60.0,), (60.0, 300.0), (60.0, 300.0, 900.0, 900.0)])
+def test_a_node_that_is_given_up_names_the_failed_attempts(pauses: tuple[float, ...]) -> None:
+    policy = a_policy(budgets=Budgets(wake_retry_seconds=pauses))
+    operation = replace(an_operation("Wake", deadline=NOW), attempt=len(pauses))
+    node = a_node_in(PowerState.WAKE_REQUESTED, operation=operation, facts=replace(CORDONED, ready=False))
+    node = replace(node, record=replace(node.record, next_attempt_at=NOW))
+    step = step_of(node, power=None, policy=policy)
+    assert outcome(step) == (PowerState.DEGRADED, Act.NONE, Reason.DEGRADED)
+    assert f"failed attempts: {len(pauses)}" in step.cause.message
 
 
 def test_a_degraded_node_is_left_alone_and_cordoned() -> None:

@@ -108,7 +108,7 @@ class _Run:
             await running
         except Exception as error:  # whatever it is, the process goes on without it
             return None if stop.is_set() else error
-        return None if stop.is_set() else RuntimeError("the watches ended by themselves or were blind")
+        return None if stop.is_set() else RuntimeError("the watches ended unexpectedly or missed events")
 
     def _begin(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):

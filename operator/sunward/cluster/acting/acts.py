@@ -121,7 +121,7 @@ async def cordon(api: Api, node_name: str, step: Step) -> None:
         if CORDON_MARK in annotations:
             return None
         if body["spec"].get("unschedulable"):
-            raise ApiError(409, "cordon", node_name, "cordoned by somebody else")
+            raise ApiError(409, "cordon", node_name, "cordoned by another client")
         mark = operation.id if operation else "operator"
         return [
             *_add_annotation(annotations, CORDON_MARK, mark),

@@ -42,7 +42,7 @@ async def obstacle(
     if step.act is Act.POWER_ON and step.cause.reason not in WAKES_AT_ANY_RATE:
         case = await _seen_again(api, step, snapshot, power, fencing_token, now)
         still = step.cause.reason in {found.cause.reason for found in obstacles(case, GuardStage.KEEP)}
-        return None if still else f"{step.cause.reason} holds no more"
+        return None if still else f"{step.cause.reason} no longer applies"
     if step.act is not Act.POWER_OFF:
         return None
     found = obstacles(await _seen_again(api, step, snapshot, power, fencing_token, now), GuardStage.CUT)
@@ -63,7 +63,7 @@ async def _stands(api: Api, step: Step, snapshot: Snapshot) -> str | None:
     node = snapshot.node(step.node)
     assert node is not None  # a step is taken for a node of the snapshot
     facts = await _facts(api, node.spec.node_name)
-    return "its cordon stands" if facts is not None and facts.unschedulable else None
+    return "the node is still cordoned" if facts is not None and facts.unschedulable else None
 
 
 async def _another_record(api: Api, step: Step) -> str | None:
@@ -72,7 +72,7 @@ async def _another_record(api: Api, step: Step) -> str | None:
     stored = node_record(body)
     if (stored.power_state, stored.operation) == (step.record.power_state, step.record.operation):
         return None
-    return f"its record is another by now: {stored.power_state}"
+    return f"its stored record has changed: {stored.power_state}"
 
 
 async def _looked_at_again(api: Api, step: Step, snapshot: Snapshot) -> NodeView:

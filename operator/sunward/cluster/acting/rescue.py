@@ -32,7 +32,7 @@ class Rescued:
     def __str__(self) -> str:
         """One line for people."""
         told = [*self.done, *(f"FAILED: {why}" for why in self.failed)]
-        return f"{self.subject}: {', '.join(told) or 'nothing to do'}"
+        return f"{self.subject}: {', '.join(told) or 'no action needed'}"
 
 
 async def wake_one(api: Api, drivers: Drivers, name: str) -> list[Rescued]:
@@ -72,7 +72,7 @@ async def _switch_on(drivers: Drivers, relay: str) -> Rescued:
     driver = drivers.at(relay)
     if driver is None:
         return Rescued(subject=relay, failed=(f"relay {relay} is not in the settings",))
-    return await _tried(relay, f"relay {relay} is told to switch on", driver.switch(True, OPERATION, 0))
+    return await _tried(relay, f"relay {relay}: power-on requested", driver.switch(True, OPERATION, 0))
 
 
 async def _uncordon(api: Api, node: str) -> Rescued:

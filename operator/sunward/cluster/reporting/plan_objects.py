@@ -40,7 +40,7 @@ GENERATION = 1
 BECAUSE_LIMIT = 32
 MICRO = 1_000_000
 ROWS_LIMIT = 1024
-IN_FORCE = Cause(Reason.PLANNED, "in force: every step is checked again before it is taken")
+IN_FORCE = Cause(Reason.PLANNED, "in force; every step is rechecked before it is executed")
 DRY_RUN = Cause(Reason.DRY_RUN, "EnergyPolicy default has mode DryRun: set spec.mode to Active to act")
 
 

@@ -45,7 +45,7 @@ def node_status(
         "battery": _battery(node),
         "intensity": _intensity(node.spec.grid_zone, snapshot.intensities.get(node.spec.grid_zone)),
         "conditions": conditions.merge(
-            old.get("conditions"), _node_conditions(node, obstacles, verdict), now, node.generation
+            old.get("conditions"), _node_conditions(node, snapshot, obstacles, verdict), now, node.generation
         ),
     }
     if not old.get("powerState"):
@@ -55,7 +55,9 @@ def node_status(
     return status
 
 
-def _node_conditions(node: NodeView, obstacles: tuple[Blocker, ...], verdict: NodeVerdict | None) -> list[Condition]:
+def _node_conditions(
+    node: NodeView, snapshot: Snapshot, obstacles: tuple[Blocker, ...], verdict: NodeVerdict | None
+) -> list[Condition]:
     state = node.record.power_state
     is_ready = node.facts is not None and node.facts.ready
     return [
@@ -68,23 +70,27 @@ def _node_conditions(node: NodeView, obstacles: tuple[Blocker, ...], verdict: No
         Condition(
             type="Degraded",
             status=state is PowerState.DEGRADED,
-            cause=Cause(Reason.DEGRADED, "three wakes failed: see the operations page")
-            if state is PowerState.DEGRADED
-            else Cause(Reason.AWAKE),
+            cause=_why_degraded(snapshot) if state is PowerState.DEGRADED else Cause(Reason.AWAKE),
         ),
     ]
 
 
 def _why_ready(node: NodeView, *, is_ready: bool) -> Cause:
     if node.record.power_state is PowerState.ASLEEP:
-        return Cause(Reason.ASLEEP, "asleep by plan")
+        return Cause(Reason.ASLEEP, "powered off as planned")
     return Cause(Reason.AWAKE) if is_ready else Cause(Reason.NODE_NOT_READY, "the Kubernetes node is not Ready")
+
+
+def _why_degraded(snapshot: Snapshot) -> Cause:
+    """A node is degraded after one attempt for each pause that the policy lists, and after one if it lists none."""
+    attempts = max(1, len(snapshot.policy.budgets.wake_retry_seconds))
+    return Cause(Reason.DEGRADED, f"the node did not wake (failed attempts: {attempts}); see the operations page")
 
 
 def _why_sleepable(obstacles: tuple[Blocker, ...]) -> Cause:
     """The first obstacle's reason; the message names up to five."""
     if not obstacles:
-        return Cause(Reason.LOWER_EMISSIONS, "nothing speaks against it")
+        return Cause(Reason.LOWER_EMISSIONS, "no blockers")
     return Cause(obstacles[0].cause.reason, "; ".join(str(obstacle.cause) for obstacle in obstacles[:5]))
 
 
@@ -102,7 +108,7 @@ def _sensors(node: NodeView, verdict: NodeVerdict | None) -> Condition:
             type="SensorsFresh", status=None, cause=Cause(Reason.ASLEEP, "the exporter sleeps with the node")
         )
     if verdict is None:
-        return Condition(type="SensorsFresh", status=None, cause=Cause(Reason.DATA_MISSING, "not judged yet"))
+        return Condition(type="SensorsFresh", status=None, cause=Cause(Reason.DATA_MISSING, "not evaluated yet"))
     if verdict.use is Use.USE:
         return Condition(type="SensorsFresh", status=True, cause=Cause(Reason.DATA_FRESH))
     worst = next(finding for finding in verdict.findings if finding.use is verdict.use)
@@ -225,7 +231,7 @@ def _job_conditions(
         Condition(
             type="Planned",
             status=None if directive is None else directive.run,
-            cause=directive.cause if directive else Cause(Reason.PROGRESS_UNKNOWN, "no plan has seen the job yet"),
+            cause=directive.cause if directive else Cause(Reason.PROGRESS_UNKNOWN, "no plan includes the job yet"),
         ),
         Condition(type="Running", status=running, cause=Cause(Reason.RUNNING, why.message) if running else why),
         Condition(type="Paused", status=over is None and directive is not None and not directive.run, cause=why),
@@ -260,9 +266,9 @@ def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> C
     if directive is not None and not directive.run:
         return directive.cause
     if job.progress_fault is not None:
-        return Cause(Reason.PROGRESS_UNKNOWN, f"its coordinator's answer cannot be read: {job.progress_fault}")
+        return Cause(Reason.PROGRESS_UNKNOWN, f"the coordinator's response cannot be read: {job.progress_fault}")
     if job.progress is None:
-        return Cause(Reason.PROGRESS_UNKNOWN, "its coordinator has not answered yet")
+        return Cause(Reason.PROGRESS_UNKNOWN, "the coordinator has not responded yet")
     if job.progress.phase is JobPhase.WAITING:
         have, need = len(job.progress.workers), job.spec.minimum_workers
         return Cause(Reason.WAITING_FOR_QUORUM, f"{have} of at least {need} workers")
@@ -275,7 +281,7 @@ def _budget_spent(job: JobView) -> bool:
 
 
 def _spent(job: JobView) -> str:
-    return "nothing settled" if job.emissions_grams is None else f"{job.emissions_grams:.3f} g"
+    return "no settled emissions" if job.emissions_grams is None else f"{job.emissions_grams:.3f} g"
 
 
 def _budget(job: JobView) -> str:

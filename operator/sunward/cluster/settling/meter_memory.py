@@ -84,7 +84,7 @@ class MeterMemory:
         harvest = found.harvest if found else None
         hours = _covered_hours(own, period)
         if spec.harvest_nameplate_watts is not None and harvest is None and hours > 0.0:
-            return _missing(spec, "it ran and its harvest was not metered", load)
+            return _missing(spec, "the node ran and no harvest reading is available", load)
         harvested = harvest.watt_hours if harvest else 0.0
         stored_change = self._stored_change(spec, period)
         if stored_change is None:

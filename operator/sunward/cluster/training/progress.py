@@ -86,7 +86,7 @@ async def fetch_progress(session: aiohttp.ClientSession, address: str) -> JobPro
     try:
         async with session.get(url, timeout=TIMEOUT, allow_redirects=False) as response:
             if response.status != 200:
-                raise InvalidInput("/progress", f"answered HTTP {response.status}")
+                raise InvalidInput("/progress", f"returned HTTP {response.status}")
             body = await _bounded_body(response)
     except (aiohttp.ClientError, TimeoutError, OSError):
         return None
@@ -98,7 +98,7 @@ async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_chunked(1 << 16):
         body += chunk
         if len(body) > LARGEST_BYTES:
-            raise InvalidInput("/progress", f"answered more than {LARGEST_BYTES} bytes")
+            raise InvalidInput("/progress", f"returned more than {LARGEST_BYTES} bytes")
     return bytes(body)
 
 

@@ -65,7 +65,8 @@ def _cluster(snapshot: Snapshot, trail: ReadingHistory, nodes: Mapping[str, Node
     """What concerns all nodes at once, the gravest first."""
     if not snapshot.is_leader:
         yield _of_cluster(
-            Use.HOLD, Cause(Reason.NOT_LEADER, "the Lease is not held, or the API server does not answer")
+            Use.HOLD,
+            Cause(Reason.NOT_LEADER, "the operator does not hold the Lease, or the API server does not respond"),
         )
     if not snapshot.sensors_available and trail.sensors_failures >= FAILURES_BEFORE_HOLD:
         message = f"the metrics store failed {trail.sensors_failures} times in a row"
@@ -73,7 +74,10 @@ def _cluster(snapshot: Snapshot, trail: ReadingHistory, nodes: Mapping[str, Node
     running = [node.name for node in snapshot.nodes if should_answer(node)]
     bad = [name for name in running if not nodes[name].supports_sleep]
     if snapshot.sensors_available and len(running) > 1 and len(bad) > SUSPECT_NODES_RATIO * len(running):
-        message = f"{len(bad)} of {len(running)} running nodes look bad at once: the pipeline is suspected, not they"
+        message = (
+            f"{len(bad)} of {len(running)} running nodes have unusable data at once; "
+            "the metrics pipeline is suspected rather than the nodes"
+        )
         yield _of_cluster(Use.HOLD, Cause(Reason.PIPELINE_SUSPECT, message))
     warm_at = snapshot.operator_started_at + timedelta(seconds=snapshot.policy.budgets.warm_up_seconds)
     if snapshot.taken_at < warm_at:
@@ -89,7 +93,9 @@ def _blind(snapshot: Snapshot, trail: ReadingHistory, pending_pods: int) -> Find
     if since is None or pending_pods <= 0 or snapshot.taken_at - since <= BLIND_BEFORE_WAKING:
         return None
     minutes = (snapshot.taken_at - since).total_seconds() / 60.0
-    message = f"blind for {minutes:.0f} min while {pending_pods} pods wait: wake nodes until they fit"
+    message = (
+        f"no metrics for {minutes:.0f} min while {pending_pods} pods are pending; nodes are woken until the pods fit"
+    )
     return _of_cluster(Use.PESSIMISTIC, Cause(Reason.AVAILABILITY_FIRST, message))
 
 

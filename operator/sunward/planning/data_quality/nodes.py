@@ -95,7 +95,7 @@ def _unusable(reading: Reading, now: datetime, limits: Staleness) -> Cause | Non
         return Cause(reading.cause.reason, reading.cause.message or "no value")
     age = reading.age(now).total_seconds()
     if age > limits.sensors_seconds:
-        return Cause(Reason.DATA_STALE, f"sampled {age:.0f} s ago, the limit is {limits.sensors_seconds:.0f} s")
+        return Cause(Reason.DATA_STALE, f"sampled {age:.0f} s ago; the limit is {limits.sensors_seconds:.0f} s")
     if age < -limits.clock_skew_seconds:
         return Cause(Reason.CLOCK_SKEW, f"sampled {-age:.0f} s in the future")
     return None
@@ -114,11 +114,11 @@ def _doubtful(node: NodeView, meter: Meter, reading: Measurement, past: MeterTra
             past.last_lie or Reason.NOT_A_NUMBER, f"{len(past.refusals)} impossible values within five minutes"
         )
     if meter is Meter.HARVEST and _stuck(node, reading, past):
-        return Cause(Reason.STUCK_SENSOR, f"exactly {reading.value:g} W for half an hour of sun")
+        return Cause(Reason.STUCK_SENSOR, f"harvest stuck at exactly {reading.value:g} W for 30 min of daylight")
     if meter is Meter.BATTERY and _too_steep(node, reading, past):
-        return Cause(Reason.RAMP_TOO_STEEP, "it changed faster than its terminals allow")
+        return Cause(Reason.RAMP_TOO_STEEP, "the stored energy changed faster than the battery's power limits allow")
     if reading.quality is Quality.SUSPECT:
-        return Cause(Reason.SOURCES_DISAGREE, "its source calls it suspect")
+        return Cause(Reason.SOURCES_DISAGREE, "the source marks the value as suspect")
     return None
 
 

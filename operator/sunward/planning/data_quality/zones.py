@@ -35,7 +35,7 @@ def judge_zone(
     series = zone.forecast_grams_per_kilowatt_hour
     period = timedelta(seconds=snapshot.policy.planning_period_seconds)
     if series is not None and series.end < snapshot.taken_at + snapshot.policy.horizon_periods * period:
-        message = f"the forecast ends at {series.end:%H:%M}; the present value stands in after it"
+        message = f"the forecast ends at {series.end:%H:%M}; the current value is used after that"
         findings.append(_found(zone, Use.USE, Cause(Reason.FORECAST_INCOMPLETE, message)))
     return ZoneVerdict(
         zone=zone.zone,
@@ -62,13 +62,13 @@ def _now(
         return reading, _found(zone, Use.HOLD, Cause(reading.cause.reason, reading.cause.message or "no value"))
     agreed = reconcile(reading, second)
     if agreed is not reading and agreed.quality is Quality.SUSPECT:
-        message = f"two sources say {reading.value:.0f} and {_value(second):.0f} g/kWh; the higher counts"
+        message = f"two sources report {reading.value:.0f} and {_value(second):.0f} g/kWh; the higher value is used"
         return agreed, _found(zone, Use.PESSIMISTIC, Cause(Reason.SOURCES_DISAGREE, message))
     if reading.quality in _GUESSES:
         return _guessed(zone, reading, snapshot, trail)
     if reading.quality is Quality.LAST_KNOWN_GOOD:
         minutes = reading.age(snapshot.taken_at).total_seconds() / 60.0
-        message = f"the provider does not answer; its datum of {minutes:.0f} min ago counts"
+        message = f"the provider does not respond; its value from {minutes:.0f} min ago is used"
         return reading, _found(zone, Use.USE, Cause(Reason.DATA_UNAVAILABLE, message))
     return reading, None
 
@@ -80,9 +80,11 @@ def _guessed(
     known = trail.measured_intensity.get(zone.zone)
     if known is not None and timedelta(0) <= known.age(snapshot.taken_at) <= MEASURED_KEPT:
         kept = Measurement(value=known.value, time=known.time, quality=Quality.LAST_KNOWN_GOOD, source=known.source)
-        message = f"an estimate of {reading.value:.0f} g/kWh gives way to the measured {known.value:.0f}"
+        message = f"the measured {known.value:.0f} g/kWh is used instead of an estimate of {reading.value:.0f} g/kWh"
         return kept, _found(zone, Use.USE, Cause(Reason.ESTIMATED_INTENSITY, message))
-    message = f"{reading.value:.0f} g/kWh is {reading.quality.value.lower()}, not measured: it guides work, not sleep"
+    message = (
+        f"{reading.value:.0f} g/kWh is {reading.quality.value.lower()}, not measured; used to place work, not to sleep"
+    )
     return reading, _found(zone, Use.PESSIMISTIC, Cause(Reason.ESTIMATED_INTENSITY, message))
 
 

@@ -85,7 +85,7 @@ def transition_budget(case: Case) -> Cause | None:
     allowed = case.snapshot.policy.budgets.nodes_in_transition
     if len(busy) < allowed:
         return None
-    return Cause(Reason.TRANSITION_BUDGET, f"{', '.join(sorted(busy))} first")
+    return Cause(Reason.TRANSITION_BUDGET, f"waiting for {', '.join(sorted(busy))} to finish a power transition")
 
 
 def sleep_limit(case: Case) -> Cause | None:
@@ -94,7 +94,7 @@ def sleep_limit(case: Case) -> Cause | None:
     out = census.out + (0 if is_down(case.node) else 1)
     if out <= census.limit:
         return None
-    why = f"{out} of {census.total} nodes would be asleep or not ready, at most {census.limit} may be"
+    why = f"{out} of {census.total} nodes would be asleep or not ready; the limit is {census.limit}"
     return Cause(Reason.SLEEP_LIMIT, why)
 
 
@@ -104,7 +104,7 @@ def policy_limit(case: Case) -> Cause | None:
     asleep = sum(1 for node in _others(case) if is_down(node)) + 1
     if limit is None or asleep <= limit:
         return None
-    return Cause(Reason.SLEEP_LIMIT, f"{asleep} nodes would be asleep, the policy allows {limit}")
+    return Cause(Reason.SLEEP_LIMIT, f"{asleep} nodes would be asleep; the policy's limit is {limit}")
 
 
 def excess_sleepers(case: Case) -> Cause | None:
@@ -130,7 +130,7 @@ def minimum_awake_nodes(case: Case) -> Cause | None:
     needed = case.snapshot.policy.budgets.minimum_awake_nodes
     if awake >= needed:
         return None
-    return Cause(Reason.MINIMUM_AWAKE_NODES, f"{awake} workers would be awake, {needed} must be")
+    return Cause(Reason.MINIMUM_AWAKE_NODES, f"only {awake} workers would stay awake; {needed} required")
 
 
 def wake_interval(case: Case) -> Cause | None:

@@ -103,9 +103,9 @@ def _blocker(pod: PodFacts) -> Cause | None:
         return None
     is_critical = pod.priority >= SYSTEM_PRIORITY
     if is_critical or pod.namespace == SYSTEM_NAMESPACE or pod.label(PART_OF_LABEL) == "sunward":
-        return Cause(Reason.HOSTS_SYSTEM_SINGLETON, "keeps the cluster running; move it to a node that is always on")
+        return Cause(Reason.HOSTS_SYSTEM_SINGLETON, "is a system pod; move it to a node that is always on")
     if pod.owner_kind is None:
-        return Cause(Reason.UNEVICTABLE_POD, "has no controller that would start it again")
+        return Cause(Reason.UNEVICTABLE_POD, "has no controller that would recreate it")
     if pod.uses_local_storage:
-        return Cause(Reason.UNEVICTABLE_POD, "keeps files on this node that would be lost")
+        return Cause(Reason.UNEVICTABLE_POD, "uses storage local to this node, which would be lost")
     return None

@@ -29,7 +29,7 @@ def snapshot_fresh(case: Case) -> Cause | None:
     staleness = case.snapshot.policy.staleness
     if -staleness.clock_skew_seconds <= age <= staleness.sensors_seconds:
         return None
-    return Cause(Reason.DATA_STALE, f"the picture of the cluster is {age:.0f} s old")
+    return Cause(Reason.DATA_STALE, f"the observed state of the cluster is {age:.0f} s old")
 
 
 def command_recent(case: Case) -> Cause | None:
@@ -40,7 +40,7 @@ def command_recent(case: Case) -> Cause | None:
     age = case.now - case.snapshot.taken_at
     if timedelta(0) <= age <= COMMAND_LIFETIME:
         return None
-    why = f"decided {age.total_seconds():.0f} s ago, at most {COMMAND_LIFETIME.total_seconds():.0f} s are allowed"
+    why = f"decided {age.total_seconds():.0f} s ago; the limit is {COMMAND_LIFETIME.total_seconds():.0f} s"
     return Cause(Reason.COMMAND_EXPIRED, why)
 
 
@@ -53,7 +53,7 @@ def sensors_available(case: Case) -> Cause | None:
     """The metrics store does not answer."""
     if case.snapshot.sensors_available:
         return None
-    return Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not answer")
+    return Cause(Reason.DATA_UNAVAILABLE, "the metrics store does not respond")
 
 
 def power_meter(case: Case) -> Cause | None:
@@ -79,7 +79,7 @@ def intensity(case: Case) -> Cause | None:
     """The zone must be known, fresh by the datum's own time, and not a mere estimate."""
     zone = case.snapshot.intensities.get(case.node.spec.grid_zone)
     if zone is None:
-        return Cause(Reason.UNKNOWN_ZONE, f"no source knows grid zone {case.node.spec.grid_zone}")
+        return Cause(Reason.UNKNOWN_ZONE, f"no intensity source covers grid zone {case.node.spec.grid_zone}")
     staleness = case.snapshot.policy.staleness
     reading = zone.now_grams_per_kilowatt_hour
     limit = staleness.intensity_seconds
@@ -136,7 +136,7 @@ def issue_of(reading: Reading, now: datetime, limit_seconds: float, limits: Stal
         return Cause(reading.cause.reason, f"{what}: {reading.cause.message or reading.cause.reason.value}")
     age = reading.age(now).total_seconds()
     if age > limit_seconds:
-        return Cause(Reason.DATA_STALE, f"{what} is {age:.0f} s old, the limit is {limit_seconds:.0f} s")
+        return Cause(Reason.DATA_STALE, f"{what} is {age:.0f} s old; the limit is {limit_seconds:.0f} s")
     if age < -limits.clock_skew_seconds:
         return Cause(Reason.CLOCK_SKEW, f"{what} is {-age:.0f} s in the future")
     if reading.quality is Quality.SUSPECT:

@@ -23,7 +23,7 @@ def node_exists(case: Case) -> Cause | None:
     facts = case.node.facts
     if facts is not None and facts.exists:
         return None
-    return Cause(Reason.NODE_MISSING, f"Kubernetes has no node {case.node.spec.node_name}")
+    return Cause(Reason.NODE_MISSING, f"Kubernetes has no Node named {case.node.spec.node_name}; correct spec.nodeName")
 
 
 def unambiguous(case: Case) -> Cause | None:
@@ -33,9 +33,9 @@ def unambiguous(case: Case) -> Cause | None:
         if other.name == mine.name:
             continue
         if other.spec.node_name == mine.node_name:
-            return Cause(Reason.AMBIGUOUS_NODE, f"{other.name} speaks of node {mine.node_name} as well")
+            return Cause(Reason.AMBIGUOUS_NODE, f"EnergyNode {other.name} refers to node {mine.node_name} as well")
         if mine.sleep.driver_ref is not None and other.spec.sleep.driver_ref == mine.sleep.driver_ref:
-            return Cause(Reason.AMBIGUOUS_NODE, f"{other.name} has relay {mine.sleep.driver_ref} as well")
+            return Cause(Reason.AMBIGUOUS_NODE, f"EnergyNode {other.name} uses relay {mine.sleep.driver_ref} as well")
     return None
 
 
@@ -57,21 +57,21 @@ def managed(case: Case) -> Cause | None:
     """Only nodes that people handed over by label are touched."""
     if case.node.facts is None or case.node.facts.is_managed:
         return None
-    return Cause(Reason.NOT_MANAGED, "label it sunward.dev/managed=true to hand it over")
+    return Cause(Reason.NOT_MANAGED, "the node is not labelled sunward.dev/managed=true")
 
 
 def opted_out(case: Case) -> Cause | None:
     """The node says do-not-sleep."""
     if case.node.facts is None or not case.node.facts.do_not_sleep:
         return None
-    return Cause(Reason.OPTED_OUT, "it carries sunward.dev/do-not-sleep")
+    return Cause(Reason.OPTED_OUT, "the node is marked sunward.dev/do-not-sleep")
 
 
 def hosts_operator(case: Case) -> Cause | None:
     """The operator would cut its own power and nobody would wake the others."""
     if not case.answers_to(case.snapshot.operator_node):
         return None
-    return Cause(Reason.HOSTS_OPERATOR, "the operator itself runs there")
+    return Cause(Reason.HOSTS_OPERATOR, "the operator itself runs on this node")
 
 
 def hosts_coordinator(case: Case) -> Cause | None:
@@ -88,7 +88,7 @@ def foreign_cordon(case: Case) -> Cause | None:
     facts = case.node.facts
     if facts is None or not facts.unschedulable or facts.has_our_cordon_mark:
         return None
-    return Cause(Reason.CORDONED_BY_OTHERS, "somebody else cordoned it")
+    return Cause(Reason.CORDONED_BY_OTHERS, "cordoned by another client")
 
 
 def cordoned(case: Case) -> Cause | None:
@@ -104,7 +104,7 @@ def still_cordoned(case: Case) -> Cause | None:
     facts = case.node.facts
     if facts is None or not facts.exists or facts.unschedulable or not case.node.record.cordoned_by_us:
         return None
-    return Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it")
+    return Cause(Reason.NO_LONGER_HOLDS, "uncordoned by another client")
 
 
 def power_driver(case: Case) -> Cause | None:
@@ -133,7 +133,7 @@ def sleep_enabled(case: Case) -> Cause | None:
     """The policy switches sleeping off; a person's own order to one node still counts."""
     if case.snapshot.policy.sleep or wants(case, OverridePower.ASLEEP):
         return None
-    return Cause(Reason.SLEEP_DISABLED, "the policy says sleep: false")
+    return Cause(Reason.SLEEP_DISABLED, "the policy sets sleep: false")
 
 
 def active_mode(case: Case) -> Cause | None:

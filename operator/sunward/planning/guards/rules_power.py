@@ -34,7 +34,7 @@ def fencing(case: Case) -> Cause | None:
     operation = case.node.record.operation
     if operation is None or operation.fencing_token <= case.fencing_token:
         return None
-    why = f"operation {operation.id} carries token {operation.fencing_token}, ours is {case.fencing_token}"
+    why = f"operation {operation.id} has fencing token {operation.fencing_token}; ours is {case.fencing_token}"
     return Cause(Reason.NOT_LEADER, why)
 
 
@@ -42,7 +42,7 @@ def relay_answers(case: Case) -> Cause | None:
     """Without a proof of what the relay does it is not asked to do anything."""
     if case.power is not None:
         return None
-    return Cause(Reason.DRIVER_FAILED, "the power driver does not answer")
+    return Cause(Reason.DRIVER_FAILED, "the power driver does not respond")
 
 
 def relay_recent(case: Case) -> Cause | None:
@@ -80,7 +80,7 @@ def draw_gone(case: Case) -> Cause | None:
     limit = _threshold_watts(case)
     if watts is None or watts <= limit:
         return None
-    return Cause(Reason.SOURCES_DISAGREE, f"{watts:.1f} W are still drawn, at most {limit:.1f} W asleep")
+    return Cause(Reason.SOURCES_DISAGREE, f"{watts:.1f} W are still drawn; a sleeping node draws at most {limit:.1f} W")
 
 
 def draw_there(case: Case) -> Cause | None:
@@ -97,7 +97,7 @@ def request_lost(case: Case) -> Cause | None:
     operation = case.node.record.operation
     if operation is None or case.power is None or case.power.time - operation.started_at >= REPEAT_AFTER:
         return None
-    return Cause(Reason.DRIVER_FAILED, "the relay may still follow the request")
+    return Cause(Reason.DRIVER_FAILED, "the relay may still be executing the request")
 
 
 def retry_due(case: Case) -> Cause | None:
@@ -105,7 +105,7 @@ def retry_due(case: Case) -> Cause | None:
     due = case.node.record.next_attempt_at
     if due is None or case.now >= due:
         return None
-    return Cause(Reason.WAKE_TIMED_OUT, f"the next try is at {due:%H:%M:%S}")
+    return Cause(Reason.WAKE_TIMED_OUT, f"the next attempt is at {due:%H:%M:%S}")
 
 
 def cut_by_others(case: Case) -> Cause | None:
@@ -122,7 +122,7 @@ def cut_by_others(case: Case) -> Cause | None:
     passed = (case.now - since).total_seconds()
     if passed >= pause:
         return None
-    why = f"somebody switched it off {passed:.0f} s ago, it is left alone for {pause:.0f} s"
+    why = f"powered off externally {passed:.0f} s ago; the operator waits {pause:.0f} s before it acts on the node"
     return Cause(Reason.POWERED_OFF_BY_OTHERS, why)
 
 
@@ -135,7 +135,7 @@ def ready_now(case: Case) -> Cause | None:
         return None
     if facts.ready_since is not None and facts.ready_since > slept:
         return None
-    return Cause(Reason.BOOTING, "Ready may still date from before the sleep")
+    return Cause(Reason.BOOTING, "the Ready condition may be from before the node slept")
 
 
 def _threshold_watts(case: Case) -> float:

@@ -30,7 +30,7 @@ def minimum_awake_time(case: Case) -> Cause | None:
     if since is None:
         if seconds <= 0:
             return None
-        return Cause(Reason.MINIMUM_AWAKE_TIME, "it is not known since when it is awake")
+        return Cause(Reason.MINIMUM_AWAKE_TIME, "the time at which the node woke is unknown")
     return _too_soon(case, since=since, seconds=seconds, reason=Reason.MINIMUM_AWAKE_TIME, what="it woke")
 
 
@@ -51,7 +51,7 @@ def cycle_limit(case: Case) -> Cause | None:
     recent = sum(1 for moment in case.node.record.sleep_times if case.now - moment < CYCLE_WINDOW)
     if recent < limit:
         return None
-    return Cause(Reason.CYCLE_LIMIT, f"it slept {recent} times in 24 hours, the limit is {limit}")
+    return Cause(Reason.CYCLE_LIMIT, f"it slept {recent} times in 24 hours; the limit is {limit}")
 
 
 def _too_soon(case: Case, *, since: datetime | None, seconds: float, reason: Reason, what: str) -> Cause | None:
@@ -60,4 +60,4 @@ def _too_soon(case: Case, *, since: datetime | None, seconds: float, reason: Rea
     passed = (case.now - since).total_seconds()
     if passed >= seconds:
         return None
-    return Cause(reason, f"{passed:.0f} s since {what}, at least {seconds:.0f} s are asked for")
+    return Cause(reason, f"{passed:.0f} s since {what}; at least {seconds:.0f} s required")

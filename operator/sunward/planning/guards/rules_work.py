@@ -37,7 +37,7 @@ def shard_copied(case: Case) -> Cause | None:
             and not holds_shard(job, row.node, row.shard)
         ]
         if missing:
-            why = f"{job.spec.key} has yet to copy {', '.join(sorted(missing))}"
+            why = f"{job.spec.key} has not yet copied {', '.join(sorted(missing))}"
             return Cause(Reason.SHARD_NOT_COPIED, why)
     return None
 
@@ -71,7 +71,7 @@ def pods_placeable(case: Case) -> Cause | None:
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in left)
     unknown = [f"{room.node}: {room.free.message}" for room in others if isinstance(room.free, Cause)]
     why = f"; the free capacity of these nodes is unknown: {', '.join(unknown)}" if unknown else ""
-    return Cause(Reason.UNPLACEABLE_POD, f"no other node takes {names}{why}")
+    return Cause(Reason.UNPLACEABLE_POD, f"no other node has room for {names}{why}")
 
 
 def eviction_possible(case: Case) -> Cause | None:
@@ -85,7 +85,7 @@ def drained(case: Case) -> Cause | None:
     if drain.is_done:
         return None
     left = [pod.name for pod in (*drain.evictable, *drain.leaving, *(verdict.pod for verdict in drain.blocking))]
-    return Cause(Reason.DRAINING, f"{', '.join(left)} still there")
+    return Cause(Reason.DRAINING, f"still running on the node: {', '.join(left)}")
 
 
 def volumes_detached(case: Case) -> Cause | None:
@@ -99,7 +99,7 @@ def _still_works(case: Case, job: JobView) -> str | None:
     if any(case.answers_to(row.node) for row in job.assignments):
         return "is assigned here"
     if job.progress is None:
-        return "has a worker here and does not answer" if _has_worker(case, job) else None
+        return "has a worker here and its coordinator does not respond" if _has_worker(case, job) else None
     if any(case.answers_to(worker) for worker in job.progress.workers):
         return "trains here in this round"
     return None

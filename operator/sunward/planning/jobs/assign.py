@@ -136,10 +136,10 @@ def running(job: JobView, assigned: tuple[Assignment, ...], *, at_risk: bool) ->
     """A directive to run, with a sentence that says where the work goes."""
     moved = [row for row in assigned if row.node != row.from_node]
     reason = Reason.MOVED_TO_CLEANER_NODE if moved else Reason.AT_HOME
-    message = _moves(moved) if moved else "every shard is worked on where it lives"
+    message = _moves(moved) if moved else "every shard is trained on its home node"
     left_out = sorted({shard.name for shard in job.spec.shards} - {row.shard for row in assigned})
     if left_out:
-        message += f"; {', '.join(left_out)} waits for its node"
+        message += f"; shards waiting for their nodes: {', '.join(left_out)}"
     if at_risk:
         reason = Reason.DEADLINE_AT_RISK
         message = f"the deadline is at risk: runs without waiting; {message}"

@@ -124,11 +124,11 @@ def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, No
         return Waiting(job=job, cause=Cause(Reason.ROUNDS_COMPLETE, f"all {spec.rounds} rounds are done"))
     spent = job.emissions_grams
     if budget is not None and spent is not None and spent >= budget:
-        message = f"{spent:.3f} g of its budget of {budget:.3f} g are spent"
+        message = f"{spent:.3f} g of the budget of {budget:.3f} g are used"
         return Waiting(job=job, cause=Cause(Reason.BUDGET_EXCEEDED, message))
     if not shards:
         homes = ", ".join(sorted({shard.node for shard in spec.shards}))
-        return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_NODE, f"no home of its shards works: {homes}"))
+        return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_NODE, f"no home node of its shards can work: {homes}"))
     if len(_possible_workers(job, shards, workers)) < spec.minimum_workers:
         message = f"fewer than {spec.minimum_workers} nodes can work on it"
         return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_QUORUM, message))

@@ -26,9 +26,9 @@ def sleep_obstacles(
     case = Case(node=node, snapshot=snapshot, now=now or snapshot.taken_at)
     state = node.record.power_state
     if state in (PowerState.WAKE_REQUESTED, PowerState.BOOTING):
-        return (Blocker(guard="waking", cause=Cause(Reason.BOOTING, "it is waking")),)
+        return (Blocker(guard="waking", cause=Cause(Reason.BOOTING, "the node is waking")),)
     if state is PowerState.DEGRADED:
-        return (Blocker(guard="degraded", cause=Cause(Reason.DEGRADED, "it did not wake")),)
+        return (Blocker(guard="degraded", cause=Cause(Reason.DEGRADED, "the node did not wake")),)
     if state in (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED):
         return obstacles(case, GuardStage.KEEP, guards)
     found = obstacles(case, GuardStage.PLAN, guards)

@@ -127,7 +127,7 @@ def found_off(question: Question) -> Step:
     return move(
         question,
         PowerState.ASLEEP,
-        Cause(Reason.POWERED_OFF_BY_OTHERS, "the relay shows that somebody else switched it off"),
+        Cause(Reason.POWERED_OFF_BY_OTHERS, "powered off externally, as the relay shows"),
         operation=None,
         asleep_since=question.now,
         next_attempt_at=None,

@@ -109,14 +109,18 @@ def _awake(question: Question) -> Step:
     if _is_cut(question):
         return found_off(question)
     if question.has_our_marks:
-        return act(question, Act.UNCORDON, Cause(Reason.ROLLED_BACK, "takes back marks that were left on it"))
+        return act(
+            question,
+            Act.UNCORDON,
+            Cause(Reason.ROLLED_BACK, "removes a cordon or taint that an earlier operation left"),
+        )
     if question.want_awake:
         return rest(question, Cause(Reason.AWAKE, "awake"))
     obstacle = question.first(GuardStage.START)
     if obstacle is not None:
         return rest(question, obstacle.prefixed("stays awake: "))
     operation = begin(question, SLEEP, Reason.SLEEP_STARTED, question.budgets.drain_timeout_seconds)
-    message = "goes to sleep: cordons it first"
+    message = "going to sleep: the node is cordoned first"
     return move(
         question,
         PowerState.CORDONED,
@@ -135,8 +139,8 @@ def _cordoned(question: Question) -> Step:
     if not _is_unschedulable(question):
         if question.has_our_marks:
             return _uncordoned_by_others(question)
-        return act(question, Act.CORDON, Cause(Reason.CORDONED, "the cordon is not seen yet: asked again"))
-    return move(question, PowerState.DRAINING, Cause(Reason.DRAINING, "cordoned: drains it"))
+        return act(question, Act.CORDON, Cause(Reason.CORDONED, "the cordon is not visible yet; requested again"))
+    return move(question, PowerState.DRAINING, Cause(Reason.DRAINING, "cordoned; the drain begins"))
 
 
 def _draining(question: Question) -> Step:
@@ -158,7 +162,7 @@ def _draining(question: Question) -> Step:
     return move(
         question,
         PowerState.POWER_OFF_REQUESTED,
-        Cause(Reason.POWER_OFF_REQUESTED, "drained: asks for the power to be cut"),
+        Cause(Reason.POWER_OFF_REQUESTED, "drained; power-off requested"),
         Act.POWER_OFF,
         operation=replace(limit, id=operation.id),
         sleep_times=cycles_with(question),
@@ -168,20 +172,24 @@ def _draining(question: Question) -> Step:
 def _power_off_requested(question: Question) -> Step:
     """Wait for proof; without it in time, switch the power on again and go back."""
     if question.allows(GuardStage.OFF):
-        message = "the relay proves that the power is off"
+        message = "the relay confirms that the power is off"
         return move(
             question, PowerState.ASLEEP, Cause(Reason.ASLEEP, message), operation=None, asleep_since=question.now
         )
     if question.is_overdue:
-        message = "no proof that the power is off: switches it on again"
+        message = "the power-off was not confirmed in time: powered on again"
         return waking.ask_for_power(question, Cause(Reason.POWER_OFF_TIMED_OUT, message))
     if _is_uncordoned(question):
         return waking.ask_for_power(
-            question, Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it: switches it on again")
+            question, Cause(Reason.NO_LONGER_HOLDS, "uncordoned by another client: powered on again")
         )
     if question.allows(GuardStage.REPEAT_OFF):
-        return repeat(question, Act.POWER_OFF, Cause(Reason.POWER_OFF_REQUESTED, "the relay is still on: asked again"))
-    return rest(question, Cause(Reason.POWER_OFF_REQUESTED, "waits for proof that the power is off"))
+        return repeat(
+            question,
+            Act.POWER_OFF,
+            Cause(Reason.POWER_OFF_REQUESTED, "the relay is still on; power-off requested again"),
+        )
+    return rest(question, Cause(Reason.POWER_OFF_REQUESTED, "waiting for confirmation that the power is off"))
 
 
 def _way_back(question: Question) -> Step | None:
@@ -189,19 +197,21 @@ def _way_back(question: Question) -> Step | None:
     if _is_cut(question):
         return found_off(question)
     if question.want_awake:
-        return back_awake(question, Cause(Reason.ROLLED_BACK, "is needed again: stays awake"), woke=False)
+        return back_awake(question, Cause(Reason.ROLLED_BACK, "needed again: the node stays awake"), woke=False)
     obstacle = question.first(GuardStage.RECHECK)
     if obstacle is not None:
         return back_awake(question, obstacle.prefixed("stays awake: "), woke=False)
     if question.is_overdue:
         return back_awake(
-            question, Cause(Reason.DRAIN_TIMED_OUT, "could not be drained in time: stays awake"), woke=False
+            question, Cause(Reason.DRAIN_TIMED_OUT, "not drained in time: the node stays awake"), woke=False
         )
     return None
 
 
 def _uncordoned_by_others(question: Question) -> Step:
-    return back_awake(question, Cause(Reason.NO_LONGER_HOLDS, "somebody uncordoned it: stays awake"), woke=False)
+    return back_awake(
+        question, Cause(Reason.NO_LONGER_HOLDS, "uncordoned by another client: the node stays awake"), woke=False
+    )
 
 
 def _is_cut(question: Question) -> bool:

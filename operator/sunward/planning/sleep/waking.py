@@ -18,16 +18,16 @@ def asleep(question: Question) -> Step:
     """Stay asleep, wake, or notice that somebody else woke it."""
     if _is_up(question):
         operation = begin(question, WAKE, Reason.POWERED_ON_BY_OTHERS, question.budgets.boot_timeout_seconds)
-        message = "somebody else switched it on"
+        message = "powered on externally"
         return move(question, PowerState.BOOTING, Cause(Reason.POWERED_ON_BY_OTHERS, message), operation=operation)
     must_wake = question.first(GuardStage.KEEP)
     if not question.want_awake and must_wake is None:
         return rest(question, Cause(Reason.ASLEEP, "asleep"))
     too_soon = question.first(GuardStage.WAKE)
     if too_soon is not None:
-        return rest(question, too_soon.prefixed("wakes later: "))
+        return rest(question, too_soon.prefixed("the wake is delayed: "))
     if must_wake is None:
-        return ask_for_power(question, Cause(Reason.WAKE_REQUESTED, "wakes: the plan needs it"))
+        return ask_for_power(question, Cause(Reason.WAKE_REQUESTED, "woken: the plan needs the node"))
     is_wanted = question.want_awake and must_wake.reason is not Reason.NO_LONGER_HOLDS
     reason = Reason.WAKE_REQUESTED if is_wanted else must_wake.reason  # which is looked at once more before the act
     return ask_for_power(question, Cause(reason, f"wakes: {must_wake.message}"))
@@ -53,12 +53,14 @@ def wake_requested(question: Question) -> Step:
     if question.record.next_attempt_at is not None:
         return _between_tries(question)
     if question.allows(GuardStage.ON):
-        return move(question, PowerState.BOOTING, Cause(Reason.BOOTING, "the relay shows that the power is on"))
+        return move(question, PowerState.BOOTING, Cause(Reason.BOOTING, "the relay confirms that the power is on"))
     if question.is_overdue:
         return _try_failed(question)
     if question.allows(GuardStage.REPEAT_ON):
-        return repeat(question, Act.POWER_ON, Cause(Reason.WAKE_REQUESTED, "the relay is still off: asked again"))
-    return rest(question, Cause(Reason.WAKE_REQUESTED, "waits for proof that the power is on"))
+        return repeat(
+            question, Act.POWER_ON, Cause(Reason.WAKE_REQUESTED, "the relay is still off; power-on requested again")
+        )
+    return rest(question, Cause(Reason.WAKE_REQUESTED, "waiting for confirmation that the power is on"))
 
 
 def booting(question: Question) -> Step:
@@ -74,7 +76,7 @@ def degraded(question: Question) -> Step:
     """Left to people, cordoned as it is, until the Node works again by itself."""
     if question.allows(GuardStage.READY):
         return back_awake(question, Cause(Reason.AWAKE, "works again"), woke=True)
-    return rest(question, Cause(Reason.DEGRADED, "did not wake; switch it on by hand and look at its console"))
+    return rest(question, Cause(Reason.DEGRADED, "the node did not wake; power it on manually and check its console"))
 
 
 def _is_up(question: Question) -> bool:
@@ -97,7 +99,7 @@ def _try_failed(question: Question) -> Step:
     if attempt > len(tries):
         return _give_up(question)
     pause = timedelta(seconds=tries[attempt - 1])
-    message = f"try {attempt} to wake it failed, waits {pause.total_seconds():.0f} s"
+    message = f"wake attempt {attempt} failed; waiting {pause.total_seconds():.0f} s"
     return move(
         question, PowerState.WAKE_REQUESTED, Cause(Reason.WAKE_TIMED_OUT, message), next_attempt_at=question.now + pause
     )
@@ -111,12 +113,13 @@ def _between_tries(question: Question) -> Step:
     attempt = operation.attempt if operation else 1
     if attempt >= len(question.budgets.wake_retry_seconds):
         return _give_up(question)
-    step = ask_for_power(question, Cause(Reason.WAKE_REQUESTED, f"try {attempt + 1} to wake it"))
+    step = ask_for_power(question, Cause(Reason.WAKE_REQUESTED, f"wake attempt {attempt + 1}"))
     begun = step.record.operation
     assert begun is not None
     return replace(step, record=replace(step.record, operation=replace(begun, attempt=attempt + 1)))
 
 
 def _give_up(question: Question) -> Step:
-    message = "did not wake after the last try; it needs a person"
+    attempts = question.record.operation.attempt if question.record.operation else 1
+    message = f"the node did not wake (failed attempts: {attempts}); power it on manually and check its console"
     return move(question, PowerState.DEGRADED, Cause(Reason.DEGRADED, message), operation=None, next_attempt_at=None)
