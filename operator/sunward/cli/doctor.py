@@ -110,6 +110,10 @@ def _nodes(nodes: dict[str, Any], energy_nodes: list[dict[str, Any]]) -> list[Fi
 def _policy(policies: list[dict[str, Any]]) -> Finding:
     default = next((p for p in policies if p["metadata"]["name"] == "default"), None)
     if default is None:
-        return ("EnergyPolicy default", False, "create it: without one the mode is DryRun and no zone has a source")
+        return ("EnergyPolicy default", False, "create it; without it the mode is DryRun and no zone has a source")
     mode = default["spec"].get("mode", "DryRun")
-    return ("EnergyPolicy default", True, "" if mode == "Active" else "mode DryRun: it plans and never acts")
+    return (
+        "EnergyPolicy default",
+        True,
+        "" if mode == "Active" else "mode DryRun: the operator plans and does not act",
+    )

@@ -92,7 +92,7 @@ def _print(found: Explanation) -> None:
         (r.constraint.value, r.job or r.node or "", f"{r.shortfall:.6g}") for r in found.solution.infeasible_because
     ]
     if short:
-        print_table("what has to give", ("constraint", "of", "short by"), short)
+        print_table("smallest relaxation that would make it feasible", ("constraint", "of", "short by"), short)
 
 
 def _grams(value: float | None) -> str:

@@ -44,7 +44,7 @@ def problem_of(
     moment = now or datetime.now(UTC)
     policy, specs, jobs = _read(paths)
     if not specs:
-        raise InvalidInput("-f", "holds no EnergyNode: there is nothing to plan")
+        raise InvalidInput("-f", "contains no EnergyNode; add at least one")
     _require("--intensity", sorted({spec.grid_zone for spec in specs} - intensities.keys()), "grid zone")
     _require("--harvest", sorted(s.name for s in specs if s.harvest_nameplate_watts and s.name not in harvests), "node")
     snapshot = Snapshot(
@@ -82,7 +82,7 @@ def figures(pairs: Iterable[str], option: str) -> dict[str, float]:
         except ValueError:
             raise InvalidInput(option, f"{pair!r} is not of the form NAME=NUMBER") from None
         if not name or not 0.0 <= found[name] < float("inf"):
-            raise InvalidInput(option, f"{pair!r} needs a name and a number from zero up")
+            raise InvalidInput(option, f"{pair!r} needs a name and a number of at least zero")
     return found
 
 
@@ -104,7 +104,7 @@ def _documents(path: Path) -> Iterator[dict[str, Any]]:
         except OSError as error:
             raise InvalidInput(str(file), f"cannot be read: {error.strerror}") from None
         except yaml.YAMLError as error:
-            raise InvalidInput(str(file), f"is no YAML: {str(error).splitlines()[0]}") from None
+            raise InvalidInput(str(file), f"is not valid YAML: {str(error).splitlines()[0]}") from None
         for body in found:
             if isinstance(body, dict) and str(body.get("apiVersion", "")).startswith("sunward.dev/"):
                 yield body

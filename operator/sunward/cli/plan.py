@@ -92,7 +92,7 @@ def plan(
         plan_columns(file, time_limit, output, plan_file)
         return
     if plan_file is not None:
-        raise InvalidInput("--plan-file", "is for a fleet as columns; take --output json > PLAN.json")
+        raise InvalidInput("--plan-file", "is for a fleet as columns; use --output json > PLAN.json")
     problem = in_mode(_from_manifests(manifests, intensity, harvest), mode) if manifests else read_problem(file, mode)
     _check_solver(problem, solver)
     solution = _solve(problem, solver, time_limit, whole=whole_batches)
@@ -111,7 +111,7 @@ def _refuse(options: dict[str, bool]) -> None:
     for name, given in options.items():
         if given:
             raise InvalidInput(
-                name, "is for problems as JSON; a fleet as columns carries its policy, two-price plans it"
+                name, "is for problems as JSON; a fleet as columns contains its policy and is planned by two-price"
             )
 
 
@@ -160,7 +160,7 @@ def small_fleet(file: str) -> Problem:
 
     columns = read_fleet(file)
     if len(columns) > SMALL_FLEET:
-        why = f"has {len(columns)} nodes, at most {SMALL_FLEET} can be looked at one by one; take sunward plan"
+        why = f"has {len(columns)} nodes, at most {SMALL_FLEET} can be explained; use sunward plan"
         raise InvalidInput(file, why)
     return to_problem(columns)
 
@@ -204,7 +204,9 @@ def print_solution(problem: Problem, solution: Solution) -> None:
             (row.constraint.value, row.job or row.node or "", f"{row.shortfall:.6g}")
             for row in solution.infeasible_because
         ]
-        print_table("infeasible; what has to give", ("constraint", "of", "short by"), rows)
+        print_table(
+            "infeasible; smallest relaxation that would make it feasible", ("constraint", "of", "short by"), rows
+        )
         return
     typer.echo(_headline(solution))
     print_table(

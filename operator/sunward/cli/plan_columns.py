@@ -107,4 +107,4 @@ def _check_target(plan_file: Path) -> None:
     if plan_file.suffix not in SUFFIXES:
         raise InvalidInput(str(plan_file), f"must end in {' or '.join(SUFFIXES)}")
     if not plan_file.parent.is_dir():
-        raise InvalidInput(str(plan_file), "lies in a folder that does not exist")
+        raise InvalidInput(str(plan_file), "is in a folder that does not exist")

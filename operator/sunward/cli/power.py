@@ -40,7 +40,7 @@ def wake(
     pause: Annotated[
         float, typer.Option(help="Delay between relay commands, in seconds (with --direct).", min=0.0)
     ] = 0.0,
-    reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "woken by hand",
+    reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "woken manually",
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Wake one node or all nodes, and keep them awake for a limited time."""
@@ -66,7 +66,7 @@ def wake(
 def sleep(
     node: Annotated[str, typer.Argument(help="EnergyNode to put to sleep.")],
     minutes: Annotated[int, typer.Option(help="Duration of the override, in minutes.", min=1)] = 60,
-    reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "put to sleep by hand",
+    reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "put to sleep manually",
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Ask the operator to put a node to sleep. All safety guards still apply."""
@@ -75,7 +75,7 @@ def sleep(
         await _override(api, node, "Asleep", minutes, reason)
 
     with_api(kubeconfig, work)
-    typer.echo(f"{node}: asked to sleep for {minutes} min; `sunward explain {node}` tells what holds it back")
+    typer.echo(f"{node}: sleep requested for {minutes} min; `sunward explain {node}` lists any blockers")
 
 
 async def _names(api: KubernetesApi, node: str) -> list[str]:

@@ -36,7 +36,7 @@ def parse_settings(text: str, *, where: str = "settings") -> Settings:
     try:
         data: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InvalidInput(where, f"is no valid YAML: {' '.join(str(error).split())}") from None
+        raise InvalidInput(where, f"is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, Mapping):
         raise InvalidInput(where, "must be a mapping with the key prometheus")
     try:

@@ -56,7 +56,7 @@ def simulate(
 
     if scenario is None:
         print_table(
-            "Ready scenarios", ("name", "what it is"), [(n, load_scenario(n).description) for n in bundled_scenarios()]
+            "Ready scenarios", ("name", "description"), [(n, load_scenario(n).description) for n in bundled_scenarios()]
         )
         return
     checked = load_scenario(scenario)

@@ -73,7 +73,7 @@ class Line:
         except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
             raise self.unavailable(f"{what}: {_failure(error)}") from None
         if not isinstance(answer, dict):
-            raise self.unavailable(f"{what}: unexpected answer{self.quoted(answer)}")
+            raise self.unavailable(f"{what}: unexpected response{self.quoted(answer)}")
         return answer
 
     def password(self) -> str | None:
@@ -94,7 +94,7 @@ class Line:
         async for chunk in response.content.iter_chunked(4096):
             body += chunk
             if len(body) > BODY_LIMIT_BYTES:
-                raise self.unavailable("its answer is too long")
+                raise self.unavailable("the response is too long")
         return bytes(body)
 
 
@@ -105,11 +105,11 @@ def _hint(status: int) -> str:
 def _failure(error: Exception) -> str:
     """What went wrong on the way, by the kind of error alone: the library's own text may hold the whole address."""
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "no response in time"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if isinstance(error, json.JSONDecodeError | RecursionError):
-        return "the answer is no JSON"
+        return "the response is not JSON"
     return type(error).__name__
 
 

@@ -77,7 +77,7 @@ class JsonReader:
                 self._refuse_bad_status(response)
                 body = await self._bounded_body(response)
         except TimeoutError:
-            raise _Transient(f"no answer within {self.limits.timeout_seconds:g} s") from None
+            raise _Transient(f"no response within {self.limits.timeout_seconds:g} s") from None
         except aiohttp.ClientError as error:
             raise _Transient(type(error).__name__) from error
         return _parse(self.name, body)
@@ -89,23 +89,23 @@ class JsonReader:
         if 300 <= status < 400:
             raise SourceUnavailable(self.name, f"HTTP {status}: redirects are not followed; set the final URL")
         if status == 404:
-            raise NotFound(self.name, "HTTP 404: it knows no such path or zone")
+            raise NotFound(self.name, "HTTP 404: no such path or zone; check the URL and the zone")
         if status != 200:
             raise SourceUnavailable(self.name, _explain_status(status))
         if response.content_type != "application/json":
-            raise SourceUnavailable(self.name, f"answered {response.content_type}, not application/json")
+            raise SourceUnavailable(self.name, f"returned {response.content_type}, not application/json")
 
     async def _bounded_body(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
         async for chunk in response.content.iter_chunked(1 << 16):
             body += chunk
             if len(body) > self.limits.maximum_bytes:
-                raise SourceUnavailable(self.name, f"answered more than {self.limits.maximum_bytes} bytes")
+                raise SourceUnavailable(self.name, f"returned more than {self.limits.maximum_bytes} bytes")
         return bytes(body)
 
 
 def _explain_status(status: int) -> str:
-    hints = {401: "the token is missing or wrong", 403: "the token may not read this"}
+    hints = {401: "the token is missing or wrong", 403: "the token lacks permission to read this"}
     return f"HTTP {status}" + (f": {hints[status]}" if status in hints else "")
 
 
@@ -118,4 +118,4 @@ def _parse(name: str, body: bytes) -> Any:
     try:
         return json.loads(body, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise SourceUnavailable(name, f"answered no valid JSON: {error}") from None
+        raise SourceUnavailable(name, f"returned invalid JSON: {error}") from None

@@ -175,7 +175,7 @@ def _one_counter(series: Sequence[SampleSeries]) -> tuple[Sample, ...] | Cause:
         return Cause(Reason.AMBIGUOUS_METRIC, SPOOFED)
     merged = merge([one.samples for one in series])
     if merged is None:
-        return Cause(Reason.AMBIGUOUS_METRIC, f"{len(series)} counters live at the same time")
+        return Cause(Reason.AMBIGUOUS_METRIC, f"{len(series)} counters overlap in time")
     return tuple(sample for sample in merged if sample.value >= 0.0)
 
 
@@ -211,4 +211,4 @@ def _sample_time(sampled_seconds: float, scraped_seconds: float) -> datetime | C
     try:
         return datetime.fromtimestamp(seconds, tz=UTC)
     except (OverflowError, OSError, ValueError):
-        return Cause(Reason.NOT_A_NUMBER, f"{seconds:g} is no time")
+        return Cause(Reason.NOT_A_NUMBER, f"{seconds:g} is not a time")

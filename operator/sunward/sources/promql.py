@@ -28,7 +28,9 @@ class Metric(StrEnum):
 def quote(value: str) -> str:
     """A label value as a PromQL string; raises InvalidInput for control characters and absurd lengths."""
     if not _VALUE.fullmatch(value):
-        raise InvalidInput("label value", f"{value!r} is empty, longer than 253 characters or has control characters")
+        raise InvalidInput(
+            "label value", f"{value!r} is empty, longer than 253 characters, or contains control characters"
+        )
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

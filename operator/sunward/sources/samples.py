@@ -54,13 +54,13 @@ def parse_series(source: str, body: Any) -> list[SampleSeries]:
     """Read the body of a query; raises SourceUnavailable when it is an error or has another shape."""
     if not isinstance(body, Mapping) or body.get("status") != "success":
         why = body.get("error", "no reason given") if isinstance(body, Mapping) else "no object"
-        raise SourceUnavailable(source, f"refused the query: {str(why)[:200]}")
+        raise SourceUnavailable(source, f"rejected the query: {str(why)[:200]}")
     try:
         data = body["data"]
         pairs = {"vector": _one_pair, "matrix": _many_pairs}[data["resultType"]]
         return [_one_series(row["metric"], pairs(row)) for row in data["result"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceUnavailable(source, f"answered in an unknown shape ({type(error).__name__})") from None
+        raise SourceUnavailable(source, f"returned a response of unknown structure ({type(error).__name__})") from None
 
 
 def _one_pair(row: Mapping[str, Any]) -> Sequence[Any]:
@@ -94,7 +94,7 @@ def only_one(series: Sequence[SampleSeries]) -> SampleSeries | Cause:
     if any(one.spoofed for one in series):
         return Cause(Reason.AMBIGUOUS_METRIC, SPOOFED)
     if len(series) > 1:
-        return Cause(Reason.AMBIGUOUS_METRIC, f"{len(series)} series, one expected")
+        return Cause(Reason.AMBIGUOUS_METRIC, f"{len(series)} series; one expected")
     if not series[0].samples:
-        return Cause(Reason.NOT_A_NUMBER, "the sample is no finite number")
+        return Cause(Reason.NOT_A_NUMBER, "the sample is not a finite number")
     return series[0]

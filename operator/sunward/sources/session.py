@@ -28,7 +28,7 @@ class GuardedResolver(AbstractResolver):
         found = await self._inner.resolve(host, port, family)
         allowed = [result for result in found if may_lead_to(host, result["host"])]
         if not allowed:
-            raise OSError(f"{host} leads to no address that may be asked")
+            raise OSError(f"{host} resolves to no permitted address")
         return allowed
 
     async def close(self) -> None:

@@ -75,13 +75,13 @@ def test_a_source_without_a_figure_is_asked_for(folder: Path) -> None:
 
 
 def test_a_folder_without_nodes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="holds no EnergyNode"):
+    with pytest.raises(InvalidInput, match="contains no EnergyNode"):
         problem_of([tmp_path], {}, {}, NOW)
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [", encoding="utf-8")
-    with pytest.raises(InvalidInput, match=r"bad\.yaml: is no YAML"):
+    with pytest.raises(InvalidInput, match=r"bad\.yaml: is not valid YAML"):
         problem_of([tmp_path], {}, {}, NOW)
 
 

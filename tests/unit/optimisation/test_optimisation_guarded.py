@@ -91,7 +91,7 @@ def test_a_crash_half_way_through_an_answer_falls_back(tmp_path: Path) -> None:
 def test_a_hang_is_killed_two_seconds_after_the_limit(tmp_path: Path) -> None:
     solver = broken("time.sleep(600)", tmp_path)
     began = time.monotonic()
-    assert_falls_back(solver, "no answer in time", limit=0.2)
+    assert_falls_back(solver, "the solver process did not respond in time", limit=0.2)
     assert time.monotonic() - began < 20
 
 
@@ -109,7 +109,7 @@ def test_a_process_that_does_not_read_its_problem_is_not_waited_for(tmp_path: Pa
         found = solver.solve(large, time_limit_seconds=0.2)
     assert time.monotonic() - began < 0.2 + GRACE_SECONDS + 1.5  # the greedy plan and its check come on top
     assert found.status is Status.FALLBACK
-    assert "no answer in time" in (found.fallback or "")
+    assert "the solver process did not respond in time" in (found.fallback or "")
 
 
 @pytest.mark.parametrize("greeting", ["", "os.write(1, b'\\0')"])
@@ -152,7 +152,7 @@ def test_a_time_limit_without_end_is_no_error(guarded: GuardedSolver) -> None:
 def test_an_answer_far_longer_than_its_problem_is_not_read(tmp_path: Path) -> None:
     solver = broken("write_frame(1, b'[' + b'[],' * 10_000_000 + b'[]]'); time.sleep(60)", tmp_path)
     began = time.monotonic()
-    assert_falls_back(solver, "garbage instead of an answer", limit=1.0)
+    assert_falls_back(solver, "invalid response from the solver process", limit=1.0)
     assert time.monotonic() - began < 1.0 + GRACE_SECONDS
 
 
@@ -199,21 +199,21 @@ def test_a_process_that_cannot_start_falls_back() -> None:
 
 def test_a_process_that_greets_wrongly_falls_back() -> None:
     command = (sys.executable, "-c", "import os; os.write(1, (5).to_bytes(8, 'big') + b'hello')")
-    assert_falls_back(GuardedSolver(command), "garbage instead of a greeting")
+    assert_falls_back(GuardedSolver(command), "invalid handshake from the solver process")
 
 
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        ("os.write(1, b'x' * 100); time.sleep(60)", "garbage"),
-        ("write_frame(1, b'\\xff\\xfe'); time.sleep(60)", "garbage"),
-        ("write_frame(1, b'not json'); time.sleep(60)", "garbage"),
-        ("answer([1, 2])", "garbage"),
-        ("answer({})", "garbage"),
-        ("answer({'solution': 7})", "garbage"),
+        ("os.write(1, b'x' * 100); time.sleep(60)", "invalid response from the solver process"),
+        ("write_frame(1, b'\\xff\\xfe'); time.sleep(60)", "invalid response from the solver process"),
+        ("write_frame(1, b'not json'); time.sleep(60)", "invalid response from the solver process"),
+        ("answer([1, 2])", "invalid response from the solver process"),
+        ("answer({})", "invalid response from the solver process"),
+        ("answer({'solution': 7})", "invalid response from the solver process"),
         ("answer({'solution': '{}'})", "schema"),
-        ("write_frame(1, b'[' * 100_000); time.sleep(60)", "garbage"),
-        ("os.write(1, b'\\x7f' * 8); time.sleep(60)", "garbage"),
+        ("write_frame(1, b'[' * 100_000); time.sleep(60)", "invalid response from the solver process"),
+        ("os.write(1, b'\\x7f' * 8); time.sleep(60)", "invalid response from the solver process"),
         ("answer({'solution': '[' * 100_000})", "nested too deeply"),
         ("answer({'error': 'SolveError: model_invalid at row 7'})", "model_invalid at row 7"),
         ("answer({'error': 'SolveError: no plan within the time limit'})", "no plan within the time limit"),
@@ -257,7 +257,7 @@ def forged(tmp_path: Path, **changes: object) -> GuardedSolver:
     ids=",".join,
 )
 def test_forged_answers_are_refused(changes: dict[str, object], tmp_path: Path) -> None:
-    assert_falls_back(forged(tmp_path, **changes), "the verifier refused the solver's answer")
+    assert_falls_back(forged(tmp_path, **changes), "the verifier rejected the solver's answer")
 
 
 def test_a_correct_plan_that_is_worse_than_greedy_is_refused(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ async def test_an_unknown_zone_is_said_to_be_unknown() -> None:
 @pytest.mark.parametrize("body", [{**LATEST, "zone": "DE"}, [], {"carbonIntensity": 24}])
 async def test_an_answer_for_another_zone_is_no_answer(body: object) -> None:
     async with maps(body) as (provider, _):
-        with pytest.raises(SourceUnavailable, match="another zone"):
+        with pytest.raises(SourceUnavailable, match="a zone other than US-SCL"):
             await provider.now("US-SCL", NOON)
 
 

@@ -74,7 +74,7 @@ async def test_a_silent_server_is_not_waited_for() -> None:
         raise AssertionError
 
     async with serving(answer) as server, reading(Limits(timeout_seconds=0.05, attempts=2)) as reader:
-        with pytest.raises(SourceUnavailable, match=r"no answer within 0\.05 s"):
+        with pytest.raises(SourceUnavailable, match=r"no response within 0\.05 s"):
             await reader.get(server.url, {})
 
 
@@ -84,7 +84,7 @@ async def test_a_body_that_is_no_strict_json_is_refused(body: str) -> None:
         return web.Response(text=body, content_type="application/json")
 
     async with serving(answer) as server, reading() as reader:
-        with pytest.raises(SourceUnavailable, match="no valid JSON"):
+        with pytest.raises(SourceUnavailable, match="returned invalid JSON"):
             await reader.get(server.url, {})
 
 

@@ -64,7 +64,7 @@ async def test_only_the_allowed_addresses_of_a_name_are_used() -> None:
 
 
 async def test_a_name_with_no_allowed_address_does_not_exist() -> None:
-    with pytest.raises(OSError, match="leads to no address"):
+    with pytest.raises(OSError, match="resolves to no permitted address"):
         await GuardedResolver(Scripted(["169.254.169.254"])).resolve("metadata", 80)
 
 

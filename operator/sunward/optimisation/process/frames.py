@@ -40,7 +40,7 @@ def read_frame(descriptor: int, deadline: float | None = None, *, largest: int =
     """
     length = int.from_bytes(_read_exactly(descriptor, HEADER, deadline), "big")
     if length > largest:
-        raise FrameError("garbage instead of an answer")
+        raise FrameError("invalid response from the solver process")
     return _read_exactly(descriptor, length, deadline)
 
 
@@ -65,4 +65,4 @@ def _wait(readable: list[int], writable: list[int], deadline: float) -> None:
         if ready[0] or ready[1]:
             return
         if not left > LONGEST_WAIT_SECONDS:
-            raise FrameError("no answer in time")
+            raise FrameError("the solver process did not respond in time")

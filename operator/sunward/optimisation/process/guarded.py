@@ -139,7 +139,7 @@ class GuardedSolver:
         if deadline < self._given_up_at and not select.select([answers], [], [], max(0.0, deadline - began))[0]:
             raise _NotReadyError("the solver process is still starting")
         if read_frame(answers, min(deadline, self._given_up_at)) != READY:
-            raise FrameError("garbage instead of a greeting")
+            raise FrameError("invalid handshake from the solver process")
         self._greeted = True
 
     def _stop(self) -> None:
@@ -174,7 +174,7 @@ def _solution(answer: bytes) -> Solution:
     if isinstance(document, dict) and isinstance(document.get("error"), str):
         raise FrameError(document["error"])
     if not isinstance(document, dict) or not isinstance(document.get("solution"), str):
-        raise FrameError("garbage instead of an answer")
+        raise FrameError("invalid response from the solver process")
     return Solution.from_json(document["solution"])
 
 
@@ -190,7 +190,7 @@ def refusal(problem: Problem, found: Solution, ready: Solution) -> str | None:
     """Why a solver's answer must not be used, None where it may; `ready` is the greedy answer to the same problem."""
     violations = verify(problem, found, reference=ready)
     if violations:
-        return f"the verifier refused the solver's answer: {violations[0]}"
+        return f"the verifier rejected the solver's answer: {violations[0]}"
     if ready.objective_grams is None or found.objective_grams is None or not problem.policy.shift_in_time:
         return None
     worse = found.objective_grams > ready.objective_grams * (1 + TOLERANCE) + GRAMS

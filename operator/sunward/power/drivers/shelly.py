@@ -34,7 +34,7 @@ class ShellyDriver(RelayDriver):
         answer = await self._call("Switch.GetStatus", {})
         switch_id = self._line.relay.switch_id
         if answer.get("id", switch_id) != switch_id:
-            raise self._line.unavailable("Switch.GetStatus: the answer is about another switch")
+            raise self._line.unavailable("Switch.GetStatus: the response is for another switch")
         return answer.get("output"), answer.get("apower")
 
     async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
@@ -46,5 +46,5 @@ class ShellyDriver(RelayDriver):
         frame = {"id": 1, "src": f"sunward/{tag}", "method": method, "params": params}
         answer = await self._line.ask("POST", "/rpc", method, json=frame, middlewares=self._digest.middlewares())
         if "error" in answer or not isinstance(answer.get("result"), dict):
-            raise self._line.unavailable(f"{method} was refused{self._line.quoted(answer)}")
+            raise self._line.unavailable(f"{method} was rejected{self._line.quoted(answer)}")
         return dict(answer["result"])

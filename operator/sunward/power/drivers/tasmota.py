@@ -50,5 +50,5 @@ class TasmotaDriver(RelayDriver):
         login = {} if password is None else {"user": USER, "password": password}
         answer = await self._line.ask(method, "/cm", command, params={**login, "cmnd": command})
         if "WARNING" in answer:  # older firmware refuses with 200, and says here that it wants a password
-            raise self._line.unavailable(f"{command} was refused{self._line.quoted(answer)}")
+            raise self._line.unavailable(f"{command} was rejected{self._line.quoted(answer)}")
         return answer

@@ -112,7 +112,7 @@ class IntensityLadder:
             or self._from_profile(zone, at)
             or self._from_annual_mean(zone, at)
             or memory.failure
-            or Absent(cause=Cause(Reason.DATA_STALE, "its datum is more than two hours old"), source=self.name)
+            or Absent(cause=Cause(Reason.DATA_STALE, "its value is more than two hours old"), source=self.name)
         )
 
     def _from_profile(self, zone: str, at: datetime) -> Measurement | None:
@@ -159,10 +159,10 @@ def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
     """Why a fresh answer is still not good, or None."""
     age = found.age(at).total_seconds()
     if age < -LARGEST_SKEW_SECONDS:
-        detail = f"its datum is {-age:.0f} s in the future"
+        detail = f"its value is {-age:.0f} s in the future"
         return Absent(cause=Cause(Reason.CLOCK_SKEW, detail), source=source)
     if age > LONGEST_GOOD_SECONDS:
-        return Absent(cause=Cause(Reason.DATA_STALE, f"its datum is {age / SECONDS_PER_HOUR:.1f} h old"), source=source)
+        return Absent(cause=Cause(Reason.DATA_STALE, f"its value is {age / SECONDS_PER_HOUR:.1f} h old"), source=source)
     return None
 
 

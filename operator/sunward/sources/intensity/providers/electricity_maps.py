@@ -94,7 +94,7 @@ class ElectricityMaps:
         url = f"{folder}/carbon-intensity/{question}"
         body = await self.reader.get(url, parameters, self._headers())
         if not isinstance(body, Mapping) or body.get("zone") != zone:
-            raise SourceUnavailable(self.reader.name, f"answered for another zone than {zone}")
+            raise SourceUnavailable(self.reader.name, f"returned data for a zone other than {zone}")
         return body
 
     def _headers(self) -> dict[str, str]:
@@ -105,7 +105,7 @@ class ElectricityMaps:
     def _latest(self, body: Mapping[str, Any]) -> Reading:
         time = parse_time(body.get("datetime"))
         if time is None:
-            return Absent(cause=Cause(Reason.DATA_MISSING, "the datum has no time"), source=self.reader.name)
+            return Absent(cause=Cause(Reason.DATA_MISSING, "the value has no time"), source=self.reader.name)
         quality = Quality.ESTIMATED if body.get("isEstimated") is not False else Quality.MEASURED
         return reading(body.get("carbonIntensity"), time, quality, self.reader.name)
 
@@ -113,7 +113,7 @@ class ElectricityMaps:
         """The rows under `key` that have a time and a possible value; one row out of range refuses them all."""
         rows = body.get(key)
         if not isinstance(rows, Sequence) or isinstance(rows, str):
-            raise SourceUnavailable(self.reader.name, f"answered without {key}")
+            raise SourceUnavailable(self.reader.name, f"returned no {key}")
         data = []
         for row in rows:
             time = parse_time(row.get("datetime")) if isinstance(row, Mapping) else None
@@ -121,6 +121,6 @@ class ElectricityMaps:
                 continue
             value = checked_intensity(row["carbonIntensity"])
             if value is None:
-                raise SourceUnavailable(self.reader.name, f"{key} holds a value that is no intensity in g/kWh")
+                raise SourceUnavailable(self.reader.name, f"{key} has a value that is not an intensity in g/kWh")
             data.append(Datum(time=time, grams_per_kilowatt_hour=value))
         return data

@@ -105,9 +105,9 @@ def _load(path: Path, size: int) -> Mapping[str, tuple[Datum, ...]]:
     for where, time_text, zone, value in rows:
         time, number = parse_time(time_text), checked_intensity(value)
         if time is None:
-            raise ValueError(f"{where}: {time_text!r} is no time with a zone, such as 2026-06-01T12:00:00Z")
+            raise ValueError(f"{where}: {time_text!r} is not a time with a zone, such as 2026-06-01T12:00:00Z")
         if number is None:
-            raise ValueError(f"{where}: {value!r} is no intensity between 0 and 1500 g/kWh")
+            raise ValueError(f"{where}: {value!r} is not an intensity between 0 and 1500 g/kWh")
         zones[zone].append(Datum(time=time, grams_per_kilowatt_hour=number))
     return {zone: tuple(sorted(data, key=lambda datum: datum.time)) for zone, data in zones.items()}
 
@@ -133,8 +133,8 @@ def _number(cell: str) -> object:
 def _json_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
     rows: Any = json.loads(text)
     if not isinstance(rows, list):
-        raise ValueError("is no JSON list")
+        raise ValueError("is not a JSON list")
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping) or not isinstance(row.get("zone"), str):
-            raise ValueError(f"[{number}]: is no object with time, zone and gramsPerKilowattHour")
+            raise ValueError(f"[{number}]: is not an object with time, zone and gramsPerKilowattHour")
         yield f"[{number}]", row.get("time"), row["zone"], row.get("gramsPerKilowattHour")
