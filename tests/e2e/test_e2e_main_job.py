@@ -43,13 +43,13 @@ PROMISES = (
     "a powered-off node was woken again",
     "batches of a shard moved to a cleaner node",
     "an energy transfer was settled",
-    "no pod of ours was lost outside an eviction",
+    "no Sunward pod was lost other than by eviction",
     "the ledger closes within 0.1 % in every period",
     "emissions are below the none baseline under the same trace",
-    "trouble happened: power",
-    "trouble happened: operator",
-    "trouble happened: prometheus",
-    "nobody fell asleep while the meters were silent",
+    "disruption took place: power",
+    "disruption took place: operator",
+    "disruption took place: prometheus",
+    "no node was put to sleep while the meters were silent",
 )
 
 

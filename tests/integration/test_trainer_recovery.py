@@ -35,7 +35,7 @@ def test_a_coordinator_killed_in_any_phase_goes_on_where_it_was(federation: Fede
     arguments = ("--minimum-workers", "2", "--learning-rate", "0.02")
     federation.coordinator(*arguments, rounds=ROUNDS, model=model)
     if phase == "waiting":
-        federation.wait_for(lambda progress: "workers are there" in progress["reason"])
+        federation.wait_for(lambda progress: "workers are present" in progress["reason"])
         federation.kill("coordinator")
     for node in ("pi-01", "pi-02"):
         federation.worker(node)

@@ -31,7 +31,7 @@ def _add_coordinator(parser: argparse.ArgumentParser) -> None:
     add("--rounds", type=positive, required=True, help="number of rounds")
     add("--steps-per-round", type=positive, required=True, help="batches of each shard per round")
     add("--batch-size", type=positive, default=120, help="samples per batch")
-    add("--target-accuracy", type=percent, metavar="PERCENT", help="stop early when reached")
+    add("--target-accuracy", type=percent, metavar="PERCENT", help="stop the job early at this accuracy")
     add("--minimum-workers", type=positive, default=1, help="quorum; with fewer workers a round waits")
     add("--model", choices=_MODELS, default="mnist-mlp", help="model to train")
     add("--learning-rate", type=positive_number, default=0.1, help="learning rate of the descent")

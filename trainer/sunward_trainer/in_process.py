@@ -64,5 +64,5 @@ def rounds_in_process(
 
 def _find(shards: Mapping[str, Shard], pair: Pair) -> Shard:
     if pair.shard not in shards:
-        raise DataError(f"shard {pair.shard!r} is not here")
+        raise DataError(f"shard {pair.shard!r} is not on this node")
     return shards[pair.shard]

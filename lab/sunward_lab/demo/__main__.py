@@ -41,10 +41,10 @@ def main() -> int:
         return _demo(options, begun)
     except LabError as error:
         print(f"sunward demo: {error}", file=sys.stderr)
-        print("no lab here? CLUSTER=kind make demo, or: sunward simulate three-sites", file=sys.stderr)
+        print("no lab available? Run CLUSTER=kind make demo, or: sunward simulate three-sites", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped by hand", file=sys.stderr)
+        print("\ninterrupted", file=sys.stderr)
         return 130
     finally:
         if not options.keep:
@@ -137,7 +137,7 @@ def _watch(running: DemoCluster, trouble: Trouble, options: argparse.Namespace, 
             try:
                 seen = running.look()
             except OSError as error:
-                say(f"the API server does not answer: {error}")
+                say(f"the API server does not respond: {error}")
                 time.sleep(LOOK_SECONDS)
                 continue
             record.add(seen)
@@ -149,7 +149,7 @@ def _watch(running: DemoCluster, trouble: Trouble, options: argparse.Namespace, 
                 break
             time.sleep(LOOK_SECONDS)
         else:
-            say(f"nothing was finished for {options.stall_seconds:.0f} s (--stall-seconds): giving up")
+            say(f"no round or period completed for {options.stall_seconds:.0f} s (--stall-seconds); the demo stops")
     trouble.finish()
     return record
 

@@ -113,5 +113,5 @@ class DemoCluster:
             if holds(seen):
                 return seen
             if time.monotonic() > end:
-                raise LabError(f"after {seconds:.0f} s still waiting for {what}")
+                raise LabError(f"timed out after {seconds:.0f} s waiting for {what}")
             time.sleep(1.0)

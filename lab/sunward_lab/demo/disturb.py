@@ -64,7 +64,7 @@ class Trouble:
         ]
         if awake:
             name = sorted(awake)[-1]
-            self.say(f"cutting the power of {name} by hand")
+            self.say(f"cutting the power of {name} externally")
             power.power_off(self.run_dir, name)
             self.done["power"] = name
 
@@ -84,7 +84,9 @@ class Trouble:
     def judge(self, record: Record) -> list[Finding]:
         """What the trouble must not have caused."""
         findings = [
-            Finding(promise=f"trouble happened: {kind}", kept=kind in self.done, evidence=self.done.get(kind, "no"))
+            Finding(
+                promise=f"disruption took place: {kind}", kept=kind in self.done, evidence=self.done.get(kind, "no")
+            )
             for kind in self.kinds
         ]
         if self.silent_from is not None:
@@ -101,7 +103,7 @@ class Trouble:
             and silent_from + STALE_AFTER <= datetime.fromisoformat(t["time"].replace("Z", "+00:00")) < until
         ]
         return Finding(
-            promise="nobody fell asleep while the meters were silent",
+            promise="no node was put to sleep while the meters were silent",
             kept=not begun,
-            evidence=", ".join(begun) or "nobody did",
+            evidence=", ".join(begun) or "none",
         )

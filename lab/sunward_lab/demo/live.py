@@ -75,7 +75,7 @@ def _job(seen: Look) -> Text:
         rows = at(job, "status", "assignments") or ()
         moved = [f"{r['shard']} on {r['node']} ({r['batches']})" for r in rows if r["node"] != r.get("fromNode")]
         head = f"job {job['metadata']['name']}: round {at(job, 'status', 'round') or 0} of {job['spec']['rounds']}"
-        return Text(f"{head}, accuracy {accuracy}\nmoved: {', '.join(moved) or 'nothing'}")
+        return Text(f"{head}, accuracy {accuracy}\nmoved: {', '.join(moved) or 'none'}")
     return Text("no job yet")
 
 

@@ -151,7 +151,7 @@ def _transferred(plans: Sequence[Body]) -> Finding:
 
 def _nothing_lost(record: Record) -> Finding:
     return Finding(
-        promise="no pod of ours was lost outside an eviction",
+        promise="no Sunward pod was lost other than by eviction",
         kept=not record.lost_pods,
         evidence=", ".join(record.lost_pods) or f"{len(record.ended_pods)} left, each by an eviction or at its end",
     )

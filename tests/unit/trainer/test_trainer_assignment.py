@@ -49,8 +49,8 @@ def _set(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ("change", "path", "why"),
     [
         (_set("schema", "sunward.dev/assignment/v2"), "$.schema", "must be 'sunward.dev/assignment/v1alpha1'"),
-        (_set("job", ""), "$.job", "not empty"),
-        (_set("plan", 7), "$.plan", "must be a text"),
+        (_set("job", ""), "$.job", "must be a non-empty string"),
+        (_set("plan", 7), "$.plan", "must be a non-empty string"),
         (_set("workers", {}), "$.workers", "must be a list"),
         (_set("workers.0", "pi-01"), "$.workers[0]", "must be an object"),
         (_set("workers.1.node", "pi-01"), "$.workers[1].node", "same node twice"),

@@ -227,7 +227,7 @@ def test_below_the_quorum_a_round_waits_and_says_for_whom(world: World) -> None:
     world.stay_in_touch("pi-01")
     world.at(100.0, lambda: world.stay_in_touch("pi-02"))
     assert world.job(rounds=1).run().round == 1
-    assert "1 of 2 needed workers are there; absent: pi-02" in world.reasons
+    assert "1 of 2 required workers are present; absent: pi-02" in world.reasons
     assert world.seconds >= 100.0
 
 

@@ -102,7 +102,7 @@ def test_a_request_to_stop_is_heard_between_batches() -> None:
 
 
 def test_a_pair_without_batches_is_an_error() -> None:
-    with pytest.raises(ValueError, match="0 batches are nothing to train"):
+    with pytest.raises(ValueError, match="the number of batches must be positive, is 0"):
         train(MODEL, START, SHARD, recipe=RECIPE, pair=_pair(0), node="x", round_number=1)
 
 

@@ -191,7 +191,7 @@ class Job:
             return f"plan {assignment.plan} gives batches to {len(nodes)} workers, the quorum is {quorum}"
         absent = [node for node in nodes if not self._is_there(node)]
         if len(nodes) - len(absent) < quorum:
-            return f"{len(nodes) - len(absent)} of {quorum} needed workers are there; absent: {', '.join(absent)}"
+            return f"{len(nodes) - len(absent)} of {quorum} required workers are present; absent: {', '.join(absent)}"
         hoped_for = [node for node in absent if self._may_still_come(node)]
         return f"waiting for {', '.join(hoped_for)} to join" if hoped_for else None
 

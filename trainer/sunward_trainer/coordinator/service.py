@@ -84,7 +84,7 @@ class Coordinator:
                 )
             )
         except Stopped:
-            _log.info("stopped; the checkpoint of round %d stands", self._round())
+            _log.info("stopped; the checkpoint of round %d is kept", self._round())
         except Exception as error:
             _log.exception("the job failed")
             self._board.show(replace(self._board.status, phase=Phase.FAILED, reason=str(error)))

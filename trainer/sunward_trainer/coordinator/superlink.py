@@ -123,7 +123,7 @@ class SuperLink:
         )
         task_id = state.get_run_info(run_ids=[run_id])[0].primary_task_id
         if task_id is None or state.claim_task(task_id) is None or not state.activate_task(task_id):
-            raise SuperLinkError("the SuperLink refused to open a run")
+            raise SuperLinkError("the SuperLink did not open a run")
         self._task = task_id
         TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = run_id, SUPERLINK_NODE_ID, task_id
 

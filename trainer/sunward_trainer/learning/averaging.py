@@ -36,7 +36,7 @@ def average(updates: Sequence[Update]) -> Weights:
     """
     total = sum(update.batches for update in updates)
     if total <= 0:
-        raise ValueError("nothing to average: the updates hold no batches")
+        raise ValueError("cannot average: the updates contain no batches")
     ordered = sorted(updates, key=lambda update: (update.shard, update.node))
     mean = np.zeros_like(ordered[0].weights, dtype=np.float64)
     for update in ordered:

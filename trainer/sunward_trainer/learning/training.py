@@ -80,7 +80,7 @@ def train(
     Raises ValueError when the pair has no batches.
     """
     if pair.batches <= 0:
-        raise ValueError(f"shard {pair.shard!r}: {pair.batches} batches are nothing to train")
+        raise ValueError(f"shard {pair.shard!r}: the number of batches must be positive, is {pair.batches}")
     order = sample_order(recipe, shard, round_number, pair).reshape(pair.batches, recipe.batch_size)
     current, velocity, losses = weights.copy(), np.zeros_like(weights), 0.0
     started, breath = time.perf_counter(), _Breath()

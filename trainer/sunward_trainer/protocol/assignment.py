@@ -110,7 +110,7 @@ def _list(fields: dict[str, Any], path: str) -> list[Any]:
 def _text(fields: dict[str, Any], path: str) -> str:
     value = fields.get(path.rpartition(".")[2])
     if not isinstance(value, str) or not value:
-        raise AssignmentError(path, f"must be a text that is not empty, is {value!r}")
+        raise AssignmentError(path, f"must be a non-empty string, is {value!r}")
     return value
 
 

@@ -136,7 +136,7 @@ class Connection:
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         async with self._session.post(self._url + path, json=body) as answer:
             if answer.status == 409:
-                raise Disconnected("the coordinator has started anew")
+                raise Disconnected("the coordinator has restarted")
             answer.raise_for_status()
             found: dict[str, Any] = await answer.json()
             return found
