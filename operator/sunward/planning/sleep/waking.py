@@ -27,10 +27,10 @@ def asleep(question: Question) -> Step:
     if too_soon is not None:
         return rest(question, too_soon.prefixed("the wake is delayed: "))
     if must_wake is None:
-        return ask_for_power(question, Cause(Reason.WAKE_REQUESTED, "woken: the plan needs the node"))
+        return ask_for_power(question, Cause(Reason.WAKE_REQUESTED, "waking: the plan needs the node"))
     is_wanted = question.want_awake and must_wake.reason is not Reason.NO_LONGER_HOLDS
     reason = Reason.WAKE_REQUESTED if is_wanted else must_wake.reason  # which is looked at once more before the act
-    return ask_for_power(question, Cause(reason, f"wakes: {must_wake.message}"))
+    return ask_for_power(question, Cause(reason, f"waking: {must_wake.message}"))
 
 
 def ask_for_power(question: Question, why: Cause) -> Step:
