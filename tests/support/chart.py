@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from support.crds import documents
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "sunward"
 NAMESPACE = "sunward-system"
@@ -40,7 +42,7 @@ def render(folder: Path, *, values: object = None, files: Iterable[Path] = ()) -
     """Every object of the chart. Raises AssertionError with Helm's words when it refuses."""
     done = template(folder, values=values, files=files)
     assert done.returncode == 0, done.stderr
-    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+    return documents(done.stdout)
 
 
 def template(folder: Path, *, values: object = None, files: Iterable[Path] = ()) -> subprocess.CompletedProcess[str]:
