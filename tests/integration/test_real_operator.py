@@ -31,6 +31,8 @@ def _sleep_and_wake(world: RealWorld) -> None:
     world.allow_asleep(1)
     world.wait_asleep(1)
     world.wait(lambda: len(world.running_pods("web")) == 3, 30.0, "the pods of the sleeper run elsewhere")
+    # Until then Ready may date from before the sleep, and a node that wakes has to wait for a whole minute to pass.
+    world.wait(lambda: world.not_ready() == world.asleep(), 60.0, "the sleeper is not Ready")
     world.allow_asleep(0)
     world.wait_asleep(0)
     world.wait(lambda: not world.marked() and not world.not_ready(), 30.0, "all Ready, no mark left")
