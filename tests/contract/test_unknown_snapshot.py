@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.cli import status as table
@@ -162,7 +162,6 @@ def an_object(name: str, status: Body) -> Body:
     return {"metadata": {"name": name, "namespace": "default"}, "spec": spec, "status": status}
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(sorted(OF_A_SNAPSHOT)), min_size=1))
 def test_what_nobody_measured_is_nowhere_a_number(absent: set[str]) -> None:
     metrics = Metrics()

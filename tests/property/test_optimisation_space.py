@@ -26,9 +26,7 @@ from sunward.optimisation.verify import verify
 from support.optimisation.instances import BATTERY, as_document, job, node, pool, problem
 from support.optimisation.oracle import Unsettled, judge
 
-EFFORT = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+EFFORT = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 RATIOS = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 EFFICIENCIES = st.sampled_from([0.05, 0.5, 0.9, 1.0])
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sunward.domain.nodes import PowerState
@@ -25,7 +25,7 @@ from support.planning_space import (
     snapshots,
 )
 
-FAST = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = settings(max_examples=20)
 
 
 @pytest.mark.parametrize("holds", PROPERTIES, ids=lambda one: one.__name__)

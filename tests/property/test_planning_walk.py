@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -153,6 +153,4 @@ class SleepingCluster(RuleBasedStateMachine):
 
 
 TestSleepingCluster = SleepingCluster.TestCase
-TestSleepingCluster.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestSleepingCluster.settings = settings(max_examples=25, stateful_step_count=30)

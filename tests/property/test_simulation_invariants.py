@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sunward.simulation.future import Future
@@ -77,7 +77,7 @@ def ran(scenario: Scenario, name: str) -> Outcome:
 
 
 @pytest.mark.parametrize("name", list(POLICIES))
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 @given(scenario=scenarios())
 def test_books_close_and_the_work_is_done(name: str, scenario: Scenario) -> None:
     outcome = ran(scenario, name)
@@ -88,13 +88,13 @@ def test_books_close_and_the_work_is_done(name: str, scenario: Scenario) -> None
     assert 0.0 <= outcome.curtailed_watt_hours <= outcome.harvest_watt_hours + 1e-9
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6)
 @given(scenario=scenarios())
 def test_trading_after_the_fact_never_emits_more_than_not_trading(scenario: Scenario) -> None:
     assert ran(scenario, "DET").market_grams <= ran(scenario, "none").market_grams * (1 + 1e-6) + 1e-9
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 @given(scenario=scenarios(), name=st.sampled_from(["none", "packing + sleep", "DETA"]))
 def test_the_same_seed_gives_the_same_run(scenario: Scenario, name: str) -> None:
     assert ran(scenario, name) == ran(scenario, name)
@@ -105,7 +105,7 @@ FAULTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(
     scenario=scenarios(),
     name=st.sampled_from(["none + sleep", "DAT", "DETA", "DETA, pure"]),
@@ -147,7 +147,7 @@ def watched_run(scenario: Scenario, policy: str, *, seed: int) -> Watched:
     return cluster
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(scenario=scenarios(), name=st.sampled_from(GUARDED_NAMES), cycles=st.integers(0, 3), most=st.none() | st.just(1))
 def test_a_guarded_rule_never_has_more_asleep_or_more_often_than_a_plan_may(
     scenario: Scenario, name: str, cycles: int, most: int | None
@@ -185,7 +185,7 @@ def test_no_shard_moves_more_than_its_job_allows(name: str, seconds: int, policy
     assert watched_run(scenario, policy, seed=seconds % 7).most_moved_of_limit <= 1 + 1e-9
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(
     scenario=scenarios(),
     seconds=st.sampled_from([900, 1200, 3600]),

@@ -14,7 +14,7 @@ from sunward.optimisation.decomposition.two_price import pairs
 from support.optimisation.two_price import fleet
 
 seeds = st.integers(min_value=0, max_value=2**32 - 1)
-quietly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+quietly = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 def optimum(columns: Columns) -> float:

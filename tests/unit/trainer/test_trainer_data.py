@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -91,7 +91,6 @@ def _specifications(samples: list[int]) -> list[ShardSpecification]:
 TOY = toy_data(samples=200)
 
 
-@settings(deadline=None)
 @given(
     samples=st.lists(st.integers(1, 120), min_size=1, max_size=8),
     seed=st.integers(0, 1000),
