@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 NODES ?= 6
-WORKERS ?= 2
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 9 ? cores + 1 : 10)))
 SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
@@ -49,16 +49,16 @@ types: setup ## check types only
 	@$(BIN)/mypy
 
 test-fast: setup ## run the tests that need no cluster and no root
-	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus and not shared"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope --durations=10 -m "not cluster and not e2e and not prometheus and not shared"
 
 test: setup ## run all tests, up to three real nodes
-	@bash tools/test.sh
+	@WORKERS=$(WORKERS) bash tools/test.sh
 
 test-shared: setup ## run the tests on MNIST, from the folder that SUNWARD_SHARED names
 	@$(BIN)/pytest -q tests/shared
 
 coverage: setup ## run the fast tests with branch coverage
-	@$(BIN)/pytest -q -n $(WORKERS) -m "not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered
 
 verify: setup ## check that generated files are up to date, and YAML and security linting
 	@bash tools/verify.sh
