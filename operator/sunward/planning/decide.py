@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import OverridePower
-from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverReport
+from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverName, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.optimisation.problem.instance import Problem
@@ -293,7 +293,7 @@ def _report(solution: Solution, best: Solution) -> SolverReport:
     return SolverReport(
         status=status,
         cause=Cause(Reason.SOLVER_FALLBACK, best.fallback or "") if status is PlanStatus.FALLBACK else None,
-        solver=best.solver,
+        solver=SolverName(best.solver) if best.solver in list(SolverName) else None,
         method=best.method,
         objective_grams=objective,
         lower_bound_grams=bound,

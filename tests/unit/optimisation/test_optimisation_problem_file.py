@@ -1,6 +1,7 @@
 """Reading problem and solution files: what is refused, where the error points, and that nothing is lost."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,3 +161,26 @@ def test_a_wrong_solution_is_refused_by_its_path(path: tuple[str | int, ...], va
     with pytest.raises(SolutionError) as caught:
         Solution.from_json(json.dumps(wrong))
     assert caught.value.path == where
+
+
+@pytest.mark.parametrize("text", ["another-tool 2.1", "exact, glop", "Exact", "greedy and more", ""])
+def test_a_solution_of_another_tool_may_name_any_solver(text: str) -> None:
+    document = json.loads(solve_exact(problem(node("a"))).to_json()) | {"solver": text}
+    found = Solution.from_json(json.dumps(document))
+    assert (found.solver, found.method, found.fallback) == (text, None, None)
+    assert json.loads(found.to_json())["solver"] == text
+
+
+@pytest.mark.parametrize("method", [None, "glop", "bound (weak)"])
+@pytest.mark.parametrize("fallback", [None, "the solver process ended (killed)", "two\nlines, because of it"])
+def test_solver_method_and_fallback_are_one_text_in_the_file(method: str | None, fallback: str | None) -> None:
+    made = replace(solve_exact(problem(node("a"))), method=method, fallback=fallback)
+    assert {"method", "fallback"}.isdisjoint(json.loads(made.to_json()))
+    assert Solution.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize("field", ["method", "fallback"])
+def test_a_solution_file_has_no_other_fields_about_its_solver(field: str) -> None:
+    document = json.loads(solve_exact(problem(node("a"))).to_json()) | {field: "glop"}
+    with pytest.raises(SolutionError, match=f"{field}: is not a field of a solution"):
+        Solution.from_json(json.dumps(document))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sunward.domain.plans import SolverName
 from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
 from sunward.optimisation.problem.instance import Battery, Problem
 from sunward.optimisation.problem.solution import (
@@ -60,7 +59,7 @@ class Label:
     """What a solution says about itself."""
 
     status: Status
-    solver: SolverName
+    solver: str
     method: str | None = None
     bound: float | None = None
     seconds: float = 0.0

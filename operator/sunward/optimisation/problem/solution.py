@@ -4,10 +4,11 @@ Knows no solver and does not judge: whether a solution is correct is `verify.ver
 """
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sunward.domain.plans import SolverName
 from sunward.optimisation.problem.strict_json import JSON_NAME, OPTIONAL, DocumentError, parse, read, write
@@ -99,8 +100,9 @@ class Shortfall:
 class Solution:
     """A plan with its certificate. Amounts are None only when the problem is infeasible.
 
-    `method` says how the solver went about it, for people. `fallback` is why the greedy answer stands in for that of
-    the solver that was asked.
+    `solver` is a SolverName where one of ours found the plan; a file may name any other. `method` says how the solver
+    went about it, for people. `fallback` is why the greedy answer stands in for that of the solver that was asked. The
+    file has one text for the three, `solver`; see `_spelled`.
     """
 
     SCHEMA: ClassVar[str] = "sunward.dev/solution/v1alpha1"
@@ -109,7 +111,7 @@ class Solution:
     objective_grams: float | None
     lower_bound_grams: float | None
     relative_gap: float | None
-    solver: SolverName
+    solver: str
     method: str | None = field(default=None, metadata={OPTIONAL: True})
     fallback: str | None = field(default=None, metadata={OPTIONAL: True})
     solve_seconds: float
@@ -155,7 +157,10 @@ class Solution:
             document = parse(text)
             if isinstance(document, dict) and document.pop("schema", None) != Solution.SCHEMA:
                 raise SolutionError("schema", f"must be {Solution.SCHEMA!r}")
-            return read(Solution, document)
+            if isinstance(document, dict) and (extra := next((key for key in _IN_ONE_TEXT if key in document), None)):
+                raise SolutionError(extra, "is not a field of a solution; `solver` says it")
+            found = read(Solution, document)
+            return replace(found, **_parsed(found.solver))
         except SolutionError:
             raise
         except DocumentError as error:
@@ -163,7 +168,30 @@ class Solution:
 
     def to_json(self) -> str:
         """The solution file; `from_json` reads it back to an equal value."""
-        return json.dumps({"schema": self.SCHEMA, **write(self)}, indent=1, ensure_ascii=False, allow_nan=False)
+        document = {"schema": self.SCHEMA, **write(self), "solver": _spelled(self)}
+        for key in _IN_ONE_TEXT:
+            document.pop(key, None)
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+_IN_ONE_TEXT = ("method", "fallback")
+_SPELLED = re.compile(
+    rf"(?P<solver>{'|'.join(SolverName)})(?: \((?P<method>.+?)\))?(?:, because (?P<fallback>.+))?", re.DOTALL
+)
+
+
+def _spelled(solution: Solution) -> str:
+    """`solver` of the file: NAME, then (METHOD), then ", because REASON" where another solver was asked."""
+    because = "" if solution.fallback is None else f", because {solution.fallback}"
+    return f"{solution.found_by}{because}"
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The three fields of a text that `_spelled` wrote; any other text is a solver's name as it stands."""
+    parts = _SPELLED.fullmatch(text)
+    if parts is None:
+        return {"solver": text}
+    return {**parts.groupdict(), "solver": SolverName(parts["solver"])}
 
 
 NO_PRICES = Prices(energy_grams_per_watt_hour={}, offload_cap_grams={})
