@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test: first those that share the machine, in WORKERS processes, more than there are cores, since many of them wait
-# for servers; then the main job on three real nodes, alone. The ten slowest are printed at the end, whatever happened.
+# Every test: the fast ones in WORKERS processes, then those on real servers and the main job on three real nodes, one by
+# one, because they hold the product to times. The ten slowest are printed at the end, whatever happened.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
@@ -19,5 +19,6 @@ if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
   exit 3
 fi
 "$python" -m sunward_lab prepare --kwok # first: some of the fast tests use its helm and promtool, and skip without
-run shared-machine -n "$workers" --dist loadscope -m "not shared" --ignore tests/e2e "$@"
+run fast -n "$workers" --dist loadscope -m "not cluster and not e2e and not prometheus and not shared" "$@"
+run servers -m "cluster or prometheus" "$@"
 run main-job tests/e2e "$@"
