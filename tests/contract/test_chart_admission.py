@@ -195,18 +195,24 @@ def test_1_the_operator_cannot_remove_a_taint_of_others(admin: Api, operator: Ap
     theirs = {"key": "maintenance", "effect": "NoSchedule"}
     admin.merge(path, {"spec": {"taints": [theirs]}})
     assert_denied(operator.merge(f"{path}?dryRun=All", {"spec": {"taints": [TAINT]}}), "only taints")
-    kept = operator.merge(f"{path}?dryRun=All", {"spec": {"taints": [*taints(admin, WORKER), TAINT]}})
+    kept = merged(admin, operator, f"{path}?dryRun=All", lambda found: {"spec": {"taints": [*found, TAINT]}})
     assert kept.code == 200, kept.message
 
 
-def merged(admin: Api, operator: Api, patch_of: Callable[[list[Manifest]], Manifest]) -> Answer:
-    """A patch that holds the worker's taints, made anew when the control plane changed these between read and write."""
-    path = f"/api/v1/nodes/{WORKER}"
+def merged(admin: Api, operator: Api, path: str, patch_of: Callable[[list[Manifest]], Manifest]) -> Answer:
+    """A patch that holds a node's taints, made anew when the control plane changed these between read and write."""
+    node = path.removeprefix("/api/v1/nodes/").partition("?")[0]
     while True:
-        before = taints(admin, WORKER)
+        before = taints(admin, node)
         answer = operator.merge(path, patch_of(before))
-        if answer.code == 200 or taints(admin, WORKER) == before:
+        if taints(admin, node) == before or answer.code == 200:
             return answer
+
+
+def freed(found: list[Manifest]) -> Manifest:
+    """A patch that takes our cordon, mark and taint back and leaves the taints of others."""
+    spec = {"unschedulable": None, "taints": [taint for taint in found if taint["key"] != ASLEEP]}
+    return {"metadata": {"annotations": {MARK: None}}, "spec": spec}
 
 
 def test_1_the_operator_can_cordon_taint_and_mark_a_worker_and_take_it_all_back(admin: Api, operator: Api) -> None:
@@ -214,12 +220,8 @@ def test_1_the_operator_can_cordon_taint_and_mark_a_worker_and_take_it_all_back(
         spec = {"unschedulable": True, "taints": [*found, TAINT]}
         return {"metadata": {"annotations": {MARK: "operation"}}, "spec": spec}
 
-    def freed(found: list[Manifest]) -> Manifest:
-        spec = {"unschedulable": None, "taints": [taint for taint in found if taint["key"] != ASLEEP]}
-        return {"metadata": {"annotations": {MARK: None}}, "spec": spec}
-
     for patch_of in (cordoned, freed):
-        answer = merged(admin, operator, patch_of)
+        answer = merged(admin, operator, f"/api/v1/nodes/{WORKER}", patch_of)
         assert answer.code == 200, answer.message
 
 
@@ -230,17 +232,16 @@ def test_1_the_operator_can_cordon_taint_and_mark_a_worker_and_take_it_all_back(
 def test_2_the_operator_cannot_cordon_unmanaged_nodes_or_the_control_plane(
     admin: Api, operator: Api, node: str, message: str
 ) -> None:
-    for patch in ({"unschedulable": True}, {"taints": [*taints(admin, node), TAINT]}):
-        assert_denied(operator.merge(f"/api/v1/nodes/{node}?dryRun=All", {"spec": patch}), message)
+    path = f"/api/v1/nodes/{node}?dryRun=All"
+    assert_denied(operator.merge(path, {"spec": {"unschedulable": True}}), message)
+    assert_denied(merged(admin, operator, path, lambda found: {"spec": {"taints": [*found, TAINT]}}), message)
 
 
 def test_2_the_operator_can_give_back_a_node_that_a_person_took_out_of_its_hands(admin: Api, operator: Api) -> None:
     path = f"/api/v1/nodes/{FREE}"
     cordon = {"unschedulable": True, "taints": [*taints(admin, FREE), TAINT]}
     admin.merge(path, {"metadata": {"annotations": {MARK: "operation"}}, "spec": cordon})
-    theirs = [taint for taint in taints(admin, FREE) if taint["key"] != ASLEEP]
-    gone = {"metadata": {"annotations": {MARK: None}}, "spec": {"unschedulable": None, "taints": theirs}}
-    answer = operator.merge(path, gone)
+    answer = merged(admin, operator, path, freed)
     assert answer.code == 200, answer.message
 
 
