@@ -63,7 +63,7 @@ def test_pods_run_on_every_node_and_their_processor_time_is_counted(run: RunFold
 def test_a_power_cut_ends_all_of_the_node_and_it_comes_back(run: RunFolder) -> None:
     power.power_off(run.path, "pi-02")
     assert not cgroups.processes(SETTINGS, "pi-02")
-    assert not power.is_on(run.path, "pi-02")
+    assert not cluster.node(run.path, "pi-02").is_on()
     processes.wait_for(lambda: readiness(run, "pi-02") != "Ready", 60.0, "the node never became NotReady")
     assert readiness(run, "pi-01") == "Ready"
     power.power_on(run.path, "pi-02")
