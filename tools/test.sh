@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test: the fast ones in WORKERS processes, then those on real servers and the main job on three real nodes, one by
+# Every test: the fast ones in WORKERS processes, then those on real servers and those on real nodes, one by
 # one, because they hold the product to times. The ten slowest are printed at the end, whatever happened.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,4 +21,4 @@ fi
 "$python" -m sunward_lab prepare --kwok # first: some of the fast tests use its helm and promtool, and skip without
 run fast -n "$workers" --dist loadscope -m "not cluster and not e2e and not prometheus and not shared" "$@"
 run servers -m "cluster or prometheus" "$@"
-run main-job tests/e2e "$@"
+run nodes -m e2e "$@"
