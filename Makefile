@@ -6,12 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 NODES ?= 6
+BASE ?= origin/main
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 9 ? cores + 1 : 10)))
 SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-fast test-shared coverage lint types imports verify bench bench-planner experiments faults sbom lock package clean
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner experiments faults sbom lock package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -50,6 +51,11 @@ types: setup ## check types only
 
 test-fast: setup ## run the tests that need no cluster and no root
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope --durations=10 -m "not cluster and not e2e and not prometheus and not shared"
+
+test-changed: setup ## run the tests without cluster or root that the changes since BASE (origin/main) can reach
+	@tests=$$($(RUN) tools/changed_tests.py $(BASE)); \
+	  [ -n "$$tests" ] || { echo "sunward: no changes since $(BASE)"; exit 0; }; \
+	  $(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not cluster and not e2e and not prometheus and not shared" $$tests
 
 test: setup ## run all tests, up to three real nodes
 	@WORKERS=$(WORKERS) bash tools/test.sh
