@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from support.long_items import is_long
+from support.long_items import is_computation, is_long
 
 LONG_SECONDS: Final = 1200
 """Timeout of a long item; several times what it takes on a machine that has much else to do."""
@@ -21,11 +21,13 @@ settings.load_profile("sunward")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give long items more time, and let workers begin with them, for a run is not over before its last item.
+    """Mark computations, give long items more time, and let workers begin with them: the last item ends the run.
 
     Within each kind the order stays random.
     """
     for item in items:
+        if is_computation(item.nodeid):
+            item.add_marker(pytest.mark.computation)
         if is_long(item.nodeid) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LONG_SECONDS))
     if hasattr(config, "workerinput"):

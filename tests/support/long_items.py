@@ -29,6 +29,20 @@ LONG: Final = frozenset(
 )
 
 
+COMPUTATIONS: Final = (
+    "tests/integration/test_cluster_loop_crash.py",
+    "tests/integration/test_experiments_",
+    "tests/property/",
+    "tests/unit/simulation/",
+)
+"""Beginnings of the ids of tests that only compute and watch no time: whatever else runs, they give the same."""
+
+
+def is_computation(nodeid: str) -> bool:
+    """Whether a test, given by its id, may run at the lowest priority beside tests that do watch times."""
+    return nodeid.startswith(COMPUTATIONS)
+
+
 def is_long(nodeid: str) -> bool:
     """Whether a test, given by its id, is one of them."""
     return nodeid.partition("::")[0] in LONG or nodeid.partition("[")[0] in LONG

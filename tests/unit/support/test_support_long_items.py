@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.long_items import LONG, is_long
+from support.long_items import COMPUTATIONS, LONG, is_computation, is_long
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,3 +28,16 @@ def test_a_file_stands_for_all_of_its_tests_and_a_function_for_all_of_its_cases(
     assert is_long(f"{function}[0.3]")
     assert not is_long(f"{module}::test_wakes_take_time_and_energy")
     assert not is_long("tests/unit/simulation/test_simulation_sky.py::test_a")
+
+
+@pytest.mark.parametrize("beginning", COMPUTATIONS)
+def test_a_beginning_of_computations_is_that_of_test_files(beginning: str) -> None:
+    files = [file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py")]
+    assert any(is_computation(file) for file in files if file.startswith(beginning))
+
+
+@pytest.mark.parametrize("beginning", COMPUTATIONS)
+def test_computations_look_at_no_clock(beginning: str) -> None:
+    files = [f for f in (ROOT / "tests").rglob("test_*.py") if f.relative_to(ROOT).as_posix().startswith(beginning)]
+    clocks = re.compile(r"monotonic|perf_counter|time\.time|wait_for\(")
+    assert [file.name for file in files if clocks.search(file.read_text(encoding="utf-8"))] == []
