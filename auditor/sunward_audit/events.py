@@ -30,7 +30,7 @@ class ObjectSeen:
 class RelayOrder:
     """A request to a relay to switch. `operation` and `token` are what it said of itself; None when it said nothing.
 
-    `process` tells the senders apart (a peer's address); "" when nobody knows.
+    `process` tells the senders apart (a peer's address); "" when unknown.
     """
 
     time: datetime
@@ -89,7 +89,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiescence:
-    """From here on nobody disturbs and nobody changes a wish: after `settle` the cluster has reached its goal, and
+    """From here on no fault is injected and no wish changes: after `settle` the cluster has reached its goal, and
     for `quiet` after that nothing is written but the Lease. Any further change of a spec withdraws it."""
 
     time: datetime

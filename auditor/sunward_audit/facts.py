@@ -120,7 +120,7 @@ def owner_kinds(pod: Body) -> frozenset[str]:
 
 
 def is_lost_with_power(pod: Body) -> bool:
-    """Whether somebody would miss the pod: no DaemonSet's, no mirror of a file on the node, not ended."""
+    """Whether the pod would be missed: no DaemonSet's, no mirror of a file on the node, not ended."""
     mirror = "kubernetes.io/config.mirror" in annotations_of(pod)
     return not ("DaemonSet" in owner_kinds(pod) or mirror or part(pod, "status").get("phase") in ENDED)
 

@@ -1,4 +1,4 @@
-"""I1 to I16: the sentences, their checks, and what nobody outside can see."""
+"""I1 to I16: the sentences, their checks, and what cannot be observed from outside."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _pods() -> tuple[Invariant, ...]:
             id="I6",
             sentence="only our own cordons and taints are taken back, foreign ones survive",
             checks=(marks.foreign_parts, marks.foreign_cordon, marks.node_writes),
-            helped_by=((Source.REQUESTS, "who took a cordon that nobody marked"),),
+            helped_by=((Source.REQUESTS, "who took an unmarked cordon"),),
         ),
         Invariant(
             id="I7",
@@ -76,14 +76,14 @@ def _rhythm() -> tuple[Invariant, ...]:
             id="I9",
             sentence="a failed drain is undone at most 30 s after its timeout",
             checks=(rhythm.failed_drain, rhythm.leftover_cordon),
-            blind_to="time in which nobody held the Lease is not counted",
+            blind_to="time in which the Lease was not held is not counted",
         ),
         Invariant(
             id="I10",
             sentence="a wake ends in time, after at most the allowed tries, or is given up aloud",
             checks=(rhythm.wakes, rhythm.tries, rhythm.degraded),
             helped_by=((Source.ORDERS, "requests for power that no record tells of"),),
-            blind_to="time in which nobody held the Lease is not counted",
+            blind_to="time in which the Lease was not held is not counted",
         ),
         Invariant(
             id="I11",

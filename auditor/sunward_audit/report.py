@@ -40,7 +40,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One row of the table. `unjudged` says what nobody could see, even where the rest held."""
+    """One row of the table. `unjudged` names what could not be observed, even where the rest held."""
 
     invariant: str
     sentence: str

@@ -181,7 +181,7 @@ async def _until(stop: asyncio.Event, work: list[Coroutine[Any, Any, None]]) -> 
 
 
 def _parsed(line: str) -> Mapping[str, Any]:
-    """A JSON object of a line; empty for anything else, which is nobody's event."""
+    """A JSON object of a line; empty for anything else, which is no event."""
     try:
         value = json.loads(line)
     except ValueError:

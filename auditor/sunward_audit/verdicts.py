@@ -41,7 +41,7 @@ class Invariant:
     """A sentence that must always hold, the checks that judge it, and what they cannot see.
 
     `needs` are sources without which nothing is judged. `helped_by` pairs a source with what stays unjudged without it,
-    and `blind_to` names what nobody outside can see.
+    and `blind_to` names what cannot be observed from outside.
     """
 
     id: str

@@ -133,7 +133,7 @@ class View:
     def lenient_limits(self) -> Limits:
         """The limits in force; one that was drawn tighter a moment ago does not count yet.
 
-        Nobody can obey a wish that is written between a last look and the act, and what relays were told cannot be
+        No operator can obey a wish that is written between a last look and the act, and what relays were told cannot be
         put before or after a write of the same second.
         """
         former = [limits for until, limits in self._former_limits if self.now - until <= WISH_SECONDS]
@@ -160,7 +160,7 @@ class View:
         )
 
     def led_seconds(self, since: datetime, until: datetime) -> float:
-        """Seconds of [since, until) in which somebody held the Lease; all of them when no Lease was ever seen."""
+        """Seconds of [since, until) in which the Lease was held; all of them when no Lease was ever seen."""
         if self._lease is None:
             return (until - since).total_seconds()
         spans = ((max(since, start), min(until, end)) for start, end in self._led)

@@ -181,7 +181,7 @@ def _start_machines(settings: Settings, run: RunFolder, say: Say) -> None:
 
 
 def _name_service() -> dict[str, object]:
-    """A name service that nobody serves: kube-proxy refuses at once what would else time out after 20 s."""
+    """A name service without a server: kube-proxy refuses at once what would else time out after 20 s."""
     ports = [{"name": name, "port": 53, "protocol": name.upper()} for name in ("udp", "tcp")]
     spec = {"clusterIP": str(DNS_ADDRESS), "ports": ports}
     return {"metadata": {"name": "kube-dns"}, "spec": spec}

@@ -93,7 +93,7 @@ def _delete_link(name: str) -> None:
 
 
 def _forget_mount() -> None:
-    """`ip netns add` leaves a mount behind that nobody needs once the last namespace is gone."""
+    """`ip netns add` leaves a mount behind that has no use once the last namespace is gone."""
     mounts = (line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines())
     if str(_NAMESPACES) in mounts and not any(_NAMESPACES.iterdir()):
         run(["umount", str(_NAMESPACES)])

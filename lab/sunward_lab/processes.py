@@ -2,7 +2,7 @@
 
 A program is started through a shell line that writes its own `/proc/self/stat` into the run folder and then
 becomes the program. So there is no moment in which it runs unrecorded, and the record holds the start time:
-a process id that the kernel has given to somebody else is never touched.
+a process id that the kernel has given to another process is never touched.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a channel can truly show; None where nobody said.
+    """What a channel can truly show; None where no nameplate is given.
 
     `nameplate_watts` is the most the machine can draw or the panel can give; `ramp_watts_per_second` is the steepest
     change that is physically possible.

@@ -1,6 +1,6 @@
 """Reads the meters at a steady rate and publishes one immutable snapshot after another.
 
-One thread samples, any thread reads `snapshot`: a whole object is exchanged for another, so nobody waits for a meter.
+One thread samples, any thread reads `snapshot`: a whole object replaces another, so no reader waits for a meter.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def foreign_parts(view: View, event: Event) -> Iterator[Verdict]:
 
 
 def foreign_cordon(view: View, event: Event) -> Iterator[Verdict]:
-    """A Node that somebody else cordoned does not get our mark."""
+    """A Node that another party cordoned does not get the operator's mark."""
     if not isinstance(event, ObjectSeen) or event.kind != "nodes" or event.gone or view.before is None:
         return
     if facts.has_mark(view.before) or not facts.has_mark(event.body):

@@ -42,7 +42,7 @@ def protected(view: View, event: Event) -> Iterator[Verdict]:
         "is not managed": facts.labels(node).get(facts.MANAGED) != "true",
         "is opted out": _opted_out(node),
         "hosts the operator": name == view.operator_node or any(map(_is_operator, view.pods_on(name))),
-        "is cordoned by somebody else": facts.is_cordoned(node) and not facts.has_mark(node),
+        "is cordoned by another party": facts.is_cordoned(node) and not facts.has_mark(node),
         "is not cordoned": not facts.is_cordoned(node),
     }
     yield from _all_of(name, "is switched off and", reasons)
@@ -161,4 +161,6 @@ def _other(one: str, another: str) -> bool:
 
 
 def _order(order: RelayOrder) -> str:
-    return f"{order.node} {order.operation} token {order.token} of {order.process or 'somebody'} at {order.time}"
+    return (
+        f"{order.node} {order.operation} token {order.token} of {order.process or 'an unknown process'} at {order.time}"
+    )

@@ -125,7 +125,7 @@ def _not_before(name: str, what: str, since: datetime | None, step: Step, second
 
 
 def _undone(view: View, energy: Body, since: datetime, why: str, *, extra_seconds: float = 0.0) -> Iterator[Verdict]:
-    """Broken when more than the grace has passed in which somebody held the Lease."""
+    """Broken when more than the grace has passed in which the Lease was held."""
     over = view.led_seconds(since, view.now) if view.now > since else 0.0
     if over > GRACE_SECONDS + extra_seconds:
         operation = str(facts.operation(energy).get("id") or "")

@@ -1,6 +1,6 @@
 """Trouble on purpose: a worker loses power, the operator's pod is deleted, Prometheus is silent for a minute.
 
-None of it may lose the job, and nobody may fall asleep on data that have gone stale.
+None of it may lose the job, and no node may be put to sleep on data that have gone stale.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Relay:
         }
 
     def tick(self, now: float) -> None:
-        """Roll the minute meter and notice that somebody gave the node power by hand."""
+        """Roll the minute meter and notice that the node was given power by hand."""
         minute = int(now // 60)
         if minute != self._minute:
             load = self.machine.state.flows.load

@@ -1,6 +1,6 @@
 """Which part of a node's energy counts for which job.
 
-By batches where work was done; a home node on which nobody worked in the period belongs in equal parts to the jobs
+By batches where work was done; a home node without work in the period belongs in equal parts to the jobs
 whose data it keeps. The same shares serve the actual account and the baseline, so that neither is flattered.
 """
 

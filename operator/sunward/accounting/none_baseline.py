@@ -2,7 +2,7 @@
 
 Method "same-work-at-home": what a worker drew above idle is the work's energy; it is given back to the home nodes of
 the shards in proportion to their batches, scaled by the homes' own draw above idle. Everything else a node drew above
-idle stays where it was. Nodes idle for the whole period, as they do when nobody puts them to sleep.
+idle stays where it was. Nodes idle for the whole period, as they do without an operator that puts them to sleep.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Period:
 class ZoneFactor:
     """Mean intensity of one grid zone over one period.
 
-    `market_grams_per_kilowatt_hour` is the residual mix of the zone; None where nobody publishes one, and then the
+    `market_grams_per_kilowatt_hour` is the residual mix of the zone; None where none is published, and then the
     market-based account uses the location-based factor, as the GHG Protocol's scope 2 guidance has it.
     """
 

@@ -35,7 +35,7 @@ class Intensities(Protocol):
     """Grid intensity by zone."""
 
     async def read(self, source: str, zones: Sequence[str], now: datetime) -> Mapping[str, ZoneIntensity]:
-        """Now and forecast for every zone asked; a zone nobody knows is Absent inside its value. Never raises."""
+        """Now and forecast for every zone asked; a zone without a source is Absent inside its value. Never raises."""
 
 
 class Forecaster(Protocol):

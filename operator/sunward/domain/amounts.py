@@ -1,4 +1,4 @@
-"""Checks of amounts: what can never be true is refused where a value is made, so that nobody has to ask again."""
+"""Checks of amounts: what can never be true is refused where a value is made, and later code need not check again."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def test_i1_a_drained_worker_may_be_switched_off() -> None:
         ("hub", {}, "is part of the control plane"),
         ("pi-3", {"metadata": {"labels": {"sunward.dev/managed": None}}}, "is not managed"),
         ("pi-3", {"metadata": {"annotations": {"sunward.dev/do-not-sleep": ""}}}, "is opted out"),
-        ("pi-3", {"metadata": {"annotations": {"sunward.dev/cordoned-by": None}}}, "is cordoned by somebody else"),
+        ("pi-3", {"metadata": {"annotations": {"sunward.dev/cordoned-by": None}}}, "is cordoned by another party"),
         ("pi-3", {"spec": {"unschedulable": None}}, "is not cordoned"),
     ],
 )

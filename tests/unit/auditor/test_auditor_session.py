@@ -145,7 +145,7 @@ async def test_changes_are_judged_as_they_come(
     assert status == command.VIOLATED
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (first["invariant"], first["subject"]) == ("I1", "pi-3")
-    assert first["what"] == "is switched off and is cordoned by somebody else"
+    assert first["what"] == "is switched off and is cordoned by another party"
 
 
 async def test_journal_and_relays_are_read(server: tuple[SmallServer, str], tmp_path: Path) -> None:

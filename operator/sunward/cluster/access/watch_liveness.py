@@ -1,7 +1,7 @@
 """Whether the watches still see: whatever a fresh read shows, a watch must bring as well, soon.
 
 A watch can fall silent, or its task can end, while the process goes on. Every change that the loop's own lists show is
-therefore a canary, and so is the Lease, which somebody renews every few seconds and which is watched for this alone.
+therefore a canary, and so is the Lease, which its holder renews every few seconds and which is watched for this alone.
 Nothing is written for it. A watch that lost one event lost sight of that object, and counts as blind until it sees it.
 """
 

@@ -24,7 +24,7 @@ def expired(plans: Collection[Body], closed: Collection[str], keep: int) -> Sequ
 
 
 async def remove(api: Api, plans: Sequence[Body]) -> list[str]:
-    """Delete the first few; returns the names that are gone. What somebody else deleted first is gone as well."""
+    """Delete the first few; returns the names that are gone. What another client deleted first counts as gone."""
     gone = []
     for body in plans[:MOST_AT_ONCE]:
         metadata = body["metadata"]
