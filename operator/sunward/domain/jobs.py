@@ -44,7 +44,7 @@ class JobCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """`TrainingJob.spec` in base units."""
+    """`TrainingJob.spec` in base units. `created_at` is None for a job that was not created at an API server."""
 
     namespace: str
     name: str
@@ -62,6 +62,8 @@ class JobSpec:
     suspend: bool
     disruption: Disruption
     cost: JobCost
+    priority: int = 0
+    created_at: datetime | None = None
     image: str | None = None
     app: str | None = None
     arguments: tuple[tuple[str, str], ...] = ()

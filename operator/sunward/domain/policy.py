@@ -57,6 +57,23 @@ class Staleness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceLimit:
+    """What each of `namespaces` may use at most, each on its own; None is no limit.
+
+    Without namespaces it stands for every namespace that no other limit names. `place` is its index in the policy.
+    """
+
+    place: int
+    namespaces: tuple[str, ...] = ()
+    jobs: int | None = None
+    shards: int | None = None
+
+    def path(self, field_name: str) -> str:
+        """Where one of its values stands in the policy, for messages."""
+        return f"spec.limits[{self.place}].{field_name} of EnergyPolicy default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySpec:
     """The whole policy in base units."""
 
@@ -76,7 +93,14 @@ class PolicySpec:
     solver_time_limit_seconds: float = 10.0
     keep_plans: int = 100
     include_embodied: bool = False
+    limits: tuple[NamespaceLimit, ...] = ()
     observed_generation: int = 0
+
+    def limit_of(self, namespace: str) -> NamespaceLimit | None:
+        """The limit that names a namespace, else the one for all that are not named, else None."""
+        named = (limit for limit in self.limits if namespace in limit.namespaces)
+        rest = (limit for limit in self.limits if not limit.namespaces)
+        return next(named, None) or next(rest, None)
 
 
 NO_POLICY = PolicySpec(intensity_source="")

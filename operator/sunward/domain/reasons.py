@@ -115,3 +115,5 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     SHARD_NODE_UNKNOWN = "ShardNodeUnknown"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    JOB_LIMIT = "JobLimit"
+    SHARD_LIMIT = "ShardLimit"

@@ -80,7 +80,7 @@ def compile_problem(
     known = known_nodes(snapshot)
     workers = working_nodes(known, snapshot, relaxed=relaxed)
     obstacles = {node.name: sleep_obstacles(node, snapshot, guards=guards) for node in snapshot.nodes}
-    planned, waiting = split(snapshot.jobs, workers, known)
+    planned, waiting = split(snapshot.jobs, workers, known, snapshot.policy)
     parts = parts_of(planned, known, workers, horizon, may_wait=snapshot.policy.shift_in_time, fit_deadlines=relaxed)
     intensity = _intensity(known, forecasts, horizon)
     nodes = tuple(_node(node, snapshot, forecasts, horizon, bool(obstacles[name])) for name, node in known.items())

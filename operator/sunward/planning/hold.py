@@ -82,7 +82,7 @@ def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
     known = known_nodes(snapshot)
     workers = working_nodes(known, snapshot)
     period = snapshot.policy.planning_period_seconds
-    planned, waiting = split(snapshot.jobs, workers, known)
+    planned, waiting = split(snapshot.jobs, workers, known, snapshot.policy)
     directives = []
     for job, shards in planned:
         able = [shard for shard in shards if shard.node in workers]

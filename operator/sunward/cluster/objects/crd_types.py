@@ -659,6 +659,16 @@ class EnergyPolicySpecPool(TypedDict):
     efficiencyPercent: int
 
 
+class EnergyPolicySpecLimit(TypedDict):
+    """`spec.limits[]`: limits of what one namespace may use, so that none crowds out the others. Each namespace of
+    an entry has the entry's values to itself. Default none.
+    """
+
+    namespaces: list[str]
+    jobs: NotRequired[int]
+    shards: NotRequired[int]
+
+
 class EnergyPolicySpecBudgets(TypedDict):
     """`spec.budgets`: budgets limit how much the operator changes at once."""
 
@@ -704,6 +714,7 @@ class EnergyPolicySpec(TypedDict):
     intensitySource: str
     pools: list[EnergyPolicySpecPool]
     namespaces: list[str]
+    limits: list[EnergyPolicySpecLimit]
     budgets: EnergyPolicySpecBudgets
     stalenessLimits: EnergyPolicySpecStalenessLimits
     solver: EnergyPolicySpecSolver
@@ -805,6 +816,7 @@ class TrainingJobSpec(TypedDict):
     minimumWorkers: int
     deadline: NotRequired[str]
     emissionsBudgetMilligramsCO2e: NotRequired[int]
+    priority: int
     suspend: bool
     disruption: TrainingJobSpecDisruption
     cost: NotRequired[TrainingJobSpecCost]

@@ -20,6 +20,7 @@ from sunward.cluster.objects.crd_types import (
     EnergyNodeSpecSleep,
     EnergyPolicySpec,
     EnergyPolicySpecBudgets,
+    EnergyPolicySpecLimit,
     EnergyPolicySpecPool,
     TrainingJobSpec,
     TrainingJobSpecCost,
@@ -37,7 +38,7 @@ from sunward.domain.nodes import (
     Role,
     SleepSpec,
 )
-from sunward.domain.policy import Budgets, OperatingMode, PolicySpec, PoolKind, PoolSpec, Staleness
+from sunward.domain.policy import Budgets, NamespaceLimit, OperatingMode, PolicySpec, PoolKind, PoolSpec, Staleness
 
 Body = Mapping[str, Any]
 MILLI = 1e-3
@@ -146,6 +147,8 @@ def job_spec(body: Body) -> JobSpec:
         suspend=spec["suspend"],
         disruption=Disruption(spec["disruption"]),
         cost=_cost(spec.get("cost")),
+        priority=spec["priority"],
+        created_at=parse_time(metadata.get("creationTimestamp")),
         image=flower["image"],
         app=flower["app"],
         arguments=tuple(sorted(flower.get("arguments", {}).items())),
@@ -196,6 +199,7 @@ def policy_spec(body: Body) -> PolicySpec:
         solver_time_limit_seconds=float(spec["solver"]["timeLimitSeconds"]),
         keep_plans=spec["keepPlans"],
         include_embodied=spec["includeEmbodied"],
+        limits=tuple(_limit(place, limit) for place, limit in enumerate(spec["limits"])),
         observed_generation=int(metadata.get("generation", 0)),
     )
 
@@ -207,6 +211,15 @@ def _pool(pool: EnergyPolicySpecPool) -> PoolSpec:
         efficiency=pool["efficiencyPercent"] / 100,
         site=pool.get("site"),
         members=tuple(pool.get("members", ())),
+    )
+
+
+def _limit(place: int, limit: EnergyPolicySpecLimit) -> NamespaceLimit:
+    return NamespaceLimit(
+        place=place,
+        namespaces=tuple(limit["namespaces"]),
+        jobs=limit.get("jobs"),
+        shards=limit.get("shards"),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobView, Shard
 from sunward.domain.nodes import NodeView
+from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.planning.jobs.facts import (
     batches_left_to_move,
@@ -19,6 +20,7 @@ from sunward.planning.jobs.facts import (
     remaining_rounds,
     seconds_per_batch,
 )
+from sunward.planning.jobs.limits import over_limit
 
 USABLE_SHARE_OF_TIME = 0.95
 """Share of a node's time that a plan may fill with batches; the rest is averaging, copying and waiting."""
@@ -94,12 +96,13 @@ class Waiting:
 
 
 def split(
-    jobs: Iterable[JobView], workers: Mapping[str, NodeView], known: Mapping[str, NodeView]
+    jobs: Iterable[JobView], workers: Mapping[str, NodeView], known: Mapping[str, NodeView], policy: PolicySpec
 ) -> tuple[list[tuple[JobView, tuple[Shard, ...]]], list[Waiting]]:
     """Jobs that can be planned with the shards that can take part, and the jobs that wait.
 
     `workers` are the nodes that may work, `known` those that are in the problem at all. A shard whose home is not
-    known is left out until its node is back; the job goes on without it while enough workers remain.
+    known is left out until its node is back; the job goes on without it while enough workers remain. A job that cannot
+    be planned anyway takes nothing of what its namespace is allowed.
     """
     planned: list[tuple[JobView, tuple[Shard, ...]]] = []
     waiting: list[Waiting] = []
@@ -112,7 +115,9 @@ def split(
             planned.append((job, shards))
         else:
             waiting.append(refusal)
-    return planned, waiting
+    over = over_limit((job for job, _ in planned), policy)
+    waiting += [Waiting(job=job, cause=over[job.spec.key]) for job, _ in planned if job.spec.key in over]
+    return [(job, shards) for job, shards in planned if job.spec.key not in over], waiting
 
 
 def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, NodeView]) -> Waiting | None:
