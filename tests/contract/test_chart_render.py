@@ -38,7 +38,8 @@ FULL: dict[str, Any] = {
         "relay-pi-08": {
             "driver": "Tasmota",
             "url": "https://plugs.example.com/pi-08",
-            "tokenSecretRef": {"name": "plugs", "key": "pi-08"},
+            "credentialsSecretRef": {"name": "plugs", "key": "pi-08"},
+            "caSecretRef": {"name": "plugs", "key": "ca"},
         },
     },
     "exporter": {
@@ -152,11 +153,13 @@ def test_tokens_reach_the_operator_as_files_and_never_as_values(full: list[chart
     pod = chart.pod_spec(chart.one(full, "Deployment", "sunward-operator"))
     mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     secrets = {volume["name"]: volume["secret"] for volume in pod["volumes"] if "secret" in volume}
-    files = {settings.intensity_sources["default"].token_file, settings.relays["relay-pi-08"].token_file}
+    plug = settings.relays["relay-pi-08"]
+    files = {settings.intensity_sources["default"].token_file, plug.token_file, plug.ca_file}
     assert {Path(mounts[name]) / secret["items"][0]["path"] for name, secret in secrets.items()} == files
     assert {(secret["secretName"], secret["items"][0]["key"]) for secret in secrets.values()} == {
         ("electricity-maps", "token"),
         ("plugs", "pi-08"),
+        ("plugs", "ca"),
     }
 
 
@@ -321,6 +324,7 @@ def test_admission_policies_can_be_left_out(tmp_path: Path, policies: bool) -> N
         ({"relays": {"a": {"driver": "Hammer", "url": "http://10.0.0.2"}}}, "/relays/a/driver"),
         ({"relays": {"a": {"driver": "Shelly"}}}, "url"),
         ({"relays": {"a": {"driver": "Shelly", "url": "http://10.0.0.2", "token": "abc"}}}, "token"),
+        ({"relays": {"a": {"driver": "Shelly", "url": "http://10.0.0.2", "tokenSecretRef": {}}}}, "tokenSecretRef"),
         ({"relays": {"Relay 1": {"driver": "Shelly", "url": "http://10.0.0.2"}}}, "Relay 1"),
         ({"unknown": 1}, "unknown"),
     ],

@@ -35,9 +35,9 @@ def enum_of(kind: str, path: str) -> list[str]:
     return list(field["enum"])
 
 
-def in_the_chart(names: set[str]) -> set[str]:
-    """Names of settings as the chart's values have them: there a token is a reference, which is mounted as a file."""
-    return {"tokenSecretRef" if name == "tokenFile" else name for name in names}
+def in_the_chart(names: set[str], **files: str) -> set[str]:
+    """Names of settings as the chart's values have them: there a file is a reference to a Secret, which is mounted."""
+    return {files.get(name, name) for name in names}
 
 
 def allowed(definition: dict[str, Any], key: str, name: str) -> set[str]:
@@ -76,7 +76,8 @@ def test_the_chart_offers_every_driver_and_no_other() -> None:
 
 @pytest.mark.parametrize(("name", "section"), sections(DRIVERS).items())
 def test_the_chart_knows_the_fields_of_every_driver(name: str, section: dict[str, Any]) -> None:
-    assert allowed(SCHEMA["relay"], "driver", name) == in_the_chart(set(section["properties"]))
+    fields = in_the_chart(set(section["properties"]), tokenFile="credentialsSecretRef", caFile="caSecretRef")
+    assert allowed(SCHEMA["relay"], "driver", name) == fields
     assert required(SCHEMA["relay"], "driver", name) == set(section["required"])
 
 
@@ -100,7 +101,8 @@ def test_the_chart_offers_every_provider_and_no_other() -> None:
 
 @pytest.mark.parametrize(("name", "section"), sections(PROVIDERS).items())
 def test_the_chart_knows_the_fields_of_every_provider(name: str, section: dict[str, Any]) -> None:
-    assert allowed(SCHEMA["source"], "provider", name) == in_the_chart(set(section["properties"]))
+    fields = in_the_chart(set(section["properties"]), tokenFile="tokenSecretRef")
+    assert allowed(SCHEMA["source"], "provider", name) == fields
     assert required(SCHEMA["source"], "provider", name) == set(section["required"])
 
 

@@ -45,16 +45,20 @@ http://sunward-prometheus.{{ .Release.Namespace }}.svc:9090
 {{- end -}}
 {{- end }}
 
-{{/* A source or relay in which the reference to its token is replaced by the mounted file. */}}
-{{- define "sunward.withTokenFile" -}}
-{{- $entry := omit .entry "tokenSecretRef" -}}
-{{- if .entry.tokenSecretRef -}}
+{{/* A source or relay in which references to Secrets are replaced by the mounted files. */}}
+{{- define "sunward.withFiles" -}}
+{{- $entry := omit .entry "tokenSecretRef" "credentialsSecretRef" "caSecretRef" -}}
+{{- if or .entry.tokenSecretRef .entry.credentialsSecretRef -}}
 {{- $entry = set $entry "tokenFile" (printf "/etc/sunward/secrets/%s/token" .mount) -}}
+{{- end -}}
+{{- if .entry.caSecretRef -}}
+{{- $entry = set $entry "caFile" (printf "/etc/sunward/secrets/%s-ca/ca.crt" .mount) -}}
 {{- end -}}
 {{- toYaml $entry -}}
 {{- end }}
 
 {{- define "sunward.settings" -}}
+{{- include "sunward.checkValues" . -}}
 prometheus:
   url: {{ include "sunward.prometheusUrl" . | quote }}
   timeoutSeconds: {{ .Values.prometheus.timeoutSeconds }}
@@ -63,29 +67,32 @@ prometheus:
 intensitySources:
   {{- range $name, $source := .Values.intensitySources }}
   {{ $name }}:
-    {{- include "sunward.withTokenFile" (dict "entry" $source "mount" (printf "intensity-%s" $name)) | nindent 4 }}
+    {{- include "sunward.withFiles" (dict "entry" $source "mount" (printf "intensity-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}
 relays:
   {{- range $name, $relay := .Values.relays }}
   {{ $name }}:
-    {{- include "sunward.withTokenFile" (dict "entry" $relay "mount" (printf "relay-%s" $name)) | nindent 4 }}
+    {{- include "sunward.withFiles" (dict "entry" $relay "mount" (printf "relay-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}
+{{- if .Values.sharedAddressSpace }}
+sharedAddressSpace: true
+{{- end }}
 {{- end }}
 
-{{/* The Secrets that contain tokens, as a JSON list of mount, name and key. */}}
-{{- define "sunward.tokens" -}}
-{{- $tokens := list -}}
-{{- range $name, $source := .Values.intensitySources -}}
-{{- with $source.tokenSecretRef -}}
-{{- $tokens = append $tokens (dict "mount" (printf "intensity-%s" $name) "name" .name "key" .key) -}}
+{{/* The Secrets that contain tokens, passwords and certificates, as a JSON list of mount, name, key and path. */}}
+{{- define "sunward.secrets" -}}
+{{- $secrets := list -}}
+{{- range $kind, $entries := dict "intensity" .Values.intensitySources "relay" .Values.relays -}}
+{{- range $name, $entry := $entries -}}
+{{- with $entry.tokenSecretRef | default $entry.credentialsSecretRef -}}
+{{- $secrets = append $secrets (dict "mount" (printf "%s-%s" $kind $name) "name" .name "key" .key "path" "token") -}}
+{{- end -}}
+{{- with $entry.caSecretRef -}}
+{{- $secrets = append $secrets (dict "mount" (printf "%s-%s-ca" $kind $name) "name" .name "key" .key "path" "ca.crt") -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $relay := .Values.relays -}}
-{{- with $relay.tokenSecretRef -}}
-{{- $tokens = append $tokens (dict "mount" (printf "relay-%s" $name) "name" .name "key" .key) -}}
 {{- end -}}
-{{- end -}}
-{{- toJson $tokens -}}
+{{- toJson $secrets -}}
 {{- end }}

@@ -97,14 +97,14 @@ async def _override(api: KubernetesApi, name: str, power: str, minutes: int, rea
 
 async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: float) -> list[Rescued]:
     """Through the relays of the settings, without the operator."""
-    import aiohttp
-
     from sunward.cli.settings import load_settings
     from sunward.cluster.acting.rescue import wake_all, wake_one
     from sunward.power.finder import Drivers
+    from sunward.sources.session import open_session
 
-    relays = load_settings(settings).relays
-    async with aiohttp.ClientSession() as session:
+    given = load_settings(settings)
+    relays = given.relays
+    async with open_session(shared=given.shared_address_space) as session:
         drivers = Drivers(session, relays)
         if node:
             return await wake_one(api, drivers, node)

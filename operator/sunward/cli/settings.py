@@ -8,27 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import yaml
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from sunward.domain.errors import InvalidInput
+from sunward.power.finder import twins
 from sunward.power.registry import RelaySettings
+from sunward.settings.address import SHARED_SPACE
 from sunward.settings.section import Section
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.settings import PrometheusSettings
 
 UNION_ERRORS: Final = ("union_tag_invalid", "union_tag_not_found")
+CREDENTIALS: Final = frozenset(
+    {"tokenFile", "token", "password", "passwordFile", "username", "user", "credentials", "caFile"}
+)
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+"""What resources call a source or relay."""
 
 
 class Settings(Section):
     """The whole file. Other top-level keys belong to other readers and are refused here, so that typing errors show."""
 
     prometheus: PrometheusSettings
-    intensity_sources: dict[str, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
-    relays: dict[str, RelaySettings] = Field(default_factory=dict, max_length=2000)
+    intensity_sources: dict[Name, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
+    relays: dict[Name, RelaySettings] = Field(default_factory=dict, max_length=2000)
+    shared_address_space: bool = False
+    """Whether 100.64.0.0/10 is a network of the admin's own, as with Tailscale, where plain http may be spoken."""
 
 
 def parse_settings(text: str, *, where: str = "settings") -> Settings:
@@ -40,9 +49,11 @@ def parse_settings(text: str, *, where: str = "settings") -> Settings:
     if not isinstance(data, Mapping):
         raise InvalidInput(where, "must be a mapping with the key prometheus")
     try:
-        return Settings.model_validate(data)
+        settings = Settings.model_validate(data, context={SHARED_SPACE: data.get(SHARED_SPACE) is True})
     except ValidationError as error:
         raise InvalidInput(*_first_error(where, error)) from None
+    _refuse_shared_switches(where, settings)
+    return settings
 
 
 def load_settings(path: Path) -> Settings:
@@ -52,6 +63,14 @@ def load_settings(path: Path) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(str(path), f"cannot be read: {error}") from None
     return parse_settings(text, where=str(path))
+
+
+def _refuse_shared_switches(where: str, settings: Settings) -> None:
+    """Two names for one switch would let one node's sleep cut another's power."""
+    for name, others in twins(settings.relays).items():
+        if others:
+            why = f"is the same switch as relay {others[0]}: correct url or switchId, or remove one of the two"
+            raise InvalidInput(f"{where}: relays.{name}", why)
 
 
 def _first_error(where: str, error: ValidationError) -> tuple[str, str]:
@@ -80,6 +99,10 @@ def _advice(problem: ErrorDetails) -> str:
             return f"unknown {_discriminator(problem)}: choose one of {problem['ctx']['expected_tags']}"
         case "union_tag_not_found":
             return "Field required"
+        case "extra_forbidden" if str(problem["loc"][-1]) in CREDENTIALS:
+            return "nothing here uses it: remove it (a relay's or provider's secret is named by tokenFile)"
+        case "string_type" if problem["loc"][-1] == "[key]":
+            return 'a name is not text: YAML reads NO, ON, N, Y and OFF as truth values; put it in quotes, as in "NO"'
     return problem["msg"].removeprefix("Value error, ")
 
 

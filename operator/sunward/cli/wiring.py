@@ -29,6 +29,9 @@ from sunward.telemetry.metrics import Metrics
 from sunward.telemetry.reporter import TelemetryReporter
 from sunward.web import serving
 
+RELAY_CONNECTIONS = 100
+"""Relays that are asked at once: all of them are, in every pass."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -61,10 +64,13 @@ class Process:
         try:
             async with (
                 aiohttp.ClientSession(trust_env=False) as session,
-                open_session() as guarded,
+                open_session(shared=self._options.settings.shared_address_space) as guarded,
+                open_session(
+                    shared=self._options.settings.shared_address_space, connections=RELAY_CONNECTIONS
+                ) as relays,
                 connect(self._options.kubeconfig, clock=self._clock) as api,
             ):
-                await self._serve(Loop(self._ports(api, session, guarded, solver)), api)
+                await self._serve(Loop(self._ports(api, session, guarded, relays, solver)), api)
         finally:
             solver.close()
 
@@ -73,9 +79,10 @@ class Process:
         api: KubernetesApi,
         session: aiohttp.ClientSession,
         guarded: aiohttp.ClientSession,
+        relays: aiohttp.ClientSession,
         solver: GuardedSolver,
     ) -> Ports:
-        """What the loop reaches the world through; `guarded` is the session for addresses that settings name."""
+        """What the loop reaches the world through; `guarded` and `relays` are for addresses that settings name."""
         options, clock = self._options, self._clock
         return Ports(
             api=api,
@@ -84,7 +91,7 @@ class Process:
             intensities=build_intensities(options.settings.intensity_sources, guarded),
             forecaster=RememberingForecaster(),
             solver=solver,
-            drivers=Drivers(session, options.settings.relays, clock=clock),
+            drivers=Drivers(relays, options.settings.relays, clock=clock),
             reporter=self._reporter,
             lease=Lease(api, options.namespace, options.identity, shown=self._watches.read),
             watches=self._watches,

@@ -97,6 +97,7 @@ class Reason(StrEnum):
     POWERED_OFF_BY_OTHERS = "PoweredOffByOthers"
     POWERED_ON_BY_OTHERS = "PoweredOnByOthers"
     DRIVER_FAILED = "DriverFailed"
+    RELAY_TRIPPED = "RelayTripped"
     DEGRADED = "Degraded"
 
     # Jobs

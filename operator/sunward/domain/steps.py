@@ -27,11 +27,17 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerReading:
-    """Proof of a node's power state from its driver. `watts` is None where the driver does not meter."""
+    """Proof of a node's power state from its driver. `watts` is None where the driver does not meter.
+
+    `faults` are what the relay reports of itself (overpower, overtemp). `shared_with` are other names of the same
+    switch, which should not exist: whose power it is cannot be told then.
+    """
 
     is_on: bool
     watts: float | None
     time: datetime
+    faults: tuple[str, ...] = ()
+    shared_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

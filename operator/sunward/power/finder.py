@@ -12,6 +12,14 @@ from sunward.power.registry import RelaySettings
 from sunward.power.relay import TIMEOUT, Clock, Line, RelayDriver, utc_now
 
 
+def twins(relays: Mapping[str, RelaySettings]) -> dict[str, tuple[str, ...]]:
+    """By relay, the other names of the same switch; the settings and the chart refuse them."""
+    names: dict[str, list[str]] = {}
+    for name, relay in relays.items():
+        names.setdefault(relay.switch, []).append(name)
+    return {name: tuple(other for other in names[relay.switch] if other != name) for name, relay in relays.items()}
+
+
 class Drivers:
     """One driver per relay, for as long as the process lives: a driver remembers its relay's last challenge."""
 
@@ -26,8 +34,10 @@ class Drivers:
         self._clock = clock
         self._relays = relays
         self._drivers = {
-            name: relay.build(Line(session=session, name=name, relay=relay, clock=clock, timeout=timeout))
-            for name, relay in relays.items()
+            name: relay.build(
+                Line(session=session, name=name, relay=relay, clock=clock, timeout=timeout, shared_with=others)
+            )
+            for (name, relay), others in zip(relays.items(), twins(relays).values(), strict=True)
         }
 
     def of(self, node: NodeView) -> RelayDriver | CordonOnlyDriver | None:

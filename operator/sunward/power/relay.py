@@ -9,23 +9,30 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.steps import PowerReading
-from sunward.settings.address import Url
+from sunward.settings.address import Url, same_target
 from sunward.settings.section import Section
 from sunward.settings.token import TokenFile, read_token
 
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 BODY_LIMIT_BYTES = 65536
+FAULTS_LIMIT = 8
+UNREADABLE_FAULT = "unreadable"
+"""What a relay reports where its list of faults is no list of words: something is wrong, it is not known what."""
+
+_FAULT = re.compile(r"[a-z][a-z0-9_:-]{0,31}")
 
 Clock = Callable[[], datetime]
 log = logging.getLogger(__name__)
@@ -42,6 +49,18 @@ class RelaySection(Section, ABC):
     url: Url
     switch_id: int = Field(default=0, ge=0, le=63)
     token_file: TokenFile | None = None
+    ca_file: TokenFile | None = None
+
+    @property
+    def switch(self) -> str:
+        """Which switch of which device this is, the same for every spelling of the address."""
+        return f"{same_target(self.url)} switch {self.switch_id}"
+
+    @model_validator(mode="after")
+    def _uses_its_certificate(self) -> Self:
+        if self.ca_file is not None and not self.url.lower().startswith("https://"):
+            raise ValueError("caFile is used with https only: change url to https, or remove caFile")
+        return self
 
     @abstractmethod
     def build(self, line: Line) -> RelayDriver:
@@ -50,13 +69,17 @@ class RelaySection(Section, ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """The way to one relay, and the clock by which its answers are dated."""
+    """The way to one relay, and the clock by which its answers are dated.
+
+    `shared_with` are other names of the same switch: then it is not known whose power it is, and it takes no orders.
+    """
 
     session: aiohttp.ClientSession
     name: str
     relay: RelaySection
     clock: Clock = utc_now
     timeout: aiohttp.ClientTimeout = TIMEOUT
+    shared_with: tuple[str, ...] = ()
 
     async def ask(self, method: str, path: str, what: str, **request: Any) -> dict[str, Any]:
         """The JSON object that the relay answers with. Raises SourceUnavailable for anything else.
@@ -65,7 +88,12 @@ class Line:
         """
         try:
             async with self.session.request(
-                method, f"{self.relay.url}{path}", timeout=self.timeout, allow_redirects=False, **request
+                method,
+                f"{self.relay.url}{path}",
+                timeout=self.timeout,
+                allow_redirects=False,
+                ssl=self._trust(),
+                **request,
             ) as response:
                 if response.status != 200:
                     raise self.unavailable(f"{what}: HTTP {response.status}{_hint(response.status)}")
@@ -75,6 +103,18 @@ class Line:
         if not isinstance(answer, dict):
             raise self.unavailable(f"{what}: unexpected response{self.quoted(answer)}")
         return answer
+
+    def _trust(self) -> ssl.SSLContext | bool:
+        """Whose certificates count: those of the relay's own authority alone, if it has one.
+
+        Read at every use, as a password is. Raises SourceUnavailable when the file holds none.
+        """
+        if self.relay.ca_file is None:
+            return True
+        try:
+            return ssl.create_default_context(cafile=str(self.relay.ca_file))
+        except OSError as error:  # which SSLError is as well
+            raise self.unavailable(f"certificate file: {type(error).__name__}") from None
 
     def password(self) -> str | None:
         """The relay's password; None where it has none. Raises SourceUnavailable when its file holds none."""
@@ -99,18 +139,29 @@ class Line:
 
 
 def _hint(status: int) -> str:
-    return ": the password (tokenSecretRef) is missing or wrong" if status == 401 else ""
+    return ": the password (credentialsSecretRef) is missing or wrong" if status == 401 else ""
 
 
 def _failure(error: Exception) -> str:
     """What went wrong on the way, by the kind of error alone: the library's own text may hold the whole address."""
     if isinstance(error, TimeoutError):
         return "no response in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not of a trusted authority (caSecretRef)"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     if isinstance(error, json.JSONDecodeError | RecursionError):
         return "the response is not JSON"
     return type(error).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a relay says of one switch, unchecked; None for what it does not say."""
+
+    output: object
+    watts: object
+    faults: object = None
 
 
 class RelayDriver(ABC):
@@ -124,23 +175,27 @@ class RelayDriver(ABC):
         """Output state and active power, dated before the question; None when the relay gives no usable answer."""
         asked_at = self._line.clock()
         try:
-            output, watts = await self.state()
+            said = await self.state()
         except SourceUnavailable as error:
             self._note(str(error))
             return None
         self._note("")
-        return reading(output, watts, asked_at)
+        found = reading(said.output, said.watts, asked_at)
+        return found and replace(found, faults=faults(said.faults), shared_with=self._line.shared_with)
 
-    @abstractmethod
-    async def state(self) -> tuple[object, object]:
-        """Output and watts as the relay says them, unchecked; None for what it does not say.
-
-        Raises SourceUnavailable when it gives no answer about this switch.
-        """
-
-    @abstractmethod
     async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
         """Ask the relay for a state, once. Raises SourceUnavailable when it did not accept it."""
+        if self._line.shared_with:
+            raise self._line.unavailable(f"it is the same switch as {', '.join(self._line.shared_with)}; not switched")
+        await self.order(on, operation, fencing_token)
+
+    @abstractmethod
+    async def state(self) -> Said:
+        """What the relay says. Raises SourceUnavailable when it gives no answer about this switch."""
+
+    @abstractmethod
+    async def order(self, on: bool, operation: str, fencing_token: int) -> None:
+        """Send the order, once. Raises SourceUnavailable unless the relay's answer says that it was accepted."""
 
     def _note(self, failure: str) -> None:
         """Log why there is no reading, once for as long as it stays the same: it is asked for in every pass."""
@@ -158,3 +213,15 @@ def reading(output: object, watts: object, asked_at: datetime) -> PowerReading |
         return None
     usable = isinstance(watts, int | float) and not isinstance(watts, bool) and math.isfinite(watts)
     return PowerReading(is_on=output, watts=abs(float(watts)) if usable else None, time=asked_at)  # type: ignore[arg-type]  # usable means a number
+
+
+def faults(said: object) -> tuple[str, ...]:
+    """The faults that a relay reports of itself (overpower, overtemp), in its own words; none where it lists none.
+
+    A list that cannot be read is a fault as well: it is not there without a reason.
+    """
+    if said is None or said == []:
+        return ()
+    words = said if isinstance(said, list) else [said]
+    known = [word if isinstance(word, str) and _FAULT.fullmatch(word) else UNREADABLE_FAULT for word in words]
+    return tuple(dict.fromkeys(known[:FAULTS_LIMIT]))

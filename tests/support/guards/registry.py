@@ -22,6 +22,10 @@ LOOP = "tests/unit/cluster/test_cluster_loop.py"
 STALE = "tests/integration/test_cluster_loop_stale.py"
 FAULTS = "tests/integration/test_cluster_loop_faults.py"
 DRIVERS = "tests/unit/power/test_power_drivers.py"
+NAMES = "tests/contract/test_chart_addresses.py"
+CERTIFICATES = "tests/unit/power/test_power_certificates.py"
+RESCUE = "tests/unit/cluster/test_cluster_rescue.py"
+SESSION = "tests/unit/sources/test_sources_session.py"
 PASSWORDS = "tests/unit/power/test_power_passwords.py"
 RELAYS = "tests/integration/test_cluster_relays.py"
 VALIDATE = "tests/unit/planning/test_planning_validate.py"
@@ -191,7 +195,29 @@ PLACES: dict[str, Place] = {
         RELAYS,
     ),
     "an order is not sent twice by the client": _place(
-        "power.drivers.tasmota", "{'On' if on else 'Off'}\", \"POST\")", "{'On' if on else 'Off'}\")", DRIVERS, RELAYS
+        "power.drivers.tasmota", '_command(command, "POST")', "_command(command)", DRIVERS, RELAYS
+    ),
+    "an order counts when the answer repeats it": _place(
+        "power.drivers.tasmota", "if self._output(answer) is not on:", "if False:", DRIVERS
+    ),
+    "an answer that refuses politely refuses": _place(
+        "power.drivers.tasmota", "if any(key.lower() in REFUSALS for key in answer):", "if False:", DRIVERS
+    ),
+    "an order counts when the answer tells what it changed": _place(
+        "power.drivers.shelly", 'if not isinstance(answer.get("was_on"), bool):', "if False:", DRIVERS
+    ),
+    "a switch with two names takes no orders": _place(
+        "power.relay", "if self._line.shared_with:", "if False:", DRIVERS
+    ),
+    "the settings hold one name for each switch": _place(
+        "cli.settings", "        if others:", "        if False:", NAMES
+    ),
+    "a relay's own authority alone is trusted": _place("power.relay", "ssl=self._trust()", "ssl=False", CERTIFICATES),
+    "a node that got no power stays cordoned": _place(
+        "cluster.acting.rescue", "    if power.failed:", "    if False:", RESCUE
+    ),
+    "a name of the own network does not lead outside": _place(
+        "sources.session", "is_of_cluster(host) or not parsed.is_global", "True", SESSION
     ),
     "an error holds no address, where a password may stand": _place(
         "power.relay", "{_failure(error)}", "{error}", PASSWORDS

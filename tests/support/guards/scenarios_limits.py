@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sunward.domain.cause import Cause
@@ -29,6 +30,7 @@ CUT_BY_HAND = NodeRecord(
     asleep_since=NOW - MINUTE,
     last_transition_reason=Reason.POWERED_OFF_BY_OTHERS,
 )
+TRIPPED = replace(CUT_BY_HAND, last_transition_reason=Reason.RELAY_TRIPPED)
 JUST_WOKEN = NodeRecord(awake_since=NOW - timedelta(seconds=5), last_transition_reason=Reason.AWAKE)
 
 OF_THE_LIMITS: tuple[Row, ...] = (
@@ -153,6 +155,18 @@ OF_THE_LIMITS: tuple[Row, ...] = (
         ),
     ),
     (
+        "unambiguous",
+        GuardStage.START,
+        Reason.AMBIGUOUS_NODE,
+        lambda: case_of(power=replace(relay(True), shared_with=("relay-pi-02",))),
+    ),
+    (
+        "unambiguous",
+        GuardStage.REPEAT_OFF,
+        Reason.AMBIGUOUS_NODE,
+        lambda: case_of(a_cut_node(), power=replace(relay(True), shared_with=("relay-pi-02",))),
+    ),
+    (
         "pods-placeable",
         GuardStage.START,
         Reason.UNPLACEABLE_POD,
@@ -218,6 +232,19 @@ OF_THE_LIMITS: tuple[Row, ...] = (
         Reason.POWERED_OFF_BY_OTHERS,
         lambda: case_of(a_node(record=CUT_BY_HAND)),
     ),
+    (
+        "relay-sound",
+        GuardStage.START,
+        Reason.RELAY_TRIPPED,
+        lambda: case_of(power=replace(relay(True), faults=("overtemp",))),
+    ),
+    (
+        "relay-sound",
+        GuardStage.REPEAT_ON,
+        Reason.RELAY_TRIPPED,
+        lambda: case_of(a_waking_node(), power=replace(relay(False), faults=("overpower",))),
+    ),
+    ("trip-pause", GuardStage.WAKE, Reason.RELAY_TRIPPED, lambda: case_of(a_node(record=TRIPPED))),
     ("ready-now", GuardStage.READY, Reason.NODE_NOT_READY, lambda: case_of(facts(ready=False))),
     (
         "ready-now",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -156,6 +157,48 @@ def cut(since: datetime | None, why: Reason = Reason.POWERED_OFF_BY_OTHERS, powe
 )
 def test_whoever_cut_the_power_by_hand_gets_time_at_the_machine(case: Case, reason: Reason | None) -> None:
     assert reason_of(rules_power.cut_by_others, case) is reason
+
+
+def tripped(
+    since: datetime | None,
+    *faults: str,
+    why: Reason = Reason.RELAY_TRIPPED,
+    asked: datetime | None = None,
+    power: OverridePower | None = None,
+) -> Case:
+    """Cut by its own relay at a time, tried again at another."""
+    case = cut(since, why, power)
+    operation = None if asked is None else an_operation(started_at=asked)
+    node = replace(case.node, record=replace(case.node.record, operation=operation))
+    return replace(case, node=node, power=replace(relay(False), faults=faults))
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (tripped(NOW), Reason.RELAY_TRIPPED),
+        (tripped(NOW - 900 * SECOND + A_MOMENT), Reason.RELAY_TRIPPED),
+        (tripped(NOW - 900 * SECOND), None),
+        (tripped(NOW - 900 * SECOND, "overtemp"), None),
+        (tripped(NOW - 800 * SECOND, "overtemp", why=Reason.WAKE_TIMED_OUT), Reason.RELAY_TRIPPED),
+        (tripped(NOW - 800 * SECOND, why=Reason.WAKE_TIMED_OUT), None),
+        (tripped(NOW - 5000 * SECOND, "overtemp", asked=NOW - 800 * SECOND), Reason.RELAY_TRIPPED),
+        (tripped(NOW - 5000 * SECOND, "overtemp", asked=NOW - 900 * SECOND), None),
+        (tripped(None, "overtemp"), None),
+        (tripped(NOW, "overtemp", power=OverridePower.AWAKE), None),
+        (tripped(NOW, "overtemp", power=OverridePower.ASLEEP), Reason.RELAY_TRIPPED),
+    ],
+)
+def test_a_relay_that_tripped_is_left_alone_for_a_while(case: Case, reason: Reason | None) -> None:
+    assert reason_of(rules_power.trip_pause, case) is reason
+
+
+def test_a_relay_names_its_faults_and_none_is_no_fault() -> None:
+    found = rules_power.relay_sound(case_of(power=replace(relay(True), faults=("overpower", "overtemp"))))
+    assert found is not None
+    assert "overpower, overtemp" in found.message
+    assert rules_power.relay_sound(case_of(power=relay(True))) is None
+    assert rules_power.relay_sound(case_of(silent=True)) is None
 
 
 def woken(slept: timedelta | None, ready: timedelta | None, driver: str = "Shelly") -> Case:

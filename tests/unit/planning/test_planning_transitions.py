@@ -99,6 +99,29 @@ def test_a_node_that_is_cut_by_others_on_its_way_counts_as_asleep(state: PowerSt
     assert outcome(step) == (PowerState.ASLEEP, Act.NONE, Reason.POWERED_OFF_BY_OTHERS)
 
 
+TRIPPED = replace(relay(False), faults=("overpower",))
+
+
+def test_a_relay_that_cut_the_power_itself_says_why() -> None:
+    step = step_of(a_node(facts=some_facts(ready=False)), want_awake=True, power=TRIPPED)
+    assert outcome(step) == (PowerState.ASLEEP, Act.NONE, Reason.RELAY_TRIPPED)
+    assert "overpower" in step.cause.message
+
+
+@pytest.mark.parametrize(("minutes", "act"), [(1, Act.NONE), (15, Act.POWER_ON)])
+def test_a_relay_that_tripped_is_switched_on_after_its_pause_and_not_before(minutes: int, act: Act) -> None:
+    since = NOW - timedelta(minutes=minutes)
+    record = NodeRecord(power_state=PowerState.ASLEEP, asleep_since=since, last_transition_reason=Reason.RELAY_TRIPPED)
+    node = a_node(record=record, facts=some_facts(ready=False))
+    assert step_of(node, want_awake=True, power=TRIPPED).act is act
+
+
+def test_a_relay_that_trips_again_gets_no_second_order_of_the_same_try() -> None:
+    node = a_node_in(PowerState.WAKE_REQUESTED, facts=some_facts(ready=False))
+    assert step_of(node, want_awake=True, power=relay(False)).act is Act.POWER_ON
+    assert step_of(node, want_awake=True, power=TRIPPED).act is Act.NONE
+
+
 def test_a_relay_that_says_off_under_a_ready_node_is_not_believed() -> None:
     step = step_of(a_node(), want_awake=True, power=relay(False))
     assert outcome(step) == (PowerState.AWAKE, Act.NONE, Reason.AWAKE)

@@ -14,9 +14,12 @@ from aiohttp import web
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
+from sunward.domain.reasons import Reason
+from sunward.planning.guards import rules_power
 from sunward.power.finder import Drivers
 from sunward.power.registry import RelaySettings
 from sunward.power.relay import BODY_LIMIT_BYTES
+from support.guards.cases import a_cut_node, case_of, reason_of
 from support.planning import NOW, a_node
 from support.registries import relay
 from support.sources import FakeServer, serving
@@ -58,7 +61,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def relays(fake: FakeServer) -> dict[str, RelaySettings]:
-    return {name: relay(kind, fake.url, switch_id=int(name == "plug-2")) for name, kind in RELAYS.items()}
+    return {name: relay(kind, f"{fake.url}/{name}", switch_id=int(name == "plug-2")) for name, kind in RELAYS.items()}
 
 
 def the_plug_says(bench: Bench, state: Any, watts: Any, channel: int = 1) -> None:
@@ -136,6 +139,88 @@ async def test_a_plug_without_a_meter_has_an_output_all_the_same(bench: Bench, s
     found = await bench.driver("plug-1").read()
     assert found is not None
     assert (found.is_on, found.watts) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (None, ()),
+        ([], ()),
+        (["overpower"], ("overpower",)),
+        (["overtemp", "overpower", "overtemp"], ("overtemp", "overpower")),
+        ("overvoltage", ("overvoltage",)),
+        ({"overpower": True}, ("unreadable",)),
+        ([7, None, "X" * 4000, "overpower"], ("unreadable", "overpower")),
+        (["overpower"] * 5000, ("overpower",)),
+        (False, ("unreadable",)),
+    ],
+)
+async def test_a_relay_tells_its_faults(bench: Bench, errors: object, told: tuple[str, ...]) -> None:
+    said = {"id": 0, "output": False, "apower": 0.0} | ({} if errors is None else {"errors": errors})
+    bench.answers["Switch.GetStatus"] = {"result": said}
+    found = await bench.driver("relay-pi-01").read()
+    assert found is not None
+    assert (found.is_on, found.faults) == (False, told)
+
+
+async def test_two_channels_behind_one_meter_prove_no_power_off(bench: Bench) -> None:
+    the_plug_says(bench, {"POWER2": "OFF"}, 65, channel=2)
+    found = await bench.driver("plug-2").read()
+    assert found is not None
+    assert reason_of(rules_power.draw_gone, case_of(a_cut_node(), power=found)) is Reason.SOURCES_DISAGREE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"WARNING": "Need user=<username>&password=<password>"},
+        {"Warning": "later"},
+        {"Command": "Unknown"},
+        {"Command": "Error", "POWER": "ON"},
+        {"POWER": "OFF"},
+        {"POWER1": "OFF", "POWER2": "ON"},
+        {"POWER2": "ON"},
+        {"POWER": "on"},
+        {"POWER": True},
+        {"POWER": ["ON"]},
+        {},
+    ],
+)
+async def test_a_plug_that_refuses_politely_refuses(bench: Bench, answer: object) -> None:
+    bench.answers = {"Power1 On": answer}
+    with pytest.raises(SourceUnavailable, match=r"Power1 On was (rejected|not confirmed)"):
+        await bench.driver("plug-1").switch(True, "op", 1)
+
+
+async def test_a_plug_of_one_channel_does_not_answer_for_a_second(bench: Bench) -> None:
+    bench.answers = {"Power2 Off": {"POWER": "OFF"}}
+    with pytest.raises(SourceUnavailable, match="not confirmed"):
+        await bench.driver("plug-2").switch(False, "op", 1)
+
+
+@pytest.mark.parametrize("result", [{}, {"was_on": None}, {"was_on": "true"}, {"output": True}])
+async def test_a_relay_that_does_not_tell_what_it_did_did_not_accept(bench: Bench, result: object) -> None:
+    bench.answers = {"Switch.Set": {"id": 1, "result": result}}
+    with pytest.raises(SourceUnavailable, match="not confirmed"):
+        await bench.driver("relay-pi-01").switch(True, "op", 1)
+
+
+async def test_one_switch_under_two_names_is_read_and_never_switched(bench: Bench) -> None:
+    bench.answers = {"Switch.GetStatus": {"result": {"id": 0, "output": True, "apower": 2.7}}}
+    url = "http://127.0.0.1:1"
+    async with serving(bench.answer) as fake, aiohttp.ClientSession() as session:
+        here = {name: relay("Shelly", f"{fake.url}{end}") for name, end in (("a", ""), ("b", "/"))}
+        drivers = Drivers(session, {**here, "c": relay("Shelly", url)})
+        for name, other in (("a", "b"), ("b", "a")):
+            driver = drivers.at(name)
+            assert driver is not None
+            found = await driver.read()
+            assert found is not None
+            assert found.shared_with == (other,)
+            with pytest.raises(SourceUnavailable, match=f"same switch as {other}"):
+                await driver.switch(True, "op", 1)
+    assert {method for method, _ in bench.asked} == {"POST"}
+    assert [command for _, command in bench.asked] == ["Switch.GetStatus"] * 2
 
 
 async def test_a_plug_is_ordered_by_a_post(bench: Bench) -> None:

@@ -31,6 +31,7 @@ class Relay:
     """A relay of either kind that demands a password; `obeyed` are the orders that it carried out."""
 
     password: str = PASSWORD
+    user: str = "admin"
     guard: DigestGuard = field(default_factory=lambda: DigestGuard(REALM, PASSWORD))
     on: bool = True
     obeyed: list[bool] = field(default_factory=list)
@@ -44,12 +45,14 @@ class Relay:
             raise self.guard.challenge()
         frame = await request.json()
         if frame["method"] == "Switch.Set":
+            was_on = self.on
             self.obey(frame["params"]["on"])
+            return web.json_response({"id": 1, "result": {"was_on": was_on}})
         return web.json_response({"id": 1, "result": {"id": 0, "output": self.on, "apower": 2.5}})
 
     async def cm(self, request: web.Request) -> web.StreamResponse:
         """Tasmota: without or with a wrong password it refuses in JSON, with 401."""
-        if (request.query.get("user"), request.query.get("password")) != ("admin", self.password):
+        if (request.query.get("user"), request.query.get("password")) != (self.user, self.password):
             return web.json_response({"WARNING": "Need user=<username>&password=<password>"}, status=401)
         command = request.query["cmnd"]
         if command in ("Power1 On", "Power1 Off"):
@@ -72,11 +75,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(answer: Answer, kind: str, folder: Path, password: str = PASSWORD) -> AsyncIterator[Bench]:
+async def bench(answer: Answer, kind: str, folder: Path, password: str = PASSWORD, **more: str) -> AsyncIterator[Bench]:
     file = folder / "token"
     file.write_text(f"{password}\n", encoding="utf-8")
     async with serving(answer) as server, aiohttp.ClientSession() as session:
-        relays = {"relay-1": relay(kind, server.url, token_file=file)}
+        relays = {"relay-1": relay(kind, server.url, token_file=file, **more)}
         drivers = Drivers(session, relays, timeout=aiohttp.ClientTimeout(total=0.5))
         driver = drivers.at("relay-1")
         assert driver is not None
@@ -93,6 +96,13 @@ async def refusal(driver: PowerDriver) -> str:
         await driver.switch(False, "op", 1)
     assert refused.value.__cause__ is None
     return str(refused.value)
+
+
+async def test_a_plug_whose_user_has_another_name_is_told_that_name(tmp_path: Path) -> None:
+    plug = Relay(user="attic")
+    async with bench(plug.answer, "Tasmota", tmp_path, username="attic") as found:
+        await found.driver.switch(False, "op", 1)
+    assert plug.obeyed == [False]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -144,7 +154,7 @@ async def test_a_wrong_password_proves_nothing_and_takes_no_order(kind: str, tmp
         assert await reads(found.driver) is None
         why = await refusal(found.driver)
         assert len(found.server.asked) <= 4
-    assert "HTTP 401: the password (tokenSecretRef) is missing or wrong" in why
+    assert "HTTP 401: the password (credentialsSecretRef) is missing or wrong" in why
     assert relay.obeyed == []
 
 

@@ -46,10 +46,24 @@ class Scripted(AbstractResolver):
         ("prometheus", "169.254.169.254", False),
         ("prometheus", "0.0.0.0", False),
         ("localhost", "127.0.0.1", True),
+        ("prometheus.monitoring.svc", "34.107.153.36", True),
+        ("prometheus-server.monitoring", "10.96.0.90", True),
+        ("prometheus-server.monitoring", "100.64.0.7", True),
+        ("prometheus-server.monitoring", "34.107.153.36", False),
+        ("shelly.fritz.box", "192.168.178.31", True),
+        ("shelly.fritz.box", "45.76.93.104", False),
+        ("plug.local", "2a00:1450::1", False),
+        ("plug.local", "169.254.3.4", False),
+        ("host.tailnet.ts.net", "100.64.0.7", False),
     ],
 )
 def test_public_names_stay_outside_and_no_name_leads_to_a_clouds_secrets(host: str, address: str, may: bool) -> None:
     assert may_lead_to(host, address) is may
+
+
+def test_a_public_name_leads_to_the_providers_addresses_on_the_admins_word_alone() -> None:
+    assert may_lead_to("host.tailnet.ts.net", "100.64.0.7", shared=True)
+    assert not may_lead_to("host.tailnet.ts.net", "10.0.0.7", shared=True)
 
 
 async def test_only_the_allowed_addresses_of_a_name_are_used() -> None:

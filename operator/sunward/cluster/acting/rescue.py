@@ -1,7 +1,7 @@
 """Everything awake again without the operator: relays on, our cordons and taints gone.
 
-For the time when all else is broken. Whatever fails is told and never keeps the rest from being tried; relays that no
-EnergyNode names any more and Nodes whose EnergyNode is gone are seen to as well.
+For the time when all else is broken. Whatever fails is told and never keeps other nodes from being tried; relays that
+no EnergyNode names any more and Nodes whose EnergyNode is gone are seen to as well.
 """
 
 from __future__ import annotations
@@ -60,12 +60,14 @@ async def wake_all(api: Api, drivers: Drivers, relays: Collection[str], *, pause
 
 
 async def _wake(api: Api, drivers: Drivers, body: Body) -> Rescued:
-    """Power first, then the cordon: a node that Kubernetes may use should have power."""
+    """Power first, then the cordon: without power the node stays cordoned, so that no pod is sent to it."""
     relay, node = _relay_of(body), _node_of(body)
-    power = await _switch_on(drivers, relay) if relay else Rescued(subject=relay)
-    marks = await _uncordon(api, node)
     name = body["metadata"]["name"]
-    return Rescued(subject=name, done=(*power.done, *marks.done), failed=(*power.failed, *marks.failed))
+    power = await _switch_on(drivers, relay) if relay else Rescued(subject=relay)
+    if power.failed:
+        return Rescued(subject=name, failed=(*power.failed, f"not uncordoned (kubectl uncordon {node})"))
+    marks = await _uncordon(api, node)
+    return Rescued(subject=name, done=(*power.done, *marks.done), failed=marks.failed)
 
 
 async def _switch_on(drivers: Drivers, relay: str) -> Rescued:

@@ -73,7 +73,7 @@ def relay(node: NodeView, power: PowerReading | None) -> EnergyNodeStatusRelay |
         "output": "On" if power.is_on else "Off",
         "milliwatts": None if power.watts is None else round(power.watts * 1000),
         "time": format_time(power.time),
-        "reason": None,
+        "reason": str(Reason.RELAY_TRIPPED) if power.faults else None,
     }
 
 

@@ -62,9 +62,9 @@ class StatusWriter:
         for node in snapshot.nodes:
             body = seen.state.energy_node_bodies[node.name]
             old: EnergyNodeStatus = status_of(body)
-            obstacles = eligibility.sleep_obstacles(node, snapshot)
-            judged = known.verdict.nodes.get(node.name) if known.verdict else None
             power, refused = known.power.get(node.name), known.refused.get(node.name, ())
+            obstacles = eligibility.sleep_obstacles(node, snapshot, power=power)
+            judged = known.verdict.nodes.get(node.name) if known.verdict else None
             new = report.node_status(node, snapshot, obstacles, judged, plan, old, now)
             new |= node_figures.figures(node, snapshot, power, refused, plan, old)
             await self._write_status("energynodes", body, old, new, now)

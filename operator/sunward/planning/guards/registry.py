@@ -39,7 +39,7 @@ GUARDS: Guards = MappingProxyType(
         "fencing": _guard(rules_power.fencing, GuardStage.ACT),
         # what the node is
         "node-exists": _guard(rules_node.node_exists, *SLEEPING),
-        "unambiguous": _guard(rules_node.unambiguous, *SLEEPING),
+        "unambiguous": _guard(rules_node.unambiguous, *SLEEPING, GuardStage.REPEAT_OFF),
         "control-plane": _guard(rules_node.control_plane, *SLEEPING, GuardStage.KEEP),
         "always-on": _guard(rules_node.always_on, *SLEEPING, GuardStage.KEEP),
         "managed": _guard(rules_node.managed, *SLEEPING, GuardStage.KEEP),
@@ -95,6 +95,10 @@ GUARDS: Guards = MappingProxyType(
         "relay-closed": _guard(rules_power.relay_closed, GuardStage.CUT, GuardStage.ON, GuardStage.REPEAT_OFF),
         "draw-gone": _guard(rules_power.draw_gone, GuardStage.OFF, GuardStage.REPEAT_ON),
         "draw-there": _guard(rules_power.draw_there, GuardStage.ON, GuardStage.REPEAT_OFF),
+        "relay-sound": _guard(
+            rules_power.relay_sound, GuardStage.PLAN, GuardStage.START, GuardStage.CUT, GuardStage.REPEAT_ON
+        ),
+        "trip-pause": _guard(rules_power.trip_pause, GuardStage.WAKE),
         "request-lost": _guard(rules_power.request_lost, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON),
         "retry-due": _guard(rules_power.retry_due, GuardStage.WAKE),
         "cut-by-others": _guard(rules_power.cut_by_others, GuardStage.WAKE),

@@ -36,6 +36,9 @@ def unambiguous(case: Case) -> Cause | None:
             return Cause(Reason.AMBIGUOUS_NODE, f"EnergyNode {other.name} refers to node {mine.node_name} as well")
         if mine.sleep.driver_ref is not None and other.spec.sleep.driver_ref == mine.sleep.driver_ref:
             return Cause(Reason.AMBIGUOUS_NODE, f"EnergyNode {other.name} uses relay {mine.sleep.driver_ref} as well")
+    if case.power is not None and case.power.shared_with:
+        others = ", ".join(case.power.shared_with)
+        return Cause(Reason.AMBIGUOUS_NODE, f"relay {mine.sleep.driver_ref} is the same switch as relay {others}")
     return None
 
 

@@ -126,6 +126,29 @@ def cut_by_others(case: Case) -> Cause | None:
     return Cause(Reason.POWERED_OFF_BY_OTHERS, why)
 
 
+def relay_sound(case: Case) -> Cause | None:
+    """A relay that reports a fault may not switch on again, or trip again: no order that can wait is sent to it."""
+    found = case.power.faults if case.power else ()
+    if not found:
+        return None
+    return Cause(Reason.RELAY_TRIPPED, f"the relay reports {', '.join(found)}; check it and its load")
+
+
+def trip_pause(case: Case) -> Cause | None:
+    """A relay that tripped cools down for the minimum asleep time before each try, unless a person asks for power."""
+    record, found = case.node.record, relay_sound(case)
+    tripped = found is not None or record.last_transition_reason is Reason.RELAY_TRIPPED
+    moments = [record.asleep_since, record.operation.started_at if record.operation else None]
+    since = max((moment for moment in moments if moment is not None), default=None)
+    if not tripped or since is None or wants(case, OverridePower.AWAKE):
+        return None
+    passed, pause = (case.now - since).total_seconds(), case.node.spec.sleep.minimum_asleep_seconds
+    if passed >= pause:
+        return None
+    why = found.message if found else "the relay had tripped"
+    return Cause(Reason.RELAY_TRIPPED, f"{why}; powered on {pause - passed:.0f} s from now at the earliest")
+
+
 def ready_now(case: Case) -> Cause | None:
     """The Node is Ready, and that was said after the machine had been off."""
     facts, slept = case.node.facts, case.node.record.asleep_since

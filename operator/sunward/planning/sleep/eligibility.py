@@ -12,18 +12,25 @@ from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.domain.steps import PowerReading
 from sunward.planning.guards.case import Blocker, Case, GuardStage
 from sunward.planning.guards.registry import GUARDS, Guards, obstacles
 
 
 def sleep_obstacles(
-    node: NodeView, snapshot: Snapshot, *, now: datetime | None = None, guards: Guards = GUARDS
+    node: NodeView,
+    snapshot: Snapshot,
+    *,
+    now: datetime | None = None,
+    power: PowerReading | None = None,
+    guards: Guards = GUARDS,
 ) -> tuple[Blocker, ...]:
     """Everything that forbids a plan to count on this node being asleep; empty when it may.
 
-    Budgets over all nodes and the state of the work are not asked here: they hold when a step is taken.
+    Budgets over all nodes and the state of the work are not asked here: they hold when a step is taken. `power` is what
+    the relay says, if it was asked.
     """
-    case = Case(node=node, snapshot=snapshot, now=now or snapshot.taken_at)
+    case = Case(node=node, snapshot=snapshot, now=now or snapshot.taken_at, power=power)
     state = node.record.power_state
     if state in (PowerState.WAKE_REQUESTED, PowerState.BOOTING):
         return (Blocker(guard="waking", cause=Cause(Reason.BOOTING, "the node is waking")),)

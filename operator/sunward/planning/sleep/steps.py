@@ -11,6 +11,7 @@ from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerS
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
+from sunward.planning.guards import rules_power
 from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.registry import Guards, obstacles
 from sunward.planning.guards.rules_time import CYCLE_WINDOW
@@ -123,11 +124,12 @@ def back_awake(question: Question, why: Cause, *, woke: bool) -> Step:
 
 
 def found_off(question: Question) -> Step:
-    """The relay proves that somebody else cut the power: the record follows the proof."""
+    """The relay proves that somebody else, or itself, cut the power: the record follows the proof."""
+    tripped = rules_power.relay_sound(question.case)
     return move(
         question,
         PowerState.ASLEEP,
-        Cause(Reason.POWERED_OFF_BY_OTHERS, "powered off externally, as the relay shows"),
+        tripped or Cause(Reason.POWERED_OFF_BY_OTHERS, "powered off externally, as the relay shows"),
         operation=None,
         asleep_since=question.now,
         next_attempt_at=None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from sunward.power.digest import Digest
-from sunward.power.relay import Line, RelayDriver, RelaySection
+from sunward.power.relay import Line, RelayDriver, RelaySection, Said
 
 USER = "admin"
 """The only user that the firmware has."""
@@ -29,17 +29,19 @@ class ShellyDriver(RelayDriver):
         super().__init__(line)
         self._digest = Digest(USER, line.password)
 
-    async def state(self) -> tuple[object, object]:
-        """`output` and `apower` of the switch. Raises SourceUnavailable when the answer is about another one."""
+    async def state(self) -> Said:
+        """`output`, `apower` and `errors` of the switch. Raises SourceUnavailable when the answer is about another."""
         answer = await self._call("Switch.GetStatus", {})
         switch_id = self._line.relay.switch_id
         if answer.get("id", switch_id) != switch_id:
             raise self._line.unavailable("Switch.GetStatus: the response is for another switch")
-        return answer.get("output"), answer.get("apower")
+        return Said(output=answer.get("output"), watts=answer.get("apower"), faults=answer.get("errors"))
 
-    async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
-        """Ask the relay for a state, once. Raises SourceUnavailable when it did not accept it."""
-        await self._call("Switch.Set", {"on": on}, f"{operation}/{fencing_token}")
+    async def order(self, on: bool, operation: str, fencing_token: int) -> None:
+        """Send the order, once. Raises SourceUnavailable unless the answer tells the state before it, as it must."""
+        answer = await self._call("Switch.Set", {"on": on}, f"{operation}/{fencing_token}")
+        if not isinstance(answer.get("was_on"), bool):
+            raise self._line.unavailable(f"Switch.Set was not confirmed{self._line.quoted(answer)}")
 
     async def _call(self, method: str, params: Mapping[str, Any], tag: str = "read") -> Mapping[str, Any]:
         params = {"id": self._line.relay.switch_id, **params}

@@ -2,53 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
 
-from sunward.power.relay import Line, RelayDriver, RelaySection
+from pydantic import Field, model_validator
+
+from sunward.power.relay import Line, RelayDriver, RelaySection, Said
 
 USER = "admin"
 """The user that the firmware is compiled with."""
+
+STATES: Final = {"ON": True, "OFF": False}
+REFUSALS: Final = frozenset({"warning", "command", "error"})
+"""Keys of answers that refuse, with HTTP 200: `WARNING` where older firmware wants a password, `Command` where the
+command is unknown or invalid."""
 
 
 class TasmotaSettings(RelaySection):
     """A plug with Tasmota."""
 
     driver: Literal["Tasmota"]
+    username: str = Field(default=USER, min_length=1, max_length=64, pattern=r"^[!-~]+$")
+
+    @model_validator(mode="after")
+    def _uses_its_name(self) -> Self:
+        if "username" in self.model_fields_set and self.token_file is None:
+            raise ValueError("username needs a password: set tokenFile as well, or remove username")
+        return self
 
     def build(self, line: Line) -> RelayDriver:
         """The driver at the end of a line to this plug."""
-        return TasmotaDriver(line)
+        return TasmotaDriver(line, self.username)
 
 
 class TasmotaDriver(RelayDriver):
     """One channel of a plug."""
 
-    async def state(self) -> tuple[object, object]:
-        """The channel's output and power; the output is None unless it is ON or OFF."""
+    def __init__(self, line: Line, user: str = USER) -> None:
+        super().__init__(line)
+        self._user = user
+
+    async def state(self) -> Said:
+        """The channel's output and power; the output is None unless it is ON or OFF. It tells no faults."""
         state = await self._command(self._power)
         sensors = (await self._command("Status 8")).get("StatusSNS")
-        output = {"ON": True, "OFF": False}.get(str(state.get(self._power.upper(), state.get("POWER"))))
         energy = sensors.get("ENERGY") if isinstance(sensors, dict) else None
         watts = energy.get("Power") if isinstance(energy, dict) else None
         channel = self._line.relay.switch_id
         if isinstance(watts, list):
             watts = watts[channel] if channel < len(watts) else None
-        return output, watts
+        return Said(output=self._output(state), watts=watts)
 
-    async def switch(self, on: bool, operation: str, fencing_token: int) -> None:
-        """Ask the plug for a state, once. Raises SourceUnavailable when it did not accept it."""
+    async def order(self, on: bool, operation: str, fencing_token: int) -> None:
+        """Send the order, once. Raises SourceUnavailable unless the plug answers with the state that was asked for."""
         del operation, fencing_token  # the plug has no field to carry them; the record does
-        await self._command(f"{self._power} {'On' if on else 'Off'}", "POST")
+        command = f"{self._power} {'On' if on else 'Off'}"
+        answer = await self._command(command, "POST")
+        if self._output(answer) is not on:
+            raise self._line.unavailable(f"{command} was not confirmed{self._line.quoted(answer)}")
 
     @property
     def _power(self) -> str:
         return f"Power{self._line.relay.switch_id + 1}"
 
+    def _output(self, answer: Mapping[str, Any]) -> bool | None:
+        """The channel's state. A plug with one channel calls it POWER, and answers so whichever channel it is asked."""
+        key = self._power.upper()
+        said = answer.get(key, answer.get("POWER") if key == "POWER1" else None)
+        return STATES.get(said) if isinstance(said, str) else None
+
     async def _command(self, command: str, method: str = "GET") -> dict[str, Any]:
         """An order is a POST, which the plug takes as well: clients send a GET again when the line breaks."""
         password = self._line.password()
-        login = {} if password is None else {"user": USER, "password": password}
+        login = {} if password is None else {"user": self._user, "password": password}
         answer = await self._line.ask(method, "/cm", command, params={**login, "cmnd": command})
-        if "WARNING" in answer:  # older firmware refuses with 200, and says here that it wants a password
+        if any(key.lower() in REFUSALS for key in answer):
             raise self._line.unavailable(f"{command} was rejected{self._line.quoted(answer)}")
         return answer

@@ -1,0 +1,296 @@
+"""The chart refuses the addresses and names that the operator would refuse, and no others, with the same words.
+
+The chart's rules are templates, the operator's are Python. Both are asked the same here, many at once.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sunward.cli.settings import parse_settings
+from sunward.domain.errors import InvalidInput
+from sunward.settings.address import PUBLIC_TOPS, checked_url, same_target
+from support import chart
+
+TEMPLATES = chart.CHART / "templates"
+ALL = """{{- range $shared := list false true }}
+{{- range $.Values.urls }}
+- {{ dict "url" . "shared" $shared | include "sunward.urlFault" | toJson }}
+{{- end }}{{- end }}
+"""
+SWITCHES = """{{- range .Values.urls }}
+- {{ dict "url" . "switchId" 3 | include "sunward.switch" | toJson }}
+{{- end }}
+"""
+
+ACCEPTED = (
+    "http://192.168.1.57",
+    "http://192.168.1.57/",
+    "HTTP://192.168.1.57:80//",
+    "http://10.0.0.2:8080/plug",
+    "http://172.31.255.255",
+    "http://127.0.0.1:18107",
+    "http://[::1]:9090",
+    "http://[fd00:0:0::1]:8080/x",
+    "https://8.8.8.8",
+    "https://[2001:db8::1]/x",
+    "http://prometheus",
+    "http://prometheus-server.monitoring:9090",
+    "http://prometheus-server.team-a:9090/prometheus",
+    "http://prometheus.monitoring.svc",
+    "http://Prometheus.Monitoring.SVC.cluster.local.:9090",
+    "http://shellyplus1pm-a8032ab12345.local",
+    "http://shelly-kitchen.fritz.box",
+    "http://fritz.box",
+    "http://plug.lan",
+    "http://plug.attic.lan",
+    "http://plug.home.arpa",
+    "http://plug.home",
+    "http://plug.corp.internal",
+    "http://plug_1.lan",
+    "https://plugs.example.com/pi-08",
+    "https://api.electricitymaps.com/v3",
+    "https://100.64.1.2",
+)
+REFUSED = {
+    "http://example.com": "use https",
+    "http://api.example.org": "use https",
+    "http://evilfritz.box": "use https",
+    "http://plug.lan.example": "use https",
+    "http://plug.de": "use https",
+    "http://8.8.8.8": "use https",
+    "http://172.32.0.1": "use https",
+    "http://[2001:db8::1]": "use https",
+    "http://100.64.1.2": "sharedAddressSpace",
+    "http://100.127.255.255:80": "sharedAddressSpace",
+    "http://169.254.169.254/latest": "link-local",
+    "https://169.254.169.254": "link-local",
+    "http://0.0.0.0": "link-local",
+    "https://224.0.0.1": "link-local",
+    "http://[fe80::1]": "link-local",
+    "https://[ff02::1]": "link-local",
+    "https://[::]": "link-local",
+    "http://[::ffff:c0a8:139]": "the IPv4 address itself",
+    "http://[1::2::3]": "four decimal numbers",
+    "http://[1:2:3:4:5:6:7:8:9]": "four decimal numbers",
+    "http://[1:2:3:4::5:6:7:8]": "four decimal numbers",
+    "http://[12345::1]": "four decimal numbers",
+    "http://[:1::2]": "four decimal numbers",
+    "http://[]": "an http(s) URL",
+    "http://192.168.1.057": "four decimal numbers",
+    "http://192.168.1": "four decimal numbers",
+    "http://3232235833": "four decimal numbers",
+    "http://0xc0a80139": "four decimal numbers",
+    "http://192.168.1.256": "four decimal numbers",
+    "http://plug..lan": "not a name",
+    "http://-plug.lan": "not a name",
+    "http://plug.lan..": "not a name",
+    "http://plüg.lan": "an http(s) URL",
+    "http://plug%2elan": "an http(s) URL",
+    "http://plug.lan:0": "the port",
+    "http://plug.lan:65536": "the port",
+    "http://plug.lan:99999": "the port",
+    "http://plug.lan/a/../b": "out of the path",
+    "http://plug.lan/./": "out of the path",
+    "http://plug.lan/%2e": "an http(s) URL",
+    "http://user:secret@plug.lan": "leave user, password",
+    "http://plug.lan/?a=b": "leave user, password",
+    "http://plug.lan#a": "leave user, password",
+    "ftp://plug.lan": "an http(s) URL",
+    "plug.lan": "an http(s) URL",
+    "http://": "an http(s) URL",
+    "http:///x": "an http(s) URL",
+    "http://plug .lan": "an http(s) URL",
+    f"http://plug.lan/{'a' * 512}": "512 characters",
+    f"http://{'a' * 64}.lan": "not a name",
+}
+SAME = (
+    ("http://plug.lan", "HTTP://Plug.LAN.:80/"),
+    ("http://plug.lan", "https://plug.lan:443"),
+    ("http://plug.lan:8080/a", "http://plug.lan:08080//a/"),
+    ("http://localhost:99", "http://127.0.0.1:99"),
+    ("http://[fd00::1]", "http://[FD00:0:0:0:0:0:0:1]:80"),
+)
+OTHER = (
+    ("http://plug.lan", "http://plug.lan:8080"),
+    ("http://plug.lan:80", "https://plug.lan:80"),
+    ("http://plug.lan/a", "http://plug.lan/A"),
+    ("http://[fd00::1]", "http://[fd00::10]"),
+)
+
+
+def rendered(folder: Path, template: str, urls: Sequence[str]) -> list[str]:
+    """What the chart's own definitions make of addresses."""
+    (folder / "templates").mkdir(parents=True)
+    (folder / "Chart.yaml").write_text("{apiVersion: v2, name: asked, version: 0.1.0}", encoding="utf-8")
+    (folder / "templates" / "_addresses.tpl").write_text(
+        (TEMPLATES / "_addresses.tpl").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    (folder / "templates" / "asked.yaml").write_text(f"answers:\n{template}", encoding="utf-8")
+    (folder / "values.yaml").write_text(json.dumps({"urls": urls}), encoding="utf-8")
+    done = chart.run_helm(["template", "asked", str(folder)], folder)
+    assert done.returncode == 0, done.stderr
+    found: list[str] = yaml.safe_load(done.stdout)["answers"]
+    return found
+
+
+def fault(url: str, *, shared: bool) -> str:
+    """Why the operator refuses an address; empty when it does not."""
+    try:
+        checked_url(url, shared=shared)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def some_urls(count: int) -> list[str]:
+    """Addresses that differ from the given ones by a few characters."""
+    draw = random.Random(14)
+    known = [*ACCEPTED, *REFUSED]
+    letters = ":/.[]0123456789abcfx-_%@?#A ~" + string.ascii_lowercase
+    changed: list[str] = []
+    for _ in range(count):
+        text = list(draw.choice(known))
+        for _ in range(draw.randint(1, 3)):
+            where = draw.randrange(len(text) + 1)
+            text[where : where + draw.randint(0, 2)] = draw.choice(letters) * draw.randint(0, 2)
+        changed.append("".join(text))
+    return changed
+
+
+def test_chart_and_operator_say_the_same_of_every_address(tmp_path: Path) -> None:
+    urls = [*ACCEPTED, *REFUSED, *some_urls(2000)]
+    expected = [fault(url, shared=shared) for shared in (False, True) for url in urls]
+    answers = rendered(tmp_path / "asked", ALL, urls)
+    different = [
+        (url, ours, theirs)
+        for url, ours, theirs in zip([*urls, *urls], expected, answers, strict=True)
+        if ours != theirs
+    ]
+    assert different == []
+
+
+@pytest.mark.parametrize("url", ACCEPTED)
+def test_an_address_that_people_have_is_accepted(url: str) -> None:
+    assert fault(url, shared=False) == ""
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_an_address_that_leads_elsewhere_or_nowhere_is_refused_with_the_fix(url: str) -> None:
+    assert REFUSED[url] in fault(url, shared=False)
+
+
+def test_the_providers_addresses_are_accepted_on_the_admins_word() -> None:
+    assert fault("http://100.64.1.2", shared=True) == ""
+
+
+def test_every_spelling_of_a_switch_is_the_same_switch(tmp_path: Path) -> None:
+    pairs = [*SAME, *OTHER]
+    answers = rendered(tmp_path / "asked", SWITCHES, [url for pair in pairs for url in pair])
+    in_chart = [one == other for one, other in zip(answers[::2], answers[1::2], strict=True)]
+    in_operator = [same_target(one) == same_target(other) for one, other in pairs]
+    assert in_chart == in_operator == [True] * len(SAME) + [False] * len(OTHER)
+
+
+def test_both_know_the_same_public_endings() -> None:
+    text = (TEMPLATES / "_addresses.tpl").read_text(encoding="utf-8")
+    (body,) = re.findall(r'define "sunward.publicTops" -}}\n(.*?)\{\{', text, re.DOTALL)
+    assert set(body.split()) == PUBLIC_TOPS
+
+
+SHELLY = {"driver": "Shelly", "url": "http://192.168.1.57"}
+TASMOTA = {"driver": "Tasmota", "url": "http://192.168.1.58"}
+STATIC = {"provider": "static", "gramsPerKilowattHour": {"DE": 380}}
+SECRET = {"name": "plugs", "key": "password"}
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "one switch under two names": (
+        {"relays": {"a": SHELLY, "b": {**SHELLY, "switchId": 0}}},
+        {"relays": {"a": SHELLY, "b": {**SHELLY, "switchId": 0}}},
+        "is the same switch as relay",
+    ),
+    "one switch under two drivers and spellings": (
+        {"relays": {"a": SHELLY, "b": {**TASMOTA, "url": "HTTPS://192.168.1.57:443/"}}},
+        {"relays": {"a": SHELLY, "b": {**TASMOTA, "url": "HTTPS://192.168.1.57:443/"}}},
+        "is the same switch as relay",
+    ),
+    "a certificate without https": (
+        {"relays": {"a": {**SHELLY, "caSecretRef": SECRET}}},
+        {"relays": {"a": {**SHELLY, "caFile": "/ca.crt"}}},
+        "is used with https only",
+    ),
+    "a name without a password": (
+        {"relays": {"a": {**TASMOTA, "username": "me"}}},
+        {"relays": {"a": {**TASMOTA, "username": "me"}}},
+        "username needs a password",
+    ),
+    "a name for a driver that has one user": (
+        {"relays": {"a": {**SHELLY, "username": "me", "credentialsSecretRef": SECRET}}},
+        {"relays": {"a": {**SHELLY, "username": "me", "tokenFile": "/token"}}},
+        "username",
+    ),
+    "a secret for a provider that asks for none": (
+        {"intensitySources": {"a": {**STATIC, "tokenSecretRef": SECRET}}},
+        {"intensitySources": {"a": {**STATIC, "tokenFile": "/token"}}},
+        "token",
+    ),
+    "Norway": (
+        {"intensitySources": {"a": {**STATIC, "gramsPerKilowattHour": {"DE": 380, False: 30}}}},
+        {"intensitySources": {"a": {**STATIC, "gramsPerKilowattHour": {"DE": 380, False: 30}}}},
+        "in quotes",
+    ),
+    "Norway's annual mean": (
+        {"intensitySources": {"a": {**STATIC, "annualMean": {False: 30}}}},
+        {"intensitySources": {"a": {**STATIC, "annualMean": {False: 30}}}},
+        "in quotes",
+    ),
+    "a relay named on": (
+        {"relays": {True: SHELLY}},
+        {"relays": {True: SHELLY}},
+        "in quotes",
+    ),
+    "an address of the provider": (
+        {"prometheus": {"enabled": False, "url": "http://100.64.0.1:9090"}},
+        {"prometheus": {"url": "http://100.64.0.1:9090"}},
+        "sharedAddressSpace",
+    ),
+    "a public Prometheus without https": (
+        {"prometheus": {"enabled": False, "url": "http://prometheus.example.org"}},
+        {"prometheus": {"url": "http://prometheus.example.org"}},
+        "use https",
+    ),
+    "a public provider without https": (
+        {"intensitySources": {"a": {"provider": "electricity-maps", "url": "http://api.electricitymaps.com"}}},
+        {"intensitySources": {"a": {"provider": "electricity-maps", "url": "http://api.electricitymaps.com"}}},
+        "use https",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_what_the_operator_refuses_the_chart_refuses(name: str, tmp_path: Path) -> None:
+    values, settings, words = CASES[name]
+    done = chart.template(tmp_path, values=values)
+    assert done.returncode != 0
+    assert words in done.stderr
+    prometheus = {"prometheus": {"url": "http://prometheus:9090"}}
+    with pytest.raises(InvalidInput, match=words) as refused:
+        parse_settings(yaml.safe_dump(prometheus | settings))
+    assert "\n" not in str(refused.value)
+
+
+def test_what_the_chart_accepts_the_operator_accepts(tmp_path: Path) -> None:
+    relays = {f"r-{number}": {**SHELLY, "url": url} for number, url in enumerate(ACCEPTED)}
+    relays = {name: {**relay, "switchId": number} for number, (name, relay) in enumerate(relays.items())}
+    relays["tailnet"] = {**SHELLY, "url": "http://100.101.102.103"}
+    manifests = chart.render(tmp_path, values={"relays": relays, "sharedAddressSpace": True})
+    settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    assert set(settings.relays) == set(relays)
