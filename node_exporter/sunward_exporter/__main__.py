@@ -16,11 +16,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from sunward_exporter.collector import SnapshotCollector
 from sunward_exporter.discovery import Choice
 from sunward_exporter.readings import Limits
-from sunward_exporter.sampler import Sampler, Settings
+from sunward_exporter.sampler import WATCH_SECONDS, Sampler, Settings
 from sunward_exporter.server import application, serve
 
 UNHEALTHY_SECONDS = 30.0
-"""A sampler without a step for so long hangs in a driver; the kubelet restarts the pod."""
+"""A process that does not get to look at its meters for so long is restarted by the kubelet. A meter that hangs is no
+reason: a restart does not free it, and the other meters go on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,13 +46,14 @@ def _run(sampler: Sampler, host: str, port: int) -> int:
         print(f"sunward-exporter: cannot listen on {host}:{port}: {error.strerror}", file=sys.stderr)
         return 2
     stop = threading.Event()
-    sampler.step()  # so that the first scrape already tells what is there
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    sampler.start(stop)
     with server:
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         print(f"sunward-exporter: serving metrics on {host}:{server.server_port}/metrics", file=sys.stderr, flush=True)
-        sampler.run(stop)
+        while not stop.wait(WATCH_SECONDS):
+            sampler.watch()
         server.shutdown()
     return 0
 
@@ -97,18 +99,24 @@ def parser() -> argparse.ArgumentParser:
     )
     add = flags.add_argument
     add("--sysfs-root", type=Path, default=Path("/sys"), metavar="FOLDER", help="sysfs folder to read (default /sys)")
-    add("--rate-hertz", type=float, default=10.0, metavar="N", help="samples per second, 0.1 to 1000 (default 10)")
+    add(
+        "--rate-hertz",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="samples of the node a second, 0.1 to 1000 (default 10)",
+    )
     add("--listen", default=":9811", metavar="HOST:PORT", help="address of /metrics and /healthz (default :9811)")
-    device = "hwmon device by name or label; DEVICE/INDEX selects another channel than the first; repeat to sum"
-    add("--node-device", action="append", default=[], metavar="DEVICE[/INDEX]", help=f"meter of the node: {device}")
+    device = "device by driver, label or bus address, or a channel's label; DEVICE/CHANNEL for another; repeat to sum"
+    add("--node-device", action="append", default=[], metavar="DEVICE[/CHANNEL]", help=f"meter of the node: {device}")
     add(
         "--harvest-device",
         action="append",
         default=[],
-        metavar="DEVICE[/INDEX]",
+        metavar="DEVICE[/CHANNEL]",
         help=f"meter of the harvest: {device}",
     )
-    add("--battery-device", metavar="DEVICE", help="power_supply device of the battery (default: the only one)")
+    add("--battery-device", metavar="DEVICE", help="power_supply device of the battery (default: all of the machine)")
     add("--nameplate-watts", type=_watts, metavar="W", help="reject power readings of the node above this (plus 5 %%)")
     add("--ramp-watts-per-second", type=_watts, metavar="W", help="reject steeper changes of the node's power")
     add(

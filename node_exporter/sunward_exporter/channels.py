@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from sunward_exporter.integration import Energy, add
-from sunward_exporter.readings import Limits, Refusal, Sample, check_power, check_ratio
+from sunward_exporter.readings import Limits, Reading, Refusal, Sample, check_power, check_ratio
 
 MAXIMUM_GAP_SECONDS = 5.0
 """A channel silent for longer has no power to show, and no energy is invented for the time."""
@@ -27,9 +27,9 @@ class PowerChannel:
     samples: int = 0
     refusals: Mapping[Refusal, int] = field(default_factory=dict)
 
-    def take(self, watts: float | Refusal, monotonic: float, wall: float) -> PowerChannel:
+    def take(self, reading: Reading | Refusal, monotonic: float, wall: float) -> PowerChannel:
         """The channel after one more attempt to read its meter."""
-        sample = check_power(watts, monotonic, self.energy.last, self.limits)
+        sample = check_power(reading, monotonic, self.energy.last, self.limits)
         if isinstance(sample, Refusal):
             return self.refuse(sample)
         energy, lost = add(self.energy, sample, MAXIMUM_GAP_SECONDS)
@@ -71,12 +71,16 @@ class BatteryChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything the metrics say, at one moment; channels that do not exist on this machine are None."""
+    """Everything the metrics say, at one moment; channels that do not exist on this machine are None.
+
+    `choices` are the names of all channels of this machine that can tell a power.
+    """
 
     monotonic: float
     node: PowerChannel | None
     harvest: PowerChannel | None
     battery: BatteryChannel | None
+    choices: tuple[str, ...] = ()
 
 
 def _counted(refusals: Mapping[Refusal, int], reason: Refusal) -> Mapping[Refusal, int]:

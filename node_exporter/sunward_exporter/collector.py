@@ -17,6 +17,8 @@ from sunward_exporter import __version__
 from sunward_exporter.channels import BatteryChannel, PowerChannel, Snapshot
 from sunward_exporter.readings import Refusal
 
+MOST_CHOICES = 32
+"""Channels that are named; a server has some dozens of rails."""
 Value = tuple[tuple[str, ...], float]
 
 
@@ -73,6 +75,12 @@ ERRORS = Family(
     help="Rejected readings, by reason.",
     labels=("source", "reason"),
 )
+CHOICES = Family(
+    name="sunward_exporter_meter_info",
+    kind="gauge",
+    help="Always 1; a channel of this machine that can tell a power, as a flag may name it.",
+    labels=("meter",),
+)
 SAMPLES = Family(
     name="sunward_exporter_samples",
     kind="counter",
@@ -85,7 +93,7 @@ BUILD_INFO = Family(
     help="Always 1; the label is the version of the exporter.",
     labels=("version",),
 )
-CONTRACT = (POWER, ENERGY, HARVEST_POWER, HARVEST_ENERGY, BATTERY, LAST_SAMPLE, ERRORS, SAMPLES, BUILD_INFO)
+CONTRACT = (POWER, ENERGY, HARVEST_POWER, HARVEST_ENERGY, BATTERY, LAST_SAMPLE, ERRORS, SAMPLES, CHOICES, BUILD_INFO)
 
 
 class SnapshotCollector(Collector):
@@ -159,6 +167,10 @@ def _samples(snapshot: Snapshot) -> Iterator[Value]:
             yield (channel.source,), channel.samples
 
 
+def _choices(snapshot: Snapshot) -> Iterator[Value]:
+    yield from (((name,), 1) for name in sorted(set(snapshot.choices))[:MOST_CHOICES])
+
+
 def _build_info(_: Snapshot) -> Iterator[Value]:
     yield (__version__,), 1
 
@@ -176,5 +188,6 @@ _VALUES: dict[Family, Callable[[Snapshot], Iterable[Value]]] = {
     LAST_SAMPLE: _last_samples,
     ERRORS: _errors,
     SAMPLES: _samples,
+    CHOICES: _choices,
     BUILD_INFO: _build_info,
 }

@@ -1,33 +1,31 @@
-"""Which device measures what. The rules stand in docs/exporter-metrics.md; a person's choice always wins.
+"""Which channel measures what. The rules stand in docs/exporter-metrics.md; a person's choice always wins.
 
-- harvest: the hwmon device whose `name` or `power1_label` is `harvest`;
-- node: the hwmon device whose `name` or `power1_label` is `node`, else the only other one that can tell a power,
-  else the machine's RAPL packages. Several candidates are not guessed between: the choice is asked for;
-- battery: the only power_supply device of type Battery.
-
-Numbers of hwmon devices change from boot to boot; nothing here depends on them.
+Numbers of hwmon devices change from boot to boot; nothing here depends on them. What is harvest is never consumption,
+and what belongs to a part of the machine or to something else is never taken for it. Several that fit are not guessed
+between: the choice is asked for.
 """
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sunward_exporter.meters import CHANNEL_METERS, Battery, EnergyCounters, PowerMeter, Sum
+from sunward_exporter import gauges, hwmon, iio, powercap
+from sunward_exporter.candidates import Candidate
+from sunward_exporter.gauges import Battery
+from sunward_exporter.meters import PowerMeter, Sum
 from sunward_exporter.readings import Refusal
-from sunward_exporter.sysfs import read_text
+from sunward_exporter.roles import Role
 
 HARVEST = "harvest"
-NODE = "node"
-_CHANNEL = re.compile(r"(?P<device>[^/]+)(/(?P<index>[0-9]{1,2}))?")
+_MACHINE = (Role.NODE, Role.TOTAL, Role.SUPPLY, Role.OUTPUT)
+"""Names that mean the whole machine, the plainest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a person chose: hwmon channels as `DEVICE` or `DEVICE/INDEX`; several are summed. Empty means by rule."""
+    """What a person chose: channels as `DEVICE` or `DEVICE/CHANNEL`; several are summed. Empty means by rule."""
 
     node: tuple[str, ...] = ()
     harvest: tuple[str, ...] = ()
@@ -35,100 +33,88 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Devices:
-    """What was found; a Refusal says why there is none."""
+class Found:
+    """A meter and its name, the `source` label."""
 
-    node: PowerMeter | Refusal
-    harvest: PowerMeter | Refusal
-    battery: Battery | Refusal
+    source: str
+    meter: PowerMeter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Hwmon:
-    folder: Path
-    name: str
-    labels: frozenset[str]
+class Devices:
+    """What was found; a Refusal says why there is none. `choices` are the names of all channels, for people."""
+
+    node: Found | Refusal
+    harvest: Found | Refusal
+    battery: Battery | Refusal
+    choices: tuple[str, ...]
 
 
 def discover(root: Path, choice: Choice) -> Devices:
     """Look at all devices below a sysfs root. Reads files only, and never fails for a device that vanishes."""
-    found = sorted(_hwmon(root), key=lambda device: device.folder.name)
+    found = [*hwmon.candidates(root), *iio.candidates(root), *powercap.candidates(root)]
+    chosen = _chosen(found, choice.node)
+    harvest = (
+        _chosen(found, choice.harvest) if choice.harvest else _harvest([c for c in found if c not in _list(chosen)])
+    )
+    node = chosen if choice.node else _node([c for c in found if c not in _list(harvest)])
     return Devices(
-        node=_chosen(found, choice.node) if choice.node else _node(root, found),
-        harvest=_chosen(found, choice.harvest) if choice.harvest else _harvest(found),
-        battery=_battery(root, choice.battery),
+        node=_joined(node, found),
+        harvest=_joined(harvest, found),
+        battery=gauges.find(root, choice.battery),
+        choices=tuple(_spelled(candidate, found) for candidate in found),
     )
 
 
-def _hwmon(root: Path) -> Iterator[_Hwmon]:
-    for folder in _folders(root / "class" / "hwmon"):
-        name = read_text(folder / "name")
-        if name is not None:
-            labels = (read_text(path) for path in folder.glob("power*_label"))
-            yield _Hwmon(folder=folder, name=name, labels=frozenset({name, *filter(None, labels)}))
-
-
-def _folders(parent: Path) -> list[Path]:
-    try:
-        return sorted(parent.iterdir())
-    except OSError:
-        return []
-
-
-def _node(root: Path, found: Sequence[_Hwmon]) -> PowerMeter | Refusal:
-    meters = [(device, meter) for device in found if (meter := _channel(device, None)) and HARVEST not in device.labels]
-    named = [meter for device, meter in meters if NODE in device.labels]
-    candidates = named or [meter for _, meter in meters]
-    return _only(candidates) if candidates else _rapl(root)
-
-
-def _harvest(found: Sequence[_Hwmon]) -> PowerMeter | Refusal:
-    return _only([meter for d in found if HARVEST in d.labels and (meter := _channel(d, None))])
-
-
-def _only(candidates: Sequence[PowerMeter]) -> PowerMeter | Refusal:
-    if len(candidates) > 1:
-        return Refusal.AMBIGUOUS_METER
-    return candidates[0] if candidates else Refusal.DATA_MISSING
-
-
-def _chosen(found: Sequence[_Hwmon], names: Sequence[str]) -> PowerMeter | Refusal:
-    meters: list[PowerMeter] = []
+def _chosen(found: Sequence[Candidate], names: Sequence[str]) -> list[Candidate] | Refusal:
+    picked: list[Candidate] = []
     for name in names:
-        match = _CHANNEL.fullmatch(name)
-        devices = [device for device in found if match and match["device"] in (device.name, *device.labels)]
-        if len(devices) != 1 or match is None:
-            return Refusal.AMBIGUOUS_METER if devices else Refusal.DATA_MISSING
-        meter = _channel(devices[0], match["index"])
-        if meter is None:
-            return Refusal.DATA_MISSING
-        meters.append(meter)
-    return meters[0] if len(meters) == 1 else Sum(source="+".join(m.source for m in meters), meters=tuple(meters))
+        device, _, channel = name.partition("/")
+        matching = [candidate for candidate in found if candidate.matches(device, channel or None)]
+        if not matching:
+            return Refusal.DEVICE_NOT_FOUND
+        if len(matching) > 1 and any(candidate.role is not Role.SUPPLY for candidate in matching):
+            return Refusal.AMBIGUOUS_METER
+        picked += [candidate for candidate in matching if candidate not in picked]
+    return picked
 
 
-def _channel(device: _Hwmon, index: str | None) -> PowerMeter | None:
-    """The meter of one channel of a device, the first by default; None where it cannot tell a power."""
-    number = index or "1"
-    source = device.name if index is None else f"{device.name}/{index}"
-    found = (meter_at(device.folder, number, source) for meter_at in CHANNEL_METERS)
-    return next((meter for meter in found if meter is not None), None)
+def _list(picked: list[Candidate] | Refusal) -> list[Candidate]:
+    return [] if isinstance(picked, Refusal) else picked
 
 
-def _rapl(root: Path) -> PowerMeter | Refusal:
-    packages = [
-        folder
-        for folder in _folders(root / "class" / "powercap")
-        if re.fullmatch(r"intel-rapl:[0-9]+", folder.name) and (folder / "energy_uj").exists()
-    ]
-    return EnergyCounters(packages, time.monotonic) if packages else Refusal.DATA_MISSING
+def _harvest(found: Sequence[Candidate]) -> list[Candidate] | Refusal:
+    return _only([candidate for candidate in found if candidate.role is Role.HARVEST]) or Refusal.DATA_MISSING
 
 
-def _battery(root: Path, chosen: str | None) -> Battery | Refusal:
-    batteries = [
-        folder
-        for folder in _folders(root / "class" / "power_supply")
-        if read_text(folder / "type") == "Battery" and chosen in (None, folder.name)
-    ]
-    if len(batteries) > 1:
-        return Refusal.AMBIGUOUS_METER
-    return Battery(device=batteries[0]) if batteries else Refusal.DATA_MISSING
+def _only(fitting: list[Candidate]) -> list[Candidate] | Refusal:
+    return Refusal.AMBIGUOUS_METER if len(fitting) > 1 else fitting
+
+
+def _node(found: Sequence[Candidate]) -> list[Candidate] | Refusal:
+    """By the plainest name; supplies add up; else the only one without a name; else the processor's counters."""
+    for role in _MACHINE:
+        named = [candidate for candidate in found if candidate.role is role]
+        if named:
+            return named if role is Role.SUPPLY else _only(named)
+    others = [candidate for candidate in found if candidate.device.driver != "rapl"]
+    unnamed = [candidate for candidate in others if candidate.role is Role.UNNAMED and candidate.is_first]
+    parts = [candidate for candidate in others if candidate.role is Role.PART]
+    if unnamed or parts:
+        return _only(unnamed or parts)
+    processor = [c for c in found if c.device.driver == "rapl" and c.is_first]
+    return processor or (Refusal.NOT_OF_THE_MACHINE if others else Refusal.NO_METER)
+
+
+def _joined(picked: list[Candidate] | Refusal, found: Sequence[Candidate]) -> Found | Refusal:
+    if isinstance(picked, Refusal):
+        return picked
+    meters = [candidate.meter() for candidate in picked]
+    source = "+".join(_spelled(candidate, found) for candidate in picked)
+    return Found(source=source, meter=meters[0] if len(meters) == 1 else Sum(meters=meters))
+
+
+def _spelled(candidate: Candidate, found: Sequence[Candidate]) -> str:
+    """DEVICE for the first channel of a device, DEVICE/CHANNEL for another: what a person would write."""
+    device = candidate.device.spelled([other.device for other in found])
+    return device if candidate.is_first else f"{device}/{candidate.channel}"

@@ -1,7 +1,8 @@
-"""Power samples -> energy, by the trapezoid rule.
+"""Power samples -> energy: what the meter counted itself, and by the trapezoid rule where it counts nothing.
 
 Between two samples power is taken as a straight line. Across a hole longer than `maximum_gap_seconds` nothing is
-invented: the counter stands still and the hole is reported, so that the ledger can see that energy is missing.
+invented: the counter stands still and the hole is reported, so that the ledger can see that energy is missing. A meter
+that counts energy has counted through the hole.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ class Energy:
 def add(energy: Energy, sample: Sample, maximum_gap_seconds: float) -> tuple[Energy, Refusal | None]:
     """Energy including the new sample; SAMPLES_LOST when the hole before it was too long to bridge.
 
-    A sample that is not later than the last one adds nothing.
+    A sample that is not later than the last one adds nothing, unless its meter counted energy before it.
     """
     last = energy.last
+    if sample.joules is not None:
+        return Energy(joules=energy.joules + sample.joules, last=sample), None
     if last is None:
         return Energy(joules=energy.joules, last=sample), None
     seconds = sample.seconds - last.seconds

@@ -1,157 +1,222 @@
-"""Meters: one number each, in base units, from the attributes of one device.
+"""Meters: power in watts, and energy in joules where a device counts it, from the attributes of one device.
 
 A meter knows its files and units and nothing of plausibility, time series or metrics.
-Units of the kernel: hwmon gives microwatts, millivolts and milliamperes; power_supply gives microwatt-hours,
-microampere-hours and percent; powercap gives microjoules.
+Units of the kernel: hwmon gives microwatts, millivolts, milliamperes and microjoules; powercap gives microjoules; IIO
+gives milliwatts, millivolts and milliamperes after its scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
-from sunward_exporter.readings import Refusal
-from sunward_exporter.sysfs import read_number, read_text
+from sunward_exporter.readings import LARGEST_WATTS, Reading, Refusal
+from sunward_exporter.sysfs import Attribute
 
 MICRO = 1e-6
 MILLI = 1e-3
+LARGEST_VOLTS = 1000.0
+"""No chip that the kernel knows measures more directly; a larger number has a wrong unit."""
+NAME_SECONDS = 0.05
+"""Between looks at a device's name, so that fast sampling does not read it each time."""
+STUCK_SECONDS = 5.0
+"""A counter that stands still for so long beside a power of some size does not count."""
+STUCK_WATTS = 0.5
+"""The least power beside which a counter must move; it lies above what one step of a coarse counter hides."""
 
 
 class PowerMeter(Protocol):
-    """Something that tells a power in watts."""
+    """Something that measures a power."""
 
     @property
-    def source(self) -> str:
-        """Name of the meter, the `source` label."""
+    def is_point(self) -> bool:
+        """Whether a reading is the power at one moment, and not a mean or a growth since the last one."""
+
+    def read(self, now: float) -> Reading | Refusal | None:
+        """Power now, or why not; None where a first reading only begins a comparison. `now` is monotonic seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """One number of a device in base units: the attribute's integer times `unit`."""
+
+    attribute: Attribute
+    unit: float
 
     def read(self) -> float | Refusal:
-        """Watts now, or why not."""
+        """The number now, in base units."""
+        value = self.attribute.number()
+        return value if isinstance(value, Refusal) else value * self.unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """A number that no device measures: the nominal voltage of a supply that shows its current only."""
+
+    value: float
+
+    def read(self) -> float | Refusal:
+        """The number."""
+        return self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerFile:
-    """A device that computes power itself: `power*_input` in microwatts."""
+    """A device that computes power itself.
 
-    source: str
-    power: Path
+    Chips of the INA2xx family compute it without a sign: where the `current` of the channel shows that it flows the
+    other way, so does the power.
+    """
 
-    @classmethod
-    def at(cls, device: Path, number: str, source: str) -> Self | None:
-        """The meter of one channel of a hwmon device; None where the device does not compute power."""
-        power = device / f"power{number}_input"
-        return cls(source=source, power=power) if power.exists() else None
+    power: Scaled
+    current: Scaled | None = None
+    is_point: bool = True
 
-    def read(self) -> float | Refusal:
+    def read(self, now: float) -> Reading | Refusal:
         """Watts now."""
-        value = read_number(self.power)
-        return value if isinstance(value, Refusal) else value * MICRO
+        del now  # it shows this moment
+        watts = self.power.read()
+        if isinstance(watts, Refusal):
+            return watts
+        if self.current is not None:
+            amperes = self.current.read()
+            if not isinstance(amperes, Refusal) and amperes < 0.0:
+                watts = -abs(watts)
+        return Reading(watts=watts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoltageTimesCurrent:
-    """A device that shows `in*_input` in millivolts and `curr*_input` in milliamperes (POWER-Z, many INA chips)."""
+    """A device that shows a voltage and a current (POWER-Z, many INA chips)."""
 
-    source: str
-    voltage: Path
-    current: Path
+    voltage: Scaled | Constant
+    current: Scaled
+    is_point: bool = True
 
-    @classmethod
-    def at(cls, device: Path, number: str, source: str) -> Self | None:
-        """The meter of one channel of a hwmon device; None where one of the two numbers is not there.
-
-        POWER-Z meters count voltage from 0 and current from 1, hence the second guess for the voltage.
-        """
-        current = device / f"curr{number}_input"
-        for voltage in (device / f"in{number}_input", device / f"in{int(number) - 1}_input"):
-            if current.exists() and voltage.exists():
-                return cls(source=source, voltage=voltage, current=current)
-        return None
-
-    def read(self) -> float | Refusal:
+    def read(self, now: float) -> Reading | Refusal:
         """Watts now; both numbers are needed."""
-        volts, amperes = read_number(self.voltage), read_number(self.current)
+        del now  # it shows this moment
+        volts, amperes = self.voltage.read(), self.current.read()
         if isinstance(volts, Refusal):
             return volts
         if isinstance(amperes, Refusal):
             return amperes
-        return (volts * MILLI) * (amperes * MILLI)
+        return Refusal.IMPLAUSIBLE_UNIT if abs(volts) > LARGEST_VOLTS else Reading(watts=volts * amperes)
 
 
-CHANNEL_METERS: tuple[Callable[[Path, str, str], PowerMeter | None], ...] = (PowerFile.at, VoltageTimesCurrent.at)
-"""Every way to read the power of one hwmon channel, the best first; each takes device, number and source."""
+class Counter:
+    """A counter of energy: power is its growth over time.
+
+    It may start again at zero, when its driver does or when it has reached `span`: the growth is taken to the end of
+    the span where that makes a plausible power, otherwise the counter was reset and only what it shows is certain.
+    """
+
+    is_point = False
+
+    def __init__(self, counter: Scaled, span: Scaled | None) -> None:
+        self._counter = counter
+        self._span = span
+        self._last: tuple[float, float] | None = None
+
+    def read(self, now: float) -> Reading | Refusal | None:
+        """Mean watts and joules since the last call; None at the first one."""
+        joules = self._counter.read()
+        if isinstance(joules, Refusal):
+            return joules
+        last = self._last
+        if last is None:
+            self._last = (now, joules)
+            return None
+        seconds = now - last[0]
+        if seconds <= 0.0:
+            return None
+        self._last = (now, joules)
+        growth = joules - last[1] if joules >= last[1] else self._restarted(last[1], joules, seconds)
+        return Reading(watts=growth / seconds, joules=growth)
+
+    def forget(self) -> None:
+        """Begin the comparison anew: the next call gives None."""
+        self._last = None
+
+    def _restarted(self, before: float, after: float, seconds: float) -> float:
+        span = self._span.read() if self._span is not None else Refusal.DATA_MISSING
+        if isinstance(span, Refusal):
+            return after
+        wrapped = span - before + after
+        return wrapped if 0.0 <= wrapped <= LARGEST_WATTS * seconds else after
+
+
+class Counted:
+    """A device that shows power and counts energy: the power it shows, with the energy that it counted."""
+
+    is_point = False
+
+    def __init__(self, power: PowerMeter, counter: Counter) -> None:
+        self._power = power
+        self._counter = counter
+        self._still_since: float | None = None
+        self._counts = True
+
+    def read(self, now: float) -> Reading | Refusal | None:
+        """Watts now and joules since the last call; joules are absent while the counter does not count."""
+        shown, counted = self._power.read(now), self._counter.read(now)
+        if not isinstance(shown, Reading) or not isinstance(counted, Reading):
+            if isinstance(counted, Refusal):
+                self._counter.forget()  # the time until it answers is integrated from the power
+            return shown
+        self._watch(now, shown.watts, counted.joules or 0.0)
+        return Reading(watts=shown.watts, joules=counted.joules if self._counts else None)
+
+    def _watch(self, now: float, watts: float, joules: float) -> None:
+        if joules > 0.0 or watts < STUCK_WATTS:
+            self._still_since, self._counts = None, True
+        elif self._still_since is None:
+            self._still_since = now
+        elif now - self._still_since > STUCK_SECONDS:
+            self._counts = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """Several rails of one machine; one silent rail makes the sum unknown."""
+    """Several rails or supplies of one machine; one silent one makes the sum unknown."""
 
-    source: str
     meters: Sequence[PowerMeter]
 
-    def read(self) -> float | Refusal:
-        """Watts of all rails together."""
-        total = 0.0
-        for meter in self.meters:
-            watts = meter.read()
-            if isinstance(watts, Refusal):
-                return watts
-            total += watts
-        return total
+    @property
+    def is_point(self) -> bool:
+        """Whether any of them shows one moment only."""
+        return any(meter.is_point for meter in self.meters)
+
+    def read(self, now: float) -> Reading | Refusal | None:
+        """Watts of all together, and joules where all count them. All are read, for some compare with the last time."""
+        answers = [meter.read(now) for meter in self.meters]
+        readings = [answer for answer in answers if isinstance(answer, Reading)]
+        if len(readings) < len(answers):
+            return next((answer for answer in answers if isinstance(answer, Refusal)), None)
+        joules = [reading.joules for reading in readings if reading.joules is not None]
+        total = sum(joules) if len(joules) == len(readings) else None
+        return Reading(watts=sum(reading.watts for reading in readings), joules=total)
 
 
-class EnergyCounters:
-    """Counters of joules (RAPL): power is their growth over time, with the wrap at `max_energy_range_uj`."""
+class Followed:
+    """A meter whose device is looked at again by its name: a driver may be bound anew under the same folder."""
 
-    def __init__(self, zones: Sequence[Path], monotonic: Callable[[], float], source: str = "rapl") -> None:
-        self._zones = zones
-        self._monotonic = monotonic
-        self._last: tuple[float, tuple[float, ...]] | None = None
-        self._source = source
+    def __init__(self, meter: PowerMeter, name: Attribute, expected: str) -> None:
+        self._meter = meter
+        self._name = name
+        self._expected = expected
+        self._seen_at = float("-inf")
 
     @property
-    def source(self) -> str:
-        """Name of the meter."""
-        return self._source
+    def is_point(self) -> bool:
+        """That of the meter."""
+        return self._meter.is_point
 
-    def read(self) -> float | Refusal:
-        """Mean watts since the last call; the first call has nothing to compare with and is DATA_MISSING."""
-        now = self._monotonic()
-        counters: list[float] = []
-        for zone in self._zones:
-            counter = read_number(zone / "energy_uj")
-            if isinstance(counter, Refusal):
-                return counter
-            counters.append(counter)
-        last, self._last = self._last, (now, tuple(counters))
-        if last is None or now <= last[0]:
-            return Refusal.DATA_MISSING
-        grown = sum(self._growth(*pair) for pair in zip(self._zones, last[1], counters, strict=True))
-        return grown * MICRO / (now - last[0])
-
-    @staticmethod
-    def _growth(zone: Path, before: float, after: float) -> float:
-        if after >= before:
-            return after - before
-        span = read_number(zone / "max_energy_range_uj")
-        return 0.0 if isinstance(span, Refusal) else after - before + span
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Battery:
-    """A power_supply device of type Battery; by energy where it tells, else by charge, else by percent."""
-
-    device: Path
-    source: str = "battery"
-
-    def read(self) -> float | Refusal:
-        """State of charge as a ratio; DATA_MISSING where the battery is not present."""
-        if read_text(self.device / "present") == "0":
-            return Refusal.DATA_MISSING
-        for now, full in (("energy_now", "energy_full"), ("charge_now", "charge_full")):
-            stored, capacity = read_number(self.device / now), read_number(self.device / full)
-            if not isinstance(stored, Refusal) and not isinstance(capacity, Refusal) and capacity > 0.0:
-                return stored / capacity
-        percent = read_number(self.device / "capacity")
-        return percent if isinstance(percent, Refusal) else percent / 100.0
+    def read(self, now: float) -> Reading | Refusal | None:
+        """What the meter reads; DATA_MISSING where another device answers, or none."""
+        if now - self._seen_at >= NAME_SECONDS:
+            if self._name.text() != self._expected:
+                return Refusal.DATA_MISSING
+            self._seen_at = now
+        return self._meter.read(now)

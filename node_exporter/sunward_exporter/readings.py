@@ -13,8 +13,12 @@ NOISE_RATIO = 0.01
 """A meter may read this share of its nameplate below zero: noise around zero, which counts as zero."""
 TOLERANCE_RATIO = 0.05
 """A meter may read this share above its nameplate before it is refused."""
+GAUGE_TOLERANCE_RATIO = 0.10
+"""A worn battery may hold this share more than its gauge says that it can: full. More is a wrong unit."""
 NOISE_WATTS = 0.05
 """Noise around zero where no nameplate is known, in watts."""
+LARGEST_WATTS = 20_000.0
+"""No node and no panel of one reaches this: larger without a nameplate is a wrong unit or a driver's "no value"."""
 
 
 class Refusal(StrEnum):
@@ -22,11 +26,16 @@ class Refusal(StrEnum):
 
     DATA_MISSING = "DataMissing"
     UNREADABLE = "Unreadable"
+    PERMISSION_DENIED = "PermissionDenied"
+    TIMED_OUT = "TimedOut"
     NOT_A_NUMBER = "NotANumber"
     NEGATIVE_VALUE = "NegativeValue"
     ABOVE_NAMEPLATE = "AboveNameplate"
     RAMP_TOO_STEEP = "RampTooSteep"
     IMPLAUSIBLE_UNIT = "ImplausibleUnit"
+    NO_METER = "NoMeter"
+    NOT_OF_THE_MACHINE = "NotOfTheMachine"
+    DEVICE_NOT_FOUND = "DeviceNotFound"
     AMBIGUOUS_METER = "AmbiguousMeter"
     SAMPLES_LOST = "SamplesLost"
 
@@ -44,26 +53,43 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a meter gives at once: power in watts and, where it counts, the energy since its last reading in joules."""
+
+    watts: float
+    joules: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Power at one moment. `seconds` is monotonic and only good for differences."""
+    """Power at one moment. `seconds` is monotonic and only good for differences; `joules` as in `Reading`."""
 
     seconds: float
     watts: float
+    joules: float | None = None
 
 
-def check_power(watts: float | Refusal, seconds: float, previous: Sample | None, limits: Limits) -> Sample | Refusal:
+def check_power(
+    reading: Reading | Refusal, seconds: float, previous: Sample | None, limits: Limits
+) -> Sample | Refusal:
     """The sample at that moment, or why it cannot be true; noise just below zero becomes zero."""
-    if isinstance(watts, Refusal):
-        return watts
+    if isinstance(reading, Refusal):
+        return reading
+    refusal = _implausible(reading.watts, limits.nameplate_watts)
+    if refusal is not None:
+        return refusal
+    sample = Sample(seconds=seconds, watts=max(0.0, reading.watts), joules=reading.joules)
+    return Refusal.RAMP_TOO_STEEP if _too_steep(sample, previous, limits) else sample
+
+
+def _implausible(watts: float, nameplate_watts: float | None) -> Refusal | None:
     if not math.isfinite(watts):
         return Refusal.NOT_A_NUMBER
-    nameplate = limits.nameplate_watts
-    if watts < -(NOISE_WATTS if nameplate is None else NOISE_RATIO * nameplate):
+    if watts < -(NOISE_WATTS if nameplate_watts is None else NOISE_RATIO * nameplate_watts):
         return Refusal.NEGATIVE_VALUE
-    if nameplate is not None and watts > nameplate * (1.0 + TOLERANCE_RATIO):
+    if nameplate_watts is not None and watts > nameplate_watts * (1.0 + TOLERANCE_RATIO):
         return Refusal.ABOVE_NAMEPLATE
-    sample = Sample(seconds=seconds, watts=max(0.0, watts))
-    return Refusal.RAMP_TOO_STEEP if _too_steep(sample, previous, limits) else sample
+    return Refusal.IMPLAUSIBLE_UNIT if watts > LARGEST_WATTS and nameplate_watts is None else None
 
 
 def _too_steep(sample: Sample, previous: Sample | None, limits: Limits) -> bool:
@@ -75,13 +101,13 @@ def _too_steep(sample: Sample, previous: Sample | None, limits: Limits) -> bool:
 
 
 def check_ratio(value: float | Refusal) -> float | Refusal:
-    """A state of charge in [0, 1]; noise at both ends is cut off, anything beyond is a wrong unit."""
+    """A state of charge in [0, 1]; what a worn or noisy gauge shows beyond both ends is cut off, more is refused."""
     if isinstance(value, Refusal):
         return value
     if not math.isfinite(value):
         return Refusal.NOT_A_NUMBER
-    if value < -NOISE_RATIO:
+    if value <= -NOISE_RATIO:
         return Refusal.NEGATIVE_VALUE
-    if value > 1.0 + TOLERANCE_RATIO:
+    if value > 1.0 + GAUGE_TOLERANCE_RATIO:
         return Refusal.IMPLAUSIBLE_UNIT
     return min(1.0, max(0.0, value))

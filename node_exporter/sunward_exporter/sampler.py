@@ -1,25 +1,35 @@
-"""Reads the meters at a steady rate and publishes one immutable snapshot after another.
+"""Reads the meters at a steady rate; the snapshot is what they said last.
 
-One thread samples, any thread reads `snapshot`: a whole object replaces another, so no reader waits for a meter.
+Each meter has a thread of its own, so that one that hangs delays no other, and any thread reads `snapshot`: whole
+objects are exchanged for others, so no reader waits for a meter.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sunward_exporter.boards import largest_watts
 from sunward_exporter.channels import Snapshot
 from sunward_exporter.discovery import HARVEST, Choice, discover
-from sunward_exporter.probes import BatteryProbe, PowerProbe
+from sunward_exporter.pace import Pace
+from sunward_exporter.probes import BatteryProbe, PowerProbe, Probe
 from sunward_exporter.readings import Limits
 
-DISCOVERY_SECONDS = 10.0
+DISCOVERY_SECONDS = 5.0
 """How soon a meter that was plugged in, or came back, is found."""
-LONGEST_LAG_SECONDS = 1.0
-"""A sampler that is further behind its schedule starts a new one instead of catching up in a burst."""
+HARVEST_HERTZ = 10.0
+"""The most at which a harvest is sampled: it follows the sky, and each wake-up of a thread costs power."""
+BATTERY_HERTZ = 1.0
+"""A state of charge moves slowly; reading it more often would only cost power."""
+WATCH_SECONDS = 0.5
+"""Between looks at whether a read hangs."""
+FIRST_SECONDS = 1.0
+"""How long the first reading of the node is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,56 +57,84 @@ class Settings:
 
 
 class Sampler:
-    """Steps through time; `step` is one sample of everything, `run` repeats it until told to stop."""
+    """`look` finds meters, `keep_sampling` reads one of them over time; `start` does both for all of them."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or Clock()
-        self._node = PowerProbe(limits=settings.node_limits)
-        self._harvest = PowerProbe(limits=settings.harvest_limits, source=HARVEST)
-        self._battery = BatteryProbe()
-        self._look(self._clock.monotonic())
-        self._snapshot = self._publish(self._clock.monotonic())
+        self.node = PowerProbe(limits=_with_board(settings))
+        self.harvest = PowerProbe(limits=settings.harvest_limits, source=HARVEST, optional=True)
+        self.battery = BatteryProbe()
+        self._choices: tuple[str, ...] = ()
+        self._first = threading.Event()
+        self._watched_at = self._clock.monotonic()
 
     @property
     def snapshot(self) -> Snapshot:
-        """The state after the last step."""
-        return self._snapshot
+        """What every meter said last; `monotonic` is when they were last watched."""
+        return Snapshot(
+            monotonic=self._watched_at,
+            node=self.node.channel,
+            harvest=self.harvest.channel,
+            battery=self.battery.channel,
+            choices=self._choices,
+        )
 
-    def step(self) -> None:
-        """Read every meter once. Never raises for what a meter does."""
-        if self._clock.monotonic() >= self._next_look:
-            self._look(self._clock.monotonic())
-        for probe in (self._node, self._harvest, self._battery):
-            probe.step(self._clock.monotonic(), self._clock.wall())
-        self._snapshot = self._publish(self._clock.monotonic())
-
-    def run(self, stop: threading.Event) -> None:
-        """Step at the rate asked for, on a fixed schedule so that the mean rate is exact."""
-        period = 1.0 / self._settings.rate_hertz
-        due = self._clock.monotonic()
-        while not stop.is_set():
-            self.step()
-            due += period
-            lag = self._clock.monotonic() - due
-            if lag > LONGEST_LAG_SECONDS:
-                due += lag
-            elif lag < 0.0:
-                self._clock.sleep(-lag)
-
-    def _look(self, monotonic: float) -> None:
-        self._next_look = monotonic + DISCOVERY_SECONDS
-        if self._node.delivers and self._harvest.delivers and self._battery.delivers:
+    def look(self) -> None:
+        """Look for the meters that do not deliver. May hang with a driver."""
+        if self.node.delivers and self.harvest.delivers and self.battery.delivers:
             return
         found = discover(self._settings.sysfs_root, self._settings.choice)
-        self._node.offer(found.node)
-        self._harvest.offer(found.harvest)
-        self._battery.offer(found.battery)
+        self._choices = found.choices
+        self.node.offer(found.node)
+        self.harvest.offer(found.harvest)
+        self.battery.offer(found.battery)
 
-    def _publish(self, monotonic: float) -> Snapshot:
-        return Snapshot(
-            monotonic=monotonic,
-            node=self._node.channel,
-            harvest=self._harvest.channel,
-            battery=self._battery.channel,
-        )
+    def watch(self) -> None:
+        """Count reads that hang."""
+        self._watched_at = self._clock.monotonic()
+        for probe in self._probes():
+            probe.watch(self._watched_at)
+
+    def keep_sampling(self, probe: Probe, stop: threading.Event) -> None:
+        """Read one meter at the rate that was asked for, as far as it answers in time."""
+        clock = self._clock
+        pace = Pace(self._rate(probe), clock.monotonic())
+        while not stop.is_set():
+            wait = pace.next(clock.monotonic(), spread=probe.is_point) - clock.monotonic()
+            if wait > 0.0:
+                clock.sleep(wait)
+            probe.step(clock.monotonic(), clock.wall())
+            if self.node.channel is not None and (self.node.channel.sampled_at or self.node.channel.refusals):
+                self._first.set()
+
+    def start(self, stop: threading.Event) -> None:
+        """All of it until *stop*, each part in a thread that dies with the process.
+
+        Returns when the node's meter was read or refused once, so that the first scrape already shows it, or soon
+        after where it hangs.
+        """
+        for probe in self._probes():
+            threading.Thread(target=self.keep_sampling, args=(probe, stop), daemon=True).start()
+        threading.Thread(target=self._keep_looking, args=(stop,), daemon=True).start()
+        self._first.wait(FIRST_SECONDS)
+
+    def _keep_looking(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self.look()
+            stop.wait(DISCOVERY_SECONDS)
+
+    def _probes(self) -> tuple[Probe, ...]:
+        return (self.node, self.harvest, self.battery)
+
+    def _rate(self, probe: Probe) -> float:
+        limits = {self.harvest: HARVEST_HERTZ, self.battery: BATTERY_HERTZ}
+        return min(self._settings.rate_hertz, limits.get(probe, math.inf))
+
+
+def _with_board(settings: Settings) -> Limits:
+    """The node's limits; without a nameplate, what its board can draw."""
+    limits = settings.node_limits
+    if limits.nameplate_watts is not None:
+        return limits
+    return replace(limits, nameplate_watts=largest_watts(settings.sysfs_root))

@@ -85,12 +85,25 @@ class Bench:
     sysfs: Sysfs
     settings: Settings
     clock: ManualClock = field(default_factory=ManualClock)
+    battery_due: float = 0.0
 
     def sampler(self) -> Sampler:
-        """A sampler that starts now."""
-        return Sampler(self.settings, self.clock.port())
+        """A sampler that has looked for its meters."""
+        sampler = Sampler(self.settings, self.clock.port())
+        sampler.look()
+        return sampler
 
 
 def bench(root: Path, **settings: object) -> Bench:
     """A bench at a folder; settings are those of the sampler."""
     return Bench(sysfs=Sysfs(root), settings=Settings(sysfs_root=root, **settings))  # type: ignore[arg-type]
+
+
+def sample(at: Bench, sampler: Sampler) -> None:
+    """Read every meter once, as its thread would."""
+    sampler.watch()
+    for probe in (sampler.node, sampler.harvest):
+        probe.step(at.clock.now, at.clock.wall())
+    if at.clock.now >= at.battery_due:
+        at.battery_due = at.clock.now + 1.0
+        sampler.battery.step(at.clock.now, at.clock.wall())

@@ -50,6 +50,13 @@ def test_a_hole_is_not_bridged_and_is_reported() -> None:
     assert energy.joules == pytest.approx(5.0)
 
 
+def test_what_a_meter_counted_is_taken_as_it_is_also_across_a_hole() -> None:
+    energy, lost = add(Energy(), Sample(seconds=0.0, watts=5.0, joules=2.0), GAP_SECONDS)
+    energy, lost = add(energy, Sample(seconds=100.0, watts=9.0, joules=600.0), GAP_SECONDS)
+    assert lost is None
+    assert energy.joules == pytest.approx(602.0)
+
+
 def test_a_sample_that_is_not_later_adds_nothing() -> None:
     energy = integrate([Sample(seconds=1.0, watts=5.0), Sample(seconds=2.0, watts=5.0)])
     assert add(energy, Sample(seconds=2.0, watts=500.0), GAP_SECONDS) == (energy, None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward_exporter.readings import Limits, Refusal, Sample, check_power, check_ratio
+from sunward_exporter.readings import LARGEST_WATTS, Limits, Reading, Refusal, Sample, check_power, check_ratio
 
 LIMITS = Limits(nameplate_watts=10.0, ramp_watts_per_second=4.0)
 
@@ -28,20 +28,29 @@ LIMITS = Limits(nameplate_watts=10.0, ramp_watts_per_second=4.0)
         (Refusal.UNREADABLE, Refusal.UNREADABLE),
     ],
 )
-def test_a_power_is_accepted_or_refused_for_its_reason(watts: float, expected: float | Refusal) -> None:
-    answer = check_power(watts, 1.0, None, LIMITS)
+def test_a_power_is_accepted_or_refused_for_its_reason(watts: float | Refusal, expected: float | Refusal) -> None:
+    answer = check_power(watts if isinstance(watts, Refusal) else Reading(watts=watts), 1.0, None, LIMITS)
     assert (answer.watts if isinstance(answer, Sample) else answer) == expected
 
 
 def test_a_jump_that_is_too_steep_is_refused_until_enough_time_has_passed() -> None:
     last = Sample(seconds=0.0, watts=2.0)
-    assert check_power(8.0, 1.0, last, LIMITS) is Refusal.RAMP_TOO_STEEP
-    assert check_power(8.0, 1.5, last, LIMITS) == Sample(seconds=1.5, watts=8.0)
+    assert check_power(Reading(watts=8.0), 1.0, last, LIMITS) is Refusal.RAMP_TOO_STEEP
+    assert check_power(Reading(watts=8.0), 1.5, last, LIMITS) == Sample(seconds=1.5, watts=8.0)
 
 
 def test_without_limits_only_impossible_numbers_are_refused() -> None:
-    assert check_power(1e6, 1.0, Sample(seconds=0.9, watts=0.0), Limits()) == Sample(seconds=1.0, watts=1e6)
-    assert check_power(-1.0, 1.0, None, Limits()) is Refusal.NEGATIVE_VALUE
+    largest = Reading(watts=LARGEST_WATTS)
+    last = Sample(seconds=0.9, watts=0.0)
+    assert check_power(largest, 1.0, last, Limits()) == Sample(seconds=1.0, watts=LARGEST_WATTS)
+    assert check_power(Reading(watts=-1.0), 1.0, None, Limits()) is Refusal.NEGATIVE_VALUE
+
+
+@pytest.mark.parametrize("watts", [4_294_967.295, 9.2e12, LARGEST_WATTS + 1.0])
+def test_what_no_machine_draws_is_refused_without_a_nameplate(watts: float) -> None:
+    assert check_power(Reading(watts=watts), 1.0, None, Limits()) is Refusal.IMPLAUSIBLE_UNIT
+    known = Limits(nameplate_watts=1e13)
+    assert isinstance(check_power(Reading(watts=watts), 1.0, None, known), Sample)
 
 
 @given(
@@ -53,7 +62,7 @@ def test_an_accepted_power_is_finite_and_not_negative_and_within_tolerance(
     watts: float, nameplate: float | None, ramp: float | None
 ) -> None:
     limits = Limits(nameplate_watts=nameplate, ramp_watts_per_second=ramp)
-    answer = check_power(watts, 2.0, Sample(seconds=1.0, watts=1.0), limits)
+    answer = check_power(Reading(watts=watts), 2.0, Sample(seconds=1.0, watts=1.0), limits)
     if isinstance(answer, Sample):
         assert 0.0 <= answer.watts < math.inf
         assert nameplate is None or answer.watts <= nameplate * 1.05
@@ -66,6 +75,8 @@ def test_an_accepted_power_is_finite_and_not_negative_and_within_tolerance(
         (0.0, 0.0),
         (0.55, 0.55),
         (1.02, 1.0),
+        (1.07, 1.0),  # a worn battery beside a gauge that was calibrated for a new one
+        (-0.01, Refusal.NEGATIVE_VALUE),  # -1 %, how some gauges say that they know nothing
         (-0.005, 0.0),
         (55.0, Refusal.IMPLAUSIBLE_UNIT),
         (-0.5, Refusal.NEGATIVE_VALUE),

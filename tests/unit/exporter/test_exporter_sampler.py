@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 
 from sunward_exporter.channels import PowerChannel
 from sunward_exporter.readings import Limits, Refusal
-from sunward_exporter.sampler import Sampler, Settings
-from support.exporter import START_UNIX_SECONDS, Bench, bench
+from sunward_exporter.sampler import DISCOVERY_SECONDS, Sampler, Settings
+from support.exporter import START_UNIX_SECONDS, Bench, bench, sample
 
 
 def node(sampler: Sampler) -> PowerChannel:
@@ -21,10 +22,12 @@ def node(sampler: Sampler) -> PowerChannel:
 
 
 def pass_time(at: Bench, sampler: Sampler, seconds: float, step: float = 0.1) -> None:
-    """Sample for a while."""
+    """Sample for a while, and look for meters every five seconds."""
     for _ in range(round(seconds / step)):
         at.clock.now += step
-        sampler.step()
+        if int(at.clock.now / DISCOVERY_SECONDS) > int((at.clock.now - step) / DISCOVERY_SECONDS):
+            sampler.look()
+        sample(at, sampler)
 
 
 def test_a_waveform_in_files_is_integrated_to_a_thousandth(tmp_path: Path) -> None:
@@ -34,7 +37,7 @@ def test_a_waveform_in_files_is_integrated_to_a_thousandth(tmp_path: Path) -> No
     for tick in range(round(seconds * 10) + 1):
         at.clock.now = tick / 10
         at.sysfs.node(4.5 + 1.8 * math.sin(omega * at.clock.now))
-        sampler.step()
+        sample(at, sampler)
     exact = 4.5 * seconds + 1.8 * (1.0 - math.cos(omega * seconds)) / omega
     assert node(sampler).energy.joules == pytest.approx(exact, rel=1e-3)
     assert node(sampler).sampled_at == START_UNIX_SECONDS + seconds
@@ -46,7 +49,7 @@ def test_the_loop_keeps_the_rate_it_was_asked_for(tmp_path: Path, rate_hertz: fl
     at.sysfs.node(3.0)
     at.clock.alarm_at = 20.0 - 1e-6
     sampler = at.sampler()
-    sampler.run(at.clock.alarm)
+    sampler.keep_sampling(sampler.node, at.clock.alarm)
     assert node(sampler).samples == pytest.approx(20.0 * rate_hertz, abs=1)
 
 
@@ -88,7 +91,8 @@ def test_a_meter_plugged_in_later_is_found(tmp_path: Path) -> None:
     at = bench(tmp_path)
     sampler = at.sampler()
     pass_time(at, sampler, 1.0)
-    assert sampler.snapshot.node is None
+    assert node(sampler).sampled_at is None
+    assert node(sampler).refusals == {Refusal.NO_METER: 1}
     at.sysfs.node(3.0)
     at.sysfs.harvest(6.0)
     at.sysfs.battery(stored_watt_hours=10.0, capacity_watt_hours=20.0)
@@ -119,20 +123,25 @@ def test_two_meters_are_reported_as_ambiguous_and_give_no_power(tmp_path: Path) 
     sampler = at.sampler()
     pass_time(at, sampler, 1.0)
     assert node(sampler).refusals == {Refusal.AMBIGUOUS_METER: 1}
+    assert sampler.snapshot.choices == ("powerz", "ina226")
     assert node(sampler).sampled_at is None
 
 
 def test_a_battery_is_read_once_a_second(tmp_path: Path) -> None:
-    at = bench(tmp_path)
+    at = bench(tmp_path, rate_hertz=100.0)
     at.sysfs.battery(stored_watt_hours=10.0, capacity_watt_hours=20.0)
-    sampler = at.sampler()
-    pass_time(at, sampler, 0.5)
-    at.sysfs.battery(stored_watt_hours=12.0, capacity_watt_hours=20.0)
-    pass_time(at, sampler, 0.4)
-    assert sampler.snapshot.battery is not None
-    assert sampler.snapshot.battery.ratio == pytest.approx(0.5)
-    pass_time(at, sampler, 1.0)
-    assert sampler.snapshot.battery.ratio == pytest.approx(0.6)
+    times: list[float] = []
+    wall = at.clock.wall
+
+    def told() -> float:
+        times.append(at.clock.now)
+        return wall()
+
+    at.clock.alarm_at = 9.5
+    sampler = Sampler(at.settings, replace(at.clock.port(), wall=told))
+    sampler.look()
+    sampler.keep_sampling(sampler.battery, at.clock.alarm)
+    assert times == pytest.approx(range(11))
 
 
 @pytest.mark.parametrize("rate_hertz", [0.0, 0.05, 1001.0, math.nan])
@@ -157,15 +166,6 @@ def test_a_battery_that_vanishes_is_not_shown_and_is_found_again(tmp_path: Path)
     assert sampler.snapshot.battery.ratio == pytest.approx(0.5)
 
 
-def test_two_batteries_are_reported_and_not_guessed_between(tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    for name in ("one", "two"):
-        at.sysfs.write(f"power_supply/{name}/type", "Battery")
-    sampler = at.sampler()
-    assert sampler.snapshot.battery is not None
-    assert sampler.snapshot.battery.refusals == {Refusal.AMBIGUOUS_METER: 1}
-
-
 def test_a_node_meter_that_becomes_ambiguous_after_falling_silent_gives_no_power(tmp_path: Path) -> None:
     at = bench(tmp_path)
     at.sysfs.write("hwmon/hwmon0/name", "ina226")
@@ -183,7 +183,6 @@ def test_a_node_meter_that_becomes_ambiguous_after_falling_silent_gives_no_power
 def test_a_sampler_that_was_stopped_for_long_starts_a_new_schedule_and_does_not_catch_up(tmp_path: Path) -> None:
     at = bench(tmp_path)
     at.sysfs.node(3.0)
-    sampler = at.sampler()
     waits: list[float] = []
     sleep = at.clock.sleep
 
@@ -193,7 +192,83 @@ def test_a_sampler_that_was_stopped_for_long_starts_a_new_schedule_and_does_not_
 
     at.clock.alarm_at = 62.0
     sampler = Sampler(at.settings, replace(at.clock.port(), sleep=suspend_once))
-    sampler.run(at.clock.alarm)
+    sampler.look()
+    sampler.keep_sampling(sampler.node, at.clock.alarm)
     assert node(sampler).samples < 30
     assert node(sampler).refusals[Refusal.SAMPLES_LOST] == 1
     assert node(sampler).energy.joules < 3.0 * 3.0
+
+
+def test_a_meter_that_takes_the_number_of_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(3.8)
+    at.sysfs.harvest(18.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 3.0)
+    hwmon = tmp_path / "class" / "hwmon"
+    for old, new in (("hwmon0", "away"), ("hwmon1", "hwmon0"), ("away", "hwmon1")):
+        (hwmon / old).rename(hwmon / new)
+    pass_time(at, sampler, 20.0)
+    assert node(sampler).watts(at.clock.now) == pytest.approx(3.8)
+    assert node(sampler).energy.joules == pytest.approx(3.8 * 22.9)
+    assert sampler.snapshot.harvest is not None
+    assert sampler.snapshot.harvest.watts(at.clock.now) == pytest.approx(18.0)
+
+
+def test_a_meter_that_answers_in_place_of_one_that_is_gone_is_not_taken_for_it(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(3.8)
+    sampler = at.sampler()
+    pass_time(at, sampler, 3.0)
+    at.sysfs.write("hwmon/hwmon0/name", "amdgpu")
+    at.sysfs.write("hwmon/hwmon0/power1_label", "PPT")
+    at.sysfs.write("hwmon/hwmon0/power1_input", 95_000_000)
+    pass_time(at, sampler, 20.0)
+    assert node(sampler).watts(at.clock.now) is None
+    assert node(sampler).energy.joules == pytest.approx(3.8 * 2.9)
+    assert node(sampler).refusals[Refusal.NOT_OF_THE_MACHINE] > 0
+
+
+def test_a_boards_model_bounds_what_its_meter_may_show(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    model = tmp_path / "firmware" / "devicetree" / "base" / "model"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
+    at.sysfs.node(120.0)
+    sampler = at.sampler()
+    pass_time(at, sampler, 1.0)
+    assert set(node(sampler).refusals) == {Refusal.ABOVE_NAMEPLATE}
+
+
+class Hanging:
+    """A gauge whose read returns when it is let go."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self._gate = gate
+
+    def read(self) -> float:
+        self._gate.wait(30.0)
+        return 0.5
+
+
+def test_a_gauge_that_hangs_is_counted_and_delays_no_other_meter(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.sysfs.node(3.0)
+    at.battery_due = math.inf
+    sampler, gate = at.sampler(), threading.Event()
+    sampler.battery.offer(Hanging(gate))  # type: ignore[arg-type]
+    reader = threading.Thread(target=sampler.battery.step, args=(at.clock.now, at.clock.wall()))
+    reader.start()
+    try:
+        pass_time(at, sampler, 4.0)
+        assert node(sampler).samples == 40
+        at.clock.now += 2.0
+        sampler.watch()
+        sampler.watch()
+        assert sampler.snapshot.battery is not None
+        assert sampler.snapshot.battery.refusals == {Refusal.TIMED_OUT: 1}
+        assert sampler.snapshot.battery.ratio is None
+    finally:
+        gate.set()
+        reader.join()
+    assert sampler.snapshot.battery.ratio == 0.5

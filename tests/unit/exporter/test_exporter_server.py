@@ -22,7 +22,7 @@ from sunward_exporter.collector import CONTRACT, SnapshotCollector
 from sunward_exporter.readings import Refusal
 from sunward_exporter.sampler import Sampler
 from sunward_exporter.server import application, serve
-from support.exporter import START_UNIX_SECONDS, Bench, Sysfs, bench
+from support.exporter import START_UNIX_SECONDS, Bench, Sysfs, bench, sample
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,7 @@ def sampled(at: Bench, seconds: float = 2.0) -> Sampler:
     """A sampler after a while."""
     sampler = at.sampler()
     for _ in range(round(seconds * 10) + 1):
-        sampler.step()
+        sample(at, sampler)
         at.clock.now += 0.1
     return sampler
 
@@ -118,15 +118,21 @@ def test_what_is_shown_is_the_contract_and_nothing_else(at: Bench) -> None:
 
 def test_no_series_speaks_for_a_node(address: str) -> None:
     labels = {name for _, pairs in series(get(f"{address}/metrics")[1]) for name, _ in pairs}
-    assert labels <= {"source", "reason", "version"}
+    assert labels <= {"source", "reason", "version", "meter"}
 
 
 def test_what_is_unknown_is_absent_and_never_zero(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     sampler = sampled(bench(tmp_path))
     registry.register(SnapshotCollector(lambda: sampler.snapshot))
-    names = {sample.name for family in registry.collect() for sample in family.samples}
-    assert names == {"sunward_exporter_build_info"}
+    shown = {(sample.name, *sample.labels.values()): sample.value for f in registry.collect() for sample in f.samples}
+    counted = {key for key, value in shown.items() if value and key[0] == "sunward_node_sensor_errors_total"}
+    assert counted == {("sunward_node_sensor_errors_total", "node", "NoMeter")}
+    assert {key[0] for key in shown} == {
+        "sunward_exporter_build_info",
+        "sunward_exporter_samples_total",
+        "sunward_node_sensor_errors_total",
+    }
 
 
 def test_health_tells_whether_the_sampler_lives(address: str, at: Bench) -> None:
