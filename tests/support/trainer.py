@@ -22,6 +22,7 @@ from support.ports import free_port
 
 JOB = "digits"
 RECIPE = Recipe(batch_size=20, learning_rate=0.1, momentum=0.0, seed=3)
+HOSTILE_WORKER = Path(__file__).parent / "hostile_worker.py"
 TRAINER_FOLDER = Path(__file__).parents[2] / "trainer"
 
 
@@ -108,26 +109,30 @@ class Federation:
             *("coordinator", "--job", JOB, "--assignment", str(self.assignment), "--state-dir", str(self.state)),
             *("--rounds", str(rounds), "--steps-per-round", str(steps), "--batch-size", "20", "--model", model),
             *("--listen", f"127.0.0.1:{self.port}", "--superlink", f"127.0.0.1:{self._superlink_port}"),
-            *("--data-dir", str(self._data), "--linger-seconds", "20", *arguments),
+            *("--data-dir", str(self._data), "--linger-seconds", "20", *self._every_shard(), *arguments),
         )
 
-    def worker(self, node: str, *arguments: str) -> None:
-        """Start the worker of a node, or start it again."""
+    def _every_shard(self) -> list[str]:
+        return [part for shard in self._shards for part in ("--shard", shard)]
+
+    def worker(self, node: str, *arguments: str, lies: Mapping[int, str] | None = None) -> None:
+        """Start the worker of a node, or start it again; `lies` says in which round it sends what instead."""
         own = self.folder / node
-        shards = [part for shard in self._shards for part in ("--shard", shard)]
         self._start(
             node,
             *("worker", "--node", node, "--coordinator", "127.0.0.1", "--coordinator-port", str(self.port)),
             *("--superlink-port", str(self._superlink_port), "--address", "127.0.0.1"),
             *("--shard-server-port", str(free_port()), "--shards-dir", str(own / "shards")),
-            *("--cache-dir", str(own / "cache"), "--data-dir", str(self._data), *shards, *arguments),
+            *("--cache-dir", str(own / "cache"), "--data-dir", str(self._data)),
+            *(*self._every_shard(), *arguments),
+            program=("-m", "sunward_trainer") if lies is None else (str(HOSTILE_WORKER), json.dumps(dict(lies))),
         )
 
-    def _start(self, name: str, *arguments: str) -> None:
+    def _start(self, name: str, *arguments: str, program: tuple[str, ...] = ("-m", "sunward_trainer")) -> None:
         environment = {**os.environ, "PYTHONPATH": str(TRAINER_FOLDER), "FLWR_HOME": str(self.folder / "flwr")}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "sunward_trainer", *arguments], stdout=log, stderr=log, env=environment
+                [sys.executable, *program, *arguments], stdout=log, stderr=log, env=environment
             )
 
     def process(self, name: str) -> subprocess.Popen[bytes]:

@@ -50,6 +50,8 @@ def _coordinate(options: argparse.Namespace) -> int:
     from sunward_trainer.coordinator.job import JobSettings
     from sunward_trainer.coordinator.service import Coordinator
     from sunward_trainer.coordinator.settings import CoordinatorSettings
+    from sunward_trainer.learning.robust import UpdateRule
+    from sunward_trainer.learning.shards import parse_shard
     from sunward_trainer.learning.training import Recipe
 
     settings = CoordinatorSettings(
@@ -60,11 +62,14 @@ def _coordinate(options: argparse.Namespace) -> int:
             target_accuracy_percent=options.target_accuracy,
             minimum_workers=options.minimum_workers,
             state_folder=options.state_dir,
+            update_rule=UpdateRule(options.update_rule),
+            maximum_norm_factor=options.maximum_norm_factor,
             join_seconds=options.join_seconds,
             stall_seconds=options.stall_seconds,
             round_timeout_seconds=options.round_timeout_seconds,
         ),
         assignment=options.assignment,
+        homes=tuple(parse_shard(text).node for text in options.shard),
         model=options.model,
         recipe=Recipe(
             batch_size=options.batch_size,

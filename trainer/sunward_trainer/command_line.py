@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 _MODELS: Final = ("mnist-softmax", "mnist-mlp", "mnist-cnn")
+_RULES: Final = ("Gate", "Median", "TrimmedMean", "MultiKrum")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,6 +37,13 @@ def _add_coordinator(parser: argparse.ArgumentParser) -> None:
     add("--model", choices=_MODELS, default="mnist-mlp", help="model to train")
     add("--learning-rate", type=positive_number, default=0.1, help="learning rate of the descent")
     add("--momentum", type=fraction, default=0.9, help="momentum of the descent; 0 for plain FedAvg")
+    add("--update-rule", choices=_RULES, default="Gate", help="how the updates of a round become the next weights")
+    add(
+        "--maximum-norm-factor",
+        type=positive_number,
+        default=5.0,
+        help="an update that changes more than this many times as much as usual is refused",
+    )
     everywhere = "0.0.0.0"  # noqa: S104  # workers and the operator connect from other pods
     http, fleet = (everywhere, 9812), (everywhere, 9813)
     add("--listen", type=host_and_port, default=http, metavar="HOST:PORT", help="address of the HTTP API")
@@ -63,13 +71,13 @@ def _add_worker(parser: argparse.ArgumentParser) -> None:
     add("--shard-server-port", type=port, default=9814, help="port on which this worker serves its shards")
     add("--shards-dir", type=Path, required=True, help="folder for this node's own shards")
     add("--cache-dir", type=Path, required=True, help="folder for copies of other nodes' shards")
-    add("--shard", action="append", default=[], metavar="NAME=NODE:SAMPLES", help="every shard of the job")
     add("--partition", choices=("iid", "by-label"), default="iid", help="how the data set is cut into shards")
     _add_data(parser)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add("--shard", action="append", default=[], metavar="NAME=NODE:SAMPLES", help="every shard of the job")
     add("--seed", type=int, default=0, help="seed of weights, shards and batches")
     add("--data-dir", type=Path, help="folder with an .npz or the four idx files; no other data set is tried")
     add("--shared-data", type=Path, help="folder that may contain mnist/mnist.npz (SUNWARD_SHARED_DATA)")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord
 from sunward_trainer.coordinator.http_api import build_app
 from sunward_trainer.coordinator.progress import SCHEMA, Phase, Status, StatusBoard
+from sunward_trainer.coordinator.roster import Roster
+from sunward_trainer.protocol.assignment import AssignmentFile
 from sunward_trainer.protocol.members import Members
 from sunward_trainer.protocol.rounds import Debt, Missing, MissingReason
-from support.trainer import JOB
+from support.trainer import JOB, assignment_text
 
 HELLO = {
     "node": "pi-01",
@@ -51,8 +54,8 @@ KEPT = Checkpoint(
 class Server:
     """The real application on loopback with the values behind it."""
 
-    def __init__(self) -> None:
-        self.members = Members(gone_after_seconds=10.0)
+    def __init__(self, members: Members | None = None) -> None:
+        self.members = members or Members(gone_after_seconds=10.0)
         self.board = StatusBoard(Status(job=JOB, rounds=20, target_accuracy_percent=97.0, reason="starting"))
         self.client = TestClient(TestServer(build_app(self.board, self.members)))
 
@@ -175,3 +178,88 @@ async def test_a_body_that_makes_no_sense_is_answered_with_what_is_wrong(
     answer = await server.client.post(path, json=body)
     assert answer.status == 400
     assert (await answer.text()).startswith(f"{path}: ")
+
+
+SHARD = {"name": "a", "sha256": "ab", "samples": 10}
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "where"),
+    [
+        ("/register", {"node": "n" * 254}, "node"),
+        ("/register", {"node": "Pi 01"}, "node"),
+        ("/register", {"address": "a" * 300 + ":9814"}, "address"),
+        ("/register", {"address": "10.0.0.1"}, "address"),
+        ("/register", {"address": "10.0.0.1:9814/../x"}, "address"),
+        ("/register", {"flower_node": -1}, "flower_node"),
+        ("/register", {"flower_node": 2**64}, "flower_node"),
+        ("/register", {"flower_node": float("inf")}, "flower_node"),
+        ("/register", {"shards": [SHARD] * 257}, "shards"),
+        ("/register", {"shards": [{**SHARD, "sha256": "a" * 65}]}, "shards.0.sha256"),
+        ("/register", {"shards": [{**SHARD, "samples": -1}]}, "shards.0.samples"),
+        ("/register", {"cached": ["a"] * 257}, "cached"),
+        ("/register", {"cached": ["a" * 254]}, "cached.0"),
+        ("/register", {"kept_round": -1}, "kept_round"),
+        ("/register", {"kept_round": 10**400}, "kept_round"),
+        ("/beat", {"seconds_per_batch": float("inf")}, "seconds_per_batch"),
+        ("/beat", {"seconds_per_batch": float("nan")}, "seconds_per_batch"),
+        ("/beat", {"seconds_per_batch": 1e-320}, "seconds_per_batch"),
+        ("/beat", {"seconds_per_batch": 0.0}, "seconds_per_batch"),
+        ("/beat", {"seconds_per_batch": -1.0}, "seconds_per_batch"),
+        ("/beat", {"seconds_per_batch": 1e9}, "seconds_per_batch"),
+        ("/beat", {"seconds_per_batch": "0.5"}, "seconds_per_batch"),
+        ("/beat", {"batches_done": {"a": -1}}, "batches_done.a"),
+        ("/beat", {"batches_done": {f"s{index}": 1 for index in range(257)}}, "batches_done"),
+        ("/beat", {"after": 1.5}, "after"),
+    ],
+)
+async def test_a_worker_may_say_only_what_is_plausible(
+    server: Server, path: str, changes: dict[str, Any], where: str
+) -> None:
+    await server.client.post("/register", json=HELLO)
+    body = {**HELLO, **changes} if path == "/register" else server.beat(**changes)
+    answer = await server.client.post(path, json=body)
+    assert answer.status == 400
+    assert (await answer.text()).startswith(f"{path}: {where}: ")
+    (worker,) = (await _progress(server))["workers"]
+    assert worker["seconds_per_batch"] is None
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"", b"null", b'{"node":' * 10_000, b"9" * 10_000])
+async def test_a_body_that_is_no_document_is_answered_like_any_other(server: Server, body: bytes) -> None:
+    assert (await server.client.post("/register", data=body)).status == 400
+
+
+async def test_a_large_body_is_not_even_read(server: Server) -> None:
+    assert (await server.client.post("/register", data=b" " * 200_000)).status == 413
+
+
+async def test_only_nodes_of_the_job_may_register(tmp_path: Path) -> None:
+    path = tmp_path / "assignment.json"
+    path.write_text(assignment_text({"pi-02": [("a", "pi-01", 5)]}))
+    roster = Roster(["pi-03"], AssignmentFile(path=path, job=JOB))
+    server = Server(Members(gone_after_seconds=10.0, knows=roster.knows))
+    async with server.client:
+        for node, status in (("pi-01", 200), ("pi-02", 200), ("pi-03", 200), ("stranger", 403)):
+            assert (await server.client.post("/register", json={**HELLO, "node": node})).status == status
+        path.write_text(assignment_text({"stranger": [("a", "pi-01", 5)]}))
+        assert (await server.client.post("/register", json={**HELLO, "node": "stranger"})).status == 200
+
+
+async def test_a_flood_of_strangers_leaves_progress_small(tmp_path: Path) -> None:
+    path = tmp_path / "assignment.json"
+    path.write_text(assignment_text({"pi-01": [("a", "pi-01", 5)]}))
+    server = Server(Members(gone_after_seconds=10.0, knows=Roster([], AssignmentFile(path=path, job=JOB)).knows))
+    shards = [{"name": f"{'s' * 200}{index}", "sha256": "a" * 64, "samples": 1} for index in range(256)]
+    async with server.client:
+        for index in range(300):
+            await server.client.post("/register", json={**HELLO, "node": f"stranger-{index}", "shards": shards})
+        await server.client.post("/register", json=HELLO)
+        assert [worker["node"] for worker in (await _progress(server))["workers"]] == ["pi-01"]
+
+
+async def test_progress_names_the_newest_rounds_only(server: Server) -> None:
+    history = tuple(replace(RECORD, round=number) for number in range(1, 1001))
+    server.board.show(replace(server.board.status, checkpoint=replace(KEPT, round=1000, history=history)))
+    found = await _progress(server)
+    assert [entry["round"] for entry in found["history"]] == list(range(745, 1001))

@@ -13,7 +13,10 @@ import pytest
 from sunward_trainer.coordinator.checkpoint import Checkpoint, load
 from sunward_trainer.coordinator.job import Job, JobSettings, Stopped
 from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, progress_document
+from sunward_trainer.learning.averaging import Update
+from sunward_trainer.learning.inspection import Refusal
 from sunward_trainer.learning.models import Weights
+from sunward_trainer.learning.robust import UpdateRule
 from sunward_trainer.protocol.assignment import AssignmentFile
 from sunward_trainer.protocol.members import Member, Members
 from sunward_trainer.protocol.rounds import Debt, MissingReason, WorkerOrder, WorkerReply
@@ -26,7 +29,8 @@ BOTH: Work = {"pi-01": [("a", "pi-01", 10)], "pi-02": [("b", "pi-02", 10)]}
 class World:
     """The job's surroundings in memory: time that passes when the job waits, workers, and their behaviour.
 
-    It is the clock, the stop event and the transport at once. A worker in `mute` takes orders and never answers.
+    It is the clock, the stop event and the transport at once. A worker in `mute` takes orders and never answers; one
+    in `sends` sends something else than it trained.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,6 +39,7 @@ class World:
         self.members = Members(gone_after_seconds=10.0, clock=self.clock)
         self.board = StatusBoard(Status(job=JOB, rounds=0, target_accuracy_percent=None))
         self.mute: set[str] = set()
+        self.sends: dict[str, Callable[[Update], Update]] = {}
         self.orders: list[tuple[int, str, str, int]] = []  # round, plan, node, batches
         self.reasons: list[str] = []
         self.events: list[tuple[float, Callable[[], object]]] = []
@@ -111,7 +116,8 @@ class World:
     def replies(self) -> Iterable[WorkerReply]:
         found, self._open = self._open, {}
         for node, (number, order) in found.items():
-            updates = tuple(update(p.shard, node, p.batches, [float(number)]) for p in order.pairs)
+            trained = (update(p.shard, node, p.batches, [float(number)]) for p in order.pairs)
+            updates = tuple(map(self.sends.get(node, lambda one: one), trained))
             yield WorkerReply(node=node, round_number=number, updates=updates, missing=())
 
     def lost(self, node: str) -> bool:
@@ -121,7 +127,13 @@ class World:
         self._open.clear()
 
     def job(
-        self, *, rounds: int = 3, minimum_workers: int = 2, target: float | None = None, start: Checkpoint | None = None
+        self,
+        *,
+        rounds: int = 3,
+        minimum_workers: int = 2,
+        target: float | None = None,
+        start: Checkpoint | None = None,
+        rule: UpdateRule = UpdateRule.GATE,
     ) -> Job:
         settings = JobSettings(
             job=JOB,
@@ -130,6 +142,7 @@ class World:
             target_accuracy_percent=target,
             minimum_workers=minimum_workers,
             state_folder=self.folder,
+            update_rule=rule,
         )
         stop = threading.Event()
         stop.wait = self.wait  # type: ignore[method-assign, assignment]
@@ -380,3 +393,114 @@ def test_a_round_in_work_tells_what_it_has_away_from_home_before_it_counts(world
     assert [away for at, away in shown if at == 0] == [{"a": 6}] * 3  # asked for, complete, aggregating
     assert [away for at, away in shown if at == 1] == [{"a": 6}, *[{"a": 12}] * 3]
     assert shown[-1] == (2, {"a": 12})
+
+
+FOUR: Work = {f"pi-0{number}": [(f"s{number}", f"pi-0{number}", 10)] for number in range(1, 5)}
+NAN = np.array([float("nan")], dtype=np.float32)
+
+
+def _four(world: World) -> World:
+    world.assign(FOUR)
+    for node in FOUR:
+        world.stay_in_touch(node)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"weights": NAN}, Refusal.NOT_FINITE),
+        ({"weights": np.zeros(3, dtype=np.float32)}, Refusal.WRONG_SHAPE),
+        ({"weights": np.array([1e9], dtype=np.float32)}, Refusal.NORM_TOO_LARGE),
+        ({"batches": -(10**9)}, Refusal.WRONG_BATCHES),
+        ({"loss": float("inf")}, Refusal.WRONG_FIGURES),
+    ],
+)
+def test_a_bad_update_is_refused_owed_and_told_and_the_round_goes_on_without_it(
+    world: World, changes: dict[str, object], refusal: Refusal
+) -> None:
+    _four(world).sends["pi-04"] = lambda one: replace(one, **changes)  # type: ignore[arg-type]
+    kept = world.job(rounds=1).run()
+    assert world.board.status.phase is Phase.COMPLETE
+    assert kept.weights.tolist() == [1.0]
+    assert kept.history[0].workers == ("pi-01", "pi-02", "pi-03")
+    assert kept.history[0].missing_batches == 10
+    assert kept.debt.owed == {"s4": 10}
+    assert kept.node_batches == {"pi-01": 10, "pi-02": 10, "pi-03": 10}
+    assert kept.refused_updates == {refusal: 1}
+    told = progress_document(world.board.status, world.members, datetime.now(UTC))
+    assert [(m["node"], m["reason"], m["refusal"]) for m in told["missing"]] == [("pi-04", "Refused", refusal)]
+    assert told["updates"]["refused"] == {refusal: 1}
+    assert told["updates"]["workers"] == [{"node": "pi-04", "refusal": refusal, "in_a_row": 1}]
+    json.dumps(told, allow_nan=False)
+
+
+def test_a_worker_that_is_refused_again_and_again_is_not_asked_for_a_while(world: World) -> None:
+    _four(world).sends["pi-04"] = lambda one: replace(one, weights=NAN)
+    kept = world.job(rounds=6).run()
+    assert kept.round == 6
+    assert [number for number, _, node, _ in world.orders if node == "pi-04"] == [1, 2, 3]
+    assert [(m.node, m.reason, m.refusal) for m in world.board.status.missing] == [
+        ("pi-04", MissingReason.REFUSED, None)
+    ]
+    assert kept.refused_updates == {Refusal.NOT_FINITE: 3}
+
+
+def test_a_worker_that_sends_what_it_should_again_is_taken_back_after_the_pause(world: World) -> None:
+    _four(world).sends["pi-04"] = lambda one: replace(one, weights=NAN)
+    world.after_round[4] = lambda: (world.sends.clear(), world.wait(61.0))
+    kept = world.job(rounds=6).run()
+    assert [record.workers[-1] for record in kept.history[-2:]] == ["pi-04", "pi-04"]
+    assert world.board.status.updates.workers == ()
+    assert world.board.status.updates.refused == {Refusal.NOT_FINITE: 3}
+
+
+def test_without_its_quorum_a_round_waits_as_for_a_missing_worker_and_says_why(world: World) -> None:
+    _together(world).sends["pi-02"] = lambda one: replace(one, weights=NAN)
+    world.at(20.0, world.sends.clear)
+    kept = world.job(rounds=1).run()
+    assert "1 of 2 required workers are present; absent: pi-02 (updates refused)" in world.reasons
+    assert world.seconds > 60.0
+    assert kept.history[0].workers == ("pi-01", "pi-02")
+
+
+def test_when_everything_is_refused_the_model_and_the_checkpoint_stay(world: World) -> None:
+    world.stay_in_touch("pi-01")
+    world.assign({"pi-01": [("a", "pi-01", 10)]})
+    world.sends["pi-01"] = lambda one: replace(one, weights=NAN)
+    world.at(30.0, world.ask_to_stop)
+    with pytest.raises(Stopped):
+        world.job(rounds=1, minimum_workers=1).run()
+    assert len(world.orders) == 3
+    assert world.board.status.phase is not Phase.FAILED
+    assert not (world.folder / "checkpoint.npz").exists()
+
+
+def test_refusals_are_counted_on_after_a_restart(world: World) -> None:
+    _four(world).sends["pi-04"] = lambda one: replace(one, weights=NAN)
+    world.job(rounds=1).run()
+    found = load(world.folder / "checkpoint.npz", job=JOB, model="mnist-softmax", data_set="toy", seed=0)
+    assert found is not None
+    world.kept_by = {}
+    assert world.job(rounds=2, start=found).run().refused_updates == {Refusal.NOT_FINITE: 2}
+    result = json.loads((world.folder / "result.json").read_text())
+    assert result["updates_refused"] == {"NotFinite": 2}
+
+
+@pytest.mark.parametrize(
+    ("rule", "applied"), [(UpdateRule.MEDIAN, UpdateRule.MEDIAN), (UpdateRule.MULTI_KRUM, UpdateRule.MEDIAN)]
+)
+def test_the_job_combines_by_its_rule_and_tells_what_took_its_place(
+    world: World, rule: UpdateRule, applied: UpdateRule
+) -> None:
+    _four(world).sends["pi-04"] = lambda one: replace(one, weights=np.array([3.0], dtype=np.float32))
+    assert world.job(rounds=1, rule=rule).run().weights.tolist() == [1.0]
+    checks = world.board.status.updates
+    assert (checks.rule, checks.applied_rule, checks.norm_bounded) == (rule, applied, True)
+
+
+def test_with_two_workers_the_first_round_says_that_sizes_were_not_compared(world: World) -> None:
+    world.after_round[1] = lambda: told.append(world.board.status.updates.norm_bounded)
+    told: list[bool | None] = []
+    _together(world).job(rounds=2).run()
+    assert [*told, world.board.status.updates.norm_bounded] == [False, True]

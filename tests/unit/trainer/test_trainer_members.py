@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sunward_trainer.protocol.members import Member, Members, ServedShard
+from sunward_trainer.protocol.members import MOST_MEMBERS, Member, Members, ServedShard, Unwelcome
 
 
 class Clock:
@@ -115,3 +115,44 @@ async def test_news_for_all_wake_all(members: Members) -> None:
 
 def test_every_start_of_a_coordinator_is_an_epoch_of_its_own() -> None:
     assert Members(gone_after_seconds=1.0).epoch != Members(gone_after_seconds=1.0).epoch
+
+
+def test_who_has_been_silent_for_long_is_forgotten_and_may_come_back(members: Members, clock: Clock) -> None:
+    members.ring("pi-01")
+    clock.seconds += 600.0
+    assert [member.node for member in members.all()] == ["pi-01"]
+    clock.seconds += 0.1
+    assert members.all() == ()
+    assert not _hear(members)
+    members.register(_member("pi-01"))
+    assert _hear(members)
+
+
+def test_patience_beyond_the_usual_also_lengthens_the_memory(clock: Clock) -> None:
+    patient = Members(gone_after_seconds=7200.0, clock=clock)
+    patient.register(_member("pi-01"))
+    clock.seconds += 3600.0
+    assert _is_alive(patient)
+    assert len(patient.all()) == 1
+
+
+def test_a_node_without_a_part_in_the_job_is_turned_away(clock: Clock) -> None:
+    closed = Members(gone_after_seconds=10.0, clock=clock, knows=lambda node: node == "pi-01")
+    closed.register(_member("pi-01"))
+    with pytest.raises(Unwelcome, match="pi-02 has no part in this job"):
+        closed.register(_member("pi-02"))
+    assert [member.node for member in closed.all()] == ["pi-01"]
+
+
+def test_the_number_of_workers_is_bounded_and_those_known_may_register_again(members: Members) -> None:
+    for index in range(MOST_MEMBERS - 1):
+        members.register(_member(f"node-{index}"))
+    with pytest.raises(Unwelcome, match="are registered"):
+        members.register(_member("one-more"))
+    members.register(_member("pi-01", flower_node=9))
+    assert len(members.all()) == MOST_MEMBERS
+
+
+async def test_nobody_is_remembered_for_ringing_at_a_strangers_door(members: Members) -> None:
+    members.ring("stranger")
+    assert await members.wait_for_bell("stranger", after=0, timeout_seconds=0.01) == 0

@@ -39,7 +39,10 @@ class RoundRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Everything that a restarted coordinator needs; `round` is the last one aggregated, 0 before the first."""
+    """Everything that a restarted coordinator needs; `round` is the last one aggregated, 0 before the first.
+
+    `refused_updates` counts by reason.
+    """
 
     job: str
     model: str
@@ -53,6 +56,7 @@ class Checkpoint:
     offloaded_batches: dict[str, int] = field(default_factory=dict)
     debt: Debt = field(default_factory=Debt)
     history: tuple[RoundRecord, ...] = ()
+    refused_updates: dict[str, int] = field(default_factory=dict)
 
     @property
     def accuracy_percent(self) -> float | None:

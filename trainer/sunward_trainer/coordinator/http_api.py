@@ -1,23 +1,26 @@
 """The coordinator's HTTP server: /progress and /healthz for everybody, the rest for its workers."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from sunward_trainer.coordinator.checkpoint import describe
+from sunward_trainer.coordinator.introductions import LARGEST_BODY, Goodbye, Introduction, SignOfLife
 from sunward_trainer.coordinator.progress import Phase, StatusBoard, progress_document
 from sunward_trainer.protocol.checkpoint_replica import encode
-from sunward_trainer.protocol.members import Member, Members, ServedShard
+from sunward_trainer.protocol.members import Member, Members, ServedShard, Unwelcome
 
 BEAT_SECONDS: Final = 3.0
+_Said = TypeVar("_Said", bound=BaseModel)
 _BOARD: Final = web.AppKey("board", StatusBoard)
 _MEMBERS: Final = web.AppKey("members", Members)
 
 
 def build_app(board: StatusBoard, members: Members) -> web.Application:
     """The application; it changes nothing but `members`."""
-    app = web.Application(client_max_size=256 * 1024)
+    app = web.Application(client_max_size=LARGEST_BODY)
     app[_BOARD], app[_MEMBERS] = board, members
     app.add_routes(
         [
@@ -53,20 +56,27 @@ async def _checkpoint(request: web.Request) -> web.Response:
 async def _register(request: web.Request) -> web.Response:
     """A worker announces itself: {node, address, flower_node, shards: [{name, sha256, samples}], cached: [...]}."""
     members = request.app[_MEMBERS]
-    members.register(await _read(request, _member))
+    try:
+        members.register(_member(await _read(request, Introduction)))
+    except Unwelcome as error:
+        raise web.HTTPForbidden(text=f"{error}\n") from error
     return web.json_response({"epoch": members.epoch})
 
 
 async def _beat(request: web.Request) -> web.Response:
     """A sign of life that waits for news; 409 tells a worker to register again."""
     members, board = request.app[_MEMBERS], request.app[_BOARD]
-    body = await _read(request, _beat_fields)
-    known = body.pop("epoch") == members.epoch
-    after, node = body.pop("after"), body.pop("node")
-    if not known or not members.heard(node, **body):
+    sign = await _read(request, SignOfLife)
+    known = sign.epoch == members.epoch and members.heard(
+        sign.node,
+        cached_shards=tuple(sign.cached),
+        seconds_per_batch=sign.seconds_per_batch,
+        batches_done=sign.batches_done,
+    )
+    if not known:
         return web.json_response({"error": "register again"}, status=409)
     wait = 0.0 if board.status.phase is Phase.COMPLETE else BEAT_SECONDS
-    bell = await members.wait_for_bell(node, after=after, timeout_seconds=wait)
+    bell = await members.wait_for_bell(sign.node, after=sign.after, timeout_seconds=wait)
     status = board.status
     return web.json_response(
         {
@@ -80,40 +90,29 @@ async def _beat(request: web.Request) -> web.Response:
 
 async def _leave(request: web.Request) -> web.Response:
     """A worker says goodbye: {node}."""
-    request.app[_MEMBERS].leave(await _read(request, lambda body: str(body["node"])))
+    request.app[_MEMBERS].leave((await _read(request, Goodbye)).node)
     return web.json_response({})
 
 
-def _member(body: dict[str, Any]) -> Member:
+def _member(said: Introduction) -> Member:
     return Member(
-        node=str(body["node"]),
-        address=str(body["address"]),
-        flower_node=int(body["flower_node"]),
+        node=said.node,
+        address=said.address,
+        flower_node=said.flower_node,
         heard_seconds=0.0,
         home_shards=tuple(
-            ServedShard(name=str(item["name"]), sha256=str(item["sha256"]), samples=int(item["samples"]))
-            for item in body["shards"]
+            ServedShard(name=shard.name, sha256=shard.sha256, samples=shard.samples) for shard in said.shards
         ),
-        cached_shards=tuple(str(name) for name in body["cached"]),
-        kept_round=None if body.get("kept_round") is None else int(body["kept_round"]),
+        cached_shards=tuple(said.cached),
+        kept_round=said.kept_round,
     )
 
 
-def _beat_fields(body: dict[str, Any]) -> dict[str, Any]:
-    pace = body["seconds_per_batch"]
-    return {
-        "node": str(body["node"]),
-        "epoch": str(body["epoch"]),
-        "after": int(body["after"]),
-        "cached_shards": tuple(str(name) for name in body["cached"]),
-        "seconds_per_batch": None if pace is None else float(pace),
-        "batches_done": {str(shard): int(done) for shard, done in body["batches_done"].items()},
-    }
-
-
-async def _read(request: web.Request, parse: Any) -> Any:
-    """The body as `parse` reads it; a bad one is answered with 400 and what is wrong."""
+async def _read(request: web.Request, body: type[_Said]) -> _Said:
+    """The body, checked; a bad one is answered with 400 and the first field that is wrong."""
     try:
-        return parse(await request.json())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise web.HTTPBadRequest(text=f"{request.path}: {type(error).__name__}: {error}\n") from error
+        return body.model_validate_json(await request.read())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part)[:80] for part in first["loc"])
+        raise web.HTTPBadRequest(text=f"{request.path}: {where}: {first['msg']}\n") from error

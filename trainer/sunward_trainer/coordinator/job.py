@@ -11,17 +11,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord, replace_file, save
-from sunward_trainer.coordinator.progress import Phase, StatusBoard, timestamp
-from sunward_trainer.learning.averaging import average
+from sunward_trainer.coordinator.gate import Gate
+from sunward_trainer.coordinator.patience import Patience
+from sunward_trainer.coordinator.progress import Phase, StatusBoard, UpdateChecks, timestamp
+from sunward_trainer.coordinator.refusals import Refusals
+from sunward_trainer.coordinator.result import result_document
 from sunward_trainer.learning.models import Weights
+from sunward_trainer.learning.robust import UpdateRule, applicable, combine
 from sunward_trainer.protocol.assignment import AssignmentFile, RoundAssignment
 from sunward_trainer.protocol.members import Member, Members
 from sunward_trainer.protocol.rounds import MissingReason, RoundBook, WorkerOrder, WorkerReply, settle
 
-RESULT_SCHEMA: Final = "sunward.dev/result/v1alpha1"
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +54,8 @@ class JobSettings:
 
     `join_seconds` is how long a round waits for an assigned worker that is not there yet, once a quorum is;
     `stall_seconds` is how long a worker that is alive may go without finishing a batch, and
-    `round_timeout_seconds` closes a round in any case.
+    `round_timeout_seconds` closes a round in any case. `update_rule` makes one vector of the updates, of which
+    none may change `maximum_norm_factor` times as much as usual.
     """
 
     job: str
@@ -60,6 +64,8 @@ class JobSettings:
     target_accuracy_percent: float | None
     minimum_workers: int
     state_folder: Path
+    update_rule: UpdateRule = UpdateRule.GATE
+    maximum_norm_factor: float = 5.0
     join_seconds: float = 10.0
     stall_seconds: float = 60.0
     round_timeout_seconds: float = 1800.0
@@ -75,24 +81,6 @@ class JobSettings:
     def result_path(self) -> Path:
         """Written when the job is complete."""
         return self.state_folder / "result.json"
-
-
-class Patience:
-    """How long a round waits for workers that are alive: as long as they finish batches, within limits."""
-
-    def __init__(self, settings: JobSettings, *, started: float) -> None:
-        self._settings = settings
-        self._started = started
-        self._seen: dict[str, tuple[int, float]] = {}
-
-    def lost_with(self, node: str, batches_done: int, now: float) -> MissingReason | None:
-        """Why patience with the worker has run out, or None while it has not."""
-        done, since = self._seen.get(node, (-1, self._started))
-        if batches_done != done:
-            self._seen[node] = (batches_done, now)
-        elif now - since > self._settings.stall_seconds:
-            return MissingReason.STALLED
-        return MissingReason.TIMED_OUT if now - self._started > self._settings.round_timeout_seconds else None
 
 
 class Job:
@@ -123,14 +111,17 @@ class Job:
         self._clock = clock
         self._fetch_kept = fetch_kept
         self._absent_since: dict[str, float] = {}
-        self._show(checkpoint=start)
+        self._gate = Gate(settings.maximum_norm_factor)
+        self._refusals = Refusals(clock=clock, counted=start.refused_updates)
+        self._show(checkpoint=start, updates=self._checks(None, norm_bounded=None))
 
     def run(self) -> Checkpoint:
         """Train until the rounds or the accuracy are reached. Raises Stopped when asked to end."""
         if not self._kept.round:
             self._recover()
         while not self._reached():
-            self._round(RoundBook(number=self._kept.round + 1, owed=self._kept.debt.owed))
+            parameters = len(self._kept.weights)
+            self._round(RoundBook(number=self._kept.round + 1, owed=self._kept.debt.owed, parameters=parameters))
         self._write_result()
         self._show(phase=Phase.COMPLETE, reason="", round_in_work=None, assigned_batches={})
         self._members.ring_all()
@@ -155,7 +146,8 @@ class Job:
                 _log.info("continuing after round %d, which %s has kept", found.round, member.node)
                 save(found, self._settings.checkpoint_path)
                 self._kept = found
-                self._show(checkpoint=found)
+                self._refusals = Refusals(clock=self._clock, counted=found.refused_updates)
+                self._show(checkpoint=found, updates=self._checks(None, norm_bounded=None))
                 return
 
     def _round(self, book: RoundBook) -> None:
@@ -191,18 +183,25 @@ class Job:
             return f"plan {assignment.plan} gives batches to {len(nodes)} workers, the quorum is {quorum}"
         absent = [node for node in nodes if not self._is_there(node)]
         if len(nodes) - len(absent) < quorum:
-            return f"{len(nodes) - len(absent)} of {quorum} required workers are present; absent: {', '.join(absent)}"
+            listed = ", ".join(map(self._name_absent, absent))
+            return f"{len(nodes) - len(absent)} of {quorum} required workers are present; absent: {listed}"
         hoped_for = [node for node in absent if self._may_still_come(node)]
         return f"waiting for {', '.join(hoped_for)} to join" if hoped_for else None
 
+    def _name_absent(self, node: str) -> str:
+        return f"{node} (updates refused)" if self._refusals.is_paused(node) else node
+
     def _is_there(self, node: str) -> bool:
+        """Whether the worker can be asked: it is alive, and was not refused again and again."""
         member = self._members.find(node)
-        there = member is not None and self._members.is_alive(member)
+        there = member is not None and self._members.is_alive(member) and not self._refusals.is_paused(node)
         if there:
             self._absent_since.pop(node, None)
         return there
 
     def _may_still_come(self, node: str) -> bool:
+        if self._refusals.is_paused(node):
+            return False
         since = self._absent_since.setdefault(node, self._clock())
         return self._clock() - since < self._settings.join_seconds
 
@@ -222,17 +221,42 @@ class Job:
             self._collect(book, {order.node: order for order in orders}, assignment.plan)
         finally:
             self._transport.close_round()
+        checks = self._check(book, {order.node for order in orders})
         complete = not book.missing
-        self._show(missing=tuple(book.missing))
+        self._show(missing=tuple(book.missing), updates=checks)
         return bool(book.updates) and (complete or len(book.answered) >= self._settings.minimum_workers)
+
+    def _check(self, book: RoundBook, asked: set[str]) -> UpdateChecks:
+        """Bound what has arrived and remember who was refused; what is to be told of it."""
+        norm_bounded = self._gate.close(book, self._kept.weights)
+        self._refusals.note(answered=asked & set(book.answered), missing=book.missing)
+        for entry in book.missing:
+            if entry.refusal is not None:
+                _log.warning("refused the update of %s for shard %s: %s", entry.node, entry.shard, entry.refusal)
+        applied = applicable(self._settings.update_rule, len(book.answered)) if book.updates else None
+        return self._checks(applied, norm_bounded=norm_bounded)
+
+    def _checks(self, applied: UpdateRule | None, *, norm_bounded: bool | None) -> UpdateChecks:
+        return UpdateChecks(
+            rule=self._settings.update_rule,
+            applied_rule=applied,
+            norm_bounded=norm_bounded,
+            refused=self._refusals.totals,
+            workers=self._refusals.workers,
+        )
 
     def _collect(self, book: RoundBook, orders: dict[str, WorkerOrder], plan: str) -> None:
         for node, order in orders.items():
             if self._is_there(node):
                 self._transport.send(order, plan=plan, kept=self._kept)
             else:
-                book.give_up(node, MissingReason.WORKER_ABSENT)
-        patience = Patience(self._settings, started=self._clock())
+                paused = self._refusals.is_paused(node)
+                book.give_up(node, MissingReason.REFUSED if paused else MissingReason.WORKER_ABSENT)
+        patience = Patience(
+            stall_seconds=self._settings.stall_seconds,
+            round_timeout_seconds=self._settings.round_timeout_seconds,
+            started=self._clock(),
+        )
         while book.waiting_for:
             # Who is gone is asked before the replies are read: a worker that leaves sends its reply first.
             gone = {node: reason for node in book.waiting_for if (reason := self._why_gone(node, patience))}
@@ -246,7 +270,7 @@ class Job:
             if book.waiting_for:
                 self._wait(self._settings.poll_seconds)
 
-    def _why_gone(self, node: str, patience: "Patience") -> MissingReason | None:
+    def _why_gone(self, node: str, patience: Patience) -> MissingReason | None:
         """Why there is no point in waiting for the worker any longer, or None."""
         member = self._members.find(node)
         if member is None or not (member.left or self._members.is_alive(member)):
@@ -258,7 +282,7 @@ class Job:
     def _close(self, book: RoundBook, assignment: RoundAssignment, *, seconds: float) -> None:
         """Aggregate, evaluate, and make the round count by writing its checkpoint."""
         self._show(phase=Phase.AGGREGATING, reason="", assigned_batches={})
-        weights = average(book.updates)
+        weights = combine(book.updates, self._settings.update_rule)
         record = RoundRecord(
             round=book.number,
             plan=assignment.plan,
@@ -293,29 +317,15 @@ class Job:
                 self._kept.debt, wanted=book.wanted, arrived=book.arrived, limit=self._settings.steps_per_round
             ),
             history=(*self._kept.history, record),
+            refused_updates=self._refusals.totals,
         )
 
     def _write_result(self) -> None:
-        kept, target = self._kept, self._settings.target_accuracy_percent
-        accuracy = kept.accuracy_percent
-        document = {
-            "schema": RESULT_SCHEMA,
-            "job": kept.job,
-            "model": kept.model,
-            "parameters": len(kept.weights),
-            "data_set": kept.data_set,
-            "seed": kept.seed,
-            "round": kept.round,
-            "rounds": self._settings.rounds,
-            "accuracy_percent": accuracy,
-            "target_accuracy_percent": target,
-            "target_reached": None if target is None or accuracy is None else accuracy >= target,
-            "batches_total": kept.batches_total,
-            "batches_owed": dict(kept.debt.owed),
-            "batches_written_off": dict(kept.debt.written_off),
-            "history": [asdict(record) for record in kept.history],
-            "written": kept.written,
-        }
+        document = result_document(
+            self._kept,
+            rounds=self._settings.rounds,
+            target_accuracy_percent=self._settings.target_accuracy_percent,
+        )
         replace_file(self._settings.result_path, (json.dumps(document, indent=2) + "\n").encode())
 
     def _show(self, **changes: Any) -> None:

@@ -13,10 +13,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sunward_trainer.coordinator.checkpoint import Checkpoint
+from sunward_trainer.coordinator.refusals import RefusedWorker
+from sunward_trainer.learning.robust import UpdateRule
 from sunward_trainer.protocol.members import Member, Members
 from sunward_trainer.protocol.rounds import Missing
 
 SCHEMA: Final = "sunward.dev/progress/v1alpha1"
+MOST_ROUNDS: Final = 256
+"""Newest finished rounds that /progress names; result.json has all."""
+
+MOST_MISSING: Final = 1024
+"""Missing pairs that /progress names: as many as a plan can assign."""
 
 
 class Phase(StrEnum):
@@ -27,6 +34,20 @@ class Phase(StrEnum):
     AGGREGATING = "aggregating"
     COMPLETE = "complete"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateChecks:
+    """What became of updates: `applied_rule` is what was used in the last round, `norm_bounded` whether there was a
+    usual norm to compare with; both are None before the first. `refused` counts by reason over the whole job, `workers`
+    are those whose newest reply was refused.
+    """
+
+    rule: UpdateRule
+    applied_rule: UpdateRule | None = None
+    norm_bounded: bool | None = None
+    refused: Mapping[str, int] = field(default_factory=dict)
+    workers: tuple[RefusedWorker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +69,7 @@ class Status:
     assigned_batches: Mapping[str, int] = field(default_factory=dict)
     offloading_batches: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
+    updates: UpdateChecks = UpdateChecks(rule=UpdateRule.GATE)
     checkpoint: Checkpoint | None = None
 
 
@@ -92,9 +114,27 @@ def progress_document(status: Status, members: Members, now: datetime) -> dict[s
         "batches_total": _totals(status),
         "batches_owed": dict(kept.debt.owed) if kept else {},
         "batches_written_off": dict(kept.debt.written_off) if kept else {},
-        "missing": [asdict(entry) for entry in status.missing],
+        "missing": [_missing(entry) for entry in status.missing[:MOST_MISSING]],
+        "updates": _checks(status.updates),
         "workers": [_worker(status, member, members, now) for member in members.all()],
-        "history": [asdict(record) for record in kept.history] if kept else [],
+        "history": [asdict(record) for record in kept.history[-MOST_ROUNDS:]] if kept else [],
+    }
+
+
+def _missing(entry: Missing) -> dict[str, Any]:
+    """`refusal` stands there only where an update came and was refused."""
+    return {name: value for name, value in asdict(entry).items() if name != "refusal" or value is not None}
+
+
+def _checks(checks: UpdateChecks) -> dict[str, Any]:
+    return {
+        "rule": checks.rule,
+        "applied_rule": checks.applied_rule,
+        "norm_bounded": checks.norm_bounded,
+        "refused": dict(checks.refused),
+        "workers": [
+            {"node": worker.node, "refusal": worker.refusal, "in_a_row": worker.in_a_row} for worker in checks.workers
+        ],
     }
 
 

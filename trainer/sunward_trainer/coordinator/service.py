@@ -13,9 +13,11 @@ from sunward_trainer.coordinator.checkpoint import Checkpoint, load
 from sunward_trainer.coordinator.http_api import build_app
 from sunward_trainer.coordinator.job import Stopped
 from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, timestamp
+from sunward_trainer.coordinator.roster import Roster
 from sunward_trainer.coordinator.settings import CoordinatorSettings
 from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet, load_data
+from sunward_trainer.protocol.assignment import AssignmentFile
 from sunward_trainer.protocol.members import Members
 
 _log = logging.getLogger(__name__)
@@ -27,7 +29,8 @@ class Coordinator:
     def __init__(self, settings: CoordinatorSettings) -> None:
         self._settings = settings
         self._stop = threading.Event()
-        self._members = Members(gone_after_seconds=settings.gone_after_seconds)
+        roster = Roster(settings.homes, AssignmentFile(path=settings.assignment, job=settings.job.job))
+        self._members = Members(gone_after_seconds=settings.gone_after_seconds, knows=roster.knows)
         self._board = StatusBoard(
             Status(
                 job=settings.job.job,

@@ -9,10 +9,11 @@ from sunward_trainer.learning.training import Recipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorSettings:
-    """Everything the command line says; `listen` and `superlink` are (host, port)."""
+    """Everything the command line says; `listen` and `superlink` are (host, port), `homes` the nodes of the shards."""
 
     job: JobSettings
     assignment: Path
+    homes: tuple[str, ...]
     model: str
     recipe: Recipe
     listen: tuple[str, int]

@@ -7,6 +7,7 @@ which is why the version is pinned exactly.
 """
 
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -39,6 +40,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _START_SECONDS: Final = 60.0
 _KEEP_ALIVE_SECONDS: Final = 15.0
 _SERVED: Final = ("/v1/fleet/", "/health")
+LARGEST_REPLY_BYTES: Final = 256 << 20
+"""Room for 400 pairs of the largest model that is bundled."""
+_log = logging.getLogger(__name__)
 
 
 class SuperLinkError(RuntimeError):
@@ -178,9 +182,8 @@ class ObjectGrid(InMemoryGrid):  # type: ignore[misc]  # Flower is not typed for
         if not all(contents.values()):
             self._arriving.append(bare)
             return None
-        whole = inflate_object_from_contents(identity, contents)
         store.delete(identity)
-        return whole if isinstance(whole, Message) else None
+        return inflated(bare, contents)
 
     def withdraw(self, message_ids: Iterable[str]) -> None:
         """Forget messages and whatever arrives for them."""
@@ -191,3 +194,15 @@ class ObjectGrid(InMemoryGrid):  # type: ignore[misc]  # Flower is not typed for
         for bare in self._arriving:
             self.state.object_store.delete(bare.metadata.message_id)
         self._arriving.clear()
+
+
+def inflated(bare: Message, contents: dict[str, Any]) -> Message:
+    """The message with its content; without it, when that is no content: whoever reads it then refuses it."""
+    if sum(len(content) for content in contents.values()) > LARGEST_REPLY_BYTES:
+        return bare
+    try:
+        whole = inflate_object_from_contents(bare.metadata.message_id, contents)
+    except Exception:  # the bytes are a worker's, and Flower's own readers raise whatever they meet
+        _log.warning("a reply of Flower node %s cannot be unpacked", bare.metadata.src_node_id, exc_info=True)
+        return bare
+    return whole if isinstance(whole, Message) else bare

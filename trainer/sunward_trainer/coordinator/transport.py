@@ -1,7 +1,7 @@
 """The job's transport over Flower: orders become messages on the Grid, replies come back from it."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flwr.app import Message
@@ -9,6 +9,7 @@ from flwr.serverapp import Grid
 
 from sunward_trainer.coordinator.checkpoint import Checkpoint, describe
 from sunward_trainer.coordinator.superlink import ObjectGrid
+from sunward_trainer.learning.inspection import Refusal
 from sunward_trainer.learning.training import Recipe
 from sunward_trainer.protocol.members import Members
 from sunward_trainer.protocol.records import Order, order_to_record, reply_from_record
@@ -88,36 +89,41 @@ class FlowerTransport:
         )
 
     def replies(self) -> Iterable[WorkerReply]:
-        """Replies that have arrived; a reply that is an error fails every pair of its order."""
+        """Replies that have arrived; one that cannot be used fails or refuses every pair of its order."""
         open_messages = {sent.message: node for node, sent in self._sent.items()}
         for message in self._grid.pull_messages(list(open_messages)):
             node = open_messages.get(message.metadata.reply_to_message_id)
-            if node is not None:
+            if node is not None and node in self._sent:
                 yield self._read(self._sent.pop(node), message)
 
     def _read(self, sent: _Sent, message: Message) -> WorkerReply:
+        if message.has_error():
+            return self._useless(sent, MissingReason.FAILED, None, str(message.error.reason))
         try:
-            if message.has_error():
-                raise ValueError(message.error.reason)
-            return reply_from_record(message.content)
-        except (KeyError, TypeError, ValueError) as error:
-            _log.warning("worker %s could not carry out its order: %s", sent.order.node, error)
-            return WorkerReply(
-                node=sent.order.node,
-                round_number=sent.round_number,
-                updates=(),
-                missing=tuple(self._failed(sent, str(error))),
-            )
+            reply = reply_from_record(message.content)
+        except ValueError as error:  # a message that lost its content on the way has none to read
+            return self._useless(sent, MissingReason.REFUSED, Refusal.UNREADABLE, str(error))
+        if reply.node != sent.order.node:
+            return self._useless(sent, MissingReason.REFUSED, Refusal.WRONG_WORKER, f"it names {reply.node}")
+        if reply.round_number != sent.round_number:
+            return self._useless(sent, MissingReason.REFUSED, Refusal.WRONG_ROUND, f"it names {reply.round_number}")
+        return reply
 
-    def _failed(self, sent: _Sent, detail: str) -> Iterator[Missing]:
-        for pair in sent.order.pairs:
-            yield Missing(
+    def _useless(self, sent: _Sent, reason: MissingReason, refusal: Refusal | None, detail: str) -> WorkerReply:
+        """Every pair of the order is missing, for the same reason."""
+        _log.warning("reply of worker %s cannot be used (%s): %s", sent.order.node, refusal or reason, detail[:500])
+        missing = (
+            Missing(
                 shard=pair.shard,
                 node=sent.order.node,
                 batches=pair.batches,
-                reason=MissingReason.FAILED,
+                reason=reason,
                 detail=detail[:500],
+                refusal=refusal,
             )
+            for pair in sent.order.pairs
+        )
+        return WorkerReply(node=sent.order.node, round_number=sent.round_number, updates=(), missing=tuple(missing))
 
     def lost(self, node: str) -> bool:
         """Whether the worker has registered anew since its order was sent."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +53,56 @@ class Source:
     sha256: str
 
 
-class Members:
-    """The workers of one coordinator. `epoch` changes with every start, so that workers notice a restart."""
+MOST_MEMBERS: Final = 1024
+FORGOTTEN_AFTER_SECONDS: Final = 600.0
+"""Silence after which nothing is known of a worker any more; it registers again when it is back."""
 
-    def __init__(self, *, gone_after_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+
+class Unwelcome(Exception):
+    """The worker has no part in the job, or there are too many; the text says what to do."""
+
+
+class Members:
+    """The workers of one coordinator. `epoch` changes with every start, so that workers notice a restart.
+
+    `knows` says whether a node has a part in the job. At most MOST_MEMBERS are kept, and silent ones are forgotten.
+    """
+
+    def __init__(
+        self,
+        *,
+        gone_after_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        knows: Callable[[str], bool] = lambda _node: True,
+    ) -> None:
         self.epoch = secrets.token_hex(8)
         self._gone_after_seconds = gone_after_seconds
         self._clock = clock
+        self._knows = knows
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
         self._bells: dict[str, int] = {}
         self._waiting: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
 
     def register(self, member: Member) -> None:
-        """Add a worker, or replace what was known of it."""
+        """Add a worker, or replace what was known of it. Raises Unwelcome when it is not one of the job's."""
+        if not self._knows(member.node):
+            raise Unwelcome(f"node {member.node} has no part in this job: it is no shard's home and has no assignment")
         with self._lock:
+            self._forget()
+            if member.node not in self._members and len(self._members) >= MOST_MEMBERS:
+                raise Unwelcome(f"{MOST_MEMBERS} workers are registered; more are not accepted")
             self._members[member.node] = replace(member, heard_seconds=self._clock(), left=False)
+
+    def _forget(self) -> None:
+        """Drop what has been silent for long. With the lock held."""
+        for node in [node for node, one in self._members.items() if self.silence_seconds(one) > self._forgotten_after]:
+            for table in (self._members, self._bells, self._waiting):
+                table.pop(node, None)
+
+    @property
+    def _forgotten_after(self) -> float:
+        return max(FORGOTTEN_AFTER_SECONDS, self._gone_after_seconds)
 
     def heard(
         self,
@@ -98,8 +133,9 @@ class Members:
                 self._members[node] = replace(self._members[node], left=True)
 
     def all(self) -> tuple[Member, ...]:
-        """Every worker ever heard, in name order."""
+        """Every worker heard lately, in name order."""
         with self._lock:
+            self._forget()
             return tuple(self._members[node] for node in sorted(self._members))
 
     def find(self, node: str) -> Member | None:
@@ -128,6 +164,8 @@ class Members:
     def ring(self, node: str) -> None:
         """Tell a worker that a message waits for it. Callable from any thread."""
         with self._lock:
+            if node not in self._members:
+                return
             self._bells[node] = self._bells.get(node, 0) + 1
             waiting = self._waiting.get(node)
         if waiting is not None:

@@ -7,10 +7,11 @@ written off and counted. Nothing here knows Flower, a network or a clock.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sunward_trainer.learning.averaging import Update
+from sunward_trainer.learning.inspection import Refusal, fault_of
 from sunward_trainer.learning.training import Pair
 from sunward_trainer.protocol.assignment import RoundAssignment, ShardWork
 
@@ -26,6 +27,11 @@ class MissingReason(StrEnum):
     SHARD_UNREACHABLE = "ShardUnreachable"  # not cached, and its home does not serve it
     ABANDONED = "Abandoned"  # the worker was told to stop while training it
     FAILED = "Failed"  # training raised an error
+    REFUSED = "Refused"  # what came back is not part of the model, or the worker is not asked after such replies
+
+
+REPORTED_BY_WORKERS = frozenset({MissingReason.SHARD_UNREACHABLE, MissingReason.ABANDONED, MissingReason.FAILED})
+"""What a worker may say itself; the other reasons are the coordinator's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +49,17 @@ class WorkerOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Batches of a pair that were asked for and did not arrive."""
+    """Batches of a pair that were asked for and did not arrive.
+
+    `refusal` says what was wrong with the update that did, None where none came.
+    """
 
     shard: str
     node: str
     batches: int
     reason: MissingReason
     detail: str = ""
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +79,19 @@ class RoundBook:
     A round may be tried more than once when too few workers answered; updates of an earlier try stay valid,
     because the global weights have not changed. Each (shard, node) pair counts once per order. `wanted` are the
     assignment's batches by shard, `offloaded` those that arrived from elsewhere than the shard's home.
+    `parameters` is the length of the model's vector, None where any will do.
     """
 
     number: int
     owed: Mapping[str, int] = field(default_factory=dict)
+    parameters: int | None = None
     updates: list[Update] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     wanted: Counter[str] = field(default_factory=Counter)
     offloaded: Counter[str] = field(default_factory=Counter)
     _issued: Counter[str] = field(default_factory=Counter)
     _open: dict[tuple[str, str], Pair] = field(default_factory=dict)
+    _homes: dict[str, str] = field(default_factory=dict)
 
     def give_orders(self, assignment: RoundAssignment) -> tuple[WorkerOrder, ...]:
         """What the assignment still asks for in this round, with the debts added.
@@ -106,22 +119,51 @@ class RoundBook:
         arrived[work.shard] -= already
         batches = work.batches + extra - already
         first = self._issued[work.shard]
+        self._homes[work.shard] = work.from_node
         self.wanted[work.shard] += work.batches
         self._issued[work.shard] += batches
         return Pair(shard=work.shard, from_node=work.from_node, batches=batches, first_batch=first)
 
     def take(self, reply: WorkerReply) -> None:
-        """Record a reply; parts of another round, or of pairs that were not asked for, are ignored."""
+        """Record a reply; parts of another round, or of pairs that were not asked for, are ignored.
+
+        An update that is not as ordered is refused and missing. So is a pair that the reply does not mention.
+        """
         if reply.round_number != self.number:
             return
         for update in reply.updates:
             pair = self._open.pop((update.shard, reply.node), None)
             if pair is not None:
-                self.updates.append(update)
-                self.offloaded[update.shard] += update.batches if pair.from_node != reply.node else 0
+                self._take(pair, reply.node, update)
         for missing in reply.missing:
-            if self._open.pop((missing.shard, reply.node), None) is not None:
-                self.missing.append(missing)
+            pair = self._open.pop((missing.shard, reply.node), None)
+            if pair is not None:
+                self.missing.append(replace(missing, node=reply.node, batches=pair.batches))
+        for key in [key for key in self._open if key[1] == reply.node]:
+            self._refuse(self._open.pop(key), reply.node, Refusal.NOT_REPORTED)
+
+    def _take(self, pair: Pair, node: str, update: Update) -> None:
+        fault = fault_of(update, batches=pair.batches, parameters=self.parameters)
+        if update.node != node:
+            fault = Refusal.WRONG_WORKER
+        if fault is not None:
+            self._refuse(pair, node, fault)
+            return
+        self.updates.append(update)
+        self.offloaded[pair.shard] += pair.batches if pair.from_node != node else 0
+
+    def _refuse(self, pair: Pair, node: str, refusal: Refusal) -> None:
+        entry = Missing(
+            shard=pair.shard, node=node, batches=pair.batches, reason=MissingReason.REFUSED, refusal=refusal
+        )
+        self.missing.append(entry)
+
+    def take_back(self, update: Update, refusal: Refusal) -> None:
+        """Refuse an update that has arrived: its batches are missing, and another try asks for them again."""
+        self.updates = [kept for kept in self.updates if kept is not update]
+        home = self._homes[update.shard]
+        self.offloaded[update.shard] -= update.batches if home != update.node else 0
+        self._refuse(Pair(shard=update.shard, from_node=home, batches=update.batches), update.node, refusal)
 
     def give_up(self, node: str, reason: MissingReason) -> None:
         """Stop waiting for a worker; what it still had to train is missing."""
