@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sunward.domain.intensity import BASES, Basis
-from sunward.domain.jobs import DataMobility, Disruption
+from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
 from sunward.domain.nodes import ExportRule, OverridePower, Role
 from sunward.domain.policy import OperatingMode, PoolKind
 from support import chart, crds
@@ -29,6 +29,7 @@ SPECS: Mapping[str, set[str]] = {
     "EnergyPolicy .spec.pools[].kind": set(PoolKind),
     "TrainingJob .spec.dataMobility": set(DataMobility),
     "TrainingJob .spec.disruption": set(Disruption),
+    "TrainingJob .spec.updates.rule": set(UpdateRule),
 }
 
 

@@ -119,6 +119,14 @@ def test_a_job_keeps_its_runtime(api: crds.Api) -> None:
     assert "create a new TrainingJob" in answer.message
 
 
+def test_a_job_keeps_its_rule_for_updates(api: crds.Api) -> None:
+    job = named("trainingjob-flower")
+    api.apply(job)
+    assert api.get(crds.path_of(job)).body["spec"]["updates"] == {"rule": "Gate", "maximumNormFactor": 5}
+    answer = api.merge(crds.path_of(job), {"spec": {"updates": {"rule": "Median"}}})
+    assert "spec.updates cannot change" in answer.message
+
+
 def test_an_energy_node_keeps_its_node(api: crds.Api) -> None:
     node = named("energynode-minimal")
     api.apply(node)

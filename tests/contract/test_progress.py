@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from sunward.cluster.training.progress import parse_progress
+from sunward.domain.jobs import UpdateRule as OperatorsRule
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord
-from sunward_trainer.coordinator.progress import Phase, Status, progress_document
+from sunward_trainer.coordinator.progress import Phase, Status, UpdateChecks, progress_document
+from sunward_trainer.coordinator.refusals import RefusedWorker
+from sunward_trainer.learning.inspection import Refusal
+from sunward_trainer.learning.robust import UpdateRule
 from sunward_trainer.protocol.members import Member, Members, ServedShard
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -67,3 +71,24 @@ def test_a_round_in_work_is_read_as_it_was_said(phase: Phase) -> None:
 def test_before_the_first_round_nothing_is_known_and_nothing_is_zero() -> None:
     found = parse_progress(json.dumps(progress_document(STARTING, Members(gone_after_seconds=1.0), NOW)))
     assert (found.round, found.accuracy_percent, found.round_seconds, found.plan) == (0, None, None, None)
+
+
+def test_what_became_of_updates_is_read_word_by_word() -> None:
+    workers = tuple(RefusedWorker(node="pi-02", refusal=refusal, in_a_row=2, until=0.0) for refusal in Refusal)
+    checks = UpdateChecks(
+        rule=UpdateRule.MULTI_KRUM,
+        applied_rule=UpdateRule.MEDIAN,
+        norm_bounded=True,
+        refused={str(refusal): 1 for refusal in Refusal},
+        workers=workers,
+    )
+    text = json.dumps(progress_document(replace(STARTING, updates=checks), some_members(), NOW))
+    found = parse_progress(text).updates
+    assert found is not None
+    assert {str(word): count for word, count in found.refused} == {str(refusal): 1 for refusal in Refusal}
+    assert [(str(one.refusal), one.in_a_row) for one in found.workers] == [(str(refusal), 2) for refusal in Refusal]
+    assert (str(found.applied_rule), found.norm_bounded) == ("Median", True)
+
+
+def test_both_sides_know_the_same_rules() -> None:
+    assert [str(rule) for rule in UpdateRule] == [str(rule) for rule in OperatorsRule]

@@ -23,7 +23,7 @@ from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.estimate import Estimate
 from sunward.domain.intensity import BASES, Basis
-from sunward.domain.jobs import JobPhase, JobView
+from sunward.domain.jobs import JobPhase, JobView, Refusal, UpdateChecks, UpdateRule
 from sunward.domain.measurement import Absent, Quality
 from sunward.domain.nodes import BatterySpec, Intent, Learned, NodeRecord, Operation, PowerState
 from sunward.domain.plans import (
@@ -242,6 +242,7 @@ def a_busy_job(phase: JobPhase) -> JobView:
         data_set="mnist",
         batches_done=300,
         checkpoint_at=NOW,
+        updates=UpdateChecks(refused=((Refusal.NOT_FINITE, 3),), applied_rule=UpdateRule.GATE, norm_bounded=True),
     )
     rows = tuple(an_assignment(KEY, "a", "pi-01", node) for node in ("pi-01", "pi-02"))
     return a_job(

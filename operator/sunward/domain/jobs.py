@@ -42,6 +42,15 @@ class JobCost:
     seconds_per_batch: float | None = None
 
 
+class UpdateRule(StrEnum):
+    """How a round's updates become the next model."""
+
+    GATE = "Gate"
+    MEDIAN = "Median"
+    TRIMMED_MEAN = "TrimmedMean"
+    MULTI_KRUM = "MultiKrum"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """`TrainingJob.spec` in base units. `created_at` is None for a job that was not created at an API server."""
@@ -64,6 +73,8 @@ class JobSpec:
     cost: JobCost
     priority: int = 0
     created_at: datetime | None = None
+    update_rule: UpdateRule = UpdateRule.GATE
+    maximum_norm_factor: int = 5
     image: str | None = None
     app: str | None = None
     arguments: tuple[tuple[str, str], ...] = ()
@@ -94,6 +105,55 @@ class JobPhase(StrEnum):
         return self in (JobPhase.TRAINING, JobPhase.AGGREGATING)
 
 
+class Refusal(StrEnum):
+    """A coordinator's word for what was wrong with an update; OTHER stands for words that are not known here."""
+
+    UNREADABLE = "Unreadable"
+    WRONG_WORKER = "WrongWorker"
+    WRONG_ROUND = "WrongRound"
+    NOT_REPORTED = "NotReported"
+    WRONG_BATCHES = "WrongBatches"
+    WRONG_FIGURES = "WrongFigures"
+    WRONG_TYPE = "WrongType"
+    WRONG_SHAPE = "WrongShape"
+    NOT_FINITE = "NotFinite"
+    NORM_TOO_LARGE = "NormTooLarge"
+    OTHER = "Other"
+
+    @classmethod
+    def of(cls, word: str) -> Refusal:
+        """The refusal that a word stands for."""
+        return cls(word) if word in set(cls) else cls.OTHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedWorker:
+    """A worker whose newest update was refused, and how often in a row."""
+
+    node: str
+    refusal: Refusal
+    in_a_row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateChecks:
+    """What a coordinator says became of its workers' updates.
+
+    `refused` counts by reason. `applied_rule` is what combined the last round, `norm_bounded` whether
+    its updates could be compared with each other or an earlier round; both are None before the first round.
+    """
+
+    refused: tuple[tuple[Refusal, int], ...] = ()
+    workers: tuple[RefusedWorker, ...] = ()
+    applied_rule: UpdateRule | None = None
+    norm_bounded: bool | None = None
+
+    @property
+    def refused_count(self) -> int:
+        """Over all reasons."""
+        return sum(count for _, count in self.refused)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
     """What the coordinator says of itself (`/progress`)."""
@@ -110,6 +170,7 @@ class JobProgress:
     data_set: str | None = None
     batches_done: int | None = None
     checkpoint_at: datetime | None = None
+    updates: UpdateChecks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

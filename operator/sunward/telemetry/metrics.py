@@ -5,12 +5,13 @@ Base units, `_total` counters, enumerated label values only. Job and pod names a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from sunward import __version__
 from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.jobs import JobView, Refusal
 from sunward.domain.measurement import Measurement
 from sunward.domain.nodes import PowerState
 from sunward.domain.plans import Plan
@@ -69,6 +70,11 @@ class Metrics:
         )
         self._failures = self._counter("sunward_pass_failures_total", "Failed reconcile cycles by component.", "where")
         self._settled = self._counter("sunward_settled_periods_total", "Settled periods.", "result")
+        self._refused_updates = self._gauge(
+            "sunward_training_refused_updates",
+            "Updates refused so far by the coordinators of the present jobs; their batches are deferred.",
+            "reason",
+        )
         self._leader = self._gauge("sunward_leader", "1 while this process holds the Lease.")
         Info("sunward_operator_build", "Version of the operator.", registry=self.registry).info(
             {"version": __version__}
@@ -93,7 +99,16 @@ class Metrics:
             if series is not None and series.values:
                 mean = sum(series.values) / len(series.values)
                 self._intensity_forecast.labels(zone, series.source, str(value.basis)).set(mean)
+        self._show_refused(snapshot.jobs)
         self._show_states({node.name: node.record.power_state for node in snapshot.nodes})
+
+    def _show_refused(self, jobs: Iterable[JobView]) -> None:
+        """Sums over the jobs that answer; without any such job there is no series."""
+        told = [job.progress.updates for job in jobs if job.progress is not None and job.progress.updates is not None]
+        counted = [dict(checks.refused) for checks in told]
+        self._refused_updates.clear()
+        for reason in Refusal if counted else ():
+            self._refused_updates.labels(str(reason)).set(sum(counts.get(reason, 0) for counts in counted))
 
     def _show_states(self, states: Mapping[str, PowerState]) -> None:
         """One series per node and state; made anew only when a node came, went or changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from sunward.cluster.training import jobs, templates
 from sunward.cluster.training.jobs import JobObjects, Placement
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
-from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard
+from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
+from sunward_trainer.command_line import parse
 
 JOB = JobSpec(
     namespace="default",
@@ -168,6 +170,17 @@ def test_arguments_go_to_the_part_that_knows_them() -> None:
     assert ("--partition" in coordinator, "--partition" in worker) == (False, True)
     assert ("--seed" in coordinator, "--seed" in worker) == (True, True)
     assert ("--learning-rate" in coordinator, "--learning-rate" in worker) == (True, False)
+
+
+def test_the_coordinator_is_told_how_to_combine_updates_and_whose_nodes_may_register() -> None:
+    job = replace(JOB, update_rule=UpdateRule.TRIMMED_MEAN, maximum_norm_factor=8)
+    arguments = templates.coordinator_pod(job, "hub", "trainer")["spec"]["containers"][0]["args"]
+    options = list(itertools.pairwise(arguments))
+    assert ("--update-rule", "TrimmedMean") in options
+    assert ("--maximum-norm-factor", "8") in options
+    assert [value for name, value in options if name == "--shard"] == ["a=pi-01:100", "b=pi-02:100"]
+    found = parse([*arguments, "--assignment", "/tmp/a.json"])
+    assert (found.update_rule, found.maximum_norm_factor) == ("TrimmedMean", 8.0)
 
 
 def test_a_newer_reading_alone_is_not_worth_a_write() -> None:

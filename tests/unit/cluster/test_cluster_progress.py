@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from sunward.cluster.reporting.report import job_status
 from sunward.cluster.training.progress import parse_progress
 from sunward.domain.errors import InvalidInput
-from sunward.domain.jobs import JobProgress
+from sunward.domain.jobs import JobProgress, Refusal, RefusedWorker, UpdateRule
 from support.planning import a_job
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-PROGRESS = {
+PROGRESS: dict[str, Any] = {
     "schema": "sunward.dev/progress/v1alpha1",
     "round": 3,
     "phase": "training",
@@ -78,6 +78,25 @@ def test_progress_tells_what_is_done_and_when_it_was_saved() -> None:
     assert (new.batches_done, new.checkpoint_at) == (None, None)
 
 
+UPDATES: dict[str, Any] = {
+    "rule": "MultiKrum",
+    "applied_rule": "Median",
+    "norm_bounded": True,
+    "refused": {"NotFinite": 3, "Sulked": 2, "Moped": 1},
+    "workers": [{"node": "pi-02", "refusal": "NotFinite", "in_a_row": 3}],
+}
+
+
+def test_progress_tells_what_became_of_updates_and_words_unknown_here_are_counted_together() -> None:
+    found = read({**PROGRESS, "updates": UPDATES}).updates
+    assert found is not None
+    assert dict(found.refused) == {Refusal.NOT_FINITE: 3, Refusal.OTHER: 3}
+    assert found.refused_count == 6
+    assert found.workers == (RefusedWorker(node="pi-02", refusal=Refusal.NOT_FINITE, in_a_row=3),)
+    assert (found.applied_rule, found.norm_bounded) == (UpdateRule.MEDIAN, True)
+    assert read(PROGRESS).updates is None
+
+
 def test_a_newer_trainer_may_say_more() -> None:
     assert read({**PROGRESS, "temperature": {"deep": [1, 2]}}) == read(PROGRESS)
 
@@ -97,6 +116,12 @@ def test_a_newer_trainer_may_say_more() -> None:
         ({"workers": [{"node": "pi-01", "state": "asleep"}]}, "/progress.workers[0].state"),
         ({"workers": [{**ALIVE, "cached_shards": ["a", 1]}]}, "/progress.workers[0].cached_shards[1]"),
         ({"plan": 7}, "/progress.plan"),
+        ({"updates": []}, "/progress.updates"),
+        ({"updates": {**UPDATES, "applied_rule": "Best"}}, "/progress.updates.applied_rule"),
+        ({"updates": {**UPDATES, "refused": {"NotFinite": -1}}}, "/progress.updates.refused.NotFinite"),
+        ({"updates": {**UPDATES, "refused": {str(n): 1 for n in range(65)}}}, "/progress.updates.refused"),
+        ({"updates": {**UPDATES, "workers": UPDATES["workers"] * 1025}}, "/progress.updates.workers"),
+        ({"updates": {**UPDATES, "workers": [{"node": "pi-02"}]}}, "/progress.updates.workers[0].refusal"),
         ({"data_set": "m" * 129}, "/progress.data_set"),
         ({"checkpoint_time": "2026-11-22T10:00:00"}, "/progress.checkpoint_time"),
         ({"checkpoint_time": "noon"}, "/progress.checkpoint_time"),

@@ -30,6 +30,7 @@ WARNINGS = frozenset(
         Reason.JOB_FAILED,
         Reason.INVALID_SPEC,
         Reason.SHARD_NODE_UNKNOWN,
+        Reason.UPDATE_REFUSED,
     }
 )
 

@@ -790,6 +790,18 @@ class TrainingJobSpecShard(TypedDict):
 TrainingJobSpecDataMobility = Literal["Never", "SameSite", "Anywhere"]
 
 
+TrainingJobSpecUpdatesRule = Literal["Gate", "Median", "TrimmedMean", "MultiKrum"]
+
+
+class TrainingJobSpecUpdates(TypedDict):
+    """`spec.updates`: updates defines how the bundled trainer combines the workers' updates into the next model. An
+    update that does not match its order (batches, shape, finite numbers) is refused under every rule.
+    """
+
+    rule: TrainingJobSpecUpdatesRule
+    maximumNormFactor: int
+
+
 TrainingJobSpecDisruption = Literal["AtRoundBoundary", "Never"]
 
 
@@ -814,6 +826,7 @@ class TrainingJobSpec(TypedDict):
     dataMobility: TrainingJobSpecDataMobility
     maximumOffloadPercent: int
     minimumWorkers: int
+    updates: TrainingJobSpecUpdates
     deadline: NotRequired[str]
     emissionsBudgetMilligramsCO2e: NotRequired[int]
     priority: int
@@ -889,6 +902,7 @@ class TrainingJobStatus(TypedDict):
     lastCheckpoint: NotRequired[TrainingJobStatusLastCheckpoint | None]
     assignments: NotRequired[list[TrainingJobStatusAssignment] | None]
     batchesDone: NotRequired[int | None]
+    refusedUpdates: NotRequired[int | None]
     energyMicrowattHours: NotRequired[int | None]
     emissionsMicrogramsCO2e: NotRequired[int | None]
     baselineEmissionsMicrogramsCO2e: NotRequired[int | None]

@@ -27,7 +27,7 @@ from sunward.cluster.objects.crd_types import (
     TrainingJobSpecShard,
 )
 from sunward.cluster.objects.fields import completed
-from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard
+from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.nodes import (
     BatterySpec,
     ExportRule,
@@ -149,6 +149,8 @@ def job_spec(body: Body) -> JobSpec:
         cost=_cost(spec.get("cost")),
         priority=spec["priority"],
         created_at=parse_time(metadata.get("creationTimestamp")),
+        update_rule=UpdateRule(spec["updates"]["rule"]),
+        maximum_norm_factor=spec["updates"]["maximumNormFactor"],
         image=flower["image"],
         app=flower["app"],
         arguments=tuple(sorted(flower.get("arguments", {}).items())),

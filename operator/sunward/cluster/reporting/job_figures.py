@@ -41,6 +41,8 @@ def figures(
     progress = job.progress
     if progress is not None and progress.batches_done is not None:
         status["batchesDone"] = progress.batches_done
+    if progress is not None and progress.updates is not None:
+        status["refusedUpdates"] = progress.updates.refused_count
     if progress is not None and progress.checkpoint_at is not None:
         saved: TrainingJobStatusLastCheckpoint = {"round": progress.round, "time": format_time(progress.checkpoint_at)}
         status["lastCheckpoint"] = saved

@@ -14,6 +14,7 @@ from sunward.cluster.objects.crd_types import (
     EnergyNodeStatusPower,
     TrainingJobStatus,
 )
+from sunward.cluster.reporting import job_updates
 from sunward.cluster.reporting.node_figures import basis_name
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
@@ -248,6 +249,7 @@ def _job_conditions(
             status=over in (Reason.ROUNDS_COMPLETE, Reason.TARGET_REACHED),
             cause=Cause(over or why.reason, _completion(job, over)),
         ),
+        *job_updates.conditions_of(job),
     ]
 
 

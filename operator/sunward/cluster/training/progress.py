@@ -7,6 +7,7 @@ fault that names the field instead of one that looks like silence.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from sunward.cluster.training.templates import PROGRESS_PORT
 from sunward.domain.errors import InvalidInput
-from sunward.domain.jobs import JobPhase, JobProgress
+from sunward.domain.jobs import JobPhase, JobProgress, Refusal, RefusedWorker, UpdateChecks, UpdateRule
 
 TIMEOUT = aiohttp.ClientTimeout(total=3)
 LARGEST_BYTES = 16 << 20
@@ -60,6 +61,19 @@ class _Round(_Part):
     seconds: Seconds
 
 
+class _RefusedWorker(_Part):
+    node: Name
+    refusal: Label
+    in_a_row: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class _Updates(_Part):
+    applied_rule: Annotated[UpdateRule, Field(strict=False)] | None = None
+    norm_bounded: bool | None = None
+    refused: Annotated[dict[Label, Annotated[int, Field(ge=0, le=10**12)]], Field(max_length=64)] = {}
+    workers: Annotated[list[_RefusedWorker], Field(max_length=1024)] = []
+
+
 class _Answer(_Part):
     document: Literal["sunward.dev/progress/v1alpha1"] = Field(alias="schema")
     round: Annotated[int, Field(ge=0, le=10**9)]
@@ -71,6 +85,7 @@ class _Answer(_Part):
     plan: Text | None = None
     data_set: Label | None = None
     checkpoint_time: Moment | None = None
+    updates: _Updates | None = None
 
     @property
     def alive(self) -> list[_Worker]:
@@ -121,6 +136,21 @@ def parse_progress(body: bytes | str) -> JobProgress:
         data_set=found.data_set,
         batches_done=None if found.batches_total.nodes is None else int(sum(found.batches_total.nodes.values())),
         checkpoint_at=found.checkpoint_time,
+        updates=None if found.updates is None else _checks(found.updates),
+    )
+
+
+def _checks(said: _Updates) -> UpdateChecks:
+    counts: Counter[Refusal] = Counter()
+    for word, count in said.refused.items():
+        counts[Refusal.of(word)] += count
+    return UpdateChecks(
+        refused=tuple(sorted(counts.items())),
+        workers=tuple(
+            RefusedWorker(node=one.node, refusal=Refusal.of(one.refusal), in_a_row=one.in_a_row) for one in said.workers
+        ),
+        applied_rule=said.applied_rule,
+        norm_bounded=said.norm_bounded,
     )
 
 

@@ -130,10 +130,13 @@ def coordinator_pod(job: JobSpec, node_name: str, service_account: str) -> Body:
         "--steps-per-round", str(job.steps_per_round),
         "--batch-size", str(job.batch_size),
         "--minimum-workers", str(job.minimum_workers),
+        "--update-rule", job.update_rule.value,
+        "--maximum-norm-factor", str(job.maximum_norm_factor),
         "--listen", f"0.0.0.0:{PROGRESS_PORT}",
         "--superlink", f"0.0.0.0:{SUPERLINK_PORT}",
         *(["--target-accuracy", str(job.target_accuracy_percent)] if job.target_accuracy_percent else []),
         "--model", job.app or DEFAULT_MODEL,
+        *_shards(job),
         *_extra(job, worker=False),
     ]  # fmt: skip
     pod = _pod(job, coordinator_name(job), "coordinator", node_name, service_account, arguments)
@@ -156,13 +159,18 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, ser
         "--shard-server-port", str(SHARD_PORT),
         "--shards-dir", "/var/lib/sunward/shards",
         "--cache-dir", "/var/lib/sunward/cache",
-        *(part for s in job.shards for part in ("--shard", f"{s.name}={s.node}:{s.samples}")),
+        *_shards(job),
         *_extra(job, worker=True),
     ]  # fmt: skip
     pod = _pod(job, worker_name(job, node), "worker", node_name, service_account, arguments)
     pod["metadata"]["labels"][NODE_LABEL] = node
     pod["spec"]["containers"][0]["ports"] = [{"containerPort": SHARD_PORT}]
     return pod
+
+
+def _shards(job: JobSpec) -> list[str]:
+    """Workers cut the data by them; the coordinator knows by their homes who may register."""
+    return [part for s in job.shards for part in ("--shard", f"{s.name}={s.node}:{s.samples}")]
 
 
 WORKER_ARGUMENTS = frozenset({"partition"})
