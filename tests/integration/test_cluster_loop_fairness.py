@@ -6,7 +6,9 @@ from typing import Any
 
 from sunward.cluster.access.api import ours
 from support.loop.auditor import Auditor
+from support.loop.objects import WORKERS
 from support.loop.process import Process, run
+from support.loop.store import Body
 from support.loop.world import World, add_job
 
 
@@ -37,4 +39,52 @@ async def test_a_job_over_its_limit_waits_with_the_limit_named_and_runs_when_the
     assert world.store.find("pods", "second-coordinator", "default") is None
     await run(world, process, 300)
     assert [condition(world, name, "Complete")["status"] for name in ("first", "second")] == ["True", "True"]
+    assert (auditor.violations, process.failures) == ([], [])
+
+
+class ClaimingWorld(World):
+    """Its coordinators say in every answer that every node trains."""
+
+    def progress(self, address: str) -> Body | None:
+        honest = super().progress(address)
+        workers = [{"node": node, "state": "alive", "round_batches_assigned": 1} for node in WORKERS]
+        return honest and honest | {"phase": "training", "workers": workers}
+
+
+async def test_a_coordinator_that_claims_every_node_keeps_awake_only_those_that_it_was_given() -> None:
+    world = ClaimingWorld(jobs=False)
+    auditor = Auditor(world)
+    add_job(world, "digits", {"pi-1": "a"}, rounds=1000, mobility="Never")
+    process = await run(world, Process(world, "op"), 300)
+    assert (world.power("pi-1"), world.power("pi-3")) == ("Awake", "Asleep")
+    doubt = condition(world, "digits", "Running")
+    assert doubt["reason"] == "ClaimNotConfirmed"
+    assert "pi-3" in doubt["message"]
+    assert "pi-1" not in doubt["message"]
+    assert (auditor.violations, process.failures) == ([], [])
+
+
+class FickleWorld(World):
+    """Its coordinators train in one pass and wait in the next."""
+
+    turns = 0
+
+    def progress(self, address: str) -> Body | None:
+        honest = super().progress(address)
+        self.turns += 1
+        workers = [{"node": "pi-1", "state": "alive", "round_batches_assigned": self.turns % 2}]
+        return honest and honest | {"phase": ("waiting", "training")[self.turns % 2], "workers": workers}
+
+
+async def test_a_coordinator_that_changes_its_mind_in_every_pass_is_written_once_a_minute() -> None:
+    world = FickleWorld(period_seconds=300, jobs=False)
+    auditor = Auditor(world)
+    add_job(world, "digits", {"pi-1": "a"}, rounds=1000, mobility="Never")
+    process = await run(world, Process(world, "op"), 60)
+    before, start = len(world.writes), world.seconds
+    await run(world, process, start + 600)
+    writes = world.writes[before:]
+    reports = [w for w in writes if w.address.kind == "trainingjobs" and "conditions" in w.body["status"]]
+    about = [w for w in writes if w.verb == "POST" and w.address.kind == "events" and "digits" in w.body["message"]]
+    assert (len(reports) <= 15, len(about) <= 15) == (True, True)
     assert (auditor.violations, process.failures) == ([], [])

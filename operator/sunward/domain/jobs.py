@@ -178,8 +178,9 @@ class JobView:
     """One job when a snapshot was taken.
 
     `progress` is None when the coordinator did not answer, or answered what cannot be read: `progress_fault` then says
-    which field is wrong. `emissions_grams` is what its settled periods emitted, None as long as no period of it is
-    settled.
+    which field is wrong. `unconfirmed_nodes` are nodes about which the coordinator's word does not count, because the
+    operator's own records do not bear it out. `emissions_grams` is what its settled periods emitted, None as long as no
+    period of it is settled.
     """
 
     spec: JobSpec
@@ -191,6 +192,7 @@ class JobView:
     coordinator_node: str | None = None
     ready_workers: int = 0
     assignments: tuple[Assignment, ...] = ()
+    unconfirmed_nodes: tuple[str, ...] = ()
     generation: int = 0
 
 

@@ -116,6 +116,7 @@ class Reason(StrEnum):
     UPDATE_REFUSED = "UpdateRefused"
     TOO_FEW_WORKERS = "TooFewWorkers"
     PROGRESS_UNKNOWN = "ProgressUnknown"
+    CLAIM_NOT_CONFIRMED = "ClaimNotConfirmed"
     INVALID_SPEC = "InvalidSpec"
     SHARD_NODE_UNKNOWN = "ShardNodeUnknown"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"

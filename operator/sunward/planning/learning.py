@@ -62,7 +62,8 @@ def _is_settled(node: NodeView, sampled_at: datetime) -> bool:
 
 def _trains(node: NodeView, jobs: Iterable[JobView]) -> bool:
     names = {node.name, node.spec.node_name}
-    return any(job.progress is not None and not names.isdisjoint(job.progress.workers) for job in jobs)
+    believed = [job for job in jobs if node.name not in job.unconfirmed_nodes]
+    return any(job.progress is not None and not names.isdisjoint(job.progress.workers) for job in believed)
 
 
 def _is_idle(node: NodeView) -> bool:

@@ -42,6 +42,9 @@ REGISTRY = "tests/unit/planning/test_planning_guards.py"
 DRAIN = "tests/unit/planning/test_planning_drain.py"
 FITTING = "tests/unit/planning/test_planning_fitting.py"
 WORK = "tests/unit/planning/test_planning_rules_work.py"
+CLAIMS = "tests/unit/planning/test_planning_claims.py"
+PACE = "tests/unit/cluster/test_cluster_pace.py"
+LIMITS = "tests/unit/planning/test_planning_namespace_limits.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +429,31 @@ PLACES: dict[str, Place] = {
         "free = {room.node: room.free for room in rooms if isinstance(room.free, Resources)}",
         "free = {r.node: r.free if isinstance(r.free, Resources) else Resources(pods=9) for r in rooms}",
         FITTING,
+    ),
+    # what other people's objects and programs may take
+    "a namespace's jobs are counted": _place(
+        "planning.jobs.limits", "if limit.jobs is not None and jobs >= limit.jobs:", "if False:", LIMITS
+    ),
+    "a namespace's shards are counted": _place(
+        "planning.jobs.limits", "limit.shards is not None and shards + wanted > limit.shards:", "False:", LIMITS
+    ),
+    "a coordinator's word is bounded by our own records": _place(
+        "planning.guards.rules_work", "if case.node.name in job.unconfirmed_nodes:", "if False:", CLAIMS
+    ),
+    "a worker that no assignment names has a few rounds": _place(
+        "planning.jobs.claims",
+        "(last is None or snapshot.taken_at - last >= trail.grace)",
+        "last is None",
+        CLAIMS,
+    ),
+    "a round that is under way may end": _place(
+        "planning.jobs.claims",
+        "(last is None or snapshot.taken_at - last >= trail.grace)",
+        "True",
+        CLAIMS,
+    ),
+    "what a coordinator says is written once a minute": _place(
+        "cluster.reporting.pace", "if bucket.left < 1.0 and not is_urgent:", "if False:", PACE
     ),
     # what a solver may say
     "every answer of the solver is verified": _place(

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sunward.cluster.access import events
 from sunward.cluster.access.api import Api
+from sunward.cluster.access.events import Events
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.acting import acts, recheck
 from sunward.cluster.ports import Drivers, Reporter
@@ -39,6 +39,7 @@ class NodeStepper:
         mark_dirty: Callable[[], None],
     ) -> None:
         self._api = api
+        self._events = Events(api)
         self._lease = lease
         self._drivers = drivers
         self._reporter = reporter
@@ -94,7 +95,7 @@ class NodeStepper:
         assert node is not None  # steps are taken for the nodes of the snapshot
         why = await recheck.obstacle(self._api, step, seen.snapshot, power, self._lease.token, self._clock())
         if why is not None:
-            await events.emit(self._api, body, Cause(Reason.NO_LONGER_HOLDS, why), self._clock())
+            await self._events.emit(body, Cause(Reason.NO_LONGER_HOLDS, why), self._clock())
             return body
         if step.changed:
             body = await acts.write_record(self._api, node, step, body["metadata"]["resourceVersion"], self._clock())
@@ -111,7 +112,7 @@ class NodeStepper:
         if done.failure is not None and done.is_final:
             self._drain_failures[step.node] = done.failure
         if step.record.power_state is not node.record.power_state:
-            await events.emit(self._api, body, step.cause, now)
+            await self._events.emit(body, step.cause, now)
         if done.failure is not None:
-            await events.emit(self._api, body, done.failure, now)
+            await self._events.emit(body, done.failure, now)
             self._mark_dirty()

@@ -1,4 +1,4 @@
-"""Looks at the cluster and judges the data. The reading history is all that it remembers, and may be lost."""
+"""Looks at the cluster and judges the data. The past of meters and jobs is all that it remembers, and may be lost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sunward.cluster.reading.read import ClusterState
 from sunward.planning.data_quality import judgement
 from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.verdict import DataVerdict
+from sunward.planning.jobs.claims import ClaimHistory
 
 
 class Observer:
@@ -36,6 +37,7 @@ class Observer:
         self._identity = identity
         self._watches = watches
         self._trail = ReadingHistory()
+        self._claims = ClaimHistory()
         self.verdict: DataVerdict | None = None
 
     async def look(self, now: datetime, *, is_leader: bool) -> Observation:
@@ -61,7 +63,8 @@ class Observer:
             self._watches.read(state.policy_body)
 
     def _judged(self, seen: Observation) -> Observation:
-        """The same view with doubtful data taken out or marked."""
+        """The same view with doubtful data and doubtful words of coordinators taken out or marked."""
         self._trail = self._trail.after(seen.snapshot)
         self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
-        return replace(seen, snapshot=judgement.cleaned(seen.snapshot, self.verdict))
+        self._claims = self._claims.after(seen.snapshot)
+        return replace(seen, snapshot=self._claims.marked(judgement.cleaned(seen.snapshot, self.verdict)))

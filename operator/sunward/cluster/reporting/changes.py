@@ -32,6 +32,20 @@ def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return conditions.changed(_essence(old), _essence(new))
 
 
+def is_urgent(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a job's new status tells more than what its coordinator says and how its pods are at the moment.
+
+    What the operator itself decided, and the end of a job, is never late.
+    """
+    return conditions.changed(_own_word(old), _own_word(new))
+
+
+def _own_word(status: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("observedGeneration", "plan", "assignments", "completionTime")
+    stated = {c["type"]: c["status"] for c in status.get("conditions") or () if c["type"] != "Running"}
+    return {**{key: status[key] for key in kept if key in status}, "conditions": stated}
+
+
 def _essence(status: Mapping[str, Any]) -> dict[str, Any]:
     conditions_ = [
         {key: condition.get(key) for key in ("type", "status", "reason", "observedGeneration")}

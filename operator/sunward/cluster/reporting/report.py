@@ -227,6 +227,7 @@ def _job_conditions(
 ) -> list[Condition]:
     running = over is None and job.progress is not None and job.progress.phase.is_working
     why = _why(job, directive, over)
+    doubt = _doubt(job) if over is None else None
     spent = _budget_spent(job)
     return [
         Condition(
@@ -234,7 +235,9 @@ def _job_conditions(
             status=None if directive is None else directive.run,
             cause=directive.cause if directive else Cause(Reason.PROGRESS_UNKNOWN, "no plan includes the job yet"),
         ),
-        Condition(type="Running", status=running, cause=Cause(Reason.RUNNING, why.message) if running else why),
+        Condition(
+            type="Running", status=running, cause=doubt or (Cause(Reason.RUNNING, why.message) if running else why)
+        ),
         Condition(type="Paused", status=over is None and directive is not None and not directive.run, cause=why),
         _deadline(job, directive, over, now),
         Condition(
@@ -275,6 +278,19 @@ def _why(job: JobView, directive: JobDirective | None, over: Reason | None) -> C
         have, need = len(job.progress.workers), job.spec.minimum_workers
         return Cause(Reason.WAITING_FOR_QUORUM, f"{have} of at least {need} workers")
     return Cause(Reason.RUNNING, f"round {job.progress.round} of {job.spec.rounds}, {job.progress.phase}")
+
+
+def _doubt(job: JobView) -> Cause | None:
+    """What the coordinator says of nodes, where the operator's own records do not bear it out."""
+    if not job.unconfirmed_nodes or job.progress is None:
+        return None
+    names = ", ".join(job.unconfirmed_nodes[:5])
+    more = len(job.unconfirmed_nodes) - 5
+    return Cause(
+        Reason.CLAIM_NOT_CONFIRMED,
+        f"the coordinator's word does not keep {names}{f' and {more} more' if more > 0 else ''} awake: no assignment"
+        " has named these nodes for several rounds, or no worker of the job runs there",
+    )
 
 
 def _budget_spent(job: JobView) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sunward.cluster.access import events
 from sunward.cluster.access.api import Api, ApiError, ours
+from sunward.cluster.access.events import Events
 from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStatus, TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reporting import changes, job_figures, node_figures, policy_report, report
+from sunward.cluster.reporting.pace import Pace
 from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
@@ -40,6 +41,8 @@ class StatusWriter:
 
     def __init__(self, api: Api, clock: Callable[[], datetime], mark_dirty: Callable[[], None]) -> None:
         self._api = api
+        self._events = Events(api)
+        self._pace = Pace()
         self._clock = clock
         self._mark_dirty = mark_dirty
 
@@ -94,11 +97,15 @@ class StatusWriter:
     ) -> None:
         """Write when something worth reporting changed; new figures alone wait for the next period.
 
+        What a job's coordinator says may change in every pass, so that it is written once a minute.
+
         What was computed from a version that is no longer the newest is dropped: the next pass sees the newer one.
         """
         if not changes.worth_writing(old, new):
             return
         metadata = body["metadata"]
+        if kind == "trainingjobs" and not self._pace.allows(metadata["uid"], changes.is_urgent(old, new), now):
+            return
         path = ours(kind, metadata["name"], namespace=metadata.get("namespace", ""), sub="status")
         version = {"resourceVersion": metadata["resourceVersion"]}
         try:
@@ -109,4 +116,4 @@ class StatusWriter:
             self._mark_dirty()
             return
         for condition in changes.conditions_changed(kind, old, new):
-            await events.emit(self._api, body, Cause(Reason(condition["reason"]), condition["message"]), now)
+            await self._events.emit(body, Cause(Reason(condition["reason"]), condition["message"]), now)

@@ -89,6 +89,11 @@ def is_our_worker(pod: PodFacts) -> bool:
     return pod.label(COMPONENT_LABEL) == WORKER and pod.label(JOB_LABEL) is not None
 
 
+def is_worker_of(pod: PodFacts, namespace: str, job: str) -> bool:
+    """Whether the pod is a training worker of this job."""
+    return is_our_worker(pod) and pod.namespace == namespace and pod.label(JOB_LABEL) == job
+
+
 def is_coordinator(pod: PodFacts) -> bool:
     """A training job's coordinator: its node never sleeps."""
     return pod.label(COMPONENT_LABEL) == COORDINATOR

@@ -6,7 +6,7 @@ from sunward.domain.cause import Cause, joined
 from sunward.domain.jobs import JobView
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Case
-from sunward.planning.guards.drain import classify, is_our_worker
+from sunward.planning.guards.drain import classify, is_our_worker, is_worker_of
 from sunward.planning.guards.fitting import unplaceable
 
 
@@ -96,8 +96,11 @@ def volumes_detached(case: Case) -> Cause | None:
 
 
 def _still_works(case: Case, job: JobView) -> str | None:
+    """Our own assignments count as they stand; a coordinator's word only as far as they bear it out."""
     if any(case.answers_to(row.node) for row in job.assignments):
         return "is assigned here"
+    if case.node.name in job.unconfirmed_nodes:
+        return None
     if job.progress is None:
         return "has a worker here and its coordinator does not respond" if _has_worker(case, job) else None
     if any(case.answers_to(worker) for worker in job.progress.workers):
@@ -106,7 +109,4 @@ def _still_works(case: Case, job: JobView) -> str | None:
 
 
 def _has_worker(case: Case, job: JobView) -> bool:
-    return any(
-        is_our_worker(pod) and pod.namespace == job.spec.namespace and pod.label("sunward.dev/job") == job.spec.name
-        for pod in case.node.pods
-    )
+    return any(is_worker_of(pod, job.spec.namespace, job.spec.name) for pod in case.node.pods)
