@@ -63,7 +63,7 @@ async def examine(api: KubernetesApi) -> list[Finding]:
     nodes = {body["metadata"]["name"]: body for body in await api.list(core("nodes"))}
     energy_nodes = await api.list(ours("energynodes"))
     findings += _nodes(nodes, energy_nodes)
-    findings.append(_policy(await api.list(ours("energypolicies"))))
+    findings.append(policy_finding(await api.list(ours("energypolicies"))))
     leases = await api.list(apis("coordination.k8s.io/v1", "leases"), fieldSelector="metadata.name=sunward-operator")
     held = any((lease.get("spec") or {}).get("holderIdentity") for lease in leases)
     findings.append(("operator", held, "" if held else "helm install sunward helm/sunward, then look at its pod"))
@@ -107,10 +107,15 @@ def _nodes(nodes: dict[str, Any], energy_nodes: list[dict[str, Any]]) -> list[Fi
     return findings
 
 
-def _policy(policies: list[dict[str, Any]]) -> Finding:
+def policy_finding(policies: list[dict[str, Any]]) -> Finding:
+    """Whether there is a policy, whether it acts, and what the operator says that it cannot carry out."""
     default = next((p for p in policies if p["metadata"]["name"] == "default"), None)
     if default is None:
         return ("EnergyPolicy default", False, "create it; without it the mode is DryRun and no zone has a source")
+    conditions = {c["type"]: c for c in (default.get("status") or {}).get("conditions") or ()}
+    ready = conditions.get("Ready")
+    if ready and ready["status"] == "False":
+        return ("EnergyPolicy default", False, f"{ready['reason']}: {ready['message']}")
     mode = default["spec"].get("mode", "DryRun")
     return (
         "EnergyPolicy default",

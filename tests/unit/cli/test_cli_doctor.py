@@ -8,7 +8,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from sunward.cli.doctor import Finding, prometheus
+from sunward.cli.doctor import Finding, policy_finding, prometheus
 from support.sources import serving
 
 NAME = "Prometheus configuration"
@@ -66,3 +66,16 @@ async def test_settings_that_cannot_be_read_are_a_finding(tmp_path: Path) -> Non
     ((_, ok, advice),) = await prometheus(tmp_path / "none.yaml")
     assert ok is False
     assert "none.yaml" in advice
+
+
+def a_policy(status: str, reason: str, message: str) -> dict[str, object]:
+    """The EnergyPolicy with what the operator says of it."""
+    ready = {"type": "Ready", "status": status, "reason": reason, "message": message}
+    return {"metadata": {"name": "default"}, "spec": {"mode": "Active"}, "status": {"conditions": [ready]}}
+
+
+def test_what_cannot_be_carried_out_is_a_finding_with_the_operators_words() -> None:
+    words = "3 of 20 TrainingJobs cannot be carried out: team/a (QuotaExceeded: exceeded quota), and 2 more"
+    name, ok, advice = policy_finding([a_policy("False", "PartsFailing", words)])
+    assert (name, ok, advice) == ("EnergyPolicy default", False, f"PartsFailing: {words}")
+    assert policy_finding([a_policy("True", "Planned", "plans and acts")]) == (name, True, "")
