@@ -96,3 +96,26 @@ def test_a_record_survives_the_way_through_the_status(record: NodeRecord) -> Non
 def test_times_are_aware_and_keep_microseconds() -> None:
     moment = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC) + timedelta(hours=1)
     assert parse_time(format_time(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-22t18:00:00z", datetime(2026, 11, 22, 18, tzinfo=UTC)),
+        ("2026-11-22T18:00:00.5+02:00", datetime(2026, 11, 22, 16, 0, 0, 500000, tzinfo=UTC)),
+        ("2026-11-22T18:00:00-00:00", datetime(2026, 11, 22, 18, tzinfo=UTC)),
+    ],
+)
+def test_every_spelling_of_rfc_3339_is_read(text: str, moment: datetime) -> None:
+    assert parse_time(text) == moment
+
+
+@given(
+    st.one_of(st.text(max_size=40), st.from_regex(r"\A\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z"))
+)
+def test_any_text_is_a_time_that_can_be_written_again_or_a_value_error(text: str) -> None:
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        return
+    assert moment is None or format_time(moment)

@@ -7,11 +7,17 @@ from typing import overload
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """An RFC 3339 time of the API as aware UTC; None stays None."""
+    """An RFC 3339 time of the API as aware UTC; None stays None, and a time without a zone counts as UTC.
+
+    Raises ValueError for any other text, and for a time outside the years 1 to 9999 UTC.
+    """
     if not text:
         return None
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text.upper())  # RFC 3339 allows small letters for T and Z
+    try:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be a time in the years 1 to 9999 UTC") from error
 
 
 @overload

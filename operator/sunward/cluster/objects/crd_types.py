@@ -343,7 +343,9 @@ StatusConditionStatus = Literal["True", "False", "Unknown"]
 
 
 class StatusCondition(TypedDict):
-    """`status.conditions[]`: conditions are Ready, SensorsFresh, Sleepable, Asleep and Degraded."""
+    """`status.conditions[]`: conditions are Ready, SensorsFresh, Sleepable, Asleep and Degraded; Applied from the
+    first time that a step of the node could not be taken.
+    """
 
     type: str
     status: StatusConditionStatus

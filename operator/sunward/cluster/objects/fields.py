@@ -7,12 +7,16 @@ default. The definitions in `crds/` own the defaults; `crd_fields` is generated 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from sunward.cluster.access.times import parse_time
 from sunward.domain.errors import InvalidInput
+
+ZONE = re.compile(r"T.*(Z|[+-]\d\d:\d\d)$", re.ASCII | re.IGNORECASE)
+"""The end of a time that names its zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,11 @@ def _check(value: object, field: Field, where: str) -> None:
 
 
 def _is_time(value: object) -> bool:
-    """RFC 3339 with a time zone."""
-    if not isinstance(value, str):
+    """RFC 3339 with a time zone, in the years 1 to 9999."""
+    if not isinstance(value, str) or not ZONE.search(value):
         return False
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
+        return parse_time(value) is not None
     except ValueError:
         return False
 

@@ -6,6 +6,7 @@ and completed here, from the same definitions (`crd_fields`). Milli-units become
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from sunward.cluster.objects.crd_types import (
     TrainingJobSpecShard,
 )
 from sunward.cluster.objects.fields import completed
+from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.nodes import (
     BatterySpec,
@@ -42,6 +44,12 @@ from sunward.domain.policy import Budgets, NamespaceLimit, OperatingMode, Policy
 
 Body = Mapping[str, Any]
 MILLI = 1e-3
+JOB_NAME = re.compile(r"[a-z]([-a-z0-9]{0,49}[a-z0-9])?")
+"""A Service is named after the job, with "-coordinator" behind it: what a Service may be called, less 12 characters."""
+NAME_ADVICE = (
+    "must begin with a letter and have at most 51 small letters, digits and hyphens, because a Service is named after "
+    "the job: create the job under another name"
+)
 MEBIBYTE_IN_GIGABYTES = 1024 * 1024 / 1e9
 
 
@@ -128,6 +136,8 @@ def job_spec(body: Body) -> JobSpec:
     """Read a TrainingJob. Raises InvalidInput naming the field."""
     metadata = body["metadata"]
     namespace, name = metadata.get("namespace", "default"), metadata["name"]
+    if not JOB_NAME.fullmatch(name):
+        raise InvalidInput(f"TrainingJob {namespace}/{name}: metadata.name", NAME_ADVICE)
     spec: TrainingJobSpec = _completed("TrainingJob", f"{namespace}/{name}", body)
     flower, budget = spec["runtime"]["flower"], spec.get("emissionsBudgetMilligramsCO2e")
     return JobSpec(
