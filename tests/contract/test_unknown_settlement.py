@@ -15,6 +15,7 @@ import pytest
 from sunward.cli import status as table
 from sunward.cluster.access.api import ours
 from sunward.cluster.access.times import format_time
+from sunward.cluster.containment import Containment
 from sunward.cluster.settling.settlement import Settler
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Metered, Window
@@ -181,8 +182,16 @@ async def settled(counted: Counted, *, relays: bool = False) -> figures.Figures:
     spec = {"periodStart": format_time(NOW), "periodEnd": format_time(NOW + PERIOD)}
     labels = {"app.kubernetes.io/managed-by": "sunward"}
     store.create(ours("energyplans"), {"metadata": {"name": "plan-1", "labels": labels}, "spec": spec})
-    store.create(ours("trainingjobs", namespace="default"), {"metadata": {"name": "mnist"}, "spec": {}})
-    settler = Settler(StoreApi(store), counted, InProcessSolver(), TelemetryReporter(metrics))
+    store.create(
+        ours("trainingjobs", namespace="default"), {"metadata": {"name": "mnist", "uid": a_job().spec.uid}, "spec": {}}
+    )
+    settler = Settler(
+        StoreApi(store),
+        counted,
+        InProcessSolver(),
+        TelemetryReporter(metrics),
+        Containment(lambda: NOW, lambda *_: None),
+    )
     for count in range(-1, round(PERIOD / PASS) + 2):
         now = NOW + count * PASS
         power = {name: relay(True, watts=3.6, at=now) for name in ("sun", "shade")} if relays else {}

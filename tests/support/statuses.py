@@ -15,12 +15,12 @@ from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.none_baseline import Work
 from sunward.accounting.values import ZoneFactor
 from sunward.cluster.acting import acts
+from sunward.cluster.containment import Containment
 from sunward.cluster.objects import records
 from sunward.cluster.reporting import job_figures, node_figures, plan_objects, policy_report, report, settlement_objects
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.cause import Cause
-from sunward.domain.errors import InvalidInput
 from sunward.domain.estimate import Estimate
 from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import JobPhase, JobView, Refusal, UpdateChecks, UpdateRule
@@ -186,7 +186,7 @@ def energy_nodes() -> Iterator[Mapping[str, Any]]:
         node = a_node(meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0)
         zone = replace(a_zone("CLEAN", reading), basis=Basis.parse(basis))
         yield from reported(a_snapshot(node, intensities={"CLEAN": zone}))
-    yield report.invalid_status("EnergyNode", InvalidInput("spec.gridZone", "is missing"), {}, 1, NOW)
+    yield report.invalid_status("EnergyNode", Cause(Reason.INVALID_SPEC, "spec.gridZone: is missing"), {}, 1, NOW)
 
 
 def reported(snapshot: Snapshot) -> Iterator[Mapping[str, Any]]:
@@ -227,7 +227,7 @@ def training_jobs() -> Iterator[Mapping[str, Any]]:
         yield report.job_status(job, plan.jobs[0], plan, old, NOW)
         nodes = [a_node("pi-01", record=a_record(PowerState.AWAKE)), a_node("pi-02")]
         yield job_figures.figures(job, plan.jobs[0], nodes, old, NOW)
-    yield report.invalid_status("TrainingJob", InvalidInput("spec.rounds", "is missing"), {}, 1, NOW)
+    yield report.invalid_status("TrainingJob", Cause(Reason.INVALID_SPEC, "spec.rounds: is missing"), {}, 1, NOW)
 
 
 def a_busy_job(phase: JobPhase) -> JobView:
@@ -258,16 +258,17 @@ def a_busy_job(phase: JobPhase) -> JobView:
 
 async def training_job_accounts() -> Sequence[Mapping[str, Any]]:
     """What settled periods add to a TrainingJob: one that is known, and one that is not."""
-    server, done = Recorder({"metadata": {"resourceVersion": "1"}}), WorkMemory()
+    server, done = Recorder({"metadata": {"resourceVersion": "1", "uid": a_job().spec.uid}}), WorkMemory()
     for rounds in (0, 1):
         assignments = (an_assignment(KEY, "a", "pi-01", "pi-01"),)
         job = a_job(last_round=rounds, assignments=assignments)
         done.remember(a_snapshot(jobs=[job], taken_at=QUARTER_HOUR.start))
     assert done.work(QUARTER_HOUR) == [Work(node="pi-01", home="pi-01", batches=50)]
+    held = Containment(lambda: NOW, lambda *_: None)
     for ledger in (a_ledger(), an_empty_ledger()):
         baseline = {"pi-01": 0.5} if ledger.rows else {}
         settled = Settled(ledger=ledger, transfers=(), baseline_grams=baseline, intensities={"dirty": 560.0})
-        await account_jobs(server, done, QUARTER_HOUR, a_snapshot(jobs=[a_job()]), settled)
+        await account_jobs(server, done, QUARTER_HOUR, a_snapshot(jobs=[a_job()]), settled, held)
     return server.statuses
 
 

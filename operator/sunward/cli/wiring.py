@@ -93,7 +93,9 @@ class Process:
             solver=solver,
             drivers=Drivers(relays, options.settings.relays, clock=clock),
             reporter=self._reporter,
-            lease=Lease(api, options.namespace, options.identity, shown=self._watches.read),
+            lease=Lease(
+                api, options.namespace, options.identity, shown=lambda body: self._watches.read_all("leases", [body])
+            ),
             watches=self._watches,
             identity=Identity(started_at=lambda: clock.at(self._started), node_name=options.node_name),
             clock=clock,

@@ -16,22 +16,23 @@ import aiohttp
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.lease import RENEW_SECONDS, Lease
 from sunward.cluster.access.watch_liveness import WatchLiveness
-from sunward.cluster.acting.stepper import NodeStepper
+from sunward.cluster.acting.job_applier import JobApplier
+from sunward.cluster.acting.stepper import NodeStepper, Wanted
+from sunward.cluster.containment import Containment, Failure, Part, Subject
 from sunward.cluster.plan_keeper import PlanKeeper
 from sunward.cluster.ports import Drivers, Forecaster, Intensities, Reporter, Sensors
 from sunward.cluster.reading.observe import Identity, Observation
 from sunward.cluster.reading.observer import Observer
+from sunward.cluster.reporting import failures
 from sunward.cluster.reporting.writer import Known, StatusWriter
 from sunward.cluster.settling.settlement import Settler
-from sunward.cluster.training import jobs
-from sunward.cluster.training.placement import placement
 from sunward.domain.nodes import PowerState
 from sunward.domain.plans import Plan
 from sunward.domain.policy import OperatingMode
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
-from sunward.planning.jobs.directives import directives_of, job_over
 from sunward.planning.ports import SolverPort
+from sunward.planning.sleep.transitions import is_ordered_awake
 
 BUSY_CYCLE_SECONDS = 2.0
 """Between passes while a node changes its state or a job trains."""
@@ -71,12 +72,18 @@ class Loop:
         self._dirty = asyncio.Event()
         self._youngest_token = 0
         api, clock, dirty = ports.api, ports.clock, self.mark_dirty
+        self._containment = Containment(clock, self._contained)
+        held = self._containment
         self._observer = Observer(api, ports.session, ports.sensors, ports.intensities, ports.identity, ports.watches)
-        self._keeper = PlanKeeper(api, ports.forecaster, ports.solver, ports.reporter, clock)
-        self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty)
-        self._statuses = StatusWriter(api, clock, dirty)
-        self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter)
+        self._keeper = PlanKeeper(api, ports.forecaster, ports.solver, ports.reporter, clock, held)
+        self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty, held)
+        self._jobs = JobApplier(api, ports.service_account, held)
+        self._statuses = StatusWriter(api, clock, dirty, held)
+        self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)
         self.last_cycle_at: float | None = None
+
+    def _contained(self, failure: Failure, error: Exception | None) -> None:
+        self._ports.reporter.contained(failure.part, str(failure.subject), failure.cause, error)
 
     def mark_dirty(self) -> None:
         """Something that matters changed: look again soon."""
@@ -116,48 +123,86 @@ class Loop:
         self._dirty.clear()
 
     async def reconcile(self) -> float:
-        """One cycle; returns the seconds until the next. Raises ApiError when the API server does not answer."""
+        """One cycle; returns the seconds until the next. Raises ApiError when the API server does not answer.
+
+        Nodes come first, and whatever fails about a plan, a job, a report or a settlement ends at that object.
+        """
         ports = self._ports
         leading = await ports.lease.renew(ports.clock(), above=self._youngest_token)
         now = ports.clock()  # the server has answered, and set the clock
         seen = await self._observer.look(now, is_leader=leading)
         self._youngest_token = _youngest_token(seen.snapshot)
-        ports.reporter.observed(seen.snapshot)
-        ports.forecaster.remember(seen.snapshot)
         power = await self._stepper.read_power(seen.snapshot)
-        self._settler.remember(seen.snapshot, power)
+        self._remember(seen, power)
         if not leading:
             return STANDBY_CYCLE_SECONDS if ports.lease.is_others else RETRY_SECONDS
-        plan, seen = await self._keeper.plan(seen, self._look_again)
+        plan, seen, power = await self._plan(seen, power)
         if seen.snapshot.policy.mode is OperatingMode.ACTIVE:
-            await self._apply_jobs(plan, seen)
             seen = await self._step_nodes(plan, seen, power)
+            await self._jobs.apply(plan, seen)
         known = Known(verdict=self._observer.verdict, power=power, refused=self._stepper.refused)
         await self._statuses.write(plan, seen, known)
         await self._settler.settle(seen.snapshot, plan.name)
+        self._containment.ended()
         return self._pause(plan, seen.snapshot)
+
+    def _remember(self, seen: Observation, power: Mapping[str, PowerReading | None]) -> None:
+        """Metrics, forecasts and books learn what was seen; what one of them makes of it is no reason to stop."""
+        failures.note_unreadable(self._containment, seen)
+        with self._containment.contain(Part.REPORT, Subject(kind="Metrics", name="snapshot")):
+            self._ports.reporter.observed(seen.snapshot)
+        with self._containment.contain(Part.READ, Subject(kind="Forecaster", name="history")):
+            self._ports.forecaster.remember(seen.snapshot)
+        with self._containment.contain(Part.READ, Subject(kind="Settler", name="history")):
+            self._settler.remember(seen.snapshot, power)
 
     async def _look_again(self) -> Observation:
         return await self._observer.look_again(self._ports.clock(), is_leader=True)
 
-    async def _apply_jobs(self, plan: Plan, seen: Observation) -> None:
-        directives = directives_of(plan, seen.snapshot)
-        for job in seen.snapshot.jobs:
-            directive = directives.get(job.spec.key)
-            if directive is None or (not directive.run and job.coordinator_node is None):
-                continue
-            if job_over(job) is not None:
-                continue
-            where = placement(job, directive, seen.snapshot)
-            if where is not None:
-                found = seen.objects[job.spec.namespace]
-                account = self._ports.service_account
-                await jobs.apply_job(self._ports.api, job.spec, directive, where, found, account, plan.name)
+    async def _plan(
+        self, seen: Observation, power: Mapping[str, PowerReading | None]
+    ) -> tuple[Plan, Observation, Mapping[str, PowerReading | None]]:
+        """The plan in force, the view it holds on and what the relays read then.
+
+        All are new when a period began or what the plan rests on changed. Planning takes seconds: what a person has
+        ordered awake does not wait for it.
+        """
+        plan = self._keeper.in_force(seen.snapshot)
+        if plan is not None:
+            await self._keeper.record(seen.snapshot)
+            return plan, seen, power
+        begun, snapshot = time.monotonic(), seen.snapshot
+        planning = asyncio.create_task(self._keeper.decide(snapshot))
+        try:
+            while True:
+                await self._wake_ordered(seen, power)
+                done, _ = await asyncio.wait({planning}, timeout=BUSY_CYCLE_SECONDS)
+                seen = await self._look_again()
+                power = await self._stepper.read_power(seen.snapshot)
+                if done:
+                    break
+        finally:
+            plan = await planning
+        plan = await self._keeper.adopt(plan, snapshot, seen.snapshot, time.monotonic() - begun)
+        return plan, seen, power
+
+    async def _wake_ordered(self, seen: Observation, power: Mapping[str, PowerReading | None]) -> None:
+        """The next step of each node that a person has ordered awake; all others keep their state meanwhile."""
+        ordered = {
+            node.name
+            for node in seen.snapshot.nodes
+            if is_ordered_awake(node, seen.snapshot) and node.record.power_state is not PowerState.AWAKE
+        }
+        if ordered and seen.snapshot.policy.mode is OperatingMode.ACTIVE:
+            wanted = Wanted(awake={})
+            steps = self._stepper.steps(wanted, seen.snapshot, power)
+            await self._stepper.take([step for step in steps if step.node in ordered], wanted, seen, power)
 
     async def _step_nodes(self, plan: Plan, seen: Observation, power: Mapping[str, PowerReading | None]) -> Observation:
-        steps = self._stepper.steps(self._wanted(plan), plan.jobs, seen.snapshot, power)
-        await self._keeper.record_inputs(plan, seen.snapshot, steps)
-        return await self._stepper.take(steps, seen, power)
+        wanted = Wanted(awake=self._wanted(plan), directives=plan.jobs)
+        steps = self._stepper.steps(wanted, seen.snapshot, power)
+        steps = await self._keeper.record_inputs(plan, seen.snapshot, steps)
+        return await self._stepper.take(steps, wanted, seen, power)
 
     def _wanted(self, plan: Plan) -> Mapping[str, bool]:
         """The plan's desired state; blind for long with pods that fit nowhere, every node is wanted awake."""

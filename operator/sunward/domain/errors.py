@@ -23,3 +23,12 @@ class SourceUnavailable(SunwardError):
         self.source = source
         self.why = why
         super().__init__(f"{source} is unavailable: {why}")
+
+
+class NameTaken(SunwardError):
+    """An object that we need exists under its name and belongs to another owner; *kind* and *name* identify it."""
+
+    def __init__(self, kind: str, name: str, owner: str) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"{kind} {name} exists and does not belong to {owner}: delete it, or rename the job")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
 
 
@@ -178,14 +179,16 @@ class JobView:
     """One job when a snapshot was taken.
 
     `progress` is None when the coordinator did not answer, or answered what cannot be read: `progress_fault` then says
-    which field is wrong. `unconfirmed_nodes` are nodes about which the coordinator's word does not count, because the
-    operator's own records do not bear it out. `emissions_grams` is what its settled periods emitted, None as long as no
-    period of it is settled.
+    which field is wrong. `objects_fault` says why the job's pods cannot be looked at, so that nothing can be done for
+    it. `unconfirmed_nodes` are nodes about which the coordinator's word does not count, because the operator's own
+    records do not bear it out. `emissions_grams` is what its settled periods emitted, None as long as no period of it
+    is settled.
     """
 
     spec: JobSpec
     progress: JobProgress | None
     progress_fault: str | None = None
+    objects_fault: Cause | None = None
     last_round: int = 0
     finished: Reason | None = None
     emissions_grams: float | None = None

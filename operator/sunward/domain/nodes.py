@@ -326,6 +326,7 @@ class PodFacts:
     labels: tuple[tuple[str, str], ...] = ()
     needs: Needs = field(default_factory=Needs)
     priority: int = 0
+    owner_uid: str = ""
 
     def label(self, key: str) -> str | None:
         """Value of a label, or None."""

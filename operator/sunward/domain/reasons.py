@@ -21,6 +21,7 @@ class Reason(StrEnum):
     SURPLUS_SHARED = "SurplusShared"
     WAITING_FOR_LOWER_INTENSITY = "WaitingForLowerIntensity"
     PLAN_INFEASIBLE = "PlanInfeasible"
+    PLAN_FAILED = "PlanFailed"
     SOLVER_FALLBACK = "SolverFallback"
     DRY_RUN = "DryRun"
 
@@ -99,6 +100,14 @@ class Reason(StrEnum):
     DRIVER_FAILED = "DriverFailed"
     RELAY_TRIPPED = "RelayTripped"
     DEGRADED = "Degraded"
+
+    # What kept one object from being carried out, while everything else went on
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    ACCESS_DENIED = "AccessDenied"
+    REQUEST_REFUSED = "RequestRefused"
+    NAME_TAKEN = "NameTaken"
+    INTERNAL_ERROR = "InternalError"
+    PARTS_FAILING = "PartsFailing"
 
     # Jobs
     PLANNED = "Planned"

@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import OverridePower
@@ -27,6 +27,7 @@ from sunward.planning.guards.rules_work import holds_shard
 from sunward.planning.jobs.assign import directive
 from sunward.planning.jobs.prefetch import seeded
 from sunward.planning.ports import SolverPort
+from sunward.planning.renewal import period_start
 from sunward.planning.stability import Pattern
 from sunward.planning.trade import transfers
 
@@ -267,6 +268,29 @@ def _held(
         input_digest=_hashed(why.reason, sorted(pattern.awake.items()), pattern.jobs),
         made_at=snapshot.taken_at,
     )
+
+
+def failed(snapshot: Snapshot, why: Cause) -> Plan:
+    """The plan of a period for which none could be made: everything as it is. Whatever cannot be decided is left out.
+
+    A node that is left out keeps its state, and a job its assignments.
+    """
+    start, period = period_start(snapshot), timedelta(seconds=snapshot.policy.planning_period_seconds)
+    nothing = Forecasts(start=start, period=period, harvest_watt_hours={}, intensity_grams_per_kilowatt_hour={})
+    try:
+        return _held(snapshot, nothing, PlanStatus.HELD, why)
+    except Exception:  # a fault in the snapshot itself, which `why` names: nodes are still stepped
+        return Plan(
+            name=plan_name(start),
+            start=start,
+            period=period,
+            awake={},
+            jobs=(),
+            transfers=(),
+            decisions=(),
+            solver=SolverReport(status=PlanStatus.HELD, cause=why),
+            made_at=snapshot.taken_at,
+        )
 
 
 def plan_name(start: datetime) -> str:

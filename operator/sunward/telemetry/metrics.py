@@ -69,6 +69,12 @@ class Metrics:
             "sunward_node_steps_total", "Actions of the sleep state machine.", "action", "reason"
         )
         self._failures = self._counter("sunward_pass_failures_total", "Failed reconcile cycles by component.", "where")
+        self._contained = self._counter(
+            "sunward_failures_total",
+            "Failures of one object, by the part of the pass that they ended.",
+            "part",
+            "reason",
+        )
         self._settled = self._counter("sunward_settled_periods_total", "Settled periods.", "result")
         self._refused_updates = self._gauge(
             "sunward_training_refused_updates",
@@ -156,3 +162,7 @@ class Metrics:
     def failed(self, where: str) -> None:
         """Count a failed pass."""
         self._failures.labels(where).inc()
+
+    def contained(self, part: str, reason: str) -> None:
+        """Count a failure of one object."""
+        self._contained.labels(part, reason).inc()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sunward.accounting.ledger import PeriodLedger
+from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
+from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, Step
 from sunward.telemetry.logs import LOGGER
@@ -88,3 +90,10 @@ class TelemetryReporter:
         """A pass failed; it will be tried again."""
         self._metrics.failed(where)
         LOGGER.error("Failed %s", where, exc_info=error, extra={"fields": {"where": where}})
+
+    def contained(self, part: str, subject: str, cause: Cause, error: Exception | None) -> None:
+        """One object failed and nothing else; it will be tried again. Only what nobody foresaw needs its traceback."""
+        self._metrics.contained(part, str(cause.reason))
+        fields = {"part": part, "subject": subject, "reason": str(cause.reason), "detail": cause.message}
+        unforeseen = error if cause.reason in (Reason.INTERNAL_ERROR, Reason.PLAN_FAILED) else None
+        LOGGER.warning("Failed %s of %s", part, subject, exc_info=unforeseen, extra={"fields": fields})

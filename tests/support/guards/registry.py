@@ -21,6 +21,8 @@ CLOCK = "tests/unit/cluster/test_cluster_server_clock.py"
 LOOP = "tests/unit/cluster/test_cluster_loop.py"
 STALE = "tests/integration/test_cluster_loop_stale.py"
 FAULTS = "tests/integration/test_cluster_loop_faults.py"
+ISOLATION = "tests/integration/test_cluster_loop_isolation.py"
+SIGHT = "tests/unit/cluster/test_cluster_sight.py"
 DRIVERS = "tests/unit/power/test_power_drivers.py"
 NAMES = "tests/contract/test_chart_addresses.py"
 CERTIFICATES = "tests/unit/power/test_power_certificates.py"
@@ -175,6 +177,49 @@ PLACES: dict[str, Place] = {
     ),
     "who does not lead does not plan": _place(
         "cluster.loop", "        if not leading:\n            return", "        if False:\n            return", FAULTS
+    ),
+    # what fails, fails alone
+    "a job that fails ends nothing else": _place(
+        "cluster.acting.job_applier",
+        "                with self._containment.contain(Part.APPLY, subject_of(job)):\n",
+        "                if True:\n",
+        f"{ISOLATION}::test_a_job_tells_what_was_refused_and_that_it_is_well_again",
+    ),
+    "a node that fails ends nothing else": _place(
+        "cluster.acting.stepper",
+        "            with self._containment.contain(Part.STEP, subject):\n",
+        "            if True:\n",
+        f"{ISOLATION}::test_a_failure_of_a_node_lets_nobody_go_to_sleep_on_the_strength_of_its_record",
+    ),
+    "nobody goes to sleep after a step that failed": _place(
+        "cluster.acting.stepper",
+        "if has_failed and _leads_to_sleep(step):",
+        "if False:",
+        f"{ISOLATION}::test_a_failure_of_a_node_lets_nobody_go_to_sleep_on_the_strength_of_its_record",
+    ),
+    "a sleep begins under a plan that is on record": _place(
+        "cluster.plan_keeper",
+        "return steps if self.is_on_record else",
+        "return steps if True else",
+        f"{ISOLATION}::test_no_sleep_begins_under_a_plan_that_is_not_on_record",
+    ),
+    "an order to wake does not wait for a plan": _place(
+        "cluster.loop",
+        "                await self._wake_ordered(seen, power)\n",
+        "",
+        f"{ISOLATION}::test_an_order_to_wake_does_not_wait_for_a_plan_that_takes_long",
+    ),
+    "an object of another owner is not taken": _place(
+        "cluster.training.jobs",
+        'return any(owner.get("uid") == job.uid for owner in owners)',
+        "return True",
+        TEMPLATES,
+    ),
+    "what a list no longer shows is not awaited": _place(
+        "cluster.access.watch_liveness", "            self._awaited.pop(uid, None)\n", "", SIGHT
+    ),
+    "what ended is not awaited again": _place(
+        "cluster.access.watch_liveness", "if uid not in self._ended and ", "if ", SIGHT
     ),
     # what relays and meters prove
     "an output is a plain yes or no": _place(

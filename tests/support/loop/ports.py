@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,7 +21,6 @@ from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import solve
 from support.loop.objects import ZONES
-from support.loop.store import Body
 from support.loop.world import World
 from support.planning import some_forecasts
 
@@ -148,13 +146,13 @@ class Session:
 
     def get(self, url: str, **_: Any) -> Answer:
         self._process.must_live()
-        return Answer(self._process.world.progress(url.removeprefix("http://").split(":")[0]))
+        return Answer(self._process.world.answer(url.removeprefix("http://").split(":")[0]))
 
 
 class Answer:
     """An answer of a coordinator, or the silence of one that is not there."""
 
-    def __init__(self, body: Body | None) -> None:
+    def __init__(self, body: bytes | None) -> None:
         self._body = body
 
     async def __aenter__(self) -> Self:
@@ -171,6 +169,6 @@ class Answer:
         return self
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        text = json.dumps(self._body).encode()
+        text = self._body or b""
         for start in range(0, len(text), size):
             yield text[start : start + size]

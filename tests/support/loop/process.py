@@ -13,6 +13,7 @@ from sunward.cluster.access.lease import Lease
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.ports import Drivers, Sensors
 from sunward.cluster.reading.observe import Identity
+from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
@@ -172,6 +173,9 @@ class SilentReporter:
     def observed(self, snapshot: Snapshot) -> None: ...
     def failed(self, where: str, error: Exception) -> None:
         self._process.failures.append(f"{where}: {error}")
+
+    def contained(self, part: str, subject: str, cause: Cause, error: Exception | None) -> None:
+        self._process.failures.append(f"{part} of {subject}: {cause}")
 
 
 async def run(world: World, process: Process, seconds: float) -> Process:

@@ -78,6 +78,7 @@ class World:
         self.data = "fresh"  # or "silent", "stale"
         self.unmetered: frozenset[str] = frozenset()  # nodes whose own meter says nothing
         self.skew = timedelta(0)  # of the operator's clock
+        self.answers: dict[str, bytes] = {}  # by job: what its coordinator answers instead of its progress
         self.respawned = 0
         self.lives = 1
         self._fill(period_seconds)
@@ -114,7 +115,8 @@ class World:
             self._kubelet(machine)
         self._schedule()
         for job in self.store.of("trainingjobs"):
-            self._train(job)
+            if job["metadata"]["namespace"] == "default":
+                self._train(job)
 
     def power(self, name: str) -> str:
         """What the record of a node says; a node without one is awake."""
@@ -213,6 +215,13 @@ class World:
             if pod["metadata"].get("labels", {}).get("sunward.dev/job") == job:
                 self.store.put("pods", {**pod, "status": {"phase": "Succeeded"}})
 
+    def answer(self, address: str) -> bytes | None:
+        """What the coordinator behind a Service's address sends; None when nobody listens."""
+        service = next((s for s in self.store.of("services") if s["spec"]["clusterIP"] == address), None)
+        said = None if service is None else self.answers.get(service["metadata"]["labels"]["sunward.dev/job"])
+        progress = self.progress(address)
+        return said or (None if progress is None else json.dumps(progress).encode())
+
     def progress(self, address: str) -> Body | None:
         """What the coordinator behind a Service's address answers; None when nobody listens."""
         service = next((s for s in self.store.of("services") if s["spec"]["clusterIP"] == address), None)
@@ -243,12 +252,21 @@ class World:
         }
 
 
-def add_job(world: World, name: str, homes: Mapping[str, str], *, rounds: int, mobility: str = "Anywhere") -> None:
-    """People submit a TrainingJob with one shard per home."""
+def add_job(
+    world: World,
+    name: str,
+    homes: Mapping[str, str],
+    *,
+    rounds: int,
+    mobility: str = "Anywhere",
+    namespace: str = "default",
+    **spec: Any,
+) -> None:
+    """People submit a TrainingJob with one shard per home, and with other fields of its spec."""
     body = {
         "apiVersion": "sunward.dev/v1alpha1",
         "kind": "TrainingJob",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
             "rounds": rounds,
@@ -258,9 +276,10 @@ def add_job(world: World, name: str, homes: Mapping[str, str], *, rounds: int, m
             "dataMobility": mobility,
             "maximumOffloadPercent": 100,
             "cost": {"milliwattHoursPerThousandBatches": 1000, "millisecondsPerBatch": 200},
+            **spec,
         },
     }
-    world.store.create(ours("trainingjobs", namespace="default"), body)
+    world.store.create(ours("trainingjobs", namespace=namespace), body)
 
 
 def override(world: World, node: str, power: str | None) -> None:

@@ -22,6 +22,7 @@ from sunward.cluster.access.lease import Lease
 from sunward.cluster.access.server_clock import ServerClock
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
+from sunward.domain.cause import Cause
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
@@ -53,6 +54,9 @@ class Told:
     def observed(self, snapshot: Snapshot) -> None: ...
     def failed(self, where: str, error: Exception) -> None:
         self.failures.append(f"{where}: {error}")
+
+    def contained(self, part: str, subject: str, cause: Cause, error: Exception | None) -> None:
+        self.failures.append(f"{part} of {subject}: {cause}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,10 +218,12 @@ def test_costs_of_nodes_that_no_longer_work_stay() -> None:
     assert figures_of(a_job(progress=None, last_round=3), old)["learnedCosts"] == old["learnedCosts"]
 
 
-def pod(name: str, *, ready: bool, component: str = "worker", job: str = "mnist") -> dict[str, Any]:
-    labels = {"sunward.dev/job": job, "sunward.dev/component": component}
+def pod(name: str, *, ready: bool, component: str = "worker", uid: str = "") -> dict[str, Any]:
+    labels = {"sunward.dev/job": "mnist", "sunward.dev/component": component}
     conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
-    return {"metadata": {"name": name, "labels": labels}, "status": {"conditions": conditions}}
+    owner = {"kind": "TrainingJob", "name": "mnist", "uid": uid or a_job().spec.uid}
+    metadata = {"name": name, "labels": labels, "ownerReferences": [owner]}
+    return {"metadata": metadata, "status": {"conditions": conditions}}
 
 
 def test_only_ready_worker_pods_of_the_job_count() -> None:
@@ -229,7 +231,7 @@ def test_only_ready_worker_pods_of_the_job_count() -> None:
         pod("a", ready=True),
         pod("b", ready=False),
         pod("c", ready=True, component="coordinator"),
-        pod("d", ready=True, job="other"),
+        pod("d", ready=True, uid="another job of that name"),
         {"metadata": {"name": "e"}},
     ]
     objects = JobObjects(pods={body["metadata"]["name"]: body for body in pods}, services={}, config_maps={})

@@ -54,7 +54,7 @@ async def test_only_what_matters_of_a_node_wakes_the_loop(after: dict[str, Any],
 @pytest.mark.parametrize("which", ["nodes-changed", "energynodes-changed", "lease-renewed"])
 async def test_everything_that_is_watched_counts_as_seen(which: str) -> None:
     watched = Watched()
-    watched.watches.read(a_node(5))
+    watched.watches.read_all("nodes", [a_node(5)])
     assert watched.watches.missing() == "pi-01"
     await watched.bring(which, "MODIFIED", a_node(5))
     assert watched.watches.missing() == ""

@@ -8,6 +8,7 @@ from typing import Any
 from sunward.accounting.ledger import close
 from sunward.accounting.values import Period
 from sunward.cluster.access.api import ours
+from sunward.cluster.containment import Containment
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.jobs import JobView
@@ -27,7 +28,9 @@ class Accounts:
 
     def __init__(self) -> None:
         self.store, self.memory, self.hours = Store(), WorkMemory(), 0
-        self.store.create(ours("trainingjobs", namespace="default"), {"metadata": {"name": "mnist"}, "spec": {}})
+        self.containment = Containment(lambda: NOW, lambda *_: None)
+        metadata = {"name": "mnist", "uid": a_job().spec.uid}
+        self.store.create(ours("trainingjobs", namespace="default"), {"metadata": metadata, "spec": {}})
 
     async def add(self, *, load: float = 1.0, made: float | None = 0.5, **job: Any) -> dict[str, Any]:
         """The job's status after an hour of which it looked so at the middle; `made` are embodied grams per hour."""
@@ -43,7 +46,7 @@ class Accounts:
             intensities={"dirty": DIRTY.grams_per_kilowatt_hour},
         )
         snapshot = a_snapshot(a_node("pi-01"), jobs=[self.job(**job)])
-        await account_jobs(StoreApi(self.store), self.memory, period, snapshot, books)
+        await account_jobs(StoreApi(self.store), self.memory, period, snapshot, books, self.containment)
         status: dict[str, Any] = self.store.get(ours("trainingjobs", "mnist", namespace="default"))["status"]
         return status
 

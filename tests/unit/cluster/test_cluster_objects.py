@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sunward.cluster.access.api import ApiError, Body
 from sunward.cluster.reporting import changes, report
 from sunward.cluster.training import jobs, templates
 from sunward.cluster.training.jobs import JobObjects, Placement
 from sunward.domain.cause import Cause
-from sunward.domain.errors import InvalidInput
+from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -62,13 +65,16 @@ class Store:
         self.writes = 0
 
     async def get(self, path: str) -> Body:
-        raise ApiError(404, "GET", path, "not needed")
+        return self.bodies[path]
 
     async def list(self, path: str, **selectors: str) -> list[Body]:
         assert selectors == {"labelSelector": jobs.SELECTOR}
-        return [body for key, body in self.bodies.items() if key.rsplit("/", 1)[0] == path]
+        ours = [body for key, body in self.bodies.items() if key.rsplit("/", 1)[0] == path]
+        return [body for body in ours if body["metadata"]["labels"].get("app.kubernetes.io/managed-by") == "sunward"]
 
     async def create(self, path: str, body: Body) -> Body:
+        if f"{path}/{body['metadata']['name']}" in self.bodies:
+            raise ApiError(409, "POST", path, "exists")
         self.writes += 1
         stored = json.loads(json.dumps(body))
         stored["metadata"]["uid"] = str(self.writes)
@@ -165,6 +171,74 @@ def test_pods_are_pinned_by_affinity_so_that_cordons_count(pod: Body) -> None:
     assert pod["metadata"]["ownerReferences"][0]["uid"] == JOB.uid
 
 
+@pytest.mark.parametrize(("kind", "plural"), [("Pod", "pods"), ("Service", "services"), ("ConfigMap", "configmaps")])
+@pytest.mark.parametrize("labelled", [True, False])
+async def test_an_object_of_another_owner_is_not_taken_for_ours(kind: str, plural: str, labelled: bool) -> None:
+    store = Store()
+    name = "mnist-assignment" if kind == "ConfigMap" else "mnist-coordinator"
+    labels = {"app.kubernetes.io/managed-by": "sunward", "sunward.dev/job": "mnist"} if labelled else {}
+    theirs = {"kind": kind, "metadata": {"name": name, "uid": "theirs", "labels": labels}, "spec": {}}
+    path = f"/api/v1/namespaces/default/{plural}/{name}"
+    store.bodies[path] = theirs
+    with pytest.raises(NameTaken, match=f"{kind} {name} exists and does not belong to TrainingJob default/mnist"):
+        await store.apply()
+    assert store.bodies[path] is theirs
+
+
+async def test_an_object_of_an_earlier_job_of_the_same_name_is_not_taken_for_ours() -> None:
+    store = Store()
+    await store.apply()
+    again = replace(JOB, uid="4-5-6")
+    with pytest.raises(NameTaken):
+        await jobs.apply_job(store, again, RUN, WHERE, await store.objects(), "sunward-trainer", "plan-1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a-worker-b", "c"), ("a", "b-worker-c")),
+        (("a-worker", "worker-b"), ("a", "worker-worker-b")),
+        (("a", "coordinator"), ("a-worker", None)),
+        (("a", "b-coordinator"), ("a-worker-b", None)),
+    ],
+)
+def test_two_jobs_of_a_namespace_never_name_a_pod_alike(one: tuple[str, str], other: tuple[str, str | None]) -> None:
+    def pod_name(job: str, node: str | None) -> str:
+        spec = replace(JOB, name=job, uid=f"uid of {job}")
+        return templates.coordinator_name(spec) if node is None else templates.worker_name(spec, node)
+
+    assert pod_name(*one) != pod_name(*other)
+
+
+NAMES = st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?){0,3}\Z")
+
+
+@given(NAMES)
+def test_names_and_labels_of_a_worker_are_valid_for_every_node(node: str) -> None:
+    spec = replace(JOB, name="a" + "-worker" * 7)
+    pod = templates.worker_pod(spec, node[:253].rstrip("-."), "n", "10.96.0.5", "sunward-trainer")
+    name, labels = pod["metadata"]["name"], pod["metadata"]["labels"]
+    assert len(name) <= 253
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name)
+    assert all(re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", value) for value in labels.values())
+
+
+def test_long_names_that_begin_alike_have_labels_of_their_own() -> None:
+    assert templates.label_value("n" * 200) != templates.label_value("n" * 201)
+    assert templates.label_value("n" * 63) == "n" * 63
+
+
+async def test_a_worker_that_an_earlier_version_named_otherwise_is_kept() -> None:
+    store = Store()
+    await store.apply()
+    await store.apply()
+    path = "/api/v1/namespaces/default/pods/mnist-worker-pi-01"
+    body = store.bodies.pop(path)
+    body["metadata"]["name"] = "mnist-of-old"
+    store.bodies["/api/v1/namespaces/default/pods/mnist-of-old"] = body
+    assert await store.apply() == 0
+
+
 def test_arguments_go_to_the_part_that_knows_them() -> None:
     coordinator, worker = (pod["spec"]["containers"][0]["args"] for pod in PODS)
     assert ("--partition" in coordinator, "--partition" in worker) == (False, True)
@@ -192,7 +266,7 @@ def test_a_newer_reading_alone_is_not_worth_a_write() -> None:
 
 def test_an_object_that_cannot_be_used_says_so_once() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
-    why = InvalidInput("TrainingJob default/mnist: spec.runtime.flower", "is missing")
+    why = Cause(Reason.INVALID_SPEC, "TrainingJob default/mnist: spec.runtime.flower: is missing")
     status = report.invalid_status("TrainingJob", why, {}, 3, now)
     condition = status["conditions"][0]
     assert (condition["type"], condition["status"], condition["reason"]) == ("Planned", "False", "InvalidSpec")

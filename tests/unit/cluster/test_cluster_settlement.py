@@ -9,6 +9,7 @@ from typing import Any
 
 from sunward.cluster.access.api import ours
 from sunward.cluster.access.times import format_time
+from sunward.cluster.containment import Containment
 from sunward.cluster.settling.settlement import Settler
 from sunward.domain.cause import Cause
 from sunward.domain.intensity import DEFAULT_BASIS, Basis
@@ -29,7 +30,8 @@ GONE = Absent(cause=Cause(Reason.DATA_UNAVAILABLE), source="test")
 def a_settler(world: World) -> Settler:
     """A settler over the store and the meters of a world."""
     process = Process(world, "op")
-    return Settler(ProcessApi(process), WorldSensors(world), Solver(), SilentReporter(process))
+    held = Containment(lambda: world.now, lambda *_: None)
+    return Settler(ProcessApi(process), WorldSensors(world), Solver(), SilentReporter(process), held)
 
 
 async def settlement(settler: Settler, world: World, snapshot: Snapshot, start: datetime = NOW) -> Mapping[str, Any]:

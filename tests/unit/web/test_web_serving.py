@@ -61,7 +61,7 @@ async def test_a_process_that_has_just_started_is_alive_and_not_ready() -> None:
 async def test_watches_that_lag_behind_are_named_and_end_the_process(seconds: float, code: int) -> None:
     clock = [0.0]
     watches = WatchLiveness(monotonic=lambda: clock[0])
-    watches.read({"metadata": {"name": "pi-01", "uid": "u1", "resourceVersion": "5"}})
+    watches.read_all("nodes", [{"metadata": {"name": "pi-01", "uid": "u1", "resourceVersion": "5"}}])
     clock[0] = seconds
     found, text = await status(Operator(last_cycle_at=time.monotonic()), "/healthz", watches)
     assert found == code

@@ -37,6 +37,7 @@ class ApiError(Exception):
         self.status = status
         self.verb = verb
         self.path = path
+        self.message = message
         super().__init__(f"{verb} {path}: {status} {message}")
 
 

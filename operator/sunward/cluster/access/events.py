@@ -34,6 +34,13 @@ WARNINGS = frozenset(
         Reason.BUDGET_EXCEEDED,
         Reason.JOB_FAILED,
         Reason.INVALID_SPEC,
+        Reason.QUOTA_EXCEEDED,
+        Reason.ACCESS_DENIED,
+        Reason.REQUEST_REFUSED,
+        Reason.NAME_TAKEN,
+        Reason.INTERNAL_ERROR,
+        Reason.PLAN_FAILED,
+        Reason.PARTS_FAILING,
         Reason.SHARD_NODE_UNKNOWN,
         Reason.UPDATE_REFUSED,
     }

@@ -14,25 +14,40 @@ from typing import Any
 BLIND_LIMIT_SECONDS = 60.0
 """Kopf gives a silent stream up after 70 s; what is still missing then is worth a restart."""
 
+ENDS_LIMIT = 10_000
+"""Ends of objects that are remembered until a list confirms them."""
+
 
 class WatchLiveness:
-    """What reads have shown and watches have not brought yet, by UID. Times are of the local monotonic clock."""
+    """What reads have shown and watches have not brought yet, by UID. Times are of the local monotonic clock.
+
+    The newest list of a kind says what exists: what it lacks is no longer awaited. An object whose end a watch brought
+    before an older list was read is not awaited either; its UID never comes back.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._seen: dict[str, int] = {}
         self._awaited: dict[str, tuple[int, float, str]] = {}  # version, since when, name
+        self._listed: dict[str, frozenset[str]] = {}  # by kind: what its newest list shows
+        self._ended: dict[str, None] = {}  # the oldest first
 
-    def read(self, body: Mapping[str, Any]) -> None:
-        """A fresh read showed an object of a watched kind; from now on a watch is expected to bring it."""
+    def read_all(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> None:
+        """A fresh read of a watched kind; from now on a watch is expected to bring what it shows, and nothing else."""
+        shown = list(bodies)
+        uids = frozenset(str(body["metadata"].get("uid")) for body in shown)
+        for uid in self._listed.get(kind, frozenset()) - uids:
+            self._awaited.pop(uid, None)
+            self._seen.pop(uid, None)
+            self._ended.pop(uid, None)
+        self._listed[kind] = uids
+        for body in shown:
+            self._read(body)
+
+    def _read(self, body: Mapping[str, Any]) -> None:
         uid, version = _version_of(body)
-        if version > self._seen.get(uid, 0) and uid not in self._awaited:
+        if uid not in self._ended and version > self._seen.get(uid, 0) and uid not in self._awaited:
             self._awaited[uid] = (version, self._monotonic(), str(body["metadata"].get("name")))
-
-    def read_all(self, bodies: Iterable[Mapping[str, Any]]) -> None:
-        """As `read`, for a list."""
-        for body in bodies:
-            self.read(body)
 
     def watched(self, body: Mapping[str, Any], *, gone: bool = False) -> None:
         """A watch brought an object, or its end."""
@@ -42,6 +57,13 @@ class WatchLiveness:
             del self._awaited[uid]
         if gone:
             self._seen.pop(uid)
+            self._end(uid)
+
+    def _end(self, uid: str) -> None:
+        """Remember an end until a list confirms it; an end that no list ever shows is forgotten with the oldest."""
+        self._ended[uid] = None
+        while len(self._ended) > ENDS_LIMIT:
+            del self._ended[next(iter(self._ended))]
 
     def blind_seconds(self) -> float:
         """How long the longest awaited change has been missing; 0 when nothing is."""

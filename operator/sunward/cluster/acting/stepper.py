@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sunward.cluster.access.api import Api
 from sunward.cluster.access.events import Events
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.acting import acts, recheck
+from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.ports import Drivers, Reporter
 from sunward.cluster.reading.observe import Observation
 from sunward.domain.cause import Cause
@@ -26,6 +27,17 @@ from sunward.planning.sleep import transitions
 Body = dict[str, Any]
 
 
+SLEEP_ACTS = (Act.CORDON, Act.EVICT, Act.POWER_OFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The desired state: who is to be awake, by node, and what the plan in force has jobs do."""
+
+    awake: Mapping[str, bool]
+    directives: Sequence[JobDirective] = ()
+
+
 class NodeStepper:
     """Remembers nothing but evictions that cannot succeed, and those that were refused just now."""
 
@@ -37,6 +49,7 @@ class NodeStepper:
         reporter: Reporter,
         clock: Callable[[], datetime],
         mark_dirty: Callable[[], None],
+        containment: Containment,
     ) -> None:
         self._api = api
         self._events = Events(api)
@@ -45,6 +58,7 @@ class NodeStepper:
         self._reporter = reporter
         self._clock = clock
         self._mark_dirty = mark_dirty
+        self._containment = containment
         self._drain_failures: dict[str, Cause] = {}
         self.refused: dict[str, Sequence[BlockingPod]] = {}
 
@@ -52,38 +66,64 @@ class NodeStepper:
         """What each node's relay reads now, by node; None without a relay or an answer."""
 
         async def read(node: NodeView) -> tuple[str, PowerReading | None]:
-            driver = self._drivers.of(node)
-            return node.name, None if driver is None else await driver.read()
+            reading = None
+            with self._containment.contain(Part.READ, Subject(kind="Relay", name=node.name)):
+                driver = self._drivers.of(node)
+                reading = None if driver is None else await driver.read()
+            return node.name, reading
 
         return dict(await asyncio.gather(*(read(node) for node in snapshot.nodes)))
 
-    def steps(
-        self,
-        awake: Mapping[str, bool],
-        directives: Sequence[JobDirective],
-        snapshot: Snapshot,
-        power: Mapping[str, PowerReading | None],
-    ) -> Sequence[Step]:
-        """The next step of every node; `awake` is the desired state by node."""
+    def steps(self, wanted: Wanted, snapshot: Snapshot, power: Mapping[str, PowerReading | None]) -> Sequence[Step]:
+        """The next step of every node."""
         return transitions.advance(
             snapshot,
-            awake,
+            wanted.awake,
             power,
             snapshot.taken_at,
             fencing_token=self._lease.token,
             drain_failures=self._drain_failures,
-            directives=directives,
+            directives=wanted.directives,
         )
 
     async def take(
-        self, steps: Sequence[Step], seen: Observation, power: Mapping[str, PowerReading | None]
+        self, steps: Sequence[Step], wanted: Wanted, seen: Observation, power: Mapping[str, PowerReading | None]
     ) -> Observation:
-        """Take the steps in order; returns the view with the EnergyNodes as they were written. Raises ApiError."""
-        bodies = dict(seen.state.energy_node_bodies)
-        for step in steps:
-            if step.changed or step.act is not Act.NONE:
-                bodies[step.node] = await self._perform(step, seen, power.get(step.node))
+        """Take the steps in order; returns the view with the EnergyNodes as they were written.
+
+        A step that fails is its node's own fault. The steps after it rested on its record, so they are decided anew
+        without it, and nobody goes further towards sleep in this pass. Only a server that does not answer ends it.
+        """
+        bodies, snapshot, left, has_failed = dict(seen.state.energy_node_bodies), seen.snapshot, list(steps), False
+        lost_before = self._containment.unreachable
+        while left and self._containment.unreachable is lost_before:
+            step = left.pop(0)
+            if has_failed and _leads_to_sleep(step):
+                continue
+            body = await self._try(step, seen, power.get(step.node))
+            if body is not None:
+                bodies[step.node], snapshot = body, transitions.remembered(snapshot, step)
+                continue
+            has_failed, waiting = True, {other.node for other in left}
+            left = [again for again in self.steps(wanted, snapshot, power) if again.node in waiting]
         return replace(seen, state=replace(seen.state, energy_node_bodies=bodies))
+
+    async def _try(self, step: Step, seen: Observation, power: PowerReading | None) -> Body | None:
+        """The EnergyNode after its step; None when the step failed, now or so lately that it waits."""
+        node, body = seen.snapshot.node(step.node), seen.state.energy_node_bodies[step.node]
+        assert node is not None  # steps are taken for the nodes of the snapshot
+        subject = subject_of(node)
+        if step.cause.reason is Reason.INTERNAL_ERROR:
+            self._containment.note(Part.STEP, subject, step.cause)
+            return None
+        if not step.changed and step.act is Act.NONE:
+            self._containment.forget(Part.STEP, subject)
+            return body
+        done: Body | None = None
+        if self._containment.is_due(Part.STEP, subject):
+            with self._containment.contain(Part.STEP, subject):
+                done = await self._perform(step, seen, power)
+        return done
 
     async def _perform(self, step: Step, seen: Observation, power: PowerReading | None) -> Body:
         """Look once more, write the record, act; returns the EnergyNode as it stands then.
@@ -116,3 +156,13 @@ class NodeStepper:
         if done.failure is not None:
             await self._events.emit(body, done.failure, now)
             self._mark_dirty()
+
+
+def subject_of(node: NodeView) -> Subject:
+    """The node as what may fail."""
+    return Subject(kind="EnergyNode", name=node.name, generation=node.generation)
+
+
+def _leads_to_sleep(step: Step) -> bool:
+    """Whether a step takes power or room from the cluster, which others may have to keep instead."""
+    return step.act in SLEEP_ACTS or step.cause.reason is Reason.SLEEP_STARTED

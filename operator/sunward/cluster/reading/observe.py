@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import aiohttp
 
 from sunward.cluster.access.api import Api
+from sunward.cluster.access.causes import cause_of, is_unreachable
 from sunward.cluster.objects import schema
 from sunward.cluster.objects.crd_types import TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Intensities, Sensors
-from sunward.cluster.reading.read import ClusterState, InvalidObject, coordinator_nodes, read_cluster
-from sunward.cluster.training.jobs import JobObjects, read_objects
+from sunward.cluster.reading.read import ClusterState, InvalidObject, coordinator_nodes, invalid_object, read_cluster
+from sunward.cluster.training.jobs import NO_OBJECTS, JobObjects, read_objects
 from sunward.cluster.training.progress import fetch_progress
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
@@ -24,7 +25,7 @@ from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import MeterFacts, NodeRecord, NodeSpec, NodeView
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot
+from sunward.domain.snapshot import Snapshot, ZoneIntensity
 
 Body = dict[str, Any]
 FINISHED = {"Complete": (Reason.ROUNDS_COMPLETE, Reason.TARGET_REACHED), "Failed": (Reason.JOB_FAILED,)}
@@ -65,7 +66,7 @@ async def observe(
     state = await read_cluster(api, now)
     (meters, sensors_available), zones, (jobs, objects, invalid) = await asyncio.gather(
         _read_meters(sensors, state.specs, now),
-        intensities.read(state.policy.intensity_source, sorted({s.grid_zone for s in state.specs}), now),
+        _read_zones(intensities, state, now),
         _read_jobs(api, session, state),
     )
     known = {spec.node_name for spec in state.specs}
@@ -89,12 +90,24 @@ async def observe(
 async def _read_meters(
     sensors: Sensors, specs: Sequence[NodeSpec], now: datetime
 ) -> tuple[Mapping[str, MeterFacts], bool]:
+    """Readings, and whether the store answered; whatever it answers instead of readings is no answer."""
     try:
         return await sensors.read(specs, now), True
-    except SourceUnavailable as error:
-        absent = Absent(cause=Cause(Reason.DATA_UNAVAILABLE, error.why), source=error.source)
+    except Exception as error:  # the shell around one source
+        why = error.why if isinstance(error, SourceUnavailable) else cause_of(error).message
+        source = error.source if isinstance(error, SourceUnavailable) else "prometheus"
+        absent = Absent(cause=Cause(Reason.DATA_UNAVAILABLE, why), source=source)
         silent = MeterFacts(power_watts=absent, harvest_watts=absent, battery_ratio=absent)
         return {spec.name: silent for spec in specs}, False
+
+
+async def _read_zones(intensities: Intensities, state: ClusterState, now: datetime) -> Mapping[str, ZoneIntensity]:
+    """Intensities by zone; no source that fails takes anything with it, and without an answer no zone is known."""
+    try:
+        zones = sorted({spec.grid_zone for spec in state.specs})
+        return await intensities.read(state.policy.intensity_source, zones, now)
+    except Exception:  # the shell around one source; every zone then counts as unknown
+        return {}
 
 
 def _view(spec: NodeSpec, state: ClusterState, meters: Mapping[str, MeterFacts]) -> NodeView:
@@ -115,33 +128,51 @@ def _view(spec: NodeSpec, state: ClusterState, meters: Mapping[str, MeterFacts])
 async def _read_jobs(
     api: Api, session: aiohttp.ClientSession, state: ClusterState
 ) -> tuple[tuple[JobView, ...], Mapping[str, JobObjects], tuple[InvalidObject, ...]]:
+    """Jobs with what exists of them. Nothing is asked about a namespace that the policy does not list."""
     specs, invalid = _parse_jobs(state)
-    namespaces = sorted({spec.namespace for spec in specs})
-    objects = dict(
-        zip(namespaces, await asyncio.gather(*(read_objects(api, name) for name in namespaces)), strict=True)
-    )
+    objects, faults = await _read_namespaces(api, {spec.namespace for spec in specs} & set(state.policy.namespaces))
     answers = await asyncio.gather(*(_progress(session, spec, objects, state) for spec in specs))
     homes = coordinator_nodes(state.pods_by_node)
-    views = [
-        replace(
-            _job_view(spec, answer, state.job_bodies[spec.key], homes.get(spec.key)),
-            ready_workers=objects[spec.namespace].ready_workers(spec),
-        )
-        for spec, answer in zip(specs, answers, strict=True)
-    ]
-    return tuple(views), objects, invalid
+    views: list[JobView] = []
+    for spec, answer in zip(specs, answers, strict=True):
+        body, found = state.job_bodies[spec.key], objects.get(spec.namespace, NO_OBJECTS)
+        try:
+            view = _job_view(spec, answer, body, homes.get(spec.uid))
+            ready = found.ready_workers(spec)
+        except Exception as error:  # the shell around one object
+            invalid.append(invalid_object("TrainingJob", body, error))
+            continue
+        views.append(replace(view, ready_workers=ready, objects_fault=faults.get(spec.namespace)))
+    return tuple(views), objects, tuple(invalid)
 
 
-def _parse_jobs(state: ClusterState) -> tuple[list[JobSpec], tuple[InvalidObject, ...]]:
+async def _read_namespaces(
+    api: Api, namespaces: Collection[str]
+) -> tuple[Mapping[str, JobObjects], Mapping[str, Cause]]:
+    """Objects of ours by namespace, and why a namespace cannot be read. Raises ApiError when the server is silent."""
+    names = sorted(namespaces)
+    found = await asyncio.gather(*(read_objects(api, name) for name in names), return_exceptions=True)
+    objects: dict[str, JobObjects] = {}
+    faults: dict[str, Cause] = {}
+    for name, one in zip(names, found, strict=True):
+        if isinstance(one, JobObjects):
+            objects[name] = one
+        elif not isinstance(one, Exception) or is_unreachable(one):
+            raise one
+        else:
+            faults[name] = cause_of(one)
+    return objects, faults
+
+
+def _parse_jobs(state: ClusterState) -> tuple[list[JobSpec], list[InvalidObject]]:
     specs: list[JobSpec] = []
     invalid: list[InvalidObject] = []
-    for key, body in sorted(state.job_bodies.items()):
+    for _, body in sorted(state.job_bodies.items()):
         try:
             specs.append(schema.job_spec(body))
-        except InvalidInput as error:
-            namespace, name = key.split("/", 1)
-            invalid.append(InvalidObject(kind="TrainingJob", name=name, namespace=namespace, error=error))
-    return specs, tuple(invalid)
+        except Exception as error:  # the shell around one object
+            invalid.append(invalid_object("TrainingJob", body, error))
+    return specs, invalid
 
 
 async def _progress(
@@ -151,13 +182,16 @@ async def _progress(
     state: ClusterState,
 ) -> JobProgress | InvalidInput | None:
     """How far the job is; what is wrong with the answer; None where there is no answer, or no question."""
-    if finished(state.job_bodies[spec.key]) is not None:
+    found = objects.get(spec.namespace)
+    if found is None or finished(state.job_bodies[spec.key]) is not None:
         return None
-    address = objects[spec.namespace].coordinator_address(spec)
+    address = found.coordinator_address(spec)
     try:
         return None if not address else await fetch_progress(session, address)
     except InvalidInput as error:
         return error
+    except Exception as error:  # the shell around one coordinator, which may answer anything
+        return InvalidInput("/progress", cause_of(error).message)
 
 
 def finished(body: Mapping[str, Any]) -> Reason | None:

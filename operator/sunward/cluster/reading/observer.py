@@ -8,6 +8,7 @@ from datetime import datetime
 import aiohttp
 
 from sunward.cluster.access.api import Api
+from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.observe import Identity, Observation, observe
@@ -57,14 +58,21 @@ class Observer:
 
     def _expect(self, state: ClusterState) -> None:
         """What was read, the watches must bring too."""
-        for bodies in (state.node_bodies, state.energy_node_bodies, state.job_bodies):
-            self._watches.read_all(bodies.values())
-        if state.policy_body is not None:
-            self._watches.read(state.policy_body)
+        self._watches.read_all("nodes", state.node_bodies.values())
+        self._watches.read_all("energynodes", state.energy_node_bodies.values())
+        self._watches.read_all("trainingjobs", state.job_bodies.values())
+        self._watches.read_all("energypolicies", [] if state.policy_body is None else [state.policy_body])
 
     def _judged(self, seen: Observation) -> Observation:
-        """The same view with doubtful data and doubtful words of coordinators taken out or marked."""
-        self._trail = self._trail.after(seen.snapshot)
-        self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
-        self._claims = self._claims.after(seen.snapshot)
-        return replace(seen, snapshot=self._claims.marked(judgement.cleaned(seen.snapshot, self.verdict)))
+        """The same view with doubtful data and doubtful words of coordinators taken out or marked.
+
+        Data that cannot be judged hold every sleep; a word that cannot be judged counts.
+        """
+        try:
+            self._trail = self._trail.after(seen.snapshot)
+            self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
+            self._claims = self._claims.after(seen.snapshot)
+            return replace(seen, snapshot=self._claims.marked(judgement.cleaned(seen.snapshot, self.verdict)))
+        except Exception as error:  # the shell around a judgement: a wake must not wait for it
+            self.verdict = None
+            return replace(seen, snapshot=replace(seen.snapshot, data_hold=cause_of(error)))

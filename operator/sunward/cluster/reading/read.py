@@ -14,13 +14,15 @@ from types import MappingProxyType
 from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, apis, core, ours
+from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.times import parse_time
 from sunward.cluster.objects import cordons, schema
 from sunward.cluster.objects.allocatable import Pins, free_capacities, needs_of, volume_pins
 from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
-from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import FreeCapacity, NodeFacts, NodeRecord, NodeSpec, PodFacts
+from sunward.domain.cause import Cause
+from sunward.domain.nodes import FreeCapacity, NodeFacts, NodeRecord, NodeSpec, PodFacts, Terms
 from sunward.domain.policy import NO_POLICY, PolicySpec
+from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]
 CONTROL_PLANE_LABELS = (
@@ -38,12 +40,17 @@ DO_NOT_DISRUPT_KEY = "sunward.dev/do-not-disrupt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidObject:
-    """A custom resource that the API server let through and we cannot use."""
+    """An object that the API server let through and we cannot use; `namespace` is empty for one that has none."""
 
     kind: str
     name: str
     namespace: str
-    error: InvalidInput
+    cause: Cause
+
+    @property
+    def key(self) -> str:
+        """namespace/name, or the name alone."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,31 +85,33 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
         api.list(apis("storage.k8s.io/v1", "volumeattachments")),
         api.list(core("persistentvolumes")),
     )
-    policy = await read_policy(api)
-    pins = volume_pins(volumes)
-    pod_list = [pod_facts(pod, now, pins) for pod in pods]
-    specs, invalid = _parse_nodes(energy_nodes)
+    policy_body = await read_policy(api)
+    policy, wrong_policy = _parse_policy(policy_body)
+    pins = _pins(volumes)
+    pod_list = [_pod(pod, now, pins) for pod in pods]
+    specs, records, invalid = _parse_nodes(energy_nodes)
+    facts = {found.name: found for found in map(_facts, nodes) if found is not None}
     by_node: dict[str, list[PodFacts]] = defaultdict(list)
     pending = 0
-    for facts in pod_list:
-        if facts.node_name:
-            by_node[facts.node_name].append(facts)
-        elif facts.phase == "Pending":
+    for pod in pod_list:
+        if pod.node_name:
+            by_node[pod.node_name].append(pod)
+        elif pod.phase == "Pending":
             pending += 1
     return ClusterState(
-        policy=schema.policy_spec(policy) if policy else NO_POLICY,
-        policy_body=policy,
+        policy=policy,
+        policy_body=policy_body,
         specs=specs,
-        records={body["metadata"]["name"]: node_record(body) for body in energy_nodes},
-        facts={body["metadata"]["name"]: node_facts(body) for body in nodes},
+        records=records,
+        facts=facts,
         pods_by_node={name: tuple(items) for name, items in by_node.items()},
         node_bodies={body["metadata"]["name"]: body for body in nodes},
         energy_node_bodies={body["metadata"]["name"]: body for body in energy_nodes},
         job_bodies={f"{b['metadata']['namespace']}/{b['metadata']['name']}": b for b in jobs},
         volumes_attached=attached_nodes(attachments),
-        free_capacities=free_capacities(nodes, pod_list),
+        free_capacities=free_capacities([body for body in nodes if body["metadata"]["name"] in facts], pod_list),
         pending_pods=pending,
-        invalid=invalid,
+        invalid=(*wrong_policy, *invalid),
     )
 
 
@@ -116,15 +125,80 @@ async def read_policy(api: Api) -> Body | None:
         raise
 
 
-def _parse_nodes(bodies: Sequence[Body]) -> tuple[tuple[NodeSpec, ...], tuple[InvalidObject, ...]]:
+def invalid_object(kind: str, body: Body, error: Exception) -> InvalidObject:
+    """An object that cannot be read, with the reason; whatever reading it raised, the fault is the object's."""
+    metadata = body["metadata"]
+    cause = Cause(Reason.INVALID_SPEC, cause_of(error).message)
+    return InvalidObject(kind=kind, name=metadata["name"], namespace=metadata.get("namespace", ""), cause=cause)
+
+
+def _parse_policy(body: Body | None) -> tuple[PolicySpec, tuple[InvalidObject, ...]]:
+    """The policy; one that cannot be read counts as none, so that nothing is done under it."""
+    if body is None:
+        return NO_POLICY, ()
+    try:
+        return schema.policy_spec(body), ()
+    except Exception as error:  # the shell around one object
+        return NO_POLICY, (invalid_object("EnergyPolicy", body, error),)
+
+
+def _parse_nodes(
+    bodies: Sequence[Body],
+) -> tuple[tuple[NodeSpec, ...], Mapping[str, NodeRecord], tuple[InvalidObject, ...]]:
+    """EnergyNodes with their records, and those that cannot be read."""
     specs: list[NodeSpec] = []
+    records: dict[str, NodeRecord] = {}
     invalid: list[InvalidObject] = []
     for body in sorted(bodies, key=lambda b: b["metadata"]["name"]):
         try:
-            specs.append(schema.node_spec(body))
-        except InvalidInput as error:
-            invalid.append(InvalidObject(kind="EnergyNode", name=body["metadata"]["name"], namespace="", error=error))
-    return tuple(specs), tuple(invalid)
+            spec, record = schema.node_spec(body), node_record(body)
+        except Exception as error:  # the shell around one object
+            invalid.append(invalid_object("EnergyNode", body, error))
+            continue
+        specs.append(spec)
+        records[spec.name] = record
+    return tuple(specs), records, tuple(invalid)
+
+
+def _facts(body: Body) -> NodeFacts | None:
+    """What matters of a Node; one that cannot be read counts as missing, and nobody relies on it."""
+    try:
+        return node_facts(body)
+    except Exception:  # the shell around one object
+        return None
+
+
+def _pins(volumes: Sequence[Body]) -> Pins:
+    """Where volumes can be used, by claim; one that cannot be read can be used nowhere that is known."""
+    pins: dict[str, tuple[Terms, ...]] = {}
+    for body in volumes:
+        try:
+            pins |= volume_pins([body])
+        except Exception:  # the shell around one object
+            claim = (body.get("spec") or {}).get("claimRef") or {}
+            pins[f"{claim.get('namespace')}/{claim.get('name')}"] = ((),)
+    return pins
+
+
+def _pod(body: Body, now: datetime, pins: Pins) -> PodFacts:
+    """What the drain needs to know of a pod; one that cannot be read stays where it is, and so does its node."""
+    try:
+        return pod_facts(body, now, pins)
+    except Exception:  # the shell around one object
+        metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
+        return PodFacts(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            node_name=spec.get("nodeName"),
+            phase=str(status.get("phase", "Unknown")),
+            owner_kind=None,
+            is_daemon=False,
+            is_mirror=False,
+            is_terminating=False,
+            do_not_disrupt=True,
+            uses_local_storage=True,
+        )
 
 
 def attached_nodes(volumes: Sequence[Body]) -> frozenset[str]:
@@ -165,6 +239,7 @@ def pod_facts(body: Mapping[str, Any], now: datetime, pins: Pins = MappingProxyT
         node_name=spec.get("nodeName"),
         phase=status.get("phase", "Unknown"),
         owner_kind=owner["kind"] if owner else None,
+        owner_uid=str(owner.get("uid") or "") if owner else "",
         is_daemon=bool(owner and owner["kind"] == "DaemonSet"),
         is_mirror="kubernetes.io/config.mirror" in annotations,
         is_terminating=bool(metadata.get("deletionTimestamp")),
@@ -197,10 +272,12 @@ def _uses_local_storage(spec: Mapping[str, Any]) -> bool:
 
 
 def coordinator_nodes(pods: Mapping[str, Sequence[PodFacts]]) -> Mapping[str, str]:
-    """namespace/job -> Kubernetes node of its living coordinator."""
+    """UID of a job -> Kubernetes node of its living coordinator. Labels alone make no pod a job's: its owner does."""
     return {
-        f"{pod.namespace}/{pod.label('sunward.dev/job')}": node
+        pod.owner_uid: node
         for node, items in pods.items()
         for pod in items
-        if pod.label("sunward.dev/component") == "coordinator" and pod.phase in ("Pending", "Running")
+        if pod.owner_kind == "TrainingJob"
+        and pod.label("sunward.dev/component") == "coordinator"
+        and pod.phase in ("Pending", "Running")
     }

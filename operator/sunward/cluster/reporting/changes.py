@@ -49,6 +49,7 @@ def _own_word(status: Mapping[str, Any]) -> dict[str, Any]:
 def _essence(status: Mapping[str, Any]) -> dict[str, Any]:
     conditions_ = [
         {key: condition.get(key) for key in ("type", "status", "reason", "observedGeneration")}
+        | ({"message": condition.get("message")} if condition.get("reason") == Reason.PARTS_FAILING else {})
         for condition in status.get("conditions") or ()
     ]
     qualities = {what: (status.get(what) or {}).get("quality") for what in ("power", "harvest", "battery", "intensity")}

@@ -21,16 +21,19 @@ PLANS_AND_ACTS = Cause(Reason.PLANNED, "plans and acts")
 PLANS_ONLY = Cause(Reason.DRY_RUN, "plans only: set spec.mode to Active")
 
 
-def policy_status(snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: datetime) -> EnergyPolicyStatus:
-    """What the owner wants to know at a glance: the plan in force, who sleeps, and whether anything is held."""
+def policy_status(
+    snapshot: Snapshot, plan: Plan, old: EnergyPolicyStatus, now: datetime, *, failing: Cause | None = None
+) -> EnergyPolicyStatus:
+    """What the owner wants to know at a glance: the plan in force, who sleeps, what fails, and whether anything is
+    held."""
     states = [node.record.power_state for node in snapshot.nodes]
     wakes = [node.record.awake_since for node in snapshot.nodes if node.record.awake_since is not None]
     hold, generation = plan.hold, snapshot.policy.observed_generation
     in_force = PLANS_AND_ACTS if snapshot.policy.mode is OperatingMode.ACTIVE else PLANS_ONLY
     has_data = snapshot.sensors_available
     seen = [
-        # The policy is in force; installers wait for this, so a hold must not deny it.
-        Condition(type="Ready", status=True, cause=hold or in_force),
+        # The policy is in force; installers wait for this, so a hold must not deny it. What fails does.
+        Condition(type="Ready", status=failing is None, cause=failing or hold or in_force),
         Condition(
             type="DataAvailable",
             status=has_data,

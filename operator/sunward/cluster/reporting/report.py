@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sunward.cluster.access.times import format_time
@@ -12,12 +13,12 @@ from sunward.cluster.objects.crd_types import (
     EnergyNodeStatusBattery,
     EnergyNodeStatusIntensity,
     EnergyNodeStatusPower,
+    StatusCondition,
     TrainingJobStatus,
 )
 from sunward.cluster.reporting import job_updates
 from sunward.cluster.reporting.node_figures import basis_name
 from sunward.domain.cause import Cause
-from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobPhase, JobView
 from sunward.domain.measurement import Absent, Measurement, Reading
 from sunward.domain.nodes import NodeView, PowerState
@@ -28,6 +29,8 @@ from sunward.planning.data_quality.verdict import NodeVerdict, Use
 from sunward.planning.guards.case import Blocker
 from sunward.planning.jobs.directives import job_over
 
+APPLIED = "Applied"
+
 
 def node_status(
     node: NodeView,
@@ -37,8 +40,13 @@ def node_status(
     plan: Plan | None,
     old: EnergyNodeStatus,
     now: datetime,
+    *,
+    fault: Cause | None = None,
 ) -> EnergyNodeStatus:
-    """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere."""
+    """Readings and conditions of an EnergyNode; the record of the state machine is written elsewhere.
+
+    `fault` is why its next step could not be taken.
+    """
     status: EnergyNodeStatus = {
         "observedGeneration": node.generation,
         "power": _milliwatts(node.meters.power_watts),
@@ -46,7 +54,10 @@ def node_status(
         "battery": _battery(node),
         "intensity": _intensity(node.spec.grid_zone, snapshot.intensities.get(node.spec.grid_zone)),
         "conditions": conditions.merge(
-            old.get("conditions"), _node_conditions(node, snapshot, obstacles, verdict), now, node.generation
+            old.get("conditions"),
+            [*_node_conditions(node, snapshot, obstacles, verdict), *_applied(fault, old.get("conditions"))],
+            now,
+            node.generation,
         ),
     }
     if not old.get("powerState"):
@@ -54,6 +65,13 @@ def node_status(
     if plan is not None:
         status["currentPlan"] = plan.name
     return status
+
+
+def _applied(fault: Cause | None, old: Sequence[StatusCondition] | None) -> list[Condition]:
+    """Whether what was decided for an object was carried out; said of an object from its first failure on."""
+    if fault is None and not any(condition["type"] == APPLIED for condition in old or ()):
+        return []
+    return [Condition(type=APPLIED, status=fault is None, cause=fault or Cause(Reason.PLANNED, "carried out"))]
 
 
 def _node_conditions(
@@ -183,9 +201,15 @@ def _intensity(name: str, zone: ZoneIntensity | None) -> EnergyNodeStatusIntensi
 
 
 def job_status(
-    job: JobView, directive: JobDirective | None, plan: Plan | None, old: TrainingJobStatus, now: datetime
+    job: JobView,
+    directive: JobDirective | None,
+    plan: Plan | None,
+    old: TrainingJobStatus,
+    now: datetime,
+    *,
+    fault: Cause | None = None,
 ) -> TrainingJobStatus:
-    """Progress and conditions of a TrainingJob."""
+    """Progress and conditions of a TrainingJob; `fault` is why it cannot be carried out at present."""
     progress = job.progress
     over = job_over(job)
     status: TrainingJobStatus = {
@@ -194,7 +218,10 @@ def job_status(
         "workers": _workers(job, over),
         "selector": f"sunward.dev/job={job.spec.name},sunward.dev/component=worker",
         "conditions": conditions.merge(
-            old.get("conditions"), _job_conditions(job, directive, over, now), now, job.generation
+            old.get("conditions"),
+            [*_job_conditions(job, directive, over, fault, now), *_applied(fault, old.get("conditions"))],
+            now,
+            job.generation,
         ),
     }
     if progress is not None:
@@ -223,11 +250,12 @@ def _workers(job: JobView, over: Reason | None) -> int | None:
 
 
 def _job_conditions(
-    job: JobView, directive: JobDirective | None, over: Reason | None, now: datetime
+    job: JobView, directive: JobDirective | None, over: Reason | None, fault: Cause | None, now: datetime
 ) -> list[Condition]:
     running = over is None and job.progress is not None and job.progress.phase.is_working
-    why = _why(job, directive, over)
-    doubt = _doubt(job) if over is None else None
+    is_faulty = fault is not None and over is None and not running
+    why = fault if fault is not None and is_faulty else _why(job, directive, over)
+    doubt = _doubt(job) if over is None and not is_faulty else None
     spent = _budget_spent(job)
     return [
         Condition(
@@ -314,12 +342,12 @@ def _completion(job: JobView, over: Reason | None) -> str:
 
 
 def invalid_status(
-    kind: str, why: InvalidInput, old: EnergyNodeStatus | TrainingJobStatus, generation: int, now: datetime
+    kind: str, why: Cause, old: EnergyNodeStatus | TrainingJobStatus, generation: int, now: datetime
 ) -> EnergyNodeStatus:
     """What stands at an object that the API server let through and that cannot be used."""
-    type_ = "Ready" if kind == "EnergyNode" else "Planned"
-    said = Condition(type=type_, status=False, cause=Cause(Reason.INVALID_SPEC, str(why)))
+    types = ("Ready",) if kind == "EnergyNode" else ("Planned", "Running")
+    said = [Condition(type=type_, status=False, cause=why) for type_ in types]
     return {
         "observedGeneration": generation,
-        "conditions": conditions.merge(old.get("conditions"), [said], now, generation),
+        "conditions": conditions.merge(old.get("conditions"), said, now, generation),
     }

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, ours
 from sunward.cluster.access.events import Events
+from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStatus, TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
-from sunward.cluster.reporting import changes, job_figures, node_figures, policy_report, report
+from sunward.cluster.reading.read import InvalidObject
+from sunward.cluster.reporting import changes, failures, job_figures, node_figures, policy_report, report
 from sunward.cluster.reporting.pace import Pace
 from sunward.domain.cause import Cause
+from sunward.domain.jobs import JobView
+from sunward.domain.nodes import NodeView
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
@@ -24,6 +28,8 @@ from sunward.planning.jobs.directives import directives_of
 from sunward.planning.sleep import eligibility
 
 Body = dict[str, Any]
+Report = tuple[Subject, str, Body, Callable[[Any], Mapping[str, Any]]]
+"""An object, the plural of its kind, its body, and what makes its new status of the old one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,58 +45,95 @@ class Known:
 class StatusWriter:
     """One status per object and cycle at most, in the version that was read."""
 
-    def __init__(self, api: Api, clock: Callable[[], datetime], mark_dirty: Callable[[], None]) -> None:
+    def __init__(
+        self, api: Api, clock: Callable[[], datetime], mark_dirty: Callable[[], None], containment: Containment
+    ) -> None:
         self._api = api
         self._events = Events(api)
         self._pace = Pace()
         self._clock = clock
         self._mark_dirty = mark_dirty
+        self._containment = containment
 
     async def write(self, plan: Plan, seen: Observation, known: Known) -> None:
-        """Policy first, then nodes, objects with invalid fields, and jobs. Raises ApiError."""
-        now = self._clock()
-        await self._policy(plan, seen, now)
-        await self._nodes(plan, seen, known, now)
-        await self._invalid(seen, now)
-        await self._jobs(plan, seen, now)
+        """Nodes first, then objects with invalid fields, jobs, and the policy, which tells of all that fails.
 
-    async def _policy(self, plan: Plan, seen: Observation, now: datetime) -> None:
+        Never raises: a status that cannot be written is that object's failure. Without an answer of the API server the
+        rest is left to the next pass.
+        """
+        for subject, kind, body, make in self._reports(plan, seen, known, self._clock()):
+            if self._containment.unreachable is None:
+                await self._report(subject, kind, body, make)
+
+    def _reports(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> Iterator[Report]:
+        yield from self._nodes(plan, seen, known, now)
+        yield from self._invalid(seen, now)
+        yield from self._jobs(plan, seen, now)
         if seen.state.policy_body is not None:
-            old: EnergyPolicyStatus = status_of(seen.state.policy_body)
-            new = policy_report.policy_status(seen.snapshot, plan, old, now)
-            await self._write_status("energypolicies", seen.state.policy_body, old, new, now)
+            yield self._policy(plan, seen, seen.state.policy_body, now)
 
-    async def _nodes(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> None:
+    def _policy(self, plan: Plan, seen: Observation, body: Body, now: datetime) -> Report:
+        def make(old: EnergyPolicyStatus) -> EnergyPolicyStatus:
+            failing = failures.summary(self._containment, seen)
+            return policy_report.policy_status(seen.snapshot, plan, old, now, failing=failing)
+
+        return failures.POLICY, "energypolicies", body, make
+
+    def _nodes(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> Iterator[Report]:
         snapshot = seen.snapshot
         for node in snapshot.nodes:
-            body = seen.state.energy_node_bodies[node.name]
-            old: EnergyNodeStatus = status_of(body)
-            power, refused = known.power.get(node.name), known.refused.get(node.name, ())
-            obstacles = eligibility.sleep_obstacles(node, snapshot, power=power)
-            judged = known.verdict.nodes.get(node.name) if known.verdict else None
-            new = report.node_status(node, snapshot, obstacles, judged, plan, old, now)
-            new |= node_figures.figures(node, snapshot, power, refused, plan, old)
-            await self._write_status("energynodes", body, old, new, now)
+            subject = Subject(kind="EnergyNode", name=node.name, generation=node.generation)
 
-    async def _jobs(self, plan: Plan, seen: Observation, now: datetime) -> None:
+            def make(old: EnergyNodeStatus, node: NodeView = node, subject: Subject = subject) -> EnergyNodeStatus:
+                power, refused = known.power.get(node.name), known.refused.get(node.name, ())
+                obstacles = eligibility.sleep_obstacles(node, snapshot, power=power)
+                judged = known.verdict.nodes.get(node.name) if known.verdict else None
+                fault = self._containment.cause(subject, Part.STEP, Part.PLAN)
+                new = report.node_status(node, snapshot, obstacles, judged, plan, old, now, fault=fault)
+                return new | node_figures.figures(node, snapshot, power, refused, plan, old)
+
+            yield subject, "energynodes", seen.state.energy_node_bodies[node.name], make
+
+    def _jobs(self, plan: Plan, seen: Observation, now: datetime) -> Iterator[Report]:
         directives = directives_of(plan, seen.snapshot)
         for job in seen.snapshot.jobs:
-            body = seen.state.job_bodies[job.spec.key]
-            old: TrainingJobStatus = status_of(body)
-            directive = directives.get(job.spec.key)
-            new = report.job_status(job, directive, plan, old, now)
-            new |= job_figures.figures(job, directive, seen.snapshot.nodes, old, now)
-            await self._write_status("trainingjobs", body, old, new, now)
+            subject = Subject(kind="TrainingJob", name=job.spec.key, generation=job.generation)
 
-    async def _invalid(self, seen: Observation, now: datetime) -> None:
+            def make(old: TrainingJobStatus, job: JobView = job, subject: Subject = subject) -> TrainingJobStatus:
+                directive = directives.get(job.spec.key)
+                fault = self._containment.cause(subject, Part.READ, Part.APPLY, Part.PLAN)
+                new = report.job_status(job, directive, plan, old, now, fault=fault)
+                return new | job_figures.figures(job, directive, seen.snapshot.nodes, old, now)
+
+            yield subject, "trainingjobs", seen.state.job_bodies[job.spec.key], make
+
+    def _invalid(self, seen: Observation, now: datetime) -> Iterator[Report]:
         """An object that cannot be read gets a condition that says why; nothing else is done with it."""
         for item in seen.invalid:
-            key = f"{item.namespace}/{item.name}"
+            if item.kind == "EnergyPolicy":
+                continue  # its own report says so
             bodies = seen.state.energy_node_bodies if item.kind == "EnergyNode" else seen.state.job_bodies
-            body = bodies[item.name if item.kind == "EnergyNode" else key]
-            old, generation = status_of(body), int(body["metadata"].get("generation", 0))
-            new = report.invalid_status(item.kind, item.error, old, generation, now)
-            await self._write_status(f"{item.kind.lower()}s", body, old, new, now)
+            body = bodies[item.key]
+            generation = int(body["metadata"].get("generation", 0))
+
+            def make(
+                old: EnergyNodeStatus, item: InvalidObject = item, generation: int = generation
+            ) -> EnergyNodeStatus:
+                return report.invalid_status(item.kind, item.cause, old, generation, now)
+
+            yield Subject(kind=item.kind, name=item.key, generation=generation), f"{item.kind.lower()}s", body, make
+
+    async def _report(self, subject: Subject, kind: str, body: Body, make: Callable[[Any], Mapping[str, Any]]) -> None:
+        """Write one status; one that is refused becomes an event, because no condition can say so."""
+        if not self._containment.is_due(Part.REPORT, subject):
+            return
+        known = self._containment.cause(subject, Part.REPORT)
+        with self._containment.contain(Part.REPORT, subject):
+            old: Mapping[str, Any] = status_of(body)
+            await self._write_status(kind, body, old, make(old), self._clock())
+        cause = self._containment.cause(subject, Part.REPORT)
+        if cause is not None and (known is None or known.reason is not cause.reason):
+            await self._events.emit(body, cause, self._clock())
 
     async def _write_status(
         self, kind: str, body: Body, old: Mapping[str, Any], new: Mapping[str, Any], now: datetime

@@ -9,12 +9,15 @@ from sunward.accounting.attribution import node_shares, weighted
 from sunward.accounting.ledger import PeriodLedger
 from sunward.accounting.stages import Stage, StageEntry, by_stage
 from sunward.accounting.values import Period
-from sunward.cluster.access.api import Api, ours
+from sunward.cluster.access.api import Api, ApiError, ours
+from sunward.cluster.access.causes import may_pass
 from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.objects.crd_types import TrainingJobStatus, TrainingJobStatusStage, TrainingJobStatusStageName
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reporting.plan_objects import MICRO, micro, micro_or_none
 from sunward.cluster.settling.work_memory import WorkMemory
+from sunward.domain.jobs import JobView
 from sunward.domain.plans import Transfer
 from sunward.domain.snapshot import Snapshot
 
@@ -37,27 +40,49 @@ class Settled:
     intensities: Mapping[str, float]
 
 
-async def account_jobs(api: Api, done: WorkMemory, period: Period, snapshot: Snapshot, settled: Settled) -> None:
+async def account_jobs(
+    api: Api, done: WorkMemory, period: Period, snapshot: Snapshot, settled: Settled, containment: Containment
+) -> None:
     """Add the period to the jobs that ran in it, once: `accountedUntil` survives a crash between two writes.
 
-    Raises ApiError.
+    A job whose account is refused is left out, and says so. Raises ApiError when the server may do it later: then the
+    whole period is settled again.
     """
     running = [job for job in snapshot.jobs if job.finished is None or done.work(period, job.spec.key)]
     work = {job.spec.key: done.work(period, job.spec.key) for job in running}
     homes = {job.spec.key: [shard.node for shard in job.spec.shards] for job in running}
     shares = node_shares(work, homes)
+    later: ApiError | None = None
     for job in running:
-        path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
+        subject = Subject(kind="TrainingJob", name=job.spec.key, generation=job.generation)
+        with containment.contain(Part.SETTLE, subject):
+            try:
+                await _account(api, done, period, job, _job_figures(shares[job.spec.key], settled))
+            except ApiError as error:
+                later = error if may_pass(error) else later
+                raise
+    if later is not None:
+        raise later
+
+
+async def _account(api: Api, done: WorkMemory, period: Period, job: JobView, added: TrainingJobStatus | None) -> None:
+    """Add a period to one job; a job that is gone has no account any more. Raises ApiError."""
+    path = ours("trainingjobs", job.spec.name, namespace=job.spec.namespace)
+    try:
         body = await api.get(path)
-        old: TrainingJobStatus = status_of(body)
-        until = parse_time(old.get("accountedUntil"))
-        if until is not None and period.end <= until:
-            continue
-        stage = Stage.DEVELOPMENT if done.has_begun(job.spec.key, period) else Stage.PREPARATION
-        status = _accounted(old, _job_figures(shares[job.spec.key], settled), stage)
-        status["accountedUntil"] = format_time(period.end)
-        version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
-        await api.patch(f"{path}/status", {"metadata": version, "status": status})
+    except ApiError as error:
+        if error.status == 404:
+            return
+        raise
+    old: TrainingJobStatus = status_of(body)
+    until = parse_time(old.get("accountedUntil"))
+    if body["metadata"]["uid"] != job.spec.uid or (until is not None and period.end <= until):
+        return
+    stage = Stage.DEVELOPMENT if done.has_begun(job.spec.key, period) else Stage.PREPARATION
+    status = _accounted(old, added, stage)
+    status["accountedUntil"] = format_time(period.end)
+    version = {"resourceVersion": body["metadata"]["resourceVersion"]}  # a sum over another sum is none
+    await api.patch(f"{path}/status", {"metadata": version, "status": status})
 
 
 def _job_figures(shares: Mapping[str, float], settled: Settled) -> TrainingJobStatus | None:

@@ -12,6 +12,7 @@ from sunward.accounting.ledger import MissingNode, close
 from sunward.accounting.none_baseline import total_grams
 from sunward.accounting.values import Period
 from sunward.cluster.access.api import Api, ours
+from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.objects.crd_types import EnergyPlanStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Reporter, Sensors
@@ -28,13 +29,18 @@ from sunward.planning import settle
 from sunward.planning.ports import SolverPort
 
 GIVE_UP_AFTER = timedelta(hours=2)
+ALL = Subject(kind="EnergyPlans", name="all")
+"""The list of all plans, and what is to be deleted of it."""
 Body = Mapping[str, Any]
 
 
 class Settler:
     """Writes the settlement of every period that has ended."""
 
-    def __init__(self, api: Api, sensors: Sensors, solver: SolverPort, reporter: Reporter) -> None:
+    def __init__(
+        self, api: Api, sensors: Sensors, solver: SolverPort, reporter: Reporter, containment: Containment
+    ) -> None:
+        self._containment = containment
         self._api = api
         self._sensors = sensors
         self._solver = solver
@@ -54,22 +60,32 @@ class Settler:
         """Settle every plan whose period ended long enough ago for its last samples to be in; let old ones go.
 
         A hundred plans of a large cluster are megabytes: they are listed when *plan*, the one in force, is new, and
-        when one is due.
+        when one is due. Never raises: a period that cannot be settled is its plan's own failure.
         """
-        due = any(self._is_due(end, snapshot.taken_at) for end in self._open.values())
-        if plan == self._looked_for and not due:
+        due = any(self._is_due(name, end, snapshot.taken_at) for name, end in self._open.items())
+        if (plan == self._looked_for and not due) or not self._containment.is_due(Part.SETTLE, ALL):
             return
+        with self._containment.contain(Part.SETTLE, ALL):
+            await self._settle_all(snapshot, plan)
+
+    async def _settle_all(self, snapshot: Snapshot, plan: str) -> None:
         plans = await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward")
         self._open, self._looked_for = {}, ""  # until all is seen through: an error on the way must not hide the rest
         for body in plans:
-            await self._settle_if_due(body, snapshot)
+            subject = _subject(body["metadata"]["name"])
+            if self._containment.is_due(Part.SETTLE, subject):
+                with self._containment.contain(Part.SETTLE, subject):
+                    await self._settle_if_due(body, snapshot)
+        self._containment.keep_only(Part.SETTLE, "EnergyPlan", {body["metadata"]["name"] for body in plans})
         old = retention.expired(plans, self._done, snapshot.policy.keep_plans)
         gone = await retention.remove(self._api, old)
         self._done -= set(gone)
         self._looked_for = plan if len(gone) == len(old) else ""
 
-    def _is_due(self, end: datetime, now: datetime) -> bool:
-        return (now - end).total_seconds() >= self._sensors.settle_delay_seconds
+    def _is_due(self, name: str, end: datetime, now: datetime) -> bool:
+        """Whether a period may be settled: its last samples are in, and it has not failed just now."""
+        is_in = (now - end).total_seconds() >= self._sensors.settle_delay_seconds
+        return is_in and self._containment.is_due(Part.SETTLE, _subject(name))
 
     async def _settle_if_due(self, body: Body, snapshot: Snapshot) -> None:
         name = body["metadata"]["name"]
@@ -81,7 +97,7 @@ class Settler:
             self._done.add(name)
         else:
             self._open[name] = end
-            if self._is_due(end, snapshot.taken_at):
+            if self._is_due(name, end, snapshot.taken_at):
                 await self._settle_one(name, Period(start=start, end=end), snapshot)
 
     async def _settle_one(self, name: str, period: Period, snapshot: Snapshot) -> None:
@@ -99,7 +115,7 @@ class Settler:
             none_baseline.METHOD,
             snapshot.taken_at,
         )
-        await account_jobs(self._api, self._work, period, snapshot, settled)
+        await account_jobs(self._api, self._work, period, snapshot, settled, self._containment)
         await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
         self._done.add(name)
         self._open.pop(name, None)
@@ -116,3 +132,7 @@ class Settler:
         ledger = close(period, cleared.nodes, cleared.flows, factors.values(), missing=missing)
         grams = none_baseline.baseline_grams(known, self._work.work(period), period.hours, intensities)
         return Settled(ledger=ledger, transfers=cleared.transfers, baseline_grams=grams, intensities=intensities)
+
+
+def _subject(plan: str) -> Subject:
+    return Subject(kind="EnergyPlan", name=plan)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, core
 from sunward.cluster.training import templates
+from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import JobSpec
 from sunward.domain.plans import JobDirective
 
@@ -20,22 +21,50 @@ SELECTOR = "app.kubernetes.io/managed-by=sunward"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobObjects:
-    """What exists of a job, by name within its namespace."""
+    """What exists in a namespace under our labels, by name. Labels alone make no object a job's: its owner does."""
 
     pods: Mapping[str, Body]
     services: Mapping[str, Body]
     config_maps: Mapping[str, Body]
 
+    def of(self, job: JobSpec) -> JobObjects:
+        """The objects whose owner is this very job, by its UID."""
+        return JobObjects(
+            pods=_owned(self.pods, job), services=_owned(self.services, job), config_maps=_owned(self.config_maps, job)
+        )
+
     def coordinator_address(self, job: JobSpec) -> str | None:
         """Cluster IP of the coordinator's Service."""
-        service = self.services.get(templates.coordinator_name(job))
+        service = self.of(job).services.get(templates.coordinator_name(job))
         return None if service is None else (service.get("spec") or {}).get("clusterIP")
 
     def ready_workers(self, job: JobSpec) -> int:
         """Worker pods of a job that are Ready."""
-        labels = {templates.JOB_LABEL: job.name, templates.COMPONENT_LABEL: "worker"}
-        own = (p for p in self.pods.values() if labels.items() <= (p["metadata"].get("labels") or {}).items())
-        return sum(_is_ready(pod) for pod in own)
+        workers = (pod for pod in self.of(job).pods.values() if _label(pod, templates.COMPONENT_LABEL) == "worker")
+        return sum(_is_ready(pod) for pod in workers)
+
+    def worker(self, node: str) -> Body | None:
+        """The worker that is there for a node, whatever an earlier version named it."""
+        label = templates.label_value(node)
+        return next((pod for pod in self.pods.values() if _label(pod, templates.NODE_LABEL) == label), None)
+
+
+NO_OBJECTS = JobObjects(pods={}, services={}, config_maps={})
+"""What is known of a namespace that is not read."""
+
+
+def _owned(bodies: Mapping[str, Body], job: JobSpec) -> dict[str, Body]:
+    return {name: body for name, body in bodies.items() if is_owned(body, job)}
+
+
+def is_owned(body: Body, job: JobSpec) -> bool:
+    """Whether an object belongs to this job and not to an earlier one of the same name, or to somebody else."""
+    owners = body["metadata"].get("ownerReferences") or ()
+    return any(owner.get("uid") == job.uid for owner in owners)
+
+
+def _label(body: Body, key: str) -> str | None:
+    return (body["metadata"].get("labels") or {}).get(key)
 
 
 def _is_ready(pod: Body) -> bool:
@@ -67,37 +96,42 @@ class Placement:
 async def apply_job(
     api: Api, job: JobSpec, directive: JobDirective, placement: Placement, found: JobObjects, account: str, plan: str
 ) -> int:
-    """Bring the job's objects to what the directive says; returns the number of writes. Raises ApiError."""
-    writes = await _apply_assignment(api, job, directive, found, plan)
-    writes += await _ensure(api, core("services", namespace=job.namespace), templates.coordinator_service(job), found)
+    """Bring the job's objects to what the directive says; returns the number of writes.
+
+    Raises NameTaken when an object of that name belongs to another owner, and ApiError.
+    """
+    own = found.of(job)
+    writes = await _apply_assignment(api, job, directive, own, plan)
+    service = templates.coordinator_service(job)
+    writes += await _ensure(api, job, service, own.services.get(service["metadata"]["name"]))
     coordinator = templates.coordinator_pod(job, placement.coordinator_node, account)
-    writes += await _ensure(api, core("pods", namespace=job.namespace), coordinator, found)
-    address = found.coordinator_address(job)
+    writes += await _ensure(api, job, coordinator, own.pods.get(coordinator["metadata"]["name"]))
+    address = own.coordinator_address(job)
     if address is None:
         return writes  # the next pass knows the address that the new Service was given
     for node, node_name in sorted(placement.workers.items()):
         pod = templates.worker_pod(job, node, node_name, address, account)
-        writes += await _ensure(api, core("pods", namespace=job.namespace), pod, found)
+        writes += await _ensure(api, job, pod, own.worker(node))
     return writes
 
 
-async def _apply_assignment(api: Api, job: JobSpec, directive: JobDirective, found: JobObjects, plan: str) -> int:
+async def _apply_assignment(api: Api, job: JobSpec, directive: JobDirective, own: JobObjects, plan: str) -> int:
     rows = directive.assignments if directive.run else ()
     name = templates.assignment_name(job)
-    before = found.config_maps.get(name)
+    before = own.config_maps.get(name)
     if before is not None and _same_work(before, job, directive):
         return 0
     body = templates.assignment_map(job, templates.assignment_file(job, rows, plan))
     if before is None:
-        return await _create(api, core("configmaps", namespace=job.namespace), body)
-    await api.patch(core("configmaps", name, namespace=job.namespace), {"data": body["data"]})
-    return 1 + await _refresh_mount(api, job, found, plan)
+        return await _create(api, job, body)
+    await api.patch(_path(body), {"metadata": {"uid": before["metadata"]["uid"]}, "data": body["data"]})
+    return 1 + await _refresh_mount(api, job, own, plan)
 
 
-async def _refresh_mount(api: Api, job: JobSpec, found: JobObjects, plan: str) -> int:
+async def _refresh_mount(api: Api, job: JobSpec, own: JobObjects, plan: str) -> int:
     """Touch the coordinator pod: the kubelet then refreshes the mounted file now and not within a minute or so."""
     name = templates.coordinator_name(job)
-    if name not in found.pods:
+    if name not in own.pods:
         return 0
     await api.patch(
         core("pods", name, namespace=job.namespace), {"metadata": {"annotations": {"sunward.dev/plan": plan}}}
@@ -112,13 +146,12 @@ def _same_work(before: Body, job: JobSpec, directive: JobDirective) -> bool:
     return bool(templates.workers_of(text) == templates.workers_of(templates.assignment_file(job, rows, "")))
 
 
-async def _ensure(api: Api, path: str, body: Body, found: JobObjects) -> int:
-    existing = found.services if body["kind"] == "Service" else found.pods
-    before = existing.get(body["metadata"]["name"])
+async def _ensure(api: Api, job: JobSpec, body: Body, before: Body | None) -> int:
     if before is None:
-        return await _create(api, path, body)
+        return await _create(api, job, body)
     if body["kind"] == "Pod" and _is_over(before):
-        await api.delete(f"{path}/{body['metadata']['name']}", uid=before["metadata"]["uid"])
+        metadata = before["metadata"]
+        await api.delete(core("pods", metadata["name"], namespace=job.namespace), uid=metadata["uid"])
         return 1
     return 0
 
@@ -129,11 +162,20 @@ def _is_over(pod: Body) -> bool:
     return phase == "Failed" and not pod["metadata"].get("deletionTimestamp")
 
 
-async def _create(api: Api, path: str, body: Body) -> int:
+async def _create(api: Api, job: JobSpec, body: Body) -> int:
+    """Create; what an interrupted pass created a moment ago is ours, and anything else of that name is not taken."""
     try:
-        await api.create(path, body)
+        await api.create(_path(body, named=False), body)
     except ApiError as error:
         if error.status != 409:
             raise
+        if not is_owned(await api.get(_path(body)), job):
+            raise NameTaken(body["kind"], body["metadata"]["name"], f"TrainingJob {job.key}") from error
         return 0
     return 1
+
+
+def _path(body: Body, *, named: bool = True) -> str:
+    kind = {"Pod": "pods", "Service": "services", "ConfigMap": "configmaps"}[body["kind"]]
+    metadata = body["metadata"]
+    return core(kind, metadata["name"] if named else "", namespace=metadata["namespace"])

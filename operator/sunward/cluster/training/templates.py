@@ -6,6 +6,7 @@ server instead of doubling the work. Every pod meets the restricted profile and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ SHARD_PORT = 9814
 ASSIGNMENT_SCHEMA = "sunward.dev/assignment/v1alpha1"
 DEFAULT_MODEL = "mnist-mlp"
 UNPRIVILEGED = 65532
+POD_NAME_LIMIT = 253
+LABEL_LIMIT = 63
+HASH_LENGTH = 10
 
 
 def coordinator_name(job: JobSpec) -> str:
@@ -31,8 +35,24 @@ def coordinator_name(job: JobSpec) -> str:
 
 
 def worker_name(job: JobSpec, node: str) -> str:
-    """Name of the job's worker on a node."""
-    return f"{job.name}-worker-{node}"
+    """Name of the job's worker on a node: no other pod of any job of the namespace has it.
+
+    Job and node are joined by words that may be part of both, so a name that can be read in two ways ends in a hash.
+    """
+    name = f"{job.name}-worker-{node}"
+    words = name.split("-")
+    is_plain = words.count("worker") == 1 and words[-1] != "coordinator" and len(name) <= POD_NAME_LIMIT
+    return name if is_plain else _cut(name, f"{job.uid}/{node}", POD_NAME_LIMIT)
+
+
+def label_value(name: str) -> str:
+    """A name of an object as the value of a label: itself, or as much of it as fits, with a hash of the whole."""
+    return name if len(name) <= LABEL_LIMIT else _cut(name, name, LABEL_LIMIT)
+
+
+def _cut(name: str, whole: str, limit: int) -> str:
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:HASH_LENGTH]
+    return f"{name[: limit - HASH_LENGTH - 1].rstrip('-.')}-{digest}"
 
 
 def assignment_name(job: JobSpec) -> str:
@@ -163,7 +183,7 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, ser
         *_extra(job, worker=True),
     ]  # fmt: skip
     pod = _pod(job, worker_name(job, node), "worker", node_name, service_account, arguments)
-    pod["metadata"]["labels"][NODE_LABEL] = node
+    pod["metadata"]["labels"][NODE_LABEL] = label_value(node)
     pod["spec"]["containers"][0]["ports"] = [{"containerPort": SHARD_PORT}]
     return pod
 

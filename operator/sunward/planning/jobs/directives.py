@@ -12,20 +12,20 @@ from sunward.domain.snapshot import Snapshot
 
 
 def directives_of(plan: Plan, snapshot: Snapshot) -> Mapping[str, JobDirective]:
-    """What each job does: the plan's word, unless the job's namespace may not influence power at all."""
-    allowed = snapshot.policy.namespaces
+    """What each job does: the plan's word, unless nothing may or can be done in the job's namespace at all."""
     refused = {
-        job.spec.key: JobDirective(
-            job=job.spec.key,
-            run=False,
-            cause=Cause(
-                Reason.NAMESPACE_NOT_ALLOWED, f"add {job.spec.namespace} to spec.namespaces of EnergyPolicy default"
-            ),
-        )
+        job.spec.key: JobDirective(job=job.spec.key, run=False, cause=why)
         for job in snapshot.jobs
-        if job.spec.namespace not in allowed
+        if (why := _refusal(job, snapshot)) is not None
     }
     return {directive.job: directive for directive in plan.jobs} | refused
+
+
+def _refusal(job: JobView, snapshot: Snapshot) -> Cause | None:
+    namespace = job.spec.namespace
+    if namespace not in snapshot.policy.namespaces:
+        return Cause(Reason.NAMESPACE_NOT_ALLOWED, f"add {namespace} to spec.namespaces of EnergyPolicy default")
+    return job.objects_fault
 
 
 def job_over(job: JobView) -> Reason | None:

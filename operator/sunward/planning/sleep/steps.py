@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, NodeView, Operation, PodFacts, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
@@ -17,6 +17,8 @@ from sunward.planning.guards.registry import Guards, obstacles
 from sunward.planning.guards.rules_time import CYCLE_WINDOW
 from sunward.planning.learning import after_wake
 
+UNDECIDED_LIMIT = 512
+"""Characters that are told of an error that nobody foresaw."""
 SLEEP = Intent.SLEEP
 WAKE = Intent.WAKE
 
@@ -67,6 +69,18 @@ class Question:
 def rest(question: Question, why: Cause) -> Step:
     """Nothing to write, nothing to do."""
     return _step(question, question.record, Act.NONE, why)
+
+
+def undecided(node: NodeView, error: Exception) -> Step:
+    """Deciding raised *error*: the node keeps its state, with nothing written and nothing done."""
+    message = f"{node.name}: the next step cannot be decided: {type(error).__name__}: {error}"
+    return Step(
+        node=node.name,
+        record=node.record,
+        act=Act.NONE,
+        cause=Cause(Reason.INTERNAL_ERROR, message[:UNDECIDED_LIMIT]),
+        changed=False,
+    )
 
 
 def act(question: Question, what: Act, why: Cause, pods: tuple[PodFacts, ...] = ()) -> Step:

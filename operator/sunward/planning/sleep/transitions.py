@@ -35,6 +35,7 @@ from sunward.planning.sleep.steps import (
     move,
     repeat,
     rest,
+    undecided,
 )
 
 
@@ -52,27 +53,32 @@ def advance(
     """One step for every node, in the order in which they must be performed.
 
     Each step sees the records that the steps before it write, so that the budgets hold within one pass. Nodes on their
-    way come first, then sleepers that may have to wake, then the others. A node that nobody has a wish for keeps its
-    state. `drain_failures` tells, by node, of evictions that can never succeed. `directives` are those of the plan in
-    force: what it assigns counts at once, what was assigned before counts until the snapshot no longer says so.
+    way come first, then sleepers that may have to wake, then the others; what a person wants awake comes first among
+    its like, so that nobody else's wake makes it wait. A node that nobody has a wish for keeps its state, and so does
+    one whose step cannot be decided. `drain_failures` tells, by node, of evictions that can never succeed. `directives`
+    are those of the plan in force: what it assigns counts at once, what was assigned before counts until the snapshot
+    no longer says so.
     """
     snapshot = _with_directives(snapshot, directives)
     steps: list[Step] = []
     failures = drain_failures or {}
     for name in sorted((node.name for node in snapshot.nodes), key=lambda name: _urgency(snapshot, name)):
         node = _node(snapshot, name)
-        step = next_step(
-            node,
-            want_awake.get(name, node.record.power_state is not PowerState.ASLEEP),
-            snapshot,
-            power.get(name),
-            now,
-            fencing_token=fencing_token,
-            drain_failure=failures.get(name),
-            guards=guards,
-        )
+        try:
+            step = next_step(
+                node,
+                want_awake.get(name, node.record.power_state is not PowerState.ASLEEP),
+                snapshot,
+                power.get(name),
+                now,
+                fencing_token=fencing_token,
+                drain_failure=failures.get(name),
+                guards=guards,
+            )
+        except Exception as error:  # the shell around one node: the others take their steps
+            step = undecided(node, error)
         steps.append(step)
-        snapshot = _remember(snapshot, step)
+        snapshot = remembered(snapshot, step)
     return tuple(steps)
 
 
@@ -242,9 +248,16 @@ _HANDLERS: Mapping[PowerState, Callable[[Question], Step]] = {
 }
 
 
-def _urgency(snapshot: Snapshot, name: str) -> tuple[int, str]:
-    state = _node(snapshot, name).record.power_state
-    return (0 if state.in_transition else 1 if state is PowerState.ASLEEP else 2, name)
+def _urgency(snapshot: Snapshot, name: str) -> tuple[int, bool, str]:
+    node = _node(snapshot, name)
+    state = node.record.power_state
+    rank = 0 if state.in_transition else 1 if state is PowerState.ASLEEP else 2
+    return (rank, not is_ordered_awake(node, snapshot), name)
+
+
+def is_ordered_awake(node: NodeView, snapshot: Snapshot) -> bool:
+    """Whether a person's override wants the node awake now."""
+    return wants(Case(node=node, snapshot=snapshot, now=snapshot.taken_at), OverridePower.AWAKE)
 
 
 def _node(snapshot: Snapshot, name: str) -> NodeView:
@@ -260,7 +273,8 @@ def _with_directives(snapshot: Snapshot, directives: Iterable[JobDirective]) -> 
     return replace(snapshot, jobs=jobs)
 
 
-def _remember(snapshot: Snapshot, step: Step) -> Snapshot:
+def remembered(snapshot: Snapshot, step: Step) -> Snapshot:
+    """The snapshot with the record that a step writes."""
     if not step.changed:
         return snapshot
     nodes = tuple(replace(node, record=step.record) if node.name == step.node else node for node in snapshot.nodes)
