@@ -166,6 +166,25 @@ def test_every_pod_meets_the_restricted_profile_and_has_no_token(pod: Body) -> N
 
 
 @pytest.mark.parametrize("pod", PODS, ids=["coordinator", "worker"])
+def test_every_pod_has_limits_of_cpu_memory_and_disk(pod: Body) -> None:
+    limits = pod["spec"]["containers"][0]["resources"]["limits"]
+    sizes = [volume["emptyDir"]["sizeLimit"] for volume in pod["spec"]["volumes"] if "emptyDir" in volume]
+    assert limits.keys() == {"cpu", "memory", "ephemeral-storage"}
+    assert all(size.endswith("Mi") for size in sizes)
+    assert sum(int(size.removesuffix("Mi")) for size in sizes) <= int(limits["ephemeral-storage"].removesuffix("Mi"))
+
+
+def test_a_worker_has_room_for_every_shard_of_its_job() -> None:
+    def room(gigabytes: float) -> int:
+        shards = tuple(replace(shard, gigabytes=gigabytes) for shard in JOB.shards)
+        pod = templates.worker_pod(replace(JOB, shards=shards), "pi-01", "pi-01", "10.96.0.7", "sunward-trainer")
+        (state,) = [volume["emptyDir"] for volume in pod["spec"]["volumes"] if volume["name"] == "state"]
+        return int(state["sizeLimit"].removesuffix("Mi"))
+
+    assert (room(2.0) - room(0.0)) * 2**20 >= 2e9 * len(JOB.shards)
+
+
+@pytest.mark.parametrize("pod", PODS, ids=["coordinator", "worker"])
 def test_pods_are_pinned_by_affinity_so_that_cordons_count(pod: Body) -> None:
     assert "nodeName" not in pod["spec"]
     assert pod["metadata"]["ownerReferences"][0]["uid"] == JOB.uid

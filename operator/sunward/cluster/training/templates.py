@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from sunward.domain.jobs import Assignment, JobSpec
@@ -27,6 +28,12 @@ UNPRIVILEGED = 65532
 POD_NAME_LIMIT = 253
 LABEL_LIMIT = 63
 HASH_LENGTH = 10
+BYTES_PER_MEBIBYTE = 1 << 20
+STATE_MEBIBYTES = 1024
+TMP_MEBIBYTES = 512
+LOG_MEBIBYTES = 128
+CPU_LIMIT = "4"
+"""As many cores as the machines have that these jobs are made for."""
 
 
 def coordinator_name(job: JobSpec) -> str:
@@ -227,7 +234,10 @@ def _pod(job: JobSpec, name: str, component: str, node_name: str, account: str, 
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [_container(job, component, arguments)],
-            "volumes": [{"name": "state", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+            "volumes": [
+                {"name": "state", "emptyDir": {"sizeLimit": f"{_state_mebibytes(job)}Mi"}},
+                {"name": "tmp", "emptyDir": {"sizeLimit": f"{TMP_MEBIBYTES}Mi"}},
+            ],
         },
     }
 
@@ -243,7 +253,7 @@ def _container(job: JobSpec, component: str, arguments: list[str]) -> Body:
             {"name": "HOME", "value": "/tmp"},  # noqa: S108  # an emptyDir of the pod
             {"name": "FLWR_HOME", "value": "/tmp/flwr"},  # noqa: S108  # an emptyDir of the pod
         ],
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
+        "resources": _resources(job),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -254,6 +264,20 @@ def _container(job: JobSpec, component: str, arguments: list[str]) -> Body:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # an emptyDir of the pod
         ],
     }
+
+
+def _resources(job: JobSpec) -> Body:
+    """What a part of a job asks for, and what it may take of its node at most: of the disk, its volumes and its log."""
+    disk = _state_mebibytes(job) + TMP_MEBIBYTES + LOG_MEBIBYTES
+    return {
+        "requests": {"cpu": "50m", "memory": "128Mi"},
+        "limits": {"cpu": CPU_LIMIT, "memory": "1Gi", "ephemeral-storage": f"{disk}Mi"},
+    }
+
+
+def _state_mebibytes(job: JobSpec) -> int:
+    """Checkpoints and caches, and room for every shard: a worker may come to hold them all."""
+    return STATE_MEBIBYTES + ceil(sum(shard.gigabytes for shard in job.shards) * 1e9 / BYTES_PER_MEBIBYTE)
 
 
 def _pinned(node_name: str) -> Body:
