@@ -10,6 +10,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ NODE_OF_TOKEN = "authentication.kubernetes.io/node-name"
 WORKER, HUB, FREE = "admission-worker", "admission-hub", "admission-free"
 SPACE, OTHER = "admission-jobs", "admission-other"
 RULES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+RUNTIME = "admission-runtime"
 GRANTS = (*chart.RIGHTS, "ServiceAccount")
 
 
@@ -71,6 +73,8 @@ def wait_until_enforced(admin: Api) -> None:
         lambda: operator.merge(f"/api/v1/nodes/{WORKER}?dryRun=All", {"metadata": {"labels": {MANAGED: None}}}),
         lambda: agent(admin, WORKER).merge(f"{ENERGY_NODE}?dryRun=All", {"spec": {"gridZone": "FR"}}),
         lambda: operator.create(config_map({}), dry_run=True),
+        lambda: operator.create(event(component="kubelet"), dry_run=True),
+        lambda: operator.merge(f"{STATUS}?dryRun=All", moved("Awake", "Degraded", "Degraded")),
     ]
     for probe in probes:
         eventually(lambda probe=probe: "ValidatingAdmissionPolicy" in probe().message, seconds=60.0)  # type: ignore[misc]
@@ -126,7 +130,7 @@ def extra_grants() -> list[Manifest]:
     """More rights than the chart gives, so that what refuses is the policy and not the lack of a right."""
     wide = [
         {"apiGroups": [""], "resources": ["nodes", "nodes/status", "configmaps", "services"], "verbs": ["*"]},
-        {"apiGroups": [""], "resources": ["pods", "pods/eviction"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["pods", "pods/eviction", "events"], "verbs": ["*"]},
         {"apiGroups": ["sunward.dev"], "resources": ["energynodes", "energynodes/status"], "verbs": ["*"]},
     ]
     subjects = [
@@ -138,6 +142,7 @@ def extra_grants() -> list[Manifest]:
     head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "admission-wide"}}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other", "namespace": SPACE}},
+        {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": RUNTIME}, "handler": "other"},
         {**head, "kind": "ClusterRole", "rules": wide},
         {**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": subjects},
     ]
@@ -169,12 +174,31 @@ def assert_denied(answer: Answer, message: str) -> None:
 @pytest.mark.parametrize(
     ("patch", "message"),
     [
-        ({"metadata": {"labels": {"zone": "b"}}}, "only labels with the prefix"),
-        ({"metadata": {"labels": {"zone": None}}}, "only labels with the prefix"),
-        ({"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}, "only labels with the prefix"),
-        ({"metadata": {"annotations": {"a": "b"}}}, "only annotations with the prefix"),
+        ({"metadata": {"labels": {"zone": "b"}}}, "may not change labels"),
+        ({"metadata": {"labels": {"zone": None}}}, "may not change labels"),
+        ({"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}, "may not change labels"),
+        ({"metadata": {"labels": {"sunward.dev/always-on": "true"}}}, "may not change labels"),
+        ({"metadata": {"annotations": {"a": "b"}}}, "only the annotation sunward.dev/cordoned-by"),
+        ({"metadata": {"annotations": {"sunward.dev/a": "b"}}}, "only the annotation sunward.dev/cordoned-by"),
         ({"metadata": {"finalizers": ["sunward.dev/stay"]}}, "may not change finalizers or owners"),
-        ({"spec": {"taints": [{"key": "other", "effect": "NoExecute"}]}}, "only taints with the prefix"),
+        *(
+            (
+                {"spec": {"taints": [{"key": key, "effect": effect, "value": value}]}},
+                "only the taint sunward.dev/asleep",
+            )
+            for key, effect, value in (
+                ("other", "NoExecute", ""),
+                ("other", "NoSchedule", ""),
+                ("sunward.dev/x", "NoExecute", ""),
+                ("sunward.dev/x", "NoSchedule", ""),
+                ("sunward.dev/x", "PreferNoSchedule", ""),
+                ("sunward.dev/asleep", "NoExecute", ""),
+                ("sunward.dev/asleep", "PreferNoSchedule", ""),
+                ("sunward.dev/asleep", "NoSchedule", "x"),
+                ("sunward.dev/asleepy", "NoSchedule", ""),
+                ("node.kubernetes.io/out-of-service", "NoExecute", "nodeshutdown"),
+            )
+        ),
         ({"spec": {"providerID": "somewhere://else"}}, "only unschedulable and taints"),
     ],
 )
@@ -194,7 +218,7 @@ def test_1_the_operator_cannot_remove_a_taint_of_others(admin: Api, operator: Ap
     path = f"/api/v1/nodes/{WORKER}"
     theirs = {"key": "maintenance", "effect": "NoSchedule"}
     admin.merge(path, {"spec": {"taints": [theirs]}})
-    assert_denied(operator.merge(f"{path}?dryRun=All", {"spec": {"taints": [TAINT]}}), "only taints")
+    assert_denied(operator.merge(f"{path}?dryRun=All", {"spec": {"taints": [TAINT]}}), "only the taint")
     kept = merged(admin, operator, f"{path}?dryRun=All", lambda found: {"spec": {"taints": [*found, TAINT]}})
     assert kept.code == 200, kept.message
 
@@ -325,12 +349,15 @@ def eventually(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:
 
 
 def test_9_the_operator_deletes_only_pods_of_training_jobs(admin: Api, operator: Api) -> None:
-    for name, labels in (("theirs", {}), ("ours", {"sunward.dev/job": "mnist"})):
-        assert admin.create(pod(name, labels=labels)).code == 201
+    for name, labels in (("theirs", {}), ("labelled", None), ("ours", None)):
+        made = pod(name, labels=labels)
+        assert admin.create(owned(made, ownerReferences=[]) if name == "labelled" else made).code == 201
     path = f"/api/v1/namespaces/{SPACE}/pods"
     assert_denied(operator.delete(f"{path}/theirs"), "only objects of training jobs")
+    assert_denied(operator.delete(f"{path}/labelled"), "owned by the TrainingJob")
     assert operator.delete(f"{path}/ours").code == 200
-    admin.request("DELETE", f"{path}/theirs?gracePeriodSeconds=0")
+    for name in ("theirs", "labelled"):
+        admin.request("DELETE", f"{path}/{name}?gracePeriodSeconds=0")
 
 
 # 4 and 5: agents and readings
@@ -378,6 +405,7 @@ def pod(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Mani
     container = {
         "name": "worker",
         "image": "sunward-trainer:0.1.0",
+        "resources": {"limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     base = {
@@ -385,10 +413,29 @@ def pod(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Mani
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
-        "volumes": [{"name": "state", "emptyDir": {}}],
+        "volumes": [{"name": "state", "emptyDir": {"sizeLimit": "1Gi"}}],
     }
-    metadata = {"name": name, "namespace": SPACE, "labels": {"sunward.dev/job": "mnist"} if labels is None else labels}
+    metadata = {
+        "name": name,
+        "namespace": SPACE,
+        "labels": {"sunward.dev/job": "mnist"} if labels is None else labels,
+        "ownerReferences": [OWNER],
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**base, **spec}}
+
+
+OWNER = {
+    "apiVersion": "sunward.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "name": "mnist",
+    "uid": "6f2a5a52-9a57-4b7e-a4a5-0c1f6a0b8d3e",
+    "controller": True,
+}
+
+
+def owned(manifest: Manifest, **metadata: Any) -> Manifest:
+    """An object with other metadata."""
+    return {**manifest, "metadata": {**manifest["metadata"], **metadata}}
 
 
 def container(**changes: Any) -> list[Manifest]:
@@ -403,6 +450,7 @@ def context(**changes: Any) -> list[Manifest]:
 
 
 RELAXED = {"seccompProfile": {"type": "RuntimeDefault"}}
+SAFE = {"runAsNonRoot": True, "runAsUser": 65532, **RELAXED}
 PODS: dict[str, tuple[dict[str, Any], str]] = {
     "another account": ({"serviceAccountName": "other"}, "as the account sunward-trainer"),
     "a token": ({"automountServiceAccountToken": True}, "mount no token"),
@@ -436,8 +484,111 @@ PODS: dict[str, tuple[dict[str, Any], str]] = {
     "capabilities": ({"containers": context(capabilities={"drop": ["ALL"], "add": ["SYS_ADMIN"]})}, "drop ALL"),
     "capabilities kept": ({"containers": context(capabilities={"drop": ["NET_RAW"]})}, "drop ALL capabilities"),
     "a wrong first container": (
-        {"initContainers": [{"name": "first", "image": "busybox"}]},
+        {"initContainers": [{**container(securityContext=None)[0], "name": "first"}]},
         "set allowPrivilegeEscalation to false",
+    ),
+    "a node": ({"nodeName": HUB}, "leave nodeName"),
+    "a scheduler": ({"schedulerName": "mine"}, "leave nodeName and schedulerName out"),
+    "a priority": ({"priorityClassName": "system-node-critical"}, "no priority class"),
+    "another priority": ({"priorityClassName": "system-cluster-critical"}, "no priority class"),
+    "a toleration of everything": ({"tolerations": [{"operator": "Exists"}]}, "no tolerations but"),
+    "a toleration of the control plane": (
+        {
+            "tolerations": [
+                {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}
+            ]
+        },
+        "no tolerations but",
+    ),
+    "a toleration of our own taint": (
+        {"tolerations": [{"key": ASLEEP, "operator": "Exists", "effect": "NoSchedule"}]},
+        "no tolerations but",
+    ),
+    "a toleration for ever": (
+        {"tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}]},
+        "no tolerations but",
+    ),
+    "a claimed volume": (
+        {"volumes": [{"name": "p", "persistentVolumeClaim": {"claimName": "theirs"}}]},
+        "volumes of the kinds",
+    ),
+    "a volume of its own": (
+        {
+            "volumes": [
+                {
+                    "name": "e",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {
+                            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Ti"}}}
+                        }
+                    },
+                }
+            ]
+        },
+        "volumes of the kinds",
+    ),
+    "a volume over the network": (
+        {"volumes": [{"name": "n", "nfs": {"server": "10.0.0.9", "path": "/"}}]},
+        "volumes of the kinds",
+    ),
+    "a ConfigMap of others": (
+        {"volumes": [{"name": "c", "configMap": {"name": "kube-root-ca.crt"}}]},
+        "volumes of the kinds",
+    ),
+    "a volume without a limit": ({"volumes": [{"name": "e", "emptyDir": {}}]}, "emptyDir with a sizeLimit"),
+    "a volume in memory": (
+        {"volumes": [{"name": "e", "emptyDir": {"sizeLimit": "1Gi", "medium": "Memory"}}]},
+        "emptyDir with a sizeLimit",
+    ),
+    "a ConfigMap as variable": (
+        {"containers": container(env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}])},
+        "no ConfigMap into variables",
+    ),
+    "all keys of a ConfigMap": (
+        {"containers": container(envFrom=[{"configMapRef": {"name": "x"}}])},
+        "no ConfigMap into variables",
+    ),
+    "any image": ({"containers": container(image="busybox:1")}, "not in the chart's value trainer.images"),
+    "another tag": ({"containers": container(image="sunward-trainer:latest")}, "trainer.images"),
+    "another registry": (
+        {"containers": container(image="example.org/sunward-trainer:0.1.0")},
+        "trainer.images",
+    ),
+    "any first image": (
+        {"initContainers": [{**container(image="busybox:1")[0], "name": "first"}]},
+        "trainer.images",
+    ),
+    "no limits": ({"containers": container(resources={})}, "set limits of cpu, memory and ephemeral-storage"),
+    "no limit of the disk": (
+        {"containers": container(resources={"limits": {"cpu": "1", "memory": "1Gi"}})},
+        "set limits of cpu, memory and ephemeral-storage",
+    ),
+    "a runtime class": ({"runtimeClassName": RUNTIME}, "no runtime class"),
+    "a name in the cluster's DNS": ({"hostname": "db", "subdomain": "theirs"}, "host name"),
+    "an alias": ({"hostAliases": [{"ip": "10.0.0.9", "hostnames": ["registry"]}]}, "host name or alias"),
+    "no AppArmor": (
+        {"securityContext": {**SAFE, "appArmorProfile": {"type": "Unconfined"}}},
+        "leave appArmorProfile out",
+    ),
+    "no AppArmor in a container": (
+        {"containers": context(appArmorProfile={"type": "Unconfined"})},
+        "leave appArmorProfile out",
+    ),
+    "no seccomp in a container": (
+        {"containers": context(seccompProfile={"type": "Unconfined"})},
+        "seccompProfile.type to RuntimeDefault",
+    ),
+    "a process of the host": (
+        {"securityContext": {**SAFE, "windowsOptions": {"hostProcess": True}}, "hostNetwork": True},
+        "no namespace and no port of the host",
+    ),
+    "a type of SELinux": (
+        {"securityContext": {**SAFE, "seLinuxOptions": {"type": "spc_t"}}},
+        "no SELinux options",
+    ),
+    "a type of SELinux in a container": (
+        {"containers": context(seLinuxOptions={"level": "s0"})},
+        "no SELinux options",
     ),
     "sysctls": (
         {"securityContext": {"runAsNonRoot": True, **RELAXED, "sysctls": [{"name": "a.b", "value": "1"}]}},
@@ -457,6 +608,110 @@ def test_6_the_operator_cannot_create_a_privileged_pod(operator: Api) -> None:
     answer = operator.create(pod("worker", **spec), dry_run=True)
     assert answer.code in (403, 422)
     assert "drop ALL capabilities" in answer.message or "disallowed by cluster policy" in answer.message
+
+
+GIVEN = [
+    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for key in ("not-ready", "unreachable")
+]
+"""Tolerations that the API server gives to every pod."""
+METADATA: dict[str, tuple[dict[str, Any], str]] = {
+    "no owner": ({"ownerReferences": []}, "owned by the TrainingJob"),
+    "another owner": ({"ownerReferences": [{**OWNER, "name": "other"}]}, "owned by the TrainingJob"),
+    "an owner of another kind": (
+        {"ownerReferences": [{**OWNER, "apiVersion": "v1", "kind": "ConfigMap"}]},
+        "owned by the TrainingJob",
+    ),
+    "a second owner": (
+        {"ownerReferences": [OWNER, {**OWNER, "apiVersion": "v1", "kind": "Pod", "controller": False}]},
+        "owned by the TrainingJob",
+    ),
+    "a label of others": (
+        {"labels": {"sunward.dev/job": "mnist", "app": "db"}},
+        "only labels and annotations of Sunward",
+    ),
+    "a label that Services of others select": (
+        {"labels": {"sunward.dev/job": "mnist", "app.kubernetes.io/name": "postgres"}},
+        "only labels and annotations of Sunward",
+    ),
+    "an annotation of others": (
+        {"annotations": {"container.apparmor.security.beta.kubernetes.io/worker": "unconfined"}},
+        "",
+    ),
+    "a finalizer": ({"finalizers": ["example.org/stay"]}, "no finalizer"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(METADATA))
+def test_6_the_operator_cannot_create_a_pod_that_carries(operator: Api, what: str) -> None:
+    metadata, message = METADATA[what]
+    assert_denied(operator.create(owned(pod("worker"), **metadata), dry_run=True), message)
+
+
+def test_6_a_pod_may_have_the_tolerations_that_every_pod_is_given_and_its_own_certificate(operator: Api) -> None:
+    pressure = {"key": "node.kubernetes.io/memory-pressure", "operator": "Exists", "effect": "NoSchedule"}
+    certificate = {"name": "door", "secret": {"secretName": "worker-door"}}
+    work = {"name": "work", "configMap": {"name": "mnist-assignment"}}
+    answer = operator.create(pod("worker", tolerations=[*GIVEN, pressure], volumes=[certificate, work]), dry_run=True)
+    assert answer.code == 201, answer.message
+    theirs = {"name": "door", "secret": {"secretName": "other-door"}}
+    assert_denied(operator.create(pod("worker", volumes=[theirs]), dry_run=True), "volumes of the kinds")
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"metadata": {"labels": {"app": "db"}}},
+        {"metadata": {"labels": {"sunward.dev/component": "coordinator"}}},
+        {"metadata": {"annotations": {"example.org/a": "b"}}},
+        {"metadata": {"annotations": {"sunward.dev/do-not-disrupt": "true"}}},
+        {"metadata": {"finalizers": ["example.org/stay"]}},
+        {"metadata": {"ownerReferences": []}},
+        {"spec": {"activeDeadlineSeconds": 1}},
+        {"spec": {"tolerations": [*GIVEN, {"operator": "Exists"}]}},
+    ],
+)
+def test_6_of_a_pod_that_exists_the_operator_changes_its_plan_only(admin: Api, operator: Api, patch: Manifest) -> None:
+    assert admin.create(pod("settled")).code == 201
+    path = f"/api/v1/namespaces/{SPACE}/pods/settled"
+    try:
+        assert_denied(operator.merge(f"{path}?dryRun=All", patch), "only the annotation sunward.dev/plan")
+        planned = {"metadata": {"annotations": {"sunward.dev/plan": "plan-1"}}}
+        assert operator.merge(f"{path}?dryRun=All", planned).code == 200
+    finally:
+        admin.request("DELETE", f"{path}?gracePeriodSeconds=0")
+
+
+@pytest.mark.parametrize(
+    ("values", "changes", "may"),
+    [
+        ({"images": ["example.org/team/*"]}, {"image": "example.org/team/app:1"}, True),
+        ({"images": ["example.org/team/*"]}, {"image": "example.org/teams/app:1"}, False),
+        ({"images": ["app:*", "app@*"]}, {"image": "app@sha256:0123"}, True),
+        ({"images": []}, {"image": "busybox:1"}, True),
+        ({"priorityClass": "system-cluster-critical"}, {"priorityClassName": "system-cluster-critical"}, True),
+        ({"priorityClass": "system-cluster-critical"}, {"priorityClassName": "system-node-critical"}, False),
+    ],
+)
+def test_6_images_and_priority_are_the_administrators(
+    admin: Api, operator: Api, tmp_path: Path, values: Manifest, changes: Manifest, may: bool
+) -> None:
+    def stored(values: Manifest) -> None:
+        rendered = chart.render(tmp_path, values={"trainer": values})
+        assert admin.apply(chart.one(rendered, "ValidatingAdmissionPolicy", "sunward-6-pods")).code == 200
+
+    spec = changes if "priorityClassName" in changes else {"containers": container(**changes)}
+    same = {"containers": container(image="busybox:1")} if "images" in values else {"priorityClassName": ""}
+    stored(values)
+    try:
+        eventually(lambda: (operator.create(pod("worker", **spec), dry_run=True).code == 201) is may)
+        assert (operator.create(pod("worker", **same), dry_run=True).code == 201) is not bool(values.get("images"))
+    finally:
+        stored({})
+        asked: list[dict[str, Any]] = [{}, {"containers": container(image="busybox:1")}]
+        asked.append({"priorityClassName": "system-cluster-critical"})
+        usual = [True, False, False]
+        eventually(lambda: [operator.create(pod("worker", **one), dry_run=True).code == 201 for one in asked] == usual)
 
 
 def test_6_the_operator_cannot_create_pods_that_are_not_of_a_job(operator: Api) -> None:
@@ -507,7 +762,8 @@ def test_7_neither_operator_nor_kubelet_nor_a_careless_person_says_whether_a_nod
         token=admin.token,
         headers={"Impersonate-User": f"system:node:{WORKER}", "Impersonate-Group": "system:nodes"},
     )
-    for who in (operator, kubelet, admin.acting_as("careless")):
+    assert_denied(operator.merge(f"/api/v1/nodes/{WORKER}?dryRun=All", patch), "")  # by policy 1 or 7
+    for who in (kubelet, admin.acting_as("careless")):
         answer = who.merge(f"/api/v1/nodes/{WORKER}?dryRun=All", patch)
         assert_denied(answer, "only by those who may update energypolicies")
     assert admin.merge(f"/api/v1/nodes/{WORKER}?dryRun=All", patch).code == 200
@@ -558,6 +814,98 @@ def test_8_an_energy_node_is_not_created_without_that_right(admin: Api) -> None:
 # 9: what else the operator may touch in a job namespace
 
 
+def job_service(**spec: Any) -> Manifest:
+    """The Service of a job as the operator makes it, with changes to its spec."""
+    labels = {
+        "app.kubernetes.io/managed-by": "sunward",
+        "sunward.dev/job": "mnist",
+        "sunward.dev/component": "coordinator",
+    }
+    metadata = {"name": "mnist-coordinator", "namespace": SPACE, "labels": labels, "ownerReferences": [OWNER]}
+    base = {"selector": labels, "ports": [{"name": "progress", "port": 9812, "targetPort": 9812}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {**base, **spec}}
+
+
+SERVICES: dict[str, tuple[dict[str, Any], str]] = {
+    "an external address": ({"externalIPs": ["192.168.1.57"]}, "is of type ClusterIP"),
+    "a port of every node": ({"type": "NodePort"}, "is of type ClusterIP"),
+    "a load balancer": ({"type": "LoadBalancer"}, "is of type ClusterIP"),
+    "another name": ({"type": "ExternalName", "externalName": "example.org", "ports": []}, "is of type ClusterIP"),
+    "no address": ({"clusterIP": "None"}, "an address of the cluster"),
+    "session affinity": ({"sessionAffinity": "ClientIP"}, "session affinity"),
+    "no selector": ({"selector": None}, "selects the coordinator of that job"),
+    "pods of another job": (
+        {"selector": {"sunward.dev/job": "other", "sunward.dev/component": "coordinator"}},
+        "selects the coordinator of that job",
+    ),
+    "pods of anything": ({"selector": {"app": "db"}}, "selects the coordinator of that job"),
+    "pods that are also something else": (
+        {"selector": {"sunward.dev/job": "mnist", "sunward.dev/component": "coordinator", "app": "db"}},
+        "selects the coordinator of that job",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", sorted(SERVICES))
+def test_9_the_operator_cannot_create_a_service_with(operator: Api, what: str) -> None:
+    spec, message = SERVICES[what]
+    assert_denied(operator.create(job_service(**spec), dry_run=True), message)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"name": "db"}, "is named JOB-coordinator"),
+        ({"ownerReferences": []}, "owned by the TrainingJob"),
+        ({"ownerReferences": [{**OWNER, "name": "other"}]}, "owned by the TrainingJob"),
+        ({"labels": {"sunward.dev/job": "mnist", "app": "db"}}, "only labels of Sunward"),
+        ({"annotations": {"service.kubernetes.io/topology-mode": "Auto"}}, "no annotations"),
+        ({"finalizers": ["example.org/stay"]}, "no finalizers"),
+    ],
+)
+def test_9_a_service_is_the_jobs_own_and_looks_like_it(operator: Api, metadata: Manifest, message: str) -> None:
+    assert_denied(operator.create(owned(job_service(), **metadata), dry_run=True), message)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"spec": {"externalIPs": ["192.168.1.57"]}},
+        {"spec": {"type": "NodePort"}},
+        {"spec": {"selector": {"app": "db"}}},
+        {"metadata": {"labels": {"app": "db"}}},
+        {"metadata": {"annotations": {"a": "b"}}},
+    ],
+)
+def test_9_a_service_that_exists_is_not_changed(admin: Api, operator: Api, patch: Manifest) -> None:
+    assert admin.create(job_service()).code == 201
+    path = crds.path_of(job_service())
+    try:
+        assert_denied(operator.merge(f"{path}?dryRun=All", patch), "")
+    finally:
+        admin.delete(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {"other.json": "{}"}}, "contains assignment.json only"),
+        ({"data": {}, "binaryData": {"a": "AAAA"}}, "contains assignment.json only"),
+        ({"data": {}, "immutable": True}, "contains assignment.json only"),
+        ({"data": {"assignment.json": "{}"}}, None),
+    ],
+)
+def test_9_a_config_map_holds_the_assignment_and_nothing_else(
+    operator: Api, change: Manifest, message: str | None
+) -> None:
+    metadata = {**job_service()["metadata"], "name": "mnist-assignment"}
+    answer = operator.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **change}, dry_run=True)
+    if message is None:
+        assert answer.code == 201, answer.message
+    else:
+        assert_denied(answer, message)
+
+
 def config_map(labels: dict[str, str]) -> Manifest:
     """A ConfigMap of the job namespace."""
     return {
@@ -576,3 +924,75 @@ def test_9_config_maps_of_others_cannot_be_made_changed_adopted_or_deleted(admin
     assert_denied(operator.merge(f"{path}?dryRun=All", {"metadata": {"labels": {"sunward.dev/job": "a"}}}), message)
     assert_denied(operator.delete(f"{path}?dryRun=All"), message)
     admin.delete(path)
+
+
+# 11 and 12: what the operator says
+
+
+def event(*, component: str) -> Manifest:
+    """An event about the worker's EnergyNode, by its source."""
+    about = {"apiVersion": "sunward.dev/v1alpha1", "kind": "EnergyNode", "name": WORKER}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"said-by-{component}", "namespace": "default"},
+        "involvedObject": about,
+        "reason": "Awake",
+        "type": "Normal",
+        "source": {"component": component},
+    }
+
+
+@pytest.mark.parametrize("component", ["kubelet", "default-scheduler", "sunward-operator-2"])
+def test_11_the_operator_speaks_for_nobody_else(operator: Api, component: str) -> None:
+    assert_denied(operator.create(event(component=component), dry_run=True), "name sunward-operator as their source")
+
+
+def test_11_the_operator_speaks_for_itself(admin: Api, operator: Api) -> None:
+    answer = operator.create(event(component="sunward-operator"), dry_run=True)
+    assert answer.code == 201, answer.message
+    theirs = event(component="kubelet")
+    assert admin.create(theirs).code == 201
+    path = f"/api/v1/namespaces/default/events/{theirs['metadata']['name']}"
+    patch = {"source": {"component": "sunward-operator"}, "message": "all is well"}
+    assert_denied(operator.merge(f"{path}?dryRun=All", patch), "name sunward-operator as their source")
+    admin.delete(path)
+
+
+def moved(before: str, after: str, reason: str) -> Manifest:
+    """A status that tells of a transition."""
+    transition = {"time": "2026-11-22T18:00:00Z", "from": before, "to": after, "reason": reason, "message": ""}
+    return {"status": {"powerState": after, "lastTransition": transition}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason", "may"),
+    [
+        ("Awake", "Cordoned", "SleepStarted", True),
+        ("Awake", "Asleep", "PoweredOffByOthers", True),
+        ("Awake", "Asleep", "RelayTripped", True),
+        ("Awake", "Asleep", "Asleep", False),
+        ("Awake", "PowerOffRequested", "PowerOffRequested", False),
+        ("Cordoned", "Asleep", "Asleep", False),
+        ("PowerOffRequested", "Asleep", "Asleep", True),
+        ("PowerOffRequested", "Awake", "Awake", False),
+        ("Asleep", "Awake", "Awake", False),
+        ("Degraded", "Asleep", "PoweredOffByOthers", False),
+        ("Booting", "Asleep", "PoweredOffByOthers", False),
+    ],
+)
+def test_12_a_node_is_recorded_as_asleep_only_after_a_power_off(
+    admin: Api, operator: Api, before: str, after: str, reason: str, may: bool
+) -> None:
+    assert admin.merge(STATUS, {"status": {"powerState": before}}).code == 200
+    answer = operator.merge(f"{STATUS}?dryRun=All", moved(before, after, reason))
+    if may:
+        assert answer.code == 200, answer.message
+    else:
+        assert_denied(answer, "only along the state machine")
+
+
+def test_12_a_change_of_the_power_state_is_told(admin: Api, operator: Api) -> None:
+    assert admin.merge(STATUS, {"status": {"powerState": "Awake"}}).code == 200
+    silent = {"status": {"powerState": "Cordoned", "lastTransition": None}}
+    assert_denied(operator.merge(f"{STATUS}?dryRun=All", silent), "recorded in status.lastTransition")

@@ -200,7 +200,7 @@ def _read(text: bytes) -> Manifest:
 
 
 _PLURALS = {"EnergyPolicy": "energypolicies", "NetworkPolicy": "networkpolicies"}
-_PLURALS |= {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
+_PLURALS |= {"ValidatingAdmissionPolicy": "validatingadmissionpolicies", "RuntimeClass": "runtimeclasses"}
 _CLUSTER_SCOPED = frozenset(
     {
         "ClusterRole",
@@ -213,6 +213,7 @@ _CLUSTER_SCOPED = frozenset(
         "Node",
         "PersistentVolume",
         "PriorityClass",
+        "RuntimeClass",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionPolicyBinding",
         "VolumeAttachment",

@@ -16,3 +16,9 @@ spec:
 - name: is-operator
   expression: request.userInfo.username == "{{ include "sunward.operatorUser" . }}"
 {{- end }}
+
+{{/* The object of the variables job and owners belongs to that TrainingJob alone. */}}
+{{- define "sunward.isOwned" -}}
+size(variables.owners) == 1 && variables.owners.all(o, o.kind == "TrainingJob"
+&& o.apiVersion.startsWith("sunward.dev/") && o.name == variables.job && o.?controller.orValue(false))
+{{- end }}
