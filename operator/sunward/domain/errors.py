@@ -17,11 +17,15 @@ class InvalidInput(SunwardError):
 
 
 class SourceUnavailable(SunwardError):
-    """A source of measurements did not answer; the caller degrades by policy."""
+    """A source of measurements did not answer; the caller degrades by policy.
 
-    def __init__(self, source: str, why: str) -> None:
+    `retry_after_seconds` is how long it wants to be left alone, where it says so.
+    """
+
+    def __init__(self, source: str, why: str, retry_after_seconds: float | None = None) -> None:
         self.source = source
         self.why = why
+        self.retry_after_seconds = retry_after_seconds
         super().__init__(f"{source} is unavailable: {why}")
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
 from sunward.domain.errors import SourceUnavailable
 
+NOT_FOUND = "HTTP 404: no such path or zone; check the URL and the zone"
+LONGEST_WORDS = 160
+"""Of a server's own explanation, in characters."""
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -37,7 +42,11 @@ class _Transient(Exception):
 
 
 class NotFound(SourceUnavailable):
-    """The server answers, but knows nothing of what was asked (HTTP 404)."""
+    """The server answers, but knows nothing of what was asked (HTTP 404); `said` is its own explanation, or empty."""
+
+    def __init__(self, source: str, why: str, said: str = "") -> None:
+        self.said = said
+        super().__init__(source, f"{why}; it says: {said!r}" if said else why)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +83,8 @@ class JsonReader:
             async with self.session.request(
                 method, url, timeout=timeout, allow_redirects=False, **arguments
             ) as response:
+                if response.status == 404:
+                    raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response)))
                 self._refuse_bad_status(response)
                 body = await self._bounded_body(response)
         except TimeoutError:
@@ -84,12 +95,13 @@ class JsonReader:
 
     def _refuse_bad_status(self, response: aiohttp.ClientResponse) -> None:
         status = response.status
-        if status >= 500 or status == 429:
+        wait = _retry_after(response)
+        if status == 429 or (wait is not None and status == 503):
+            raise SourceUnavailable(self.name, _explain_wait(status, wait), wait)
+        if status >= 500:
             raise _Transient(f"HTTP {status}")
         if 300 <= status < 400:
             raise SourceUnavailable(self.name, f"HTTP {status}: redirects are not followed; set the final URL")
-        if status == 404:
-            raise NotFound(self.name, "HTTP 404: no such path or zone; check the URL and the zone")
         if status != 200:
             raise SourceUnavailable(self.name, _explain_status(status))
         if response.content_type != "application/json":
@@ -102,6 +114,33 @@ class JsonReader:
             if len(body) > self.limits.maximum_bytes:
                 raise SourceUnavailable(self.name, f"returned more than {self.limits.maximum_bytes} bytes")
         return bytes(body)
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    """Seconds for which a server asks to be left alone (RFC 9110, 10.2.3: a number, or a date by its own clock)."""
+    text = response.headers.get("Retry-After", "")
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        until, now = (parsedate_to_datetime(value) for value in (text, response.headers.get("Date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _explain_wait(status: int, seconds: float | None) -> str:
+    asked = "" if seconds is None else f"; it asks to wait {seconds:.0f} s"
+    return f"HTTP {status}: too many requests{asked}" if status == 429 else f"HTTP {status}{asked}"
+
+
+def _said(body: bytes) -> str:
+    """What an error's body says under `error` or `message`; empty if it says nothing readable."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    words = document.get("error") or document.get("message") if isinstance(document, dict) else None
+    return words[:LONGEST_WORDS] if isinstance(words, str) else ""
 
 
 def _explain_status(status: int) -> str:

@@ -106,6 +106,12 @@ async def test_a_datum_without_a_time_is_refused(time: object) -> None:
     assert found.cause.reason is Reason.DATA_MISSING
 
 
+async def test_a_zone_without_recent_data_is_not_unknown() -> None:
+    async with maps({"error": "No recent data for zone US-SCL"}, status=404) as (provider, _):
+        with pytest.raises(SourceUnavailable, match="No recent data for zone US-SCL"):
+            await provider.now("US-SCL", NOON)
+
+
 async def test_an_unknown_zone_is_said_to_be_unknown() -> None:
     async with maps({"status": "error"}, status=404) as (provider, _):
         found = await provider.now("ATLANTIS", NOON)
@@ -119,7 +125,7 @@ async def test_an_unknown_zone_is_said_to_be_unknown() -> None:
 @pytest.mark.parametrize("body", [{**LATEST, "zone": "DE"}, [], {"carbonIntensity": 24}])
 async def test_an_answer_for_another_zone_is_no_answer(body: object) -> None:
     async with maps(body) as (provider, _):
-        with pytest.raises(SourceUnavailable, match="a zone other than US-SCL"):
+        with pytest.raises(SourceUnavailable, match="not US-SCL"):
             await provider.now("US-SCL", NOON)
 
 

@@ -19,7 +19,7 @@ def always(status: int, **given: object) -> Handler:
     return answer
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 429])
+@pytest.mark.parametrize("status", [500, 502, 503])
 async def test_a_passing_trouble_is_tried_again_a_few_times(status: int) -> None:
     async with serving(always(status)) as server, reading(Limits(attempts=3)) as reader:
         with pytest.raises(SourceUnavailable, match=rf"HTTP {status} \(3 attempts\)"):
@@ -50,10 +50,49 @@ async def test_an_answer_that_will_not_change_is_asked_for_once(status: int, wor
     assert len(server.asked) == 1
 
 
-async def test_what_the_server_does_not_have_is_told_apart() -> None:
-    async with serving(always(404)) as server, reading() as reader:
-        with pytest.raises(NotFound):
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, ""),
+        ({"error": "No recent data for zone DE"}, "No recent data for zone DE"),
+        ({"message": "x" * 999}, "x" * 160),
+        ({"error": {"code": 1}}, ""),
+        ([], ""),
+    ],
+)
+async def test_what_the_server_does_not_have_is_told_apart_with_its_words(body: object, said: str) -> None:
+    async with serving(always(404, body=body)) as server, reading() as reader:
+        with pytest.raises(NotFound) as refused:
             await reader.get(server.url, {})
+    assert refused.value.said == said
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"Retry-After": "3600"}, 3600.0),
+        (429, {}, None),
+        (429, {"Retry-After": "soon"}, None),
+        (503, {"Retry-After": "60"}, 60.0),
+        (
+            429,
+            {"Date": "Mon, 01 Jun 2026 12:00:00 GMT", "Retry-After": "Mon, 01 Jun 2026 12:30:00 GMT"},
+            1800.0,
+        ),
+    ],
+)
+async def test_a_server_that_asks_to_wait_is_asked_once_and_told_for_how_long(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, status=status, headers=headers)
+
+    async with serving(answer) as server, reading() as reader:
+        with pytest.raises(SourceUnavailable) as refused:
+            await reader.get(server.url, {})
+
+    assert len(server.asked) == 1
+    assert refused.value.retry_after_seconds == seconds
 
 
 async def test_a_body_without_end_is_cut_off() -> None:

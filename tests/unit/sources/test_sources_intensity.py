@@ -18,7 +18,7 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Se
 from sunward.domain.reasons import Reason
 from sunward.sources.build import build_intensities
 from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
-from sunward.sources.intensity.provider import Datum
+from sunward.sources.intensity.provider import Datum, regular_series
 from sunward.sources.intensity.providers.file import FileIntensity
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
@@ -35,11 +35,12 @@ class Scripted:
     calls: int = 0
     forecasts: int = 0
     basis: Basis = field(default_factory=Basis)
+    retry_after_seconds: float | None = None
 
     async def now(self, zone: str, at: datetime) -> Reading:
         self.calls += 1
         if self.answer is None:
-            raise SourceUnavailable("scripted", "is down")
+            raise SourceUnavailable("scripted", "is down", self.retry_after_seconds)
         return self.answer(at)
 
     async def forecast(self, zone: str, at: datetime) -> Series | None:
@@ -133,10 +134,40 @@ async def test_a_zone_that_nobody_knows_stays_unknown() -> None:
     assert quality(await now(ladder(Scripted(lambda _at: absent)), NOON)) is Reason.UNKNOWN_ZONE
 
 
-async def test_a_datum_from_the_future_is_not_believed() -> None:
-    of = ladder(Scripted(lambda at: datum(at + timedelta(minutes=5))))
+async def test_a_datum_from_far_in_the_future_is_not_believed() -> None:
+    of = ladder(Scripted(lambda at: datum(at + timedelta(minutes=61))))
 
     assert quality(await now(of, NOON)) is Reason.CLOCK_SKEW
+
+
+async def test_a_datum_that_is_published_before_its_hour_waits_for_it() -> None:
+    provider = Scripted(lambda _at: datum(NOON, 1.0))
+    of = ladder(provider)
+    await now(of, NOON + timedelta(minutes=10))
+    provider.answer = lambda _at: datum(NOON + timedelta(hours=1), 2.0)
+
+    before = await now(of, NOON + timedelta(minutes=50))
+    after = await now(of, NOON + timedelta(minutes=60))
+
+    assert before == datum(NOON, 1.0)
+    assert after == datum(NOON + timedelta(hours=1), 2.0)
+
+
+async def test_where_nothing_else_is_known_the_next_hours_datum_is_an_estimate_of_this_one() -> None:
+    of = ladder(Scripted(lambda _at: datum(NOON, 2.0)))
+
+    assert await now(of, NOON - timedelta(minutes=12)) == datum(
+        NOON - timedelta(minutes=12), 2.0, quality=Quality.ESTIMATED
+    )
+
+
+async def test_an_estimate_is_not_believed_more_when_its_provider_fails() -> None:
+    provider = Scripted(lambda at: datum(at, quality=Quality.ESTIMATED))
+    of = ladder(provider)
+    await now(of, NOON)
+    provider.answer = None
+
+    assert quality(await now(of, NOON + timedelta(hours=1))) is Quality.ESTIMATED
 
 
 async def test_an_estimate_stays_marked() -> None:
@@ -155,7 +186,46 @@ async def test_the_provider_is_asked_once_per_refresh_and_sooner_after_a_failure
     provider.answer = None
     for second in range(600, 720, 10):
         await now(of, NOON + timedelta(seconds=second))
-    assert provider.calls == 2 + 4
+    assert provider.calls == 2 + 3  # at 0, 30 and 90 s: each pause is twice the one before it
+
+
+async def test_a_provider_that_fails_for_long_is_asked_no_more_often_than_one_that_answers() -> None:
+    provider = Scripted(None)
+    of = ladder(provider, refresh_seconds=300.0)
+    for second in range(0, 3600, 10):
+        await now(of, NOON + timedelta(seconds=second))
+    assert provider.calls <= 3600 / 300 + 4
+
+
+@pytest.mark.parametrize(("asked_for", "calls"), [(1800.0, 2), (1e9, 1)])
+async def test_a_provider_that_asks_to_be_left_alone_is(asked_for: float, calls: int) -> None:
+    provider = Scripted(None, retry_after_seconds=asked_for)
+    of = ladder(provider, refresh_seconds=300.0)
+    for second in range(0, 3600, 10):
+        await now(of, NOON + timedelta(seconds=second))
+    assert provider.calls == calls
+
+
+@pytest.mark.parametrize(
+    ("hours", "values"),
+    [
+        ([0, 1, 1, 3, 4, 5], [10.0]),
+        ([0, 1, 2, 4, 5], [10.0, 11.0, 12.0]),
+        ([2, 1, 0], [12.0, 11.0, 10.0]),
+    ],
+)
+def test_a_forecast_ends_at_the_first_hour_that_is_missing_or_disputed(hours: list[int], values: list[float]) -> None:
+    rows = [Datum(time=NOON + timedelta(hours=h), grams_per_kilowatt_hour=10.0 + k) for k, h in enumerate(hours)]
+    found = regular_series(rows, NOON, NOON, "scripted")
+    assert found is not None
+    assert list(found.values) == values
+
+
+def test_an_hour_that_comes_twice_with_one_value_is_one_hour() -> None:
+    rows = [Datum(time=NOON + timedelta(hours=h), grams_per_kilowatt_hour=7.0) for h in (0, 1, 1, 2)]
+    found = regular_series(rows, NOON, NOON, "scripted")
+    assert found is not None
+    assert found.values == (7.0, 7.0, 7.0)
 
 
 async def test_a_missing_forecast_is_no_failure_and_an_old_one_is_dropped() -> None:
@@ -248,6 +318,16 @@ async def test_a_row_of_a_file_holds_until_the_next(tmp_path: Path, name: str, t
     assert expected.values == (25.0, 26.0)
     past = await provider.history("US-SCL", NOON + timedelta(minutes=59))
     assert past[-1].grams_per_kilowatt_hour == 25.0
+
+
+async def test_a_row_of_a_day_holds_all_day_and_the_last_one_no_longer(tmp_path: Path) -> None:
+    text = "time,US-SCL\n2026-05-31T00:00:00Z,24\n2026-06-01T00:00:00Z,25\n"
+    of = IntensityLadder(name="file", provider=from_file(tmp_path / "days.csv", text), refresh_seconds=1.0)
+
+    assert await now(of, NOON + timedelta(minutes=59)) == Measurement(
+        value=25.0, time=NOON, quality=Quality.MEASURED, source="file"
+    )
+    assert quality(await now(of, NOON + timedelta(hours=12))) is Quality.ESTIMATED  # what held a day before
 
 
 async def test_a_file_that_ended_grows_old_and_a_file_that_changed_is_read_again(tmp_path: Path) -> None:

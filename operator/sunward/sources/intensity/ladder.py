@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sunward.domain.cause import Cause
@@ -26,20 +26,27 @@ LONGEST_GOOD_SECONDS = 7200.0
 """A datum older than this is no longer called good, however recently it was fetched."""
 LONGEST_FORECAST_SECONDS = 86_400.0
 """A forecast issued longer ago than this is not used."""
-LONGEST_RETRY_SECONDS = 30.0
-"""After a failure the provider is asked again this soon, or at the next refresh where that is sooner."""
+FIRST_RETRY_SECONDS = 30.0
+"""After a failure the provider is asked again this soon, then after twice as long, up to the refresh interval."""
+LONGEST_PAUSE_SECONDS = 86_400.0
+"""The longest time that a provider may ask to be left alone; a longer one is cut to this."""
 FORECAST_RETRY_REFRESHES = 10.0
 """So many refresh intervals pass before a forecast that was refused is asked for again."""
 LARGEST_SKEW_SECONDS = 60.0
-"""A datum from further in the future has a clock that nobody should trust."""
+"""A datum from further in the future is not of now."""
+LONGEST_LEAD_SECONDS = 3600.0
+"""Providers publish the datum of an hour some minutes before it begins; from further ahead, the clock is wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Memory:
-    """What is remembered of one zone."""
+    """What is remembered of one zone; `coming` is the datum of an hour that has not begun."""
 
     asked_at: datetime | None = None
+    pause_seconds: float = 0.0
+    failures: int = 0
     good: Measurement | None = None
+    coming: Measurement | None = None
     forecast: Series | None = None
     forecast_due: datetime | None = None
     failure: Absent | None = None
@@ -63,10 +70,11 @@ class IntensityLadder:
 
     async def _zone(self, zone: str, at: datetime) -> ZoneIntensity:
         memory = self._zones.setdefault(zone, _Memory())
-        pause = self.refresh_seconds if memory.failure is None else min(self.refresh_seconds, LONGEST_RETRY_SECONDS)
-        if memory.asked_at is None or abs((at - memory.asked_at).total_seconds()) >= pause:
+        if memory.asked_at is None or abs((at - memory.asked_at).total_seconds()) >= memory.pause_seconds:
             memory.asked_at = at
             await self._refresh(zone, memory, at)
+        if memory.coming is not None and memory.coming.time <= at:
+            memory.good, memory.coming = memory.coming, None
         return ZoneIntensity(
             zone=zone,
             now_grams_per_kilowatt_hour=self._best(zone, memory, at),
@@ -76,11 +84,15 @@ class IntensityLadder:
 
     async def _refresh(self, zone: str, memory: _Memory, at: datetime) -> None:
         """Ask the provider; on failure remember why and keep what is known. A missing forecast is no failure."""
-        found = await self._now(zone, at)
+        found = await self._now(zone, at, memory)
         if isinstance(found, Absent):
             memory.failure = found
             return
-        memory.failure, memory.good = None, found
+        memory.failure, memory.failures, memory.pause_seconds = None, 0, self.refresh_seconds
+        if found.age(at).total_seconds() < -LARGEST_SKEW_SECONDS:
+            memory.coming = found
+        else:
+            memory.good = found
         if memory.forecast_due is None or at >= memory.forecast_due:
             await self._refresh_forecast(zone, memory, at)
 
@@ -96,19 +108,24 @@ class IntensityLadder:
             with suppress(SourceUnavailable):
                 memory.forecast = yesterday(await self.provider.history(zone, at), at, self.name)
 
-    async def _now(self, zone: str, at: datetime) -> Reading:
-        """The provider's answer, if it is one that may be believed."""
+    async def _now(self, zone: str, at: datetime, memory: _Memory) -> Reading:
+        """The provider's answer, if it is one that may be believed; otherwise it is left alone for a while."""
+        memory.failures += 1
+        memory.pause_seconds = min(self.refresh_seconds, FIRST_RETRY_SECONDS * 2.0 ** min(memory.failures - 1, 20))
         try:
             found = await self.provider.now(zone, at)
         except SourceUnavailable as error:
+            asked_for = error.retry_after_seconds
+            memory.pause_seconds = max(memory.pause_seconds, min(asked_for or 0.0, LONGEST_PAUSE_SECONDS))
             return Absent(cause=Cause(Reason.DATA_UNAVAILABLE, error.why), source=self.name)
         return found if isinstance(found, Absent) else _fault(found, at, self.name) or found
 
     def _best(self, zone: str, memory: _Memory, at: datetime) -> Reading:
         if memory.good is not None and memory.good.age(at).total_seconds() <= LONGEST_GOOD_SECONDS:
-            return memory.good if memory.failure is None else _requalified(memory.good, Quality.LAST_KNOWN_GOOD)
+            return memory.good if memory.failure is None else _last_known(memory.good)
         return (
-            _from_forecast(_usable(memory.forecast, at), at)
+            _of_the_hour_to_come(memory.coming, at)
+            or _from_forecast(_usable(memory.forecast, at), at)
             or self._from_profile(zone, at)
             or self._from_annual_mean(zone, at)
             or memory.failure
@@ -158,7 +175,7 @@ class IntensitySources:
 def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
     """Why a fresh answer is still not good, or None."""
     age = found.age(at).total_seconds()
-    if age < -LARGEST_SKEW_SECONDS:
+    if age < -LONGEST_LEAD_SECONDS:
         detail = f"its value is {-age:.0f} s in the future"
         return Absent(cause=Cause(Reason.CLOCK_SKEW, detail), source=source)
     if age > LONGEST_GOOD_SECONDS:
@@ -182,5 +199,11 @@ def _from_forecast(series: Series | None, at: datetime) -> Measurement | None:
     return Measurement(value=series.values[index], time=time, quality=series.quality, source=series.source)
 
 
-def _requalified(good: Measurement, quality: Quality) -> Measurement:
-    return Measurement(value=good.value, time=good.time, quality=quality, source=good.source)
+def _last_known(good: Measurement) -> Measurement:
+    """A measured datum whose provider fails is the last known good one; an estimate remains an estimate."""
+    return good if good.quality is not Quality.MEASURED else replace(good, quality=Quality.LAST_KNOWN_GOOD)
+
+
+def _of_the_hour_to_come(coming: Measurement | None, at: datetime) -> Measurement | None:
+    """Where nothing is known of this hour, the next one's datum is an estimate of it."""
+    return None if coming is None else replace(coming, time=at, quality=Quality.ESTIMATED)

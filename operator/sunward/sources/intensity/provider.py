@@ -7,10 +7,10 @@ when it fails is decided in one place, by the ladder (`intensity`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Protocol
 
 from sunward.domain.cause import Cause
@@ -65,9 +65,10 @@ def reading(value: object, time: datetime, quality: Quality, source: str) -> Rea
     return Absent(cause=Cause(reason, detail[:200]), source=source)
 
 
-def unknown_zone(zone: str, source: str) -> Absent:
-    """The explicit answer for a zone that a source does not have; there is no default zone."""
-    return Absent(cause=Cause(Reason.UNKNOWN_ZONE, f"has no grid zone {zone}"), source=source)
+def unknown_zone(zone: str, source: str, said: str = "") -> Absent:
+    """The explicit answer for a zone that a source does not have; there is no default zone. `said`: its own words."""
+    detail = f"has no grid zone {zone}" + (f": {said!r}" if said else "")
+    return Absent(cause=Cause(Reason.UNKNOWN_ZONE, detail), source=source)
 
 
 def yesterday(history: Sequence[Datum], at: datetime, source: str) -> Series | None:
@@ -81,16 +82,16 @@ def yesterday(history: Sequence[Datum], at: datetime, source: str) -> Series | N
 def regular_series(data: Sequence[Datum], at: datetime, issued_at: datetime, source: str) -> Series | None:
     """A forecast on a regular grid from the period that holds `at`, cut at the first hole; None when nothing is left.
 
-    Every datum holds until the next one; the last as long as the one before it.
+    Every datum holds until the next one; the last as long as the one before it. A time with two values has none.
     """
-    ordered = sorted(data, key=lambda datum: datum.time)
+    ordered = sorted(_undisputed(data), key=lambda datum: datum.time)
     step = _smallest_step(ordered)
     if step is None:
         return None
     rows = [datum for datum in ordered if datum.time + step > at]
     if not rows or rows[0].time > at:
         return None
-    whole = [row for k, row in enumerate(rows) if row.time == rows[0].time + k * step]
+    whole = [row for k, row in takewhile(lambda at: at[1].time == rows[0].time + at[0] * step, enumerate(rows))]
     return Series(
         start=rows[0].time,
         step=step,
@@ -99,6 +100,16 @@ def regular_series(data: Sequence[Datum], at: datetime, issued_at: datetime, sou
         quality=Quality.FORECAST,
         source=source,
     )
+
+
+def _undisputed(data: Sequence[Datum]) -> Iterator[Datum]:
+    """Each time once; clocks that are put back make an hour come twice."""
+    values: dict[datetime, set[float]] = {}
+    for datum in data:
+        values.setdefault(datum.time, set()).add(datum.grams_per_kilowatt_hour)
+    for time, found in values.items():
+        if len(found) == 1:
+            yield Datum(time=time, grams_per_kilowatt_hour=found.pop())
 
 
 def _smallest_step(ordered: Sequence[Datum]) -> timedelta | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -34,6 +34,9 @@ from sunward.sources.intensity.provider import (
     unknown_zone,
 )
 from sunward.sources.intensity.section import IntensitySection
+
+NO_DATA: Final = "no recent data"
+"""In the body of a 404: the zone exists, and its grid's data are late. Otherwise there is no such zone."""
 
 
 class ElectricityMapsSettings(IntensitySection):
@@ -66,8 +69,10 @@ class ElectricityMaps:
         """The latest datum; `Estimated` when the API says that it is a model's and not the grid's."""
         try:
             body = await self._ask("latest", zone)
-        except NotFound:
-            return unknown_zone(zone, self.reader.name)
+        except NotFound as error:
+            if NO_DATA in error.said.casefold():
+                raise SourceUnavailable(self.reader.name, error.said) from None
+            return unknown_zone(zone, self.reader.name, error.said)
         return self._latest(body)
 
     async def forecast(self, zone: str, at: datetime) -> Series | None:
@@ -94,7 +99,8 @@ class ElectricityMaps:
         url = f"{folder}/carbon-intensity/{question}"
         body = await self.reader.get(url, parameters, self._headers())
         if not isinstance(body, Mapping) or body.get("zone") != zone:
-            raise SourceUnavailable(self.reader.name, f"returned data for a zone other than {zone}")
+            other = str(body.get("zone"))[:40] if isinstance(body, Mapping) else "none"
+            raise SourceUnavailable(self.reader.name, f"returned data for zone {other}, not {zone}: was it renamed?")
         return body
 
     def _headers(self) -> dict[str, str]:

@@ -32,6 +32,7 @@ from sunward.sources.intensity.provider import (
 )
 from sunward.sources.intensity.section import IntensitySection
 
+HOUR = timedelta(hours=1)
 LARGEST_FILE_BYTES = 16 << 20
 _TIME_COLUMNS = ("time", "time_utc", "datetime")
 
@@ -61,15 +62,19 @@ class FileIntensity:
     _zones: Mapping[str, tuple[Datum, ...]] | None = None
 
     async def now(self, zone: str, at: datetime) -> Reading:
-        """The row that holds at `at`, with its own time, so that the end of the file grows old like any datum."""
+        """The row that holds at `at`, with its own time, so that the end of the file grows old like any datum.
+
+        A row that holds for longer than an hour, such as one of a day, counts as read at each full hour of it.
+        """
         data = (await self._read()).get(zone)
         if data is None:
             return unknown_zone(zone, self.name)
         index = bisect_right(data, at, key=lambda datum: datum.time) - 1
         if index < 0:
             return Absent(cause=Cause(Reason.DATA_MISSING, f"begins after {at.isoformat()}"), source=self.name)
-        row = data[index]
-        return Measurement(value=row.grams_per_kilowatt_hour, time=row.time, quality=Quality.MEASURED, source=self.name)
+        row, end = data[index], _end(data, index)
+        time = row.time + (at - row.time) // HOUR * HOUR if end is not None and at < end else row.time
+        return Measurement(value=row.grams_per_kilowatt_hour, time=time, quality=Quality.MEASURED, source=self.name)
 
     async def forecast(self, zone: str, at: datetime) -> Series | None:
         """The rows that follow, taken as what is expected."""
@@ -93,6 +98,13 @@ class FileIntensity:
         except (OSError, ValueError) as error:
             raise SourceUnavailable(self.name, f"{self.path.name}: {error}") from None
         return self._zones
+
+
+def _end(data: Sequence[Datum], index: int) -> datetime | None:
+    """Until when a row holds: until the next; the last as long as the one before it. None for a single row."""
+    if index + 1 < len(data):
+        return data[index + 1].time
+    return data[index].time + (data[index].time - data[index - 1].time) if index > 0 else None
 
 
 def _load(path: Path, size: int) -> Mapping[str, tuple[Datum, ...]]:
