@@ -129,5 +129,6 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     SHARD_NODE_UNKNOWN = "ShardNodeUnknown"
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
+    WAITING_FOR_FAIR_SHARE = "WaitingForFairShare"
     JOB_LIMIT = "JobLimit"
     SHARD_LIMIT = "ShardLimit"

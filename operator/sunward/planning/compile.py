@@ -31,8 +31,9 @@ from sunward.planning.guards.drain import is_our_worker
 from sunward.planning.guards.registry import GUARDS, Guards
 from sunward.planning.guards.rules_data import sensor_issue
 from sunward.planning.guards.rules_node import foreign_cordon, wants
+from sunward.planning.jobs.admission import Waiting, split
 from sunward.planning.jobs.compile_jobs import problem_jobs
-from sunward.planning.jobs.parts import Horizon, JobPart, Waiting, parts_of, split
+from sunward.planning.jobs.parts import Horizon, JobPart, parts_of
 from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.sleep.eligibility import sleep_obstacles
 
@@ -80,7 +81,7 @@ def compile_problem(
     known = known_nodes(snapshot)
     workers = working_nodes(known, snapshot, relaxed=relaxed)
     obstacles = {node.name: sleep_obstacles(node, snapshot, guards=guards) for node in snapshot.nodes}
-    planned, waiting = split(snapshot.jobs, workers, known, snapshot.policy)
+    planned, waiting = split(snapshot, workers, known)
     parts = parts_of(planned, known, workers, horizon, may_wait=snapshot.policy.shift_in_time, fit_deadlines=relaxed)
     intensity = _intensity(known, forecasts, horizon)
     nodes = tuple(_node(node, snapshot, forecasts, horizon, bool(obstacles[name])) for name, node in known.items())

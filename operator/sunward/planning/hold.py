@@ -10,9 +10,9 @@ from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.planning.compile import known_nodes, working_nodes
 from sunward.planning.guards.rules_data import SUSPECT_SHARE, issue_of, suspect_share
+from sunward.planning.jobs.admission import Waiting, split
 from sunward.planning.jobs.assign import at_home, running
 from sunward.planning.jobs.facts import covers, moves_allowed
-from sunward.planning.jobs.parts import Waiting, split
 from sunward.planning.sleep.eligibility import sleep_obstacles
 from sunward.planning.stability import Pattern
 
@@ -82,7 +82,7 @@ def standing_jobs(snapshot: Snapshot) -> tuple[JobDirective, ...]:
     known = known_nodes(snapshot)
     workers = working_nodes(known, snapshot)
     period = snapshot.policy.planning_period_seconds
-    planned, waiting = split(snapshot.jobs, workers, known, snapshot.policy)
+    planned, waiting = split(snapshot, workers, known)
     directives = []
     for job, shards in planned:
         able = [shard for shard in shards if shard.node in workers]

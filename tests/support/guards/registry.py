@@ -44,6 +44,7 @@ REGISTRY = "tests/unit/planning/test_planning_guards.py"
 DRAIN = "tests/unit/planning/test_planning_drain.py"
 FITTING = "tests/unit/planning/test_planning_fitting.py"
 WORK = "tests/unit/planning/test_planning_rules_work.py"
+SHARES = "tests/unit/planning/test_planning_fair_share.py"
 CLAIMS = "tests/unit/planning/test_planning_claims.py"
 PACE = "tests/unit/cluster/test_cluster_pace.py"
 LIMITS = "tests/unit/planning/test_planning_namespace_limits.py"
@@ -481,6 +482,12 @@ PLACES: dict[str, Place] = {
     ),
     "a namespace's shards are counted": _place(
         "planning.jobs.limits", "limit.shards is not None and shards + wanted > limit.shards:", "False:", LIMITS
+    ),
+    "a namespace's share does not grow with what it asks for": _place(
+        "planning.jobs.fair_share", "left / (len(demands) - count)", "left", SHARES
+    ),
+    "jobs that are out of turn wait": _place(
+        "planning.jobs.admission", "if served[job.spec.key] <= TOLERANCE or full:", "if False:", SHARES
     ),
     "a coordinator's word is bounded by our own records": _place(
         "planning.guards.rules_work", "if case.node.name in job.unconfirmed_nodes:", "if False:", CLAIMS

@@ -19,7 +19,8 @@ from sunward.planning.jobs.facts import (
     smallest_row,
     watt_hours_per_batch,
 )
-from sunward.planning.jobs.parts import Horizon, JobPart, candidates
+from sunward.planning.jobs.pace import candidates
+from sunward.planning.jobs.parts import Horizon, JobPart
 
 LATER = " (later)"
 """Ends the name of the entry that stands for what a job does after the first period."""

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobView, Shard
 from sunward.domain.nodes import NodeView
-from sunward.domain.policy import PolicySpec
-from sunward.domain.reasons import Reason
 from sunward.planning.jobs.facts import (
     batches_left_to_move,
     covers,
     is_copied,
     moves_allowed,
     remaining_rounds,
-    seconds_per_batch,
 )
-from sunward.planning.jobs.limits import over_limit
-
-USABLE_SHARE_OF_TIME = 0.95
-"""Share of a node's time that a plan may fill with batches; the rest is averaging, copying and waiting."""
+from sunward.planning.jobs.pace import (
+    HASTE,
+    USABLE_SHARE_OF_TIME,
+    Planned,
+    rounds_that_fit,
+    seconds_at_home,
+)
 
 PATIENCE = 2.0
 """A job without a deadline may take this many times as long as at full speed, so that few clean nodes can do it."""
-
-HASTE = 1.25
-"""A job with a deadline is planned this much faster than its deadline demands."""
 
 FEWEST_ROUNDS_TO_MOVE = 2
 """Rounds that must be left to a job's limit for a plan to move them whole: if one fits into a period, another may begin
@@ -87,82 +83,8 @@ class JobPart:
         return dict(batches)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A job that is not planned, and why."""
-
-    job: JobView
-    cause: Cause
-
-
-def split(
-    jobs: Iterable[JobView], workers: Mapping[str, NodeView], known: Mapping[str, NodeView], policy: PolicySpec
-) -> tuple[list[tuple[JobView, tuple[Shard, ...]]], list[Waiting]]:
-    """Jobs that can be planned with the shards that can take part, and the jobs that wait.
-
-    `workers` are the nodes that may work, `known` those that are in the problem at all. A shard whose home is not
-    known is left out until its node is back; the job goes on without it while enough workers remain. A job that cannot
-    be planned anyway takes nothing of what its namespace is allowed.
-    """
-    planned: list[tuple[JobView, tuple[Shard, ...]]] = []
-    waiting: list[Waiting] = []
-    for job in sorted(jobs, key=lambda job: job.spec.key):
-        if job.finished is not None:
-            continue
-        shards = tuple(shard for shard in job.spec.shards if shard.node in known)
-        refusal = _not_planned(job, shards, workers)
-        if refusal is None:
-            planned.append((job, shards))
-        else:
-            waiting.append(refusal)
-    over = over_limit((job for job, _ in planned), policy)
-    waiting += [Waiting(job=job, cause=over[job.spec.key]) for job, _ in planned if job.spec.key in over]
-    return [(job, shards) for job, shards in planned if job.spec.key not in over], waiting
-
-
-def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, NodeView]) -> Waiting | None:
-    spec = job.spec
-    budget = spec.emissions_budget_grams
-    if spec.suspend:
-        return Waiting(job=job, cause=Cause(Reason.SUSPENDED, "suspended by its spec"))
-    if remaining_rounds(job) <= 0:
-        return Waiting(job=job, cause=Cause(Reason.ROUNDS_COMPLETE, f"all {spec.rounds} rounds are done"))
-    spent = job.emissions_grams
-    if budget is not None and spent is not None and spent >= budget:
-        message = f"{spent:.3f} g of the budget of {budget:.3f} g are used"
-        return Waiting(job=job, cause=Cause(Reason.BUDGET_EXCEEDED, message))
-    if not shards:
-        homes = ", ".join(sorted({shard.node for shard in spec.shards}))
-        return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_NODE, f"no home node of its shards can work: {homes}"))
-    if len(_possible_workers(job, shards, workers)) < spec.minimum_workers:
-        message = f"fewer than {spec.minimum_workers} nodes can work on it"
-        return Waiting(job=job, cause=Cause(Reason.WAITING_FOR_QUORUM, message))
-    return None
-
-
-def _possible_workers(job: JobView, shards: Iterable[Shard], workers: Mapping[str, NodeView]) -> set[str]:
-    homes = {shard.node for shard in shards} & set(workers)
-    match job.spec.data_mobility:
-        case DataMobility.NEVER:
-            return homes
-        case DataMobility.SAME_SITE:
-            sites = {workers[home].spec.site for home in homes} - {None}
-            return homes | {name for name, node in workers.items() if node.spec.site in sites}
-        case DataMobility.ANYWHERE:
-            return set(candidates(homes, workers))
-
-
-def candidates(homes: Container[str], workers: Mapping[str, NodeView]) -> Mapping[str, NodeView]:
-    """Nodes that may work on a job with these homes: the control plane works only on data that live there."""
-    return {
-        name: node
-        for name, node in workers.items()
-        if name in homes or not (node.facts is not None and node.facts.is_control_plane)
-    }
-
-
 def parts_of(
-    planned: Iterable[tuple[JobView, tuple[Shard, ...]]],
+    planned: Iterable[Planned],
     nodes: Mapping[str, NodeView],
     workers: Mapping[str, NodeView],
     horizon: Horizon,
@@ -177,10 +99,11 @@ def parts_of(
     """
     parts: list[JobPart] = []
     listed = list(planned)
-    busy = _seconds_at_home(listed)
+    busy = seconds_at_home(listed)
+    fit = rounds_that_fit(listed, horizon.start, horizon.period)
     for job, shards in listed:
         slowest = max(busy[shard.node] for shard in shards)
-        rounds = _Rounds(job, slowest, horizon, may_wait=may_wait, fit_deadlines=fit_deadlines)
+        rounds = _Rounds(job, slowest, fit[job.spec.key], horizon, may_wait=may_wait, fit_deadlines=fit_deadlines)
         parts += [
             JobPart(
                 name=_part_name(job, site, is_copied),
@@ -203,22 +126,21 @@ def parts_of(
 class _Rounds:
     """How many rounds of a job to plan.
 
-    Full speed is what fits when every shard is worked on at home. A deadline demands a pace, with some haste on top; a
-    job without one may take PATIENCE times as long as at full speed: a plan that must be as fast as possible could
-    move nothing, because every node would be busy with its own. A job that can move nothing more is planned at full
-    speed, unless it may wait for cleaner hours.
+    Full speed is what fits when every shard is worked on at home (see `pace`). A deadline demands a pace, with some
+    haste on top; a job without one may take PATIENCE times as long as at full speed: a plan that must be as fast as
+    possible could move nothing, because every node would be busy with its own. A job that can move nothing more is
+    planned at full speed, unless it may wait for cleaner hours.
     """
 
     def __init__(
-        self, job: JobView, seconds_at_home: float, horizon: Horizon, *, may_wait: bool, fit_deadlines: bool
+        self, job: JobView, seconds: float, fit: float, horizon: Horizon, *, may_wait: bool, fit_deadlines: bool
     ) -> None:
         deadline, remaining = job.spec.deadline, float(remaining_rounds(job))
         period = horizon.period.total_seconds()
-        usable = period * USABLE_SHARE_OF_TIME
         last = horizon.deadline_period(deadline)
         seconds_left = (deadline - horizon.start).total_seconds() if deadline else 0.0
-        self.fit = remaining * usable / seconds_at_home if seconds_at_home > 0 else remaining
-        self.is_late = deadline is not None and seconds_at_home > seconds_left * USABLE_SHARE_OF_TIME
+        self.fit = fit
+        self.is_late = deadline is not None and seconds > seconds_left * USABLE_SHARE_OF_TIME
         pace = self.fit
         if may_wait or not is_bound_to_homes(job):
             pace = self._leisurely(deadline, HASTE * remaining * period, seconds_left)
@@ -247,18 +169,6 @@ def is_bound_to_homes(job: JobView) -> bool:
         return True
     needed = min(FEWEST_ROUNDS_TO_MOVE, remaining_rounds(job)) * spec.steps_per_round
     return any(batches_left_to_move(job, shard.name) < needed for shard in spec.shards)
-
-
-def _seconds_at_home(
-    planned: Iterable[tuple[JobView, tuple[Shard, ...]]],
-) -> Mapping[str, float]:
-    """How long each node would work if all that remains were done at home."""
-    busy: dict[str, float] = defaultdict(float)
-    for job, shards in planned:
-        for shard in shards:
-            batches = remaining_rounds(job) * job.spec.steps_per_round
-            busy[shard.node] += batches * seconds_per_batch(job, shard.node)
-    return busy
 
 
 def _groups(
