@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sunward.cluster.training.progress import parse_progress
+from sunward.cluster.training.progress_questions import LARGEST_BYTES
 from sunward.domain.jobs import UpdateRule as OperatorsRule
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord
 from sunward_trainer.coordinator.progress import Phase, Status, UpdateChecks, progress_document
@@ -66,6 +67,34 @@ def test_a_round_in_work_is_read_as_it_was_said(phase: Phase) -> None:
     assert found.seconds_per_batch == (("pi-01", 0.25),)
     assert found.offloaded_batches_by_shard == (("b", 10.0),)
     assert found.workers == (("pi-01",) if phase in (Phase.TRAINING, Phase.AGGREGATING) else ())
+
+
+def test_a_large_federation_fits_into_what_the_operator_reads() -> None:
+    names = [f"machine-{number:012}" for number in range(256)]
+    members = Members(gone_after_seconds=10.0)
+    for name in names:
+        shard = ServedShard(name=f"shard-{name}", sha256="ab", samples=10)
+        member = Member(
+            node=name, address="10.100.100.100:9814", flower_node=1, heard_seconds=0.0, home_shards=(shard,)
+        )
+        members.register(member)
+        members.heard(name, cached_shards=tuple(names[:4]), seconds_per_batch=0.123456789, batches_done={name: 3})
+    history = tuple(replace(RECORD, round=number, workers=tuple(names)) for number in range(1, 5001))
+    batches = dict.fromkeys(names, 123_456)
+    kept = replace(KEPT, history=history, node_batches=batches, offloaded_batches=batches, shard_batches=batches)
+    status = replace(STARTING, phase=Phase.TRAINING, assigned_batches=batches, checkpoint=kept)
+    document = progress_document(status, members, NOW)
+    text = json.dumps(document)
+    assert len(text.encode()) < LARGEST_BYTES
+    assert parse_progress(text).round_seconds == 2.0
+    assert document["history"][-1]["round"] == 5000
+
+
+def test_a_small_federation_shows_its_last_rounds() -> None:
+    history = tuple(replace(RECORD, round=number) for number in range(1, 301))
+    kept = replace(KEPT, history=history)
+    document = progress_document(replace(STARTING, checkpoint=kept), some_members(), NOW)
+    assert [record["round"] for record in document["history"]] == list(range(45, 301))
 
 
 def test_before_the_first_round_nothing_is_known_and_nothing_is_zero() -> None:

@@ -10,7 +10,7 @@ import typer
 
 from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
 from sunward.cli.output import Output, print_data, print_table
-from sunward.domain.errors import SunwardError
+from sunward.domain.errors import InvalidInput, SunwardError
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
@@ -37,7 +37,7 @@ def doctor(
     """Diagnose the installation and suggest fixes. Exit status 1 if a check fails."""
     try:
         findings = with_api(kubeconfig, examine)
-    except ClusterUnreachable as error:
+    except (ClusterUnreachable, InvalidInput) as error:
         findings = [("cluster", False, str(error))]
     findings += asyncio.run(prometheus(settings))
     if output is Output.TABLE:
@@ -58,7 +58,9 @@ async def examine(api: KubernetesApi) -> list[Finding]:
             await api.list(ours(plural))
             findings.append((f"resource {plural}", True, ""))
         except ApiError as error:
-            findings.append((f"resource {plural}", False, f"kubectl apply -f crds/ ({error.status})"))
+            if error.status != 404:
+                raise
+            findings.append((f"resource {plural}", False, "kubectl apply -f crds/"))
             return findings
     nodes = {body["metadata"]["name"]: body for body in await api.list(core("nodes"))}
     energy_nodes = await api.list(ours("energynodes"))

@@ -32,13 +32,16 @@ def experiment(
     names: Annotated[
         list[str] | None, typer.Argument(help="Experiments to run, or `all`; without a name, list them.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=2, help="Runs per setting; default 60, or 30 with --small.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="Runs per setting; default 60, or 30 with --small.")
+    ] = None,
     small: Annotated[bool, typer.Option(help="Run the quick set: fewer seeds, no searches.")] = False,
     report: Annotated[
         Path | None, typer.Option(help="Also write JSON, CSV, figures and an HTML page to this folder.")
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Number of processes; default one per core. Does not change the results.")
+        int | None,
+        typer.Option(min=1, max=1024, help="Number of processes; default one per core. Does not change the results."),
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:

@@ -6,31 +6,35 @@ cluster would measure is given on the command line. What is missing is asked for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import yaml
-
+from sunward.cli.clusterio import NAME
 from sunward.cluster.objects import schema
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import DEFAULT_BASIS
-from sunward.domain.jobs import JobSpec, JobView
+from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, Role
-from sunward.domain.policy import NO_POLICY, PolicySpec
+from sunward.domain.policy import NO_POLICY
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import Problem
 from sunward.planning.compile import compile_problem
+from sunward.settings.documents import ManifestLoader, one_line, parse_yaml, read_text
 
 SOURCE = "command line"
+Spec = TypeVar("Spec")
+LONGEST_PAIR = 80
+"""Characters of an option that an error repeats."""
+LARGEST_FIGURE = 1e9
+"""Grams per kilowatt-hour, or watts: no grid and no roof gives more."""
 LONG_AGO = timedelta(days=30)
 """Every node is taken to be up since then, longer than any waiting time of a policy."""
-_KINDS = ("EnergyPolicy", "EnergyNode", "TrainingJob")
 
 
 def problem_of(
@@ -42,14 +46,19 @@ def problem_of(
     Raises InvalidInput that names the file, the field or the option.
     """
     moment = now or datetime.now(UTC)
-    policy, specs, jobs = _read(paths)
+    found = [document for path in paths for document in _documents(path)]
+    specs = _specs(found, "EnergyNode", schema.node_spec)
     if not specs:
         raise InvalidInput("-f", "contains no EnergyNode; add at least one")
+    _known("--intensity", intensities, {spec.grid_zone for spec in specs}, "grid zone")
+    _known("--harvest", harvests, {spec.name for spec in specs}, "EnergyNode")
     _require("--intensity", sorted({spec.grid_zone for spec in specs} - intensities.keys()), "grid zone")
     _require("--harvest", sorted(s.name for s in specs if s.harvest_nameplate_watts and s.name not in harvests), "node")
+    policies = _specs(found, "EnergyPolicy", schema.policy_spec)
+    jobs = _specs(found, "TrainingJob", schema.job_spec)
     snapshot = Snapshot(
         taken_at=moment,
-        policy=policy,
+        policy=policies[0] if policies else NO_POLICY,
         nodes=tuple(_view(spec, harvests, moment) for spec in specs),
         jobs=tuple(JobView(spec=job, progress=None) for job in jobs),
         intensities={zone: _zone(zone, grams, moment) for zone, grams in intensities.items()},
@@ -60,16 +69,22 @@ def problem_of(
     return compile_problem(snapshot, _forecasts(snapshot, harvests, intensities)).problem
 
 
-def _read(paths: Iterable[Path]) -> tuple[PolicySpec, list[NodeSpec], list[JobSpec]]:
-    """What the manifests declare; the first EnergyPolicy counts, the defaults where there is none."""
-    bodies = [body for path in paths for body in _documents(path)]
-    by_kind = {kind: [body for body in bodies if body["kind"] == kind] for kind in _KINDS}
-    policies = [schema.policy_spec(body) for body in by_kind["EnergyPolicy"]]
-    return (
-        policies[0] if policies else NO_POLICY,
-        [schema.node_spec(body) for body in by_kind["EnergyNode"]],
-        [schema.job_spec(body) for body in by_kind["TrainingJob"]],
-    )
+def _specs(
+    found: Iterable[tuple[str, dict[str, Any]]], kind: str, read: Callable[[dict[str, Any]], Spec]
+) -> list[Spec]:
+    """The specs of one kind. Raises InvalidInput that names the file before the field, and for a name that is twice."""
+    specs: dict[tuple[str, str], Spec] = {}
+    for file, body in found:
+        if body["kind"] != kind:
+            continue
+        key = (body["metadata"].get("namespace", "default"), body["metadata"]["name"])
+        if key in specs:
+            raise InvalidInput(f"{file}: {kind} {key[1]}", "is there twice; keep one")
+        try:
+            specs[key] = read(body)
+        except InvalidInput as error:
+            raise InvalidInput(f"{file}: {error.where}", error.why) from None
+    return list(specs.values())
 
 
 def figures(pairs: Iterable[str], option: str) -> dict[str, float]:
@@ -77,42 +92,61 @@ def figures(pairs: Iterable[str], option: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
+        shown = repr(one_line(pair, LONGEST_PAIR))
+        if name in found:
+            raise InvalidInput(option, f"{shown}: {name} is given twice")
         try:
             found[name] = float(text)
         except ValueError:
-            raise InvalidInput(option, f"{pair!r} is not of the form NAME=NUMBER") from None
-        if not name or not 0.0 <= found[name] < float("inf"):
-            raise InvalidInput(option, f"{pair!r} needs a name and a number of at least zero")
+            raise InvalidInput(option, f"{shown} is not of the form NAME=NUMBER") from None
+        if not name or not 0.0 <= found[name] <= LARGEST_FIGURE:
+            raise InvalidInput(option, f"{shown} needs a name and a number from 0 to {LARGEST_FIGURE:g}")
     return found
 
 
-class _Manifest(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: a time is text, with quotes or without."""
-
-
-_Manifest.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _documents(path: Path) -> Iterator[dict[str, Any]]:
+def _documents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of ours below a path, with the file that holds it; lists of objects count as their items."""
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     for file in files:
-        try:
-            found = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Manifest))
-        except OSError as error:
-            raise InvalidInput(str(file), f"cannot be read: {error.strerror}") from None
-        except yaml.YAMLError as error:
-            raise InvalidInput(str(file), f"is not valid YAML: {str(error).splitlines()[0]}") from None
-        for body in found:
+        for number, body in enumerate(_flat(parse_yaml(read_text(file), str(file), ManifestLoader)), start=1):
             if isinstance(body, dict) and str(body.get("apiVersion", "")).startswith("sunward.dev/"):
-                yield body
+                _check_head(body, f"{file}: object {number}")
+                yield str(file), body
+
+
+def _flat(documents: Iterable[Any]) -> Iterator[Any]:
+    for body in documents:
+        items = body.get("items") if isinstance(body, dict) and body.get("kind") == "List" else None
+        yield from items if isinstance(items, list) else (body,)
+
+
+def _check_head(body: Mapping[str, Any], where: str) -> None:
+    """Kind and names, which say what an object is before its definition says more. Raises InvalidInput."""
+    if not isinstance(body.get("kind"), str):
+        raise InvalidInput(f"{where}: kind", "must be text")
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        raise InvalidInput(f"{where}: metadata", "must be a map with a name")
+    for field, value in (("name", metadata.get("name")), ("namespace", metadata.get("namespace", "default"))):
+        if not isinstance(value, str) or not NAME.fullmatch(value):
+            raise InvalidInput(
+                f"{where}: metadata.{field}", "must be a name of Kubernetes: small letters, digits, '-' and '.'"
+            )
 
 
 def _require(option: str, missing: list[str], what: str) -> None:
     if missing:
         raise InvalidInput(option, f"no value for {what} {missing[0]}: give {option} {missing[0]}=NUMBER")
+
+
+def _known(option: str, given: Iterable[str], known: set[str], what: str) -> None:
+    """Raises InvalidInput for a name that the manifests do not have: it would silently count for nothing."""
+    for name in given:
+        if name not in known:
+            names = one_line(", ".join(sorted(known)))
+            raise InvalidInput(
+                option, f"the manifests have no {what} {one_line(name, LONGEST_PAIR)}; they have {names}"
+            )
 
 
 def _view(spec: NodeSpec, harvests: Mapping[str, float], now: datetime) -> NodeView:

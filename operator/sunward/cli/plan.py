@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sunward.cli.numbers import not_nan
 from sunward.cli.output import Output, print_data, print_table
 from sunward.cli.plan_columns import is_columnar, plan_columns, read_fleet
 from sunward.domain.errors import InvalidInput
+from sunward.settings import documents
 
 if TYPE_CHECKING:
     from sunward.optimisation.problem.instance import Problem
     from sunward.optimisation.problem.solution import Solution
 
-LARGEST_FILE = 1 << 30
+LARGEST_FILE = 256 << 20
 """Bytes; a larger file is not a planning problem."""
 
 File = Annotated[
@@ -35,17 +36,10 @@ LONGEST_TIME_LIMIT = 86_400.0
 """Seconds; a plan that takes a day is no plan."""
 
 
-def _number(seconds: float) -> float:
-    """A bound refuses what lies beyond it, and nothing lies beyond a bound less surely than what is no number."""
-    if math.isnan(seconds):
-        raise InvalidInput("--time-limit", "must be a number of seconds")
-    return seconds
-
-
 TimeLimit = Annotated[
     float,
     typer.Option(
-        min=0.01, max=LONGEST_TIME_LIMIT, callback=_number, help="Time limit of the solver per mode, in seconds."
+        min=0.01, max=LONGEST_TIME_LIMIT, callback=not_nan, help="Time limit of the solver per mode, in seconds."
     ),
 ]
 
@@ -117,17 +111,10 @@ def _refuse(options: dict[str, bool]) -> None:
 
 def read_text(file: str) -> str:
     """A file's text; raises InvalidInput that names the file when it cannot be read."""
-    path = Path(file)
-    try:
-        if file == "-":
-            return sys.stdin.buffer.read().decode("utf-8")
-        if path.stat().st_size > LARGEST_FILE:
-            raise InvalidInput(file, "is larger than any planning problem")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InvalidInput(file, "is not UTF-8 text") from None
-    except OSError as error:
-        raise InvalidInput(file, f"cannot be read: {error.strerror}") from None
+    if file == "-":
+        body = sys.stdin.buffer.read(LARGEST_FILE + 1)
+        return documents.decoded(body, file, largest_bytes=LARGEST_FILE, encoding="utf-8")
+    return documents.read_text(Path(file), largest_bytes=LARGEST_FILE, encoding="utf-8")
 
 
 def read_document(file: str, read: Callable[[str], Any]) -> Any:

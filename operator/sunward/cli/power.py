@@ -7,18 +7,27 @@ With an operator running, the word goes into `spec.override` and the operator ob
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sunward.cli.clusterio import Kubeconfig, with_api
+from sunward.cli.clusterio import Kubeconfig, call_api, check_name, with_api
+from sunward.cli.numbers import not_nan
 from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from sunward.cli.settings import Settings
     from sunward.cluster.access.api import KubernetesApi
     from sunward.cluster.acting.rescue import Rescued
+
+LONGEST_OVERRIDE_MINUTES = 525_600
+"""A year; what is to hold for longer belongs into the EnergyNode."""
+Minutes = Annotated[
+    int, typer.Option(help="Duration of the override, in minutes.", min=1, max=LONGEST_OVERRIDE_MINUTES)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def wake(
     node: Annotated[str, typer.Argument(help="EnergyNode to wake.")] = "",
     all_nodes: Annotated[bool, typer.Option("--all", help="Wake every node.")] = False,
-    minutes: Annotated[int, typer.Option(help="Duration of the override, in minutes.", min=1)] = 60,
+    minutes: Minutes = 60,
     direct: Annotated[
         bool, typer.Option(help="Switch relays and uncordon nodes directly, without the operator.")
     ] = False,
@@ -38,7 +47,10 @@ def wake(
         Path, typer.Option(envvar="SUNWARD_SETTINGS", help="Settings file with the relays (with --direct).")
     ] = Path("/etc/sunward/settings.yaml"),
     pause: Annotated[
-        float, typer.Option(help="Delay between relay commands, in seconds (with --direct).", min=0.0)
+        float,
+        typer.Option(
+            help="Delay between relay commands, in seconds (with --direct).", min=0.0, max=3600.0, callback=not_nan
+        ),
     ] = 0.0,
     reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "woken manually",
     kubeconfig: Kubeconfig = "",
@@ -46,9 +58,13 @@ def wake(
     """Wake one node or all nodes, and keep them awake for a limited time."""
     if bool(node) == all_nodes:
         raise InvalidInput("NODE", "name one node, or give --all")
+    if node:
+        check_name(node, "NODE")
 
     if direct:
-        rescued = with_api(kubeconfig, lambda api: _rescue(api, node, settings, pause))
+        from sunward.cli.settings import load_settings
+
+        rescued = asyncio.run(_rescue(kubeconfig, node, load_settings(settings), pause))
         for one in rescued:
             typer.echo(str(one))
         raise typer.Exit(1 if any(one.failed for one in rescued) else 0)
@@ -65,11 +81,12 @@ def wake(
 
 def sleep(
     node: Annotated[str, typer.Argument(help="EnergyNode to put to sleep.")],
-    minutes: Annotated[int, typer.Option(help="Duration of the override, in minutes.", min=1)] = 60,
+    minutes: Minutes = 60,
     reason: Annotated[str, typer.Option(help="Reason shown in the node's status.")] = "put to sleep manually",
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Ask the operator to put a node to sleep. All safety guards still apply."""
+    check_name(node, "NODE")
 
     async def work(api: KubernetesApi) -> None:
         await _override(api, node, "Asleep", minutes, reason)
@@ -95,17 +112,20 @@ async def _override(api: KubernetesApi, name: str, power: str, minutes: int, rea
     )
 
 
-async def _rescue(api: KubernetesApi, node: str, settings: Path, pause_seconds: float) -> list[Rescued]:
-    """Through the relays of the settings, without the operator."""
-    from sunward.cli.settings import load_settings
+async def _rescue(kubeconfig: str, node: str, given: Settings, pause_seconds: float) -> list[Rescued]:
+    """Through the relays of the settings, without the operator; all of them even without a kubeconfig."""
+    from sunward.cluster.access.login import NoLogin
+    from sunward.cluster.access.no_server import NoServer
     from sunward.cluster.acting.rescue import wake_all, wake_one
     from sunward.power.finder import Drivers
     from sunward.sources.session import open_session
 
-    given = load_settings(settings)
     relays = given.relays
     async with open_session(shared=given.shared_address_space) as session:
         drivers = Drivers(session, relays)
         if node:
-            return await wake_one(api, drivers, node)
-        return await wake_all(api, drivers, relays, pause_seconds=pause_seconds)
+            return await call_api(kubeconfig, lambda api: wake_one(api, drivers, node))
+        try:
+            return await call_api(kubeconfig, lambda api: wake_all(api, drivers, relays, pause_seconds=pause_seconds))
+        except NoLogin as error:
+            return await wake_all(NoServer(str(error)), drivers, relays, pause_seconds=pause_seconds)

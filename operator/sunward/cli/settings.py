@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import yaml
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -18,10 +17,13 @@ from sunward.domain.errors import InvalidInput
 from sunward.power.finder import twins
 from sunward.power.registry import RelaySettings
 from sunward.settings.address import SHARED_SPACE
+from sunward.settings.documents import one_line, parse_yaml, read_text
 from sunward.settings.section import Section
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.settings import PrometheusSettings
 
+LONGEST_KEY: Final = 80
+"""Characters of a key that an error repeats."""
 UNION_ERRORS: Final = ("union_tag_invalid", "union_tag_not_found")
 CREDENTIALS: Final = frozenset(
     {"tokenFile", "token", "password", "passwordFile", "username", "user", "credentials", "caFile"}
@@ -42,14 +44,11 @@ class Settings(Section):
 
 def parse_settings(text: str, *, where: str = "settings") -> Settings:
     """Settings from YAML text; raises InvalidInput with one line that names the path and what is wrong."""
+    found = parse_yaml(text, where)
+    if len(found) != 1 or not isinstance(found[0], Mapping):
+        raise InvalidInput(where, "must be one mapping with the key prometheus")
     try:
-        data: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput(where, f"is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, Mapping):
-        raise InvalidInput(where, "must be a mapping with the key prometheus")
-    try:
-        settings = Settings.model_validate(data, context={SHARED_SPACE: data.get(SHARED_SPACE) is True})
+        settings = Settings.model_validate(found[0], context={SHARED_SPACE: found[0].get(SHARED_SPACE) is True})
     except ValidationError as error:
         raise InvalidInput(*_first_error(where, error)) from None
     _refuse_shared_switches(where, settings)
@@ -58,11 +57,7 @@ def parse_settings(text: str, *, where: str = "settings") -> Settings:
 
 def load_settings(path: Path) -> Settings:
     """Settings from a file; raises InvalidInput as `parse_settings` does, and when the file cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(str(path), f"cannot be read: {error}") from None
-    return parse_settings(text, where=str(path))
+    return parse_settings(read_text(path), where=str(path))
 
 
 def _refuse_shared_switches(where: str, settings: Settings) -> None:
@@ -87,7 +82,7 @@ def _path(problem: ErrorDetails) -> Sequence[str]:
     Below a relay or source the library's path has the chosen kind as well, which is no key of the file; and it ends
     before the key that chooses the kind when that one is wrong.
     """
-    keys = [str(part) for part in problem["loc"] if part != "[key]"]
+    keys = [one_line(str(part), LONGEST_KEY) for part in problem["loc"] if part != "[key]"]
     if problem["type"] in UNION_ERRORS:
         return [*keys, _discriminator(problem)]
     return keys[:2] + keys[3:] if keys[:1] in (["relays"], ["intensitySources"]) else keys

@@ -45,7 +45,7 @@ def simulate(
     policy: Annotated[
         list[str] | None, typer.Option(help="Policy to run, or `all`; may be repeated. Default: five policies.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the forecast errors and clouds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the forecast errors and clouds.")] = 0,
     report: Annotated[
         Path | None, typer.Option(help="Also write JSON, CSV, figures and an HTML page to this folder.")
     ] = None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from sunward.cli.connections import open_local_session
 from sunward.cli.settings import Settings
 from sunward.cluster.access.api import KubernetesApi, connect
 from sunward.cluster.access.lease import Lease
@@ -20,6 +21,7 @@ from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.access.watching import keep_watching
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
+from sunward.domain.errors import SunwardError
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.optimisation.process.guarded import GuardedSolver
 from sunward.power.finder import Drivers
@@ -63,7 +65,7 @@ class Process:
         solver = GuardedSolver()
         try:
             async with (
-                aiohttp.ClientSession(trust_env=False) as session,
+                open_local_session() as session,
                 open_session(shared=self._options.settings.shared_address_space) as guarded,
                 open_session(
                     shared=self._options.settings.shared_address_space, connections=RELAY_CONNECTIONS
@@ -104,7 +106,10 @@ class Process:
     async def _serve(self, loop: Loop, api: KubernetesApi) -> None:
         """The loop, its watches and its probes, until the first of the two tasks ends; then both are ended."""
         options = self._options
-        server = await serving.serve(loop, self._watches, api, options.namespace, self._metrics, options.port)
+        try:
+            server = await serving.serve(loop, self._watches, api, options.namespace, self._metrics, options.port)
+        except OSError as error:
+            raise SunwardError(f"cannot listen on port {options.port}: {error.strerror or error}") from error
         watching = asyncio.create_task(
             keep_watching(
                 loop.mark_dirty,

@@ -6,9 +6,7 @@ come from the administrator's settings; custom resources carry only a relay's na
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import re
 import ssl
 from abc import ABC, abstractmethod
@@ -21,6 +19,7 @@ import aiohttp
 from pydantic import Field, model_validator
 
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.foreign_json import parse_foreign_json
 from sunward.domain.steps import PowerReading
 from sunward.settings.address import Url, same_target
 from sunward.settings.section import Section
@@ -31,6 +30,8 @@ BODY_LIMIT_BYTES = 65536
 FAULTS_LIMIT = 8
 UNREADABLE_FAULT = "unreadable"
 """What a relay reports where its list of faults is no list of words: something is wrong, it is not known what."""
+MOST_WATTS = 1e6
+"""No relay carries more; a larger number is no measurement."""
 
 _FAULT = re.compile(r"[a-z][a-z0-9_:-]{0,31}")
 
@@ -97,8 +98,8 @@ class Line:
             ) as response:
                 if response.status != 200:
                     raise self.unavailable(f"{what}: HTTP {response.status}{_hint(response.status)}")
-                answer = json.loads(await self._short_body(response))
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+                answer = parse_foreign_json(await self._short_body(response))
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self.unavailable(f"{what}: {_failure(error)}") from None
         if not isinstance(answer, dict):
             raise self.unavailable(f"{what}: unexpected response{self.quoted(answer)}")
@@ -150,7 +151,7 @@ def _failure(error: Exception) -> str:
         return "its certificate is not of a trusted authority (caSecretRef)"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    if isinstance(error, json.JSONDecodeError | RecursionError):
+    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
         return "the response is not JSON"
     return type(error).__name__
 
@@ -205,13 +206,13 @@ class RelayDriver(ABC):
 
 
 def reading(output: object, watts: object, asked_at: datetime) -> PowerReading | None:
-    """What a relay's words prove: nothing without a plain on or off; no number without a finite one.
+    """What a relay's words prove: nothing without a plain on or off; no number without one that it can carry.
 
     A meter that counts backwards is mounted the wrong way round; the machine draws power all the same.
     """
     if not isinstance(output, bool):
         return None
-    usable = isinstance(watts, int | float) and not isinstance(watts, bool) and math.isfinite(watts)
+    usable = isinstance(watts, int | float) and not isinstance(watts, bool) and abs(watts) <= MOST_WATTS
     return PowerReading(is_on=output, watts=abs(float(watts)) if usable else None, time=asked_at)  # type: ignore[arg-type]  # usable means a number
 
 

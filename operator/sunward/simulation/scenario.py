@@ -6,17 +6,18 @@ is run under every policy.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import Basis, FactorScope, Signal
 from sunward.domain.units import SECONDS_PER_HOUR
+from sunward.settings.documents import one_line, parse_yaml, read_text
 from sunward.simulation.scenario_parts import (
     Fault,
     ForecastError,
@@ -32,7 +33,7 @@ from sunward.simulation.scenario_parts import (
     Sky,
     Zone,
 )
-from sunward.simulation.world.descriptions import Hours, Positive, Strict
+from sunward.simulation.world.descriptions import Hours, Strict
 
 __all__ = [
     "BASIS",
@@ -55,6 +56,12 @@ __all__ = [
     "parse_scenario",
 ]
 
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+LONGEST_SECONDS = 100 * 366 * 86_400.0
+MOST_FAULTS = 5
+"""Faults that one error message tells."""
+LONGEST_KEY = 80
+"""Characters of a key that it repeats."""
 BASIS = Basis(scope=FactorScope.DIRECT)
 """What the intensities of a scenario mean: the traces hold the emissions of the chimney, averaged over the plants."""
 
@@ -70,7 +77,7 @@ class Scenario(Strict):
     description: str = ""
     start: AwareDatetime
     trace_offset_hours: Hours = 0.0
-    period_seconds: Positive
+    period_seconds: Annotated[float, Field(ge=0.001, le=366 * 86_400)]
     periods: Annotated[int, Field(ge=1, le=100_000)]
     horizon_periods: Annotated[int, Field(ge=1, le=192)] = 24
     replan_every_periods: Annotated[int, Field(ge=1)] = 1
@@ -122,6 +129,14 @@ class Scenario(Strict):
         return self
 
     @model_validator(mode="after")
+    def _ends_within_the_calendar(self) -> Self:
+        if not EARLIEST <= self.start < LATEST:
+            raise ValueError(f"start: must be from {EARLIEST:%Y} to {LATEST:%Y}")
+        if self.periods * self.period_seconds > LONGEST_SECONDS:
+            raise ValueError(f"periods: all together last longer than {LONGEST_SECONDS:g} s")
+        return self
+
+    @model_validator(mode="after")
     def _jobs_fit(self) -> Self:
         for name, job in self.jobs.items():
             for home in job.batches:
@@ -146,11 +161,7 @@ def load_scenario(source: str | Path) -> Scenario:
     if not path.is_file():
         known = ", ".join(bundled_scenarios())
         raise InvalidInput(str(source), f"no such file, and none of the ready scenarios ({known})")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(str(path), f"cannot be read: {error}") from error
-    return _beside(parse_scenario(text, str(path)), path.parent)
+    return _beside(parse_scenario(read_text(path), str(path)), path.parent)
 
 
 def bundled_scenarios() -> tuple[str, ...]:
@@ -164,32 +175,26 @@ def parse_scenario(text: str, source: str) -> Scenario:
 
     Raises InvalidInput whose message, one line, begins with `source` and names the path of every fault.
     """
+    found = parse_yaml(text, source)
+    if len(found) != 1:
+        raise InvalidInput(source, "must be one YAML document")
     try:
-        raw: Any = _NoRepeats(text).get_single_data()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidInput(source, f"is not YAML: {' '.join(str(error).split())}") from error
-    try:
-        return Scenario.model_validate(raw)
+        return Scenario.model_validate(found[0])
     except ValidationError as error:
-        raise InvalidInput(source, "; ".join(_fault(item["loc"], item["msg"]) for item in error.errors())) from error
+        raise InvalidInput(source, _faults(error)) from error
 
 
-class _NoRepeats(yaml.SafeLoader):
-    """YAML without a key named twice in one mapping: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping, or an error that names the place of the repeated key."""
-        seen: set[object] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
-            seen.add(key.value if isinstance(key.value, str) else id(key))
-        return super().construct_mapping(node, deep=deep)
+def _faults(error: ValidationError) -> str:
+    """The first faults and how many more there are, in one line."""
+    faults = [_fault(item["loc"], item["msg"]) for item in error.errors(include_url=False, include_input=False)]
+    more = len(faults) - MOST_FAULTS
+    return "; ".join([*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _fault(location: tuple[int | str, ...], message: str) -> str:
     """Path and fault; what was checked on the whole names its path itself."""
-    path, message = ".".join(map(str, location)), message.removeprefix("Value error, ")
+    path = ".".join(one_line(str(part), LONGEST_KEY) for part in location)
+    message = one_line(message.removeprefix("Value error, "))
     if not path:
         return message if ": " in message else f"(top): {message}"
     return f"{path}: {message}"

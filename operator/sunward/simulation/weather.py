@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sunward.domain.errors import InvalidInput
+from sunward.settings.documents import read_text
 from sunward.simulation.scenario import Scenario, unknown_name
 from sunward.simulation.scenario_parts import Harvest, Zone
 from sunward.simulation.world import Trace, intensity_traces, solar_traces
@@ -80,6 +81,6 @@ def _traces(path: Path | None, bundled: Callable[[], dict[str, Trace]]) -> dict[
     if path is None:
         return bundled()
     try:
-        return read_traces(path.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError, IndexError) as error:
+        return read_traces(read_text(path).splitlines())
+    except ValueError as error:
         raise InvalidInput(str(path), str(error)) from error

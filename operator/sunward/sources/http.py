@@ -7,7 +7,6 @@ their text until they are checked. It must not know what the JSON means.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.foreign_json import parse_foreign_json
 
 NOT_FOUND = "HTTP 404: no such path or zone; check the URL and the zone"
 LONGEST_WORDS = 160
@@ -105,7 +105,10 @@ class JsonReader:
         if status != 200:
             raise SourceUnavailable(self.name, _explain_status(status))
         if response.content_type != "application/json":
-            raise SourceUnavailable(self.name, f"returned {response.content_type}, not application/json")
+            raise SourceUnavailable(self.name, f"returned {response.content_type[:80]!r}, not application/json")
+        packed = response.headers.get("Content-Encoding", "identity")
+        if packed != "identity":
+            raise SourceUnavailable(self.name, f"returned a compressed body ({packed[:20]!r}) that was not asked for")
 
     async def _bounded_body(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
@@ -136,8 +139,8 @@ def _explain_wait(status: int, seconds: float | None) -> str:
 def _said(body: bytes) -> str:
     """What an error's body says under `error` or `message`; empty if it says nothing readable."""
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = parse_foreign_json(body)
+    except ValueError:
         return ""
     words = document.get("error") or document.get("message") if isinstance(document, dict) else None
     return words[:LONGEST_WORDS] if isinstance(words, str) else ""
@@ -149,12 +152,7 @@ def _explain_status(status: int) -> str:
 
 
 def _parse(name: str, body: bytes) -> Any:
-    """Parse strictly: NaN and Infinity, which JSON does not have, are errors and not numbers."""
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is not JSON")
-
     try:
-        return json.loads(body, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
+        return parse_foreign_json(body)
+    except ValueError as error:
         raise SourceUnavailable(name, f"returned invalid JSON: {error}") from None

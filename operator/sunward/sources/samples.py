@@ -5,7 +5,6 @@ Pure; it must not know where the answer came from.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,10 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.reasons import Reason
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+LARGEST_VALUE = 1e15
+"""No meter shows more, whatever its unit, and sums of such numbers stay finite."""
+LONGEST_LABEL = 253
+"""Characters of a label that are kept; a name of Kubernetes is no longer."""
 NODE_LABEL = "node"
 SPOOFED = "a target set labels that only Prometheus may set (exported_*)"
 
@@ -43,11 +46,11 @@ class SampleSeries:
 
 
 def strict_float(text: object) -> float | None:
-    """The finite number that `text` spells in full, or None (NaN, Inf, "1_0", "0x1", anything but text)."""
+    """The number that `text` spells in full, or None (NaN, Inf, 1e300, "1_0", "0x1", anything but text)."""
     if not isinstance(text, str) or not _NUMBER.fullmatch(text):
         return None
     value = float(text)
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST_VALUE else None
 
 
 def parse_series(source: str, body: Any) -> list[SampleSeries]:
@@ -73,9 +76,29 @@ def _many_pairs(row: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _one_series(labels: Mapping[str, str], pairs: Sequence[Any]) -> SampleSeries:
-    values = [(float(seconds), strict_float(text)) for seconds, text in pairs]
+    values = [(_seconds(seconds), strict_float(text)) for seconds, text in pairs]
     good = tuple(Sample(seconds=seconds, value=value) for seconds, value in values if value is not None)
-    return SampleSeries(labels=dict(labels), samples=good)
+    return SampleSeries(labels=_labels(labels), samples=good)
+
+
+def _seconds(number: object) -> float:
+    """A time of a sample, in seconds since 1970. Raises TypeError for anything but a number."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError("the time of a sample is a number")
+    return float(number)
+
+
+def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """The labels of a series, which stand in statuses and on pages. Raises TypeError for what is no text."""
+    found = dict(labels)
+    if not all(isinstance(value, str) for value in found.values()):
+        raise TypeError("labels are text")
+    return {name: shortened(value) for name, value in found.items()}
+
+
+def shortened(text: str) -> str:
+    """A label as it may be shown: its length is bounded, and it is one printable line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_LABEL])
 
 
 def by_node(series: Iterable[SampleSeries]) -> dict[str, list[SampleSeries]]:

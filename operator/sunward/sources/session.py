@@ -56,8 +56,15 @@ def may_lead_to(host: str, address: str, *, shared: bool = False) -> bool:
 def open_session(*, shared: bool = False, connections: int = 32) -> aiohttp.ClientSession:
     """A session for addresses of the settings; the caller closes it. Needs a running event loop.
 
-    `shared` is the setting sharedAddressSpace. `connections` is how many may be open at once.
+    `shared` is the setting sharedAddressSpace. `connections` is how many may be open at once. Bodies arrive as they
+    were sent and are asked for unpacked: what is packed may be a thousand times as long as it looks, before any limit
+    of a reader counts it.
     """
     resolver = GuardedResolver(aiohttp.ThreadedResolver(), shared=shared)
-    connector = aiohttp.TCPConnector(resolver=resolver, limit=connections)
-    return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=resolver, limit=connections),
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        headers={"Accept-Encoding": "identity"},
+    )

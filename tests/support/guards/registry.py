@@ -48,6 +48,12 @@ SHARES = "tests/unit/planning/test_planning_fair_share.py"
 CLAIMS = "tests/unit/planning/test_planning_claims.py"
 PACE = "tests/unit/cluster/test_cluster_pace.py"
 LIMITS = "tests/unit/planning/test_planning_namespace_limits.py"
+DOCUMENTS = "tests/integration/test_foreign_documents.py"
+QUESTIONS = "tests/unit/cluster/test_cluster_progress_questions.py"
+PROGRESS = "tests/unit/cluster/test_cluster_progress.py"
+FOREIGN = "tests/unit/domain/test_domain_foreign_json.py"
+SIZES = "tests/unit/optimisation/test_two_price_file_sizes.py"
+SURROUNDINGS = "tests/unit/optimisation/test_optimisation_surroundings.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +236,37 @@ PLACES: dict[str, Place] = {
         DRIVERS,
         RELAYS,
     ),
-    "a draw is a finite number": _place("power.relay", " and math.isfinite(watts)", "", DRIVERS, RELAYS),
+    "a draw is a number that a relay can carry": _place(
+        "power.relay", " and abs(watts) <= MOST_WATTS", "", DRIVERS, RELAYS, DOCUMENTS
+    ),
+    "an answer of a coordinator is short": _place(
+        "cluster.training.progress_questions", "if size > LARGEST_BYTES:", "if False:", QUESTIONS
+    ),
+    "a namespace has its share of all answers": _place(
+        "cluster.training.progress_questions", "if self._taken[namespace] > self._share:", "if False:", QUESTIONS
+    ),
+    "an answer of a coordinator is not unpacked": _place(
+        "cluster.training.progress_questions", 'if packed != "identity":', "if False:", QUESTIONS
+    ),
+    "the time for all answers ends": _place(
+        "cluster.training.progress_questions", "asyncio.timeout_at(self._deadline)", "asyncio.timeout(60)", QUESTIONS
+    ),
+    "namespaces take turns": _place(
+        "cluster.training.progress_questions", "list(_in_turn(addresses))", "list(addresses)", QUESTIONS
+    ),
+    "a batch takes some time": _place(
+        "cluster.training.progress", "Field(ge=1e-9, le=1e6)", "Field(ge=0, le=1e300)", PROGRESS
+    ),
+    "foreign numbers are finite": _place("domain.foreign_json", "if not math.isfinite(number):", "if False:", FOREIGN),
+    "a fleet file is measured before it is unpacked": _place(
+        "optimisation.decomposition.columnar_files", "            check_npz(file)\n", "", SIZES
+    ),
+    "a solver process gets few variables": _place(
+        "optimisation.process.guarded", "                env=environment(),\n", "", SURROUNDINGS
+    ),
+    "a solver process gets so much memory": _place(
+        "optimisation.process.worker", "allowed = limit_memory()", "allowed = 0", SURROUNDINGS
+    ),
     "a draw has no sign": _place("power.relay", "abs(float(watts))", "float(watts)", DRIVERS, RELAYS),
     "a redirect is not followed": _place(
         "power.relay", "allow_redirects=False", "allow_redirects=True", DRIVERS, RELAYS
@@ -275,7 +311,7 @@ PLACES: dict[str, Place] = {
         "power.relay", ' if self.relay.token_file is None else ""', "", PASSWORDS
     ),
     "a number is finite": _place(
-        "sources.samples", "return value if math.isfinite(value) else None", "return value", SAMPLES
+        "sources.samples", "return value if abs(value) <= LARGEST_VALUE else None", "return value", SAMPLES
     ),
     "a number is spelled in full": _place("sources.samples", "or not _NUMBER.fullmatch(text)", "or not text", SAMPLES),
     "two series are refused": _place("sources.samples", "if len(series) > 1:", "if False:", SAMPLES),

@@ -163,6 +163,8 @@ class Answer:
     async def __aexit__(self, *_: object) -> None: ...
 
     status = 200
+    content_type = "application/json"
+    headers: Mapping[str, str] = {}  # nobody writes into it
 
     @property
     def content(self) -> Self:

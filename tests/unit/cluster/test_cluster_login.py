@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes.aio.config import ConfigException, incluster_config
+from kubernetes.aio.config import incluster_config
 
 from sunward.cluster.access.handlers import connection
-from sunward.cluster.access.login import Login
+from sunward.cluster.access.login import Login, NoLogin
 
 CERTIFICATE = base64.b64encode(b"-----BEGIN CERTIFICATE-----\n").decode()
 
@@ -96,5 +96,5 @@ async def test_a_pod_that_is_given_a_kubeconfig_uses_it(account: Path) -> None:
 
 
 async def test_without_a_login_the_error_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ConfigException, match="Invalid kube-config file"):
+    with pytest.raises(NoLogin, match="nothing: does not exist"):
         await Login(kubeconfig=str(tmp_path / "nothing")).configuration()

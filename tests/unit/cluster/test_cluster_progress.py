@@ -116,6 +116,14 @@ def test_a_newer_trainer_may_say_more() -> None:
         ({"workers": [{"node": "pi-01", "state": "asleep"}]}, "/progress.workers[0].state"),
         ({"workers": [{**ALIVE, "cached_shards": ["a", 1]}]}, "/progress.workers[0].cached_shards[1]"),
         ({"plan": 7}, "/progress.plan"),
+        ({"plan": "two\nlines"}, "/progress.plan"),
+        ({"workers": [{**ALIVE, "seconds_per_batch": 0}]}, "/progress.workers[0].seconds_per_batch"),
+        ({"workers": [{**ALIVE, "seconds_per_batch": 1e-320}]}, "/progress.workers[0].seconds_per_batch"),
+        ({"workers": [{**ALIVE, "seconds_per_batch": 1e308}]}, "/progress.workers[0].seconds_per_batch"),
+        ({"workers": [ALIVE, ALIVE]}, "/progress.workers"),
+        ({"workers": [{**ALIVE, "node": f"n{number}"} for number in range(1025)]}, "/progress.workers"),
+        ({"checkpoint_time": 1e308}, "/progress.checkpoint_time"),
+        ({"checkpoint_time": "9999-12-31T23:59:59-23:59"}, "/progress.checkpoint_time"),
         ({"updates": []}, "/progress.updates"),
         ({"updates": {**UPDATES, "applied_rule": "Best"}}, "/progress.updates.applied_rule"),
         ({"updates": {**UPDATES, "refused": {"NotFinite": -1}}}, "/progress.updates.refused.NotFinite"),
@@ -151,6 +159,17 @@ def test_any_value_anywhere_ends_in_progress_or_in_one_short_line(name: str, val
         said = spoken(document)
         assert said.isprintable()
         assert len(said) < 500
+
+
+def test_a_fault_says_what_is_expected_and_which_number_was_found() -> None:
+    text = json.dumps({**PROGRESS, "workers": [{**ALIVE, "seconds_per_batch": 1.0}]}).replace("1.0", "1e999")
+    with pytest.raises(InvalidInput) as found:
+        parse_progress(text)
+    assert str(found.value) == "/progress.workers[0].seconds_per_batch: must be a finite number, not inf"
+
+
+def test_small_letters_are_valid_in_a_time() -> None:
+    assert read({**PROGRESS, "checkpoint_time": "2026-11-22t10:00:00z"}).checkpoint_at == NOW.replace(hour=10)
 
 
 def test_people_read_which_field_is_wrong() -> None:

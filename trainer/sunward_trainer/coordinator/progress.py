@@ -6,13 +6,13 @@ immutable values, so that a reader never sees half of a change.
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sunward_trainer.coordinator.checkpoint import Checkpoint
+from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord
 from sunward_trainer.coordinator.refusals import RefusedWorker
 from sunward_trainer.learning.robust import UpdateRule
 from sunward_trainer.protocol.members import Member, Members
@@ -20,10 +20,11 @@ from sunward_trainer.protocol.rounds import Missing
 
 SCHEMA: Final = "sunward.dev/progress/v1alpha1"
 MOST_ROUNDS: Final = 256
-"""Newest finished rounds that /progress names; result.json has all."""
+MOST_NAMES: Final = 2000
+"""Newest finished rounds that /progress names, and names of workers in them; result.json has all."""
 
-MOST_MISSING: Final = 1024
-"""Missing pairs that /progress names: as many as a plan can assign."""
+MOST_MISSING: Final = 128
+"""Missing pairs that /progress names: readers take an answer up to a length only."""
 
 
 class Phase(StrEnum):
@@ -117,7 +118,7 @@ def progress_document(status: Status, members: Members, now: datetime) -> dict[s
         "missing": [_missing(entry) for entry in status.missing[:MOST_MISSING]],
         "updates": _checks(status.updates),
         "workers": [_worker(status, member, members, now) for member in members.all()],
-        "history": [asdict(record) for record in kept.history[-MOST_ROUNDS:]] if kept else [],
+        "history": [asdict(record) for record in _newest(kept.history)] if kept else [],
     }
 
 
@@ -136,6 +137,16 @@ def _checks(checks: UpdateChecks) -> dict[str, Any]:
             {"node": worker.node, "refusal": worker.refusal, "in_a_row": worker.in_a_row} for worker in checks.workers
         ],
     }
+
+
+def _newest(history: Sequence[RoundRecord]) -> Sequence[RoundRecord]:
+    """The last rounds that fit into an answer, which readers take up to a length only; the last one always."""
+    names = 0
+    for count, record in enumerate(reversed(history), start=1):
+        names += len(record.workers)
+        if count > 1 and (count > MOST_ROUNDS or names > MOST_NAMES):
+            return history[len(history) - count + 1 :]
+    return history
 
 
 def _totals(status: Status) -> dict[str, dict[str, int]]:

@@ -15,8 +15,9 @@ from urllib.parse import quote
 import aiohttp
 from kubernetes.aio import client
 
-from sunward.cluster.access.login import Login
+from sunward.cluster.access.login import Login, NoLogin
 from sunward.cluster.access.server_clock import ServerClock
+from sunward.settings.documents import one_line
 
 Body = dict[str, Any]
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=8)
@@ -136,8 +137,18 @@ class KubernetesApi:
         status = int(answer.status)
         if status >= 400:
             raise ApiError(status, verb, path, _status_message(content))
-        result: Body = json.loads(content) if content else {}
-        return result
+        return _object(content, verb, path)
+
+
+def _object(content: bytes, verb: str, path: str) -> Body:
+    """The object in an answer. Raises ApiError where the address leads to something that is no API server."""
+    try:
+        found = json.loads(content) if content else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ApiError(0, verb, path, "the response is not an object of the Kubernetes API; check the server's address")
+    return found
 
 
 def _message_of(error: client.ApiException) -> str:
@@ -147,19 +158,28 @@ def _message_of(error: client.ApiException) -> str:
 def _status_message(content: bytes | str) -> str:
     try:
         return str(json.loads(content).get("message", ""))
-    except (ValueError, AttributeError):
-        return str(content)[:300]
+    except (ValueError, AttributeError, RecursionError):
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+        return one_line(text, 300)
 
 
 @asynccontextmanager
 async def connect(kubeconfig: str | None = None, *, clock: ServerClock | None = None) -> AsyncIterator[KubernetesApi]:
     """Open the API with the login that `Login(kubeconfig)` finds; `clock` is what the server's answers set.
 
-    Raises kubernetes.aio.config.ConfigException when there is no usable login.
+    Raises NoLogin when there is no usable login.
     """
     configuration = await Login(kubeconfig=kubeconfig).configuration()
-    async with client.ApiClient(configuration) as api_client:
+    async with _client(configuration) as api_client:
         yield KubernetesApi(api_client, clock or ServerClock())
+
+
+def _client(configuration: client.Configuration) -> client.ApiClient:
+    """Raises NoLogin where the login's certificates cannot be used."""
+    try:
+        return client.ApiClient(configuration)
+    except (OSError, ValueError) as error:
+        raise NoLogin("kubeconfig", f"its certificates cannot be used: {one_line(str(error))}") from error
 
 
 def core(kind: str, name: str = "", *, namespace: str = "", sub: str = "") -> str:

@@ -18,7 +18,7 @@ from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.read import ClusterState, InvalidObject, coordinator_nodes, invalid_object, read_cluster
 from sunward.cluster.training.jobs import NO_OBJECTS, JobObjects, read_objects
-from sunward.cluster.training.progress import fetch_progress
+from sunward.cluster.training.progress_questions import Answer, ask_all
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
@@ -131,13 +131,13 @@ async def _read_jobs(
     """Jobs with what exists of them. Nothing is asked about a namespace that the policy does not list."""
     specs, invalid = _parse_jobs(state)
     objects, faults = await _read_namespaces(api, {spec.namespace for spec in specs} & set(state.policy.namespaces))
-    answers = await asyncio.gather(*(_progress(session, spec, objects, state) for spec in specs))
+    answers = await ask_all(session, _addresses(specs, objects, state))
     homes = coordinator_nodes(state.pods_by_node)
     views: list[JobView] = []
-    for spec, answer in zip(specs, answers, strict=True):
+    for spec in specs:
         body, found = state.job_bodies[spec.key], objects.get(spec.namespace, NO_OBJECTS)
         try:
-            view = _job_view(spec, answer, body, homes.get(spec.uid))
+            view = _job_view(spec, answers.get(spec.key), body, homes.get(spec.uid))
             ready = found.ready_workers(spec)
         except Exception as error:  # the shell around one object
             invalid.append(invalid_object("TrainingJob", body, error))
@@ -175,23 +175,12 @@ def _parse_jobs(state: ClusterState) -> tuple[list[JobSpec], list[InvalidObject]
     return specs, invalid
 
 
-async def _progress(
-    session: aiohttp.ClientSession,
-    spec: JobSpec,
-    objects: Mapping[str, JobObjects],
-    state: ClusterState,
-) -> JobProgress | InvalidInput | None:
-    """How far the job is; what is wrong with the answer; None where there is no answer, or no question."""
-    found = objects.get(spec.namespace)
-    if found is None or finished(state.job_bodies[spec.key]) is not None:
-        return None
-    address = found.coordinator_address(spec)
-    try:
-        return None if not address else await fetch_progress(session, address)
-    except InvalidInput as error:
-        return error
-    except Exception as error:  # the shell around one coordinator, which may answer anything
-        return InvalidInput("/progress", cause_of(error).message)
+def _addresses(specs: Sequence[JobSpec], objects: Mapping[str, JobObjects], state: ClusterState) -> Mapping[str, str]:
+    """Where the coordinators of jobs that are not over are asked, by namespace/job."""
+    readable = [spec for spec in specs if spec.namespace in objects]
+    open_jobs = [spec for spec in readable if finished(state.job_bodies[spec.key]) is None]
+    found = {spec.key: objects[spec.namespace].coordinator_address(spec) for spec in open_jobs}
+    return {key: address for key, address in found.items() if address}
 
 
 def finished(body: Mapping[str, Any]) -> Reason | None:
@@ -204,7 +193,7 @@ def finished(body: Mapping[str, Any]) -> Reason | None:
     return None
 
 
-def _job_view(spec: JobSpec, answer: JobProgress | InvalidInput | None, body: Body, coordinator: str | None) -> JobView:
+def _job_view(spec: JobSpec, answer: Answer, body: Body, coordinator: str | None) -> JobView:
     status: TrainingJobStatus = status_of(body)
     micrograms = status.get("emissionsMicrogramsCO2e")
     progress = answer if isinstance(answer, JobProgress) else None

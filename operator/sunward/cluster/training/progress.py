@@ -1,36 +1,62 @@
-"""Asks coordinators how far they are (`/progress`), and reads the answer into the domain's values.
+"""Reads a coordinator's answer at `/progress` into the domain's values.
 
-A coordinator runs what people submitted, so its answer is read as hostile: a limited body, every field checked, and a
-fault that names the field instead of one that looks like silence.
+A coordinator runs what people submitted, so its answer is read as hostile: every field is checked for its type, range
+and length, and a fault names the field instead of looking like silence. `progress_questions` asks.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-import aiohttp
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from sunward.cluster.training.templates import PROGRESS_PORT
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobPhase, JobProgress, Refusal, RefusedWorker, UpdateChecks, UpdateRule
 
-TIMEOUT = aiohttp.ClientTimeout(total=3)
-LARGEST_BYTES = 16 << 20
-"""The history of finished rounds is in every answer; this is room for tens of thousands of them."""
-
 LONGEST_STEP = 80
-"""Characters of a name that a fault repeats."""
+"""Characters of a name, and of a wrong value, that a fault repeats."""
+MOST_WORKERS = 1024
+"""Rows of `workers`; a job has 256 shards at most, and no more workers have ever worked on one at once."""
+MOST_NAMES = 4096
+"""Entries of a list of shards, and of batches by node or shard, over all rounds."""
+MOST_ROUNDS = 4096
+"""Rows of `history`; the last one is used."""
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""A time outside is no time of a checkpoint, and one at the end of the calendar cannot be written in UTC."""
 
-Name = Annotated[str, Field(min_length=1, max_length=253)]
-Text = Annotated[str, Field(max_length=1000)]
-Label = Annotated[str, Field(max_length=128)]
-Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+def _printable(text: str) -> str:
+    """Text that stands in statuses, logs and on terminals; raises ValueError for any other."""
+    if not text.isprintable():
+        raise ValueError("must be printable text of one line")
+    return text
+
+
+def _moment(text: object) -> datetime:
+    """A time with its zone, as UTC; raises ValueError for anything else."""
+    try:
+        moment = datetime.fromisoformat(str(text).upper())
+        if isinstance(text, str) and moment.tzinfo is not None and EARLIEST <= moment < LATEST:
+            return moment.astimezone(UTC)
+    except ValueError:
+        pass
+    raise ValueError("must be a time with its zone, such as 2026-11-22T18:00:00Z")
+
+
+Name = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_printable)]
+Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
+Label = Annotated[str, Field(max_length=128), AfterValidator(_printable)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 Batches = Annotated[float, Field(ge=0, le=1e12)]
+BatchesByName = Annotated[dict[Name, Batches], Field(max_length=MOST_NAMES)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
+SecondsPerBatch = Annotated[float, Field(ge=1e-9, le=1e6)]
+"""More than nothing, or a planner would put any number of batches into no time."""
 
 
 class _Part(BaseModel):
@@ -42,10 +68,10 @@ class _Part(BaseModel):
 class _Worker(_Part):
     node: Name
     state: Literal["alive", "left", "gone"]
-    seconds_per_batch: Seconds | None = None
+    seconds_per_batch: SecondsPerBatch | None = None
     round_batches_assigned: Batches | None = None
-    cached_shards: list[Name] = []
-    home_shards: list[Name] = []
+    cached_shards: Names = []
+    home_shards: Names = []
 
     @property
     def is_alive(self) -> bool:
@@ -53,8 +79,8 @@ class _Worker(_Part):
 
 
 class _Totals(_Part):
-    nodes: dict[Name, Batches] | None = None
-    offloaded: dict[Name, Batches] = {}
+    nodes: BatchesByName | None = None
+    offloaded: BatchesByName = {}
 
 
 class _Round(_Part):
@@ -74,14 +100,24 @@ class _Updates(_Part):
     workers: Annotated[list[_RefusedWorker], Field(max_length=1024)] = []
 
 
+def _each_once(workers: Sequence[_Worker]) -> Sequence[_Worker]:
+    """The workers, if no node stands for two; raises ValueError otherwise."""
+    seen: set[str] = set()
+    for worker in workers:
+        if worker.node in seen:
+            raise ValueError(f"must name each node once, not {json.dumps(worker.node[:LONGEST_STEP])} twice")
+        seen.add(worker.node)
+    return workers
+
+
 class _Answer(_Part):
     document: Literal["sunward.dev/progress/v1alpha1"] = Field(alias="schema")
     round: Annotated[int, Field(ge=0, le=10**9)]
     phase: JobPhase
     accuracy_percent: Annotated[float, Field(ge=0, le=100)] | None = None
     batches_total: _Totals = _Totals()
-    workers: list[_Worker] = []
-    history: list[_Round] = []
+    workers: Annotated[list[_Worker], Field(max_length=MOST_WORKERS), AfterValidator(_each_once)] = []
+    history: Annotated[list[_Round], Field(max_length=MOST_ROUNDS)] = []
     plan: Text | None = None
     data_set: Label | None = None
     checkpoint_time: Moment | None = None
@@ -90,31 +126,6 @@ class _Answer(_Part):
     @property
     def alive(self) -> list[_Worker]:
         return sorted((worker for worker in self.workers if worker.is_alive), key=lambda worker: worker.node)
-
-
-async def fetch_progress(session: aiohttp.ClientSession, address: str) -> JobProgress | None:
-    """Progress of the coordinator at *address*; None when it does not answer.
-
-    Raises InvalidInput that names the field when it answers something else.
-    """
-    url = f"http://{address}:{PROGRESS_PORT}/progress"
-    try:
-        async with session.get(url, timeout=TIMEOUT, allow_redirects=False) as response:
-            if response.status != 200:
-                raise InvalidInput("/progress", f"returned HTTP {response.status}")
-            body = await _bounded_body(response)
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return None
-    return parse_progress(body)
-
-
-async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(1 << 16):
-        body += chunk
-        if len(body) > LARGEST_BYTES:
-            raise InvalidInput("/progress", f"returned more than {LARGEST_BYTES} bytes")
-    return bytes(body)
 
 
 def parse_progress(body: bytes | str) -> JobProgress:
@@ -166,9 +177,22 @@ def _pairs(numbers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
 
 
 def _fault(error: ValidationError) -> InvalidInput:
-    """The first wrong field and what is expected of it, without the value, which may be long."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return InvalidInput("/progress" + "".join(map(_step, first["loc"])), first["msg"])
+    """The first wrong field and what is expected of it, with the value where that is a number."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    found = first["input"]
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return InvalidInput(
+        "/progress" + "".join(map(_step, first["loc"])), f"{said}, not {_short(found)}" if is_number else said
+    )
+
+
+def _short(number: float) -> str:
+    """A number in few digits; a whole number of thousands of digits has no float."""
+    try:
+        return f"{float(number):g}"
+    except OverflowError:
+        return "a number beyond 1e308"
 
 
 def _step(part: int | str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
+from sunward.domain.foreign_json import parse_foreign_json
 from sunward.domain.jobs import Assignment, JobSpec
 
 Body = dict[str, Any]
@@ -87,7 +88,7 @@ def assignment_file(job: JobSpec, assignments: Sequence[Assignment], plan: str) 
 def workers_of(text: str) -> Any:
     """The work an assignment file asks for, without the name of its plan; None when it cannot be read."""
     try:
-        return json.loads(text).get("workers")
+        return parse_foreign_json(text).get("workers")
     except (ValueError, AttributeError):
         return None
 

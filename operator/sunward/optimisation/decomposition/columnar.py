@@ -5,6 +5,7 @@ case that scales: one period, no battery, at most one job, at most one pool per 
 are the business of `columnar_files`, objects that of `columnar_convert`.
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -74,7 +75,7 @@ class ColumnSettings:
         """Returns itself; raises `ProblemError` naming the first setting that is out of range."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not (np.isfinite(value) and value >= 0):
+            if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ProblemError(f"settings.{field.name}", f"must be a finite number >= 0, not {value}")
         if self.period_seconds <= 0:
             raise ProblemError("settings.period_seconds", "must be above 0")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sunward.optimisation.decomposition.columnar import NODE_FLAGS, NODE_FLOATS, Columns, ColumnSettings
+from sunward.optimisation.decomposition.columnar_sizes import check_dictionary, check_npz, check_parquet
 from sunward.optimisation.decomposition.recovery import ColumnPlan
 from sunward.optimisation.problem.instance import ProblemError
 from sunward.optimisation.problem.strict_json import DocumentError, parse, read
@@ -97,8 +98,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if path.is_file() and not zipfile.is_zipfile(path):
         raise ProblemError("file", "is no npz archive")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:
+            check_npz(file)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+    except ProblemError:
+        raise
     except Exception as error:  # a damaged archive makes numpy, zipfile and zlib raise whatever they stumble over
         raise ProblemError("file", f"cannot be read as npz: {_reason(error)}") from None
     head = arrays.pop("head", None)
@@ -108,14 +114,36 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     parquet, arrow = _arrow()
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            check_parquet(file.metadata)
+            texts = [one.name for one in file.schema_arrow if _is_text(one, arrow)]
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read()
         text = (table.schema.metadata or {}).get(b"sunward", b"").decode()
     except (OSError, ValueError, MemoryError, arrow.ArrowException) as error:
         raise ProblemError("file", f"cannot be read as Parquet: {_reason(error)}") from None
-    for name in table.column_names:
-        if table.column(name).null_count:
-            raise ProblemError(f"nodes.{name}", "holds empty entries")
-    return _head(text or None), {name: table.column(name).to_numpy() for name in table.column_names}
+    return _head(text or None), {name: _column(name, table.column(name), arrow) for name in table.column_names}
+
+
+def _column(name: str, column: Any, arrow: Any) -> Any:
+    """A column as an array; text is measured before it is written out for every node."""
+    if column.null_count:
+        raise ProblemError(f"nodes.{name}", "holds empty entries")
+    if arrow.types.is_dictionary(column.type):
+        for chunk in column.chunks:
+            check_dictionary(chunk.dictionary.to_pylist())
+        column = column.cast(column.type.value_type)
+    return column.to_numpy()
+
+
+def _is_text(field: Any, arrow: Any) -> bool:
+    """Whether a column holds text, and not numbers or flags. Raises ProblemError where it holds anything else."""
+    kind = field.type.value_type if arrow.types.is_dictionary(field.type) else field.type
+    if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
+        return True
+    if not arrow.types.is_primitive(kind):
+        raise ProblemError(f"nodes.{field.name[:LONGEST_REASON]}", f"has the type {str(kind)[:40]}, which is not read")
+    return False
 
 
 def _reason(error: Exception) -> str:

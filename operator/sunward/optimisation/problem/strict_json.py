@@ -22,12 +22,17 @@ JSON_NAME = "json"
 OPTIONAL = "optional"
 """Key of a dataclass field's metadata: the file may leave the field out, its default then holds."""
 
+LONGEST_WHY = 400
+"""Characters of an explanation, which may repeat what the document holds."""
 LONGEST_NAME = 80
 """Characters of a wrong name that an error message repeats."""
 
 
 class DocumentError(InvalidInput):
     """One thing wrong in a document: where (JSON path) and why (with the fix)."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, why if len(why) <= LONGEST_WHY else f"{why[:LONGEST_WHY]}...")
 
     @property
     def path(self) -> str:

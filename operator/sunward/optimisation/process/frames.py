@@ -18,6 +18,10 @@ class FrameError(RuntimeError):
     """The other side is gone, late or talks nonsense."""
 
 
+class EndedError(FrameError):
+    """The other side is gone."""
+
+
 def write_frame(descriptor: int, payload: bytes, deadline: float | None = None) -> None:
     """Write one message completely; raises OSError when nobody reads.
 
@@ -51,7 +55,7 @@ def _read_exactly(descriptor: int, count: int, deadline: float | None) -> bytes:
             _wait([descriptor], [], deadline)
         chunk = os.read(descriptor, min(count, 1 << 20))
         if not chunk:
-            raise FrameError("the solver process ended")
+            raise EndedError("the solver process ended")
         chunks.append(chunk)
         count -= len(chunk)
     return b"".join(chunks)

@@ -20,7 +20,8 @@ from sunward.optimisation.problem.checks import check_problem
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, SolutionError, Status
 from sunward.optimisation.problem.violations import TOLERANCE
-from sunward.optimisation.process.frames import READY, FrameError, read_frame, write_frame
+from sunward.optimisation.process.frames import READY, EndedError, FrameError, read_frame, write_frame
+from sunward.optimisation.process.surroundings import environment, memory_limit_bytes
 from sunward.optimisation.verify import GRAMS, verify
 
 GRACE_SECONDS = 2.0
@@ -30,6 +31,8 @@ ANSWER_SHARE = 256
 """An answer is at most so many bytes and so many times as long as its problem: reading more would cost the time."""
 LEAST_SHARE = 0.1
 """Share of the time limit that is left to a solver whose process was slow to start."""
+ENDING_SECONDS = 0.2
+"""A process that has closed its end is gone by then."""
 START_SECONDS = 60.0
 """A solver process that is not ready by then is given up."""
 COMMAND = (sys.executable, "-m", "sunward.optimisation.process.worker")
@@ -116,16 +119,32 @@ class GuardedSolver:
                 return _solution(_exchange(process, json.dumps(request).encode(), allowed.deadline))
             except _NotReadyError:
                 raise
+            except EndedError as error:
+                ended = self._ended()
+                self._stop()
+                raise EndedError(f"{error}{ended}") from None
             except BaseException:
                 self._stop()
                 raise
+
+    def _ended(self) -> str:
+        """How the process ended, where it did so by a signal: a solver that gets no memory ends itself."""
+        try:
+            status = self._process.wait(ENDING_SECONDS) if self._process is not None else 0
+        except subprocess.TimeoutExpired:
+            return ""
+        return f" (signal {-status}; it may take {memory_limit_bytes() >> 20} MiB of memory)" if status < 0 else ""
 
     def _running(self, deadline: float) -> subprocess.Popen[bytes]:
         """The process, started and ready; raises `_NotReadyError` when it is still starting at the deadline."""
         if self._process is None or self._process.poll() is not None:
             self._stop()
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(),
             )
             self._given_up_at = time.monotonic() + START_SECONDS
             os.set_blocking(_descriptor(self._process.stdin), False)

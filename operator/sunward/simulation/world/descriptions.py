@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sunward.simulation.world import physics
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LARGEST = 1e12
+"""No amount of a scenario is larger, so that sums and products of amounts stay finite; nor smaller than its inverse."""
+Positive = Annotated[float, Field(ge=1 / LARGEST, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
-Hours = Annotated[float, Field(allow_inf_nan=False)]
+Hours = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 
 class Strict(BaseModel):

@@ -15,6 +15,9 @@ from importlib.resources import files
 
 from sunward.domain.units import SECONDS_PER_HOUR
 
+LARGEST_VALUE = 1e12
+"""Of a trace: seconds, fractions and grams are far below, and sums of such numbers stay finite."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
@@ -27,9 +30,9 @@ class Trace:
     def __post_init__(self) -> None:
         """Refuse an empty series, a step that is not positive and values that are not numbers."""
         if not self.values or not self.step_hours > 0.0:
-            raise ValueError(f"trace {self.name}: needs a positive step and at least one value")
+            raise ValueError(f"trace {self.name[:80]!r}: needs a positive step and at least one value")
         if not all(math.isfinite(value) for value in self.values):
-            raise ValueError(f"trace {self.name}: every value must be finite")
+            raise ValueError(f"trace {self.name[:80]!r}: every value must be finite")
 
     @property
     def hours(self) -> float:
@@ -59,7 +62,7 @@ class Trace:
         Raises ValueError when the interval is empty.
         """
         if not end_hours > start_hours:
-            raise ValueError(f"trace {self.name}: an average needs an end after its start")
+            raise ValueError(f"trace {self.name[:80]!r}: an average needs an end after its start")
         mean = (self._integral(end_hours) - self._integral(start_hours)) / (end_hours - start_hours)
         return min(max(self.values), max(min(self.values), mean))  # a difference of sums may miss the range by rounding
 
@@ -71,7 +74,7 @@ class Trace:
         """
         own = self.mean
         if not own > 0.0:
-            raise ValueError(f"trace {self.name}: a series whose mean is zero cannot be scaled")
+            raise ValueError(f"trace {self.name[:80]!r}: a series whose mean is zero cannot be scaled")
         values = tuple(max(0.0, mean * (1.0 + swing * (value / own - 1.0))) for value in self.values)
         return Trace(name=self.name, step_hours=self.step_hours, values=values)
 
@@ -103,18 +106,46 @@ def read_traces(lines: Iterable[str]) -> dict[str, Trace]:
     Raises ValueError when there are no rows, the steps are uneven or a value is not a number; the message names the
     column.
     """
-    header, *rows = csv.reader(lines)
-    if len(rows) < 2:
-        raise ValueError("a trace file needs a header and at least two rows")
-    seconds = [float(row[0]) for row in rows]
+    header, rows = _table(lines)
+    seconds = [_number(row[0], "seconds", line) for line, row in enumerate(rows, start=2)]
     step = seconds[1] - seconds[0]
     if any(abs(seconds[k] - seconds[0] - k * step) > 1e-6 for k in range(len(seconds))):
         raise ValueError("column seconds: the steps are uneven")
     return {
-        name: Trace(name=name, step_hours=step / SECONDS_PER_HOUR, values=tuple(float(r[c]) for r in rows))
+        name: Trace(
+            name=name,
+            step_hours=step / SECONDS_PER_HOUR,
+            values=tuple(_number(row[c], name, line) for line, row in enumerate(rows, start=2)),
+        )
         for c, name in enumerate(header)
         if c > 0
     }
+
+
+def _table(lines: Iterable[str]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of equal length, at least two; raises ValueError that names the line otherwise."""
+    try:
+        found = list(csv.reader(lines))
+    except csv.Error as error:
+        raise ValueError(f"is no CSV: {error}") from None
+    if len(found) < 3:
+        raise ValueError("a trace file needs a header and at least two rows")
+    header, *rows = found
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"line {line}: has {len(row)} values, the header {len(header)}")
+    return header, rows
+
+
+def _number(text: str, column: str, line: int) -> float:
+    """A finite number; raises ValueError that names the place otherwise."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not abs(number) <= LARGEST_VALUE:
+        raise ValueError(f"line {line}, column {column[:80]!r}: {text[:40]!r} is no finite number")
+    return number
 
 
 def _bundled(name: str) -> dict[str, Trace]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 
+FIRST_TIME, LAST_TIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Times outside are refused: a day before or after them may be beyond the calendar."""
 HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
 """No grid emits more per kilowatt-hour; a larger number is in another unit (pounds per megawatt-hour, say)."""
 
@@ -119,9 +121,10 @@ def _smallest_step(ordered: Sequence[Datum]) -> timedelta | None:
 
 
 def parse_time(text: object) -> datetime | None:
-    """An aware time from ISO 8601 text, or None for anything else."""
+    """An aware time from ISO 8601 text, or None for anything else and for a time in no reckonable year."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return moment if moment is not None and moment.utcoffset() is not None else None
+    is_usable = moment is not None and moment.utcoffset() is not None and FIRST_TIME <= moment < LAST_TIME
+    return moment if is_usable else None

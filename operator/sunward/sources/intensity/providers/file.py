@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from pydantic import Field
 
 from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
+from sunward.domain.foreign_json import parse_foreign_json
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
@@ -95,7 +95,7 @@ class FileIntensity:
             if self._zones is None or stamp != self._stamp:
                 self._zones = await asyncio.to_thread(_load, self.path, stat.st_size)
                 self._stamp = stamp
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise SourceUnavailable(self.name, f"{self.path.name}: {error}") from None
         return self._zones
 
@@ -111,17 +111,22 @@ def _load(path: Path, size: int) -> Mapping[str, tuple[Datum, ...]]:
     """All zones of a file in order of time; raises ValueError that names the row."""
     if size > LARGEST_FILE_BYTES:
         raise ValueError(f"is larger than {LARGEST_FILE_BYTES} bytes")
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")  # spreadsheets begin a file with a byte order mark
     rows = _json_rows(text) if path.suffix == ".json" else _csv_rows(text)
     zones: defaultdict[str, list[Datum]] = defaultdict(list)
     for where, time_text, zone, value in rows:
         time, number = parse_time(time_text), checked_intensity(value)
         if time is None:
-            raise ValueError(f"{where}: {time_text!r} is not a time with a zone, such as 2026-06-01T12:00:00Z")
+            raise ValueError(f"{where}: {_short(time_text)} is not a time with a zone, such as 2026-06-01T12:00:00Z")
         if number is None:
-            raise ValueError(f"{where}: {value!r} is not an intensity between 0 and 1500 g/kWh")
+            raise ValueError(f"{where}: {_short(value)} is not an intensity between 0 and 1500 g/kWh")
         zones[zone].append(Datum(time=time, grams_per_kilowatt_hour=number))
     return {zone: tuple(sorted(data, key=lambda datum: datum.time)) for zone, data in zones.items()}
+
+
+def _short(value: object) -> str:
+    """A wrong value in an error message."""
+    return repr(value)[:80]
 
 
 def _csv_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
@@ -143,7 +148,7 @@ def _number(cell: str) -> object:
 
 
 def _json_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
-    rows: Any = json.loads(text)
+    rows: Any = parse_foreign_json(text)
     if not isinstance(rows, list):
         raise ValueError("is not a JSON list")
     for number, row in enumerate(rows):
