@@ -15,6 +15,7 @@ from yamllint import linter  # type: ignore[import-untyped]
 from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
 from sunward.cli.settings import parse_settings
+from sunward_exporter.collector import CONTRACT
 from support import chart
 
 KUBERNETES = "1.34"
@@ -211,6 +212,33 @@ def test_the_bundled_prometheus_names_the_node_itself_and_believes_no_exporter(
     assert job["job_name"] == "sunward-exporter"
     assert job["honor_labels"] is False
     assert {"source_labels": ["__meta_kubernetes_pod_node_name"], "target_label": "node"} in job["relabel_configs"]
+
+
+@pytest.mark.parametrize("discovery", ["kubernetes", "operator"])
+def test_the_bundled_prometheus_keeps_what_the_exporter_has_within_limits(tmp_path: Path, discovery: str) -> None:
+    manifests = chart.render(tmp_path, values={"prometheus": {"discovery": discovery}})
+    config = yaml.safe_load(chart.one(manifests, "ConfigMap", "sunward-prometheus")["data"]["prometheus.yml"])
+    (job,) = config["scrape_configs"]
+    limits = ("label_limit", "label_name_length_limit", "label_value_length_limit", "sample_limit")
+    assert all(0 < job[limit] <= 500 for limit in limits)
+    assert job["body_size_limit"] == "256KB"
+    names, labels = job["metric_relabel_configs"]
+    assert (names["action"], labels["action"]) == ("keep", "labelkeep")
+    assert all(re.fullmatch(names["regex"], family.name) for family in CONTRACT)
+    used = {label for family in CONTRACT for label in family.labels} | {"__name__", "node", "job", "instance"}
+    assert all(re.fullmatch(labels["regex"], label) for label in (*used, "exported_node"))
+    assert re.fullmatch(labels["regex"], "anything") is None
+
+
+def test_the_documented_scrape_job_is_the_charts(defaults: list[chart.Manifest]) -> None:
+    config = yaml.safe_load(chart.one(defaults, "ConfigMap", "sunward-prometheus")["data"]["prometheus.yml"])
+    text = (chart.ROOT / "docs" / "exporter-metrics.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", text, re.DOTALL)
+    (ours,), (documented,) = config["scrape_configs"], yaml.safe_load(example)["scrape_configs"]
+    own = {"kubernetes_sd_configs", "scrape_interval"}
+    assert {key: value for key, value in documented.items() if key not in own} == {
+        key: value for key, value in ours.items() if key not in own
+    }
 
 
 def test_a_prometheus_that_asks_the_operator_for_targets_needs_no_rights_and_no_token(tmp_path: Path) -> None:

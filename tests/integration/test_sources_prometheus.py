@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from sunward.domain.measurement import Absent, Measurement, Reading, is_fresh
 from sunward.domain.nodes import MeterFacts
@@ -25,6 +26,7 @@ from sunward.planning.sleep.eligibility import sleep_obstacles
 from sunward.sources.plausible import NodeLimits
 from sunward.sources.prometheus import PrometheusSource, WindowEnergy
 from sunward.sources.promql import Metric
+from support import chart
 from support.planning import a_node, a_policy, a_snapshot, a_zone, measured
 from support.sources import backfill, exporting, prometheus, prometheus_binary, scrape_configuration, until
 
@@ -179,6 +181,83 @@ async def test_no_bad_meter_lets_its_node_sleep(cluster: PrometheusSource, node:
     assert sleep_obstacles(usable.nodes[0], usable) == ()
     assert sleep_obstacles(usable.nodes[1], usable)
     assert verdict.nodes[node].findings[0].use is Use.HOLD
+
+
+def limited(folder: Path, targets: list[tuple[int, str]]) -> str:
+    """The chart's own scrape configuration, every second, over these ports instead of what Kubernetes knows."""
+    manifests = chart.render(folder, values={"prometheus": {"scrapeIntervalSeconds": 1}})
+    config = yaml.safe_load(chart.one(manifests, "ConfigMap", "sunward-prometheus")["data"]["prometheus.yml"])
+    (job,) = config["scrape_configs"]
+    del job["kubernetes_sd_configs"], job["relabel_configs"]
+    job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"], "labels": {"node": node}} for port, node in targets]
+    return yaml.safe_dump(config)
+
+
+def with_more(more: str) -> Callable[[], str]:
+    """An exporter's page with more on it."""
+    return lambda: page()() + more
+
+
+def series(count: int, label: str, value: str) -> str:
+    """As many series of the power metric, told apart by a label."""
+    rows = (f'sunward_node_power_watts{{source="ina219",{label}="{value}{number}"}} 4.5' for number in range(count))
+    return "\n".join(rows) + "\n"
+
+
+ABSURD = {
+    "many": with_more(series(800, "meter", "m")),
+    "long": with_more(series(1, "meter", "x" * 400)),
+    "heavy": with_more(series(60, "x", "y" * 9000)),
+}
+"""Pages of one node that the chart's limits refuse as a whole."""
+STRANGE = {
+    "chatty": with_more(f'other_metric{{a="b"}} 1\nsunward_other{{x="{"y" * 2000}"}} 1\n'),
+    "liar": page("9.9", extra=',node="healthy"'),
+}
+"""Pages with what the exporter does not have; only the second one is held against its node."""
+
+
+async def test_with_the_charts_limits_an_absurd_page_costs_its_own_node_alone(tmp_path: Path) -> None:
+    pages = {"healthy": page(), **ABSURD, **STRANGE}
+    async with contextlib.AsyncExitStack() as stack:
+        targets = [(stack.enter_context(exporting(text)), node) for node, text in pages.items()]
+        source = await stack.enter_async_context(prometheus(tmp_path, limited(tmp_path, targets)))
+        for node in ("healthy", *STRANGE):
+            await settled_somehow(source, node)
+        failed = 'count(scrape_samples_scraped{job="sunward-exporter"} >= 0 and on (node) up == 0)'
+        await until(partial(asked, source, failed), lambda rows: rows == [(frozenset(), str(len(ABSURD)))])
+        facts = await meters(source, *pages)
+        names = {dict(labels)["__name__"] for labels, _ in await asked(source, '{job="sunward-exporter"}')}
+        labels = {name for labels, _ in await asked(source, '{__name__=~"sunward_.+"}') for name, _ in labels}
+    reasons = {node: reason(power(facts, node)) for node in pages}
+    assert reasons == {
+        "healthy": None,
+        **dict.fromkeys(ABSURD, Reason.DATA_MISSING),
+        "chatty": None,
+        "liar": Reason.AMBIGUOUS_METRIC,
+    }
+    assert "other_metric" not in names
+    assert labels == {"__name__", "job", "instance", "node", "source", "exported_node"}
+
+
+async def asked(source: PrometheusSource, query: str) -> list[tuple[frozenset[tuple[str, str]], str]]:
+    """Labels and values that Prometheus has for a query of the test's own."""
+    url = f"{source.settings.url}/api/v1/query"
+    body = await source.reader.post_form(url, {"query": query}, maximum_bytes=1 << 24)
+    return [(frozenset(row["metric"].items()), row["value"][1]) for row in body["data"]["result"]]
+
+
+async def test_without_any_limits_an_absurd_answer_makes_its_own_node_absent(tmp_path: Path) -> None:
+    pages = {"healthy": page(), "other": page(), "flood": with_more(series(300, "x", "y" * 2000))}
+    async with contextlib.AsyncExitStack() as stack:
+        targets = [(stack.enter_context(exporting(text)), node) for node, text in pages.items()]
+        source = await stack.enter_async_context(prometheus(tmp_path, scrape_configuration(targets)))
+        await settled(source, "flood", Reason.DATA_UNAVAILABLE)
+        for node in ("healthy", "other"):
+            await settled_somehow(source, node)
+        facts = await meters(source, *pages)
+    reasons = {node: reason(power(facts, node)) for node in pages}
+    assert reasons == {"healthy": None, "other": None, "flood": Reason.DATA_UNAVAILABLE}
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -107,6 +107,11 @@ scrape_configs:
   - job_name: sunward-exporter
     scrape_interval: 5s
     honor_labels: false
+    body_size_limit: 256KB
+    sample_limit: 500
+    label_limit: 16
+    label_name_length_limit: 64
+    label_value_length_limit: 253
     kubernetes_sd_configs:
       - role: pod
         selectors:
@@ -116,7 +121,15 @@ scrape_configs:
       - {source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics, action: keep}
       - {source_labels: [__meta_kubernetes_pod_phase], regex: Pending|Running, action: keep}
       - {source_labels: [__meta_kubernetes_pod_node_name], target_label: node}
+    metric_relabel_configs:
+      - {source_labels: [__name__], regex: sunward_.+, action: keep}
+      - regex: __name__|job|instance|node|source|reason|meter|version|exported_(job|instance|node)
+        action: labelkeep
 ```
+
+The limits keep what one node exports from costing the others their readings: a scrape beyond them fails as a whole, and
+the node has no readings. Without them, Prometheus stores whatever a node exports. The operator asks for groups of nodes
+within a limit for each, and leaves out a node whose answer is too large (`DataUnavailable`).
 """
 
 

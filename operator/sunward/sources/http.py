@@ -41,6 +41,10 @@ class _Transient(Exception):
     why: str
 
 
+class TooLarge(SourceUnavailable):
+    """The answer has more bytes than asked for, or the server says that it would (HTTP 422 of Prometheus)."""
+
+
 class NotFound(SourceUnavailable):
     """The server answers, but knows nothing of what was asked (HTTP 404); `said` is its own explanation, or empty."""
 
@@ -60,33 +64,38 @@ class JsonReader:
 
     async def get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:
         """The parsed body of a GET; raises SourceUnavailable after the last attempt, or at once for a lasting fault."""
-        return await self._ask("GET", url, params=dict(parameters), headers=dict(headers or {}))
+        return await self._ask(
+            "GET", url, self.limits.maximum_bytes, params=dict(parameters), headers=dict(headers or {})
+        )
 
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
-        """The parsed body of a POST, for questions too long for a URL; otherwise as `get`."""
-        return await self._ask("POST", url, data=dict(form))
+    async def post_form(self, url: str, form: Mapping[str, str], *, maximum_bytes: int) -> Any:
+        """The parsed body of a POST, for questions too long for a URL; otherwise as `get`.
 
-    async def _ask(self, method: str, url: str, **arguments: Any) -> Any:
+        Raises TooLarge, which is a SourceUnavailable, when it has more than `maximum_bytes`.
+        """
+        return await self._ask("POST", url, maximum_bytes, data=dict(form))
+
+    async def _ask(self, method: str, url: str, maximum_bytes: int, **arguments: Any) -> Any:
         attempt, pause = 1, self.limits.first_pause_seconds
         while True:
             try:
-                return await self._once(method, url, **arguments)
+                return await self._once(method, url, maximum_bytes, **arguments)
             except _Transient as failure:
                 if attempt >= self.limits.attempts:
                     raise SourceUnavailable(self.name, f"{failure.why} ({attempt} attempts)") from None
             await self.sleep(pause)
             attempt, pause = attempt + 1, 2.0 * pause
 
-    async def _once(self, method: str, url: str, **arguments: Any) -> Any:
+    async def _once(self, method: str, url: str, maximum_bytes: int, **arguments: Any) -> Any:
         timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
         try:
             async with self.session.request(
                 method, url, timeout=timeout, allow_redirects=False, **arguments
             ) as response:
                 if response.status == 404:
-                    raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response)))
+                    raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response, maximum_bytes)))
                 self._refuse_bad_status(response)
-                body = await self._bounded_body(response)
+                body = await self._bounded_body(response, maximum_bytes)
         except TimeoutError:
             raise _Transient(f"no response within {self.limits.timeout_seconds:g} s") from None
         except aiohttp.ClientError as error:
@@ -102,6 +111,8 @@ class JsonReader:
             raise _Transient(f"HTTP {status}")
         if 300 <= status < 400:
             raise SourceUnavailable(self.name, f"HTTP {status}: redirects are not followed; set the final URL")
+        if status == 422:
+            raise TooLarge(self.name, "HTTP 422: the query takes too many samples")
         if status != 200:
             raise SourceUnavailable(self.name, _explain_status(status))
         if response.content_type != "application/json":
@@ -110,12 +121,12 @@ class JsonReader:
         if packed != "identity":
             raise SourceUnavailable(self.name, f"returned a compressed body ({packed[:20]!r}) that was not asked for")
 
-    async def _bounded_body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _bounded_body(self, response: aiohttp.ClientResponse, maximum_bytes: int) -> bytes:
         body = bytearray()
         async for chunk in response.content.iter_chunked(1 << 16):
             body += chunk
-            if len(body) > self.limits.maximum_bytes:
-                raise SourceUnavailable(self.name, f"returned more than {self.limits.maximum_bytes} bytes")
+            if len(body) > maximum_bytes:
+                raise TooLarge(self.name, f"returned more than {maximum_bytes} bytes")
         return bytes(body)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil
 
 import yaml
@@ -22,11 +23,12 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.units import JOULES_PER_WATT_HOUR
+from sunward.sources.groups import Found, NodeGroups
 from sunward.sources.http import JsonReader
 from sunward.sources.integrals import Gap, increase, merge
 from sunward.sources.plausible import NodeLimits, check_amount, check_ratio
 from sunward.sources.promql import Metric, own_time, samples_of_last, selector
-from sunward.sources.samples import SPOOFED, Sample, SampleSeries, by_node, only_one, parse_series
+from sunward.sources.samples import SPOOFED, Sample, SampleSeries, only_one
 from sunward.sources.settings import PrometheusSettings
 
 LONGEST_STEP_SCRAPES = 3.0
@@ -34,6 +36,11 @@ LONGEST_STEP_SCRAPES = 3.0
 
 LARGEST_SKEW_SECONDS = 60.0
 """A node whose clock runs further ahead than this tells no usable times."""
+
+SERIES_PER_NODE = 4
+BYTES_PER_SERIES = 1024
+BYTES_PER_SAMPLE = 48
+"""What an honest node's answer takes at most: a few series, each with its labels, and samples as text."""
 
 _GAUGES = (Metric.POWER, Metric.HARVEST_POWER, Metric.BATTERY_RATIO)
 _CHANNELS = {Metric.HARVEST_POWER: "harvest", Metric.BATTERY_RATIO: "battery"}
@@ -58,8 +65,8 @@ class _Instant:
     """What one metric showed at one time, per node: values, and the times of the scrapes that brought them."""
 
     metric: Metric
-    values: Mapping[str, list[SampleSeries]]
-    scraped: Mapping[str, list[SampleSeries]]
+    values: Mapping[str, Found]
+    scraped: Mapping[str, Found]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +79,10 @@ class PrometheusSource:
     reader: JsonReader
     settings: PrometheusSettings
     refusals: Counter[tuple[Metric, Reason]] = field(default_factory=Counter)
+    _groups: NodeGroups = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._groups = NodeGroups(reader=self.reader, settings=self.settings)
 
     @property
     def settle_delay_seconds(self) -> float:
@@ -80,8 +91,8 @@ class PrometheusSource:
 
     async def meters(self, nodes: Mapping[str, NodeLimits], at: datetime) -> dict[str, MeterFacts]:
         """What the meters show at `at`; one entry for each of `nodes`, with absent values and their reasons."""
-        instants = await asyncio.gather(*(self._instant(metric, at) for metric in _GAUGES))
-        clocks = by_node(await self._query(selector(Metric.LAST_SAMPLE, self.settings.job), at))
+        instants = await asyncio.gather(*(self._instant(metric, nodes, at) for metric in _GAUGES))
+        clocks = await self._ask(partial(selector, Metric.LAST_SAMPLE, self.settings.job), nodes, at)
         power, harvest, battery = instants
         return {
             node: MeterFacts(
@@ -117,20 +128,19 @@ class PrometheusSource:
         trusting = bool(job.get("honor_labels", False))
         return (f"scrape job {self.settings.job} has honor_labels: true; set it to false",) if trusting else ()
 
-    async def _query(self, query: str, at: datetime) -> list[SampleSeries]:
-        form = {"query": query, "time": f"{at.timestamp():.3f}"}
-        form["timeout"] = f"{self.settings.timeout_seconds:g}s"
-        body = await self.reader.post_form(f"{self.settings.url}/api/v1/query", form)
-        return parse_series(self.reader.name, body)
+    async def _ask(
+        self, question: Callable[[Sequence[str]], str], nodes: Collection[str], at: datetime
+    ) -> Mapping[str, Found]:
+        return await self._groups.ask(question, nodes, at, BYTES_PER_SERIES * SERIES_PER_NODE)
 
-    async def _instant(self, metric: Metric, at: datetime) -> _Instant:
+    async def _instant(self, metric: Metric, nodes: Collection[str], at: datetime) -> _Instant:
         values, scraped = await asyncio.gather(
-            self._query(selector(metric, self.settings.job), at),
-            self._query(own_time(metric, self.settings.job), at),
+            self._ask(partial(selector, metric, self.settings.job), nodes, at),
+            self._ask(partial(own_time, metric, self.settings.job), nodes, at),
         )
-        return _Instant(metric=metric, values=by_node(values), scraped=by_node(scraped))
+        return _Instant(metric=metric, values=values, scraped=scraped)
 
-    def _reading(self, instant: _Instant, node: str, limit: float | None, clocks: Sequence[SampleSeries]) -> Reading:
+    def _reading(self, instant: _Instant, node: str, limit: float | None, clocks: Found) -> Reading:
         found = _read(instant, node, limit, clocks)
         if isinstance(found, Measurement):
             return found
@@ -150,13 +160,17 @@ class PrometheusSource:
         margin = LONGEST_STEP_SCRAPES * self.settings.scrape_interval_seconds
         at = datetime.fromtimestamp(end.timestamp() + margin, tz=UTC)
         length = ceil((end - start).total_seconds() + 2.0 * margin)
-        series = by_node(await self._query(samples_of_last(metric, self.settings.job, length), at))
+        samples = ceil(length / self.settings.scrape_interval_seconds)
+        series = await self._groups.ask(
+            lambda some: samples_of_last(metric, self.settings.job, some, length),
+            nodes,
+            at,
+            SERIES_PER_NODE * (BYTES_PER_SERIES + samples * BYTES_PER_SAMPLE),
+        )
         return {node: self._window(metric, series.get(node, []), start, end) for node in nodes}
 
-    def _window(
-        self, metric: Metric, series: Sequence[SampleSeries], start: datetime, end: datetime
-    ) -> WindowEnergy | Absent:
-        samples = _one_counter(series)
+    def _window(self, metric: Metric, series: Found, start: datetime, end: datetime) -> WindowEnergy | Absent:
+        samples = series if isinstance(series, Cause) else _one_counter(series)
         if isinstance(samples, Cause):
             return self._refused(metric, samples)
         margin = LONGEST_STEP_SCRAPES * self.settings.scrape_interval_seconds
@@ -179,15 +193,17 @@ def _one_counter(series: Sequence[SampleSeries]) -> tuple[Sample, ...] | Cause:
     return tuple(sample for sample in merged if sample.value >= 0.0)
 
 
-def _read(instant: _Instant, node: str, limit: float | None, clocks: Sequence[SampleSeries]) -> Measurement | Cause:
+def _read(instant: _Instant, node: str, limit: float | None, clocks: Found) -> Measurement | Cause:
     """One node's value with its own time, or the first thing that is wrong with it."""
-    series = only_one(instant.values.get(node, []))
+    series = _only(instant.values.get(node, []))
     if isinstance(series, Cause):
         return series
-    scraped = only_one(instant.scraped.get(node, []))
+    scraped = _only(instant.scraped.get(node, []))
     if isinstance(scraped, Cause):
         return scraped
     channel = _CHANNELS.get(instant.metric) or series.labels.get(_CHANNEL_LABEL, "")
+    if isinstance(clocks, Cause):
+        return clocks
     clock = only_one([one for one in clocks if one.labels.get(_CHANNEL_LABEL) == channel])
     if isinstance(clock, Cause):
         return clock.prefixed("time of the sample: ")
@@ -200,6 +216,10 @@ def _read(instant: _Instant, node: str, limit: float | None, clocks: Sequence[Sa
         return checked
     source = f"prometheus/{instant.metric}/{channel}"
     return Measurement(value=checked, time=time, quality=Quality.MEASURED, source=source)
+
+
+def _only(found: Found) -> SampleSeries | Cause:
+    return found if isinstance(found, Cause) else only_one(found)
 
 
 def _sample_time(sampled_seconds: float, scraped_seconds: float) -> datetime | Cause:

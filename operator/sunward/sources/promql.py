@@ -7,10 +7,12 @@ name ever becomes a query. Pure text; it must not know how the text travels.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from sunward.domain.errors import InvalidInput
 
+_SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
 _VALUE = re.compile(r"[^\x00-\x1f]{1,253}")
 
 
@@ -27,25 +29,34 @@ class Metric(StrEnum):
 
 def quote(value: str) -> str:
     """A label value as a PromQL string; raises InvalidInput for control characters and absurd lengths."""
+    return _string(_checked(value))
+
+
+def selector(metric: Metric, job: str, nodes: Sequence[str]) -> str:
+    """All series of one metric that the exporters' scrape job brought in for some nodes."""
+    names = "|".join(_SPECIAL.sub(r"\\\g<0>", _checked(node)) for node in nodes)
+    return f"{metric.value}{{job={quote(job)},node=~{_string(names)}}}"
+
+
+def own_time(metric: Metric, job: str, nodes: Sequence[str]) -> str:
+    """The time of each sample, because an instant query answers with the time of asking."""
+    return f"timestamp({selector(metric, job, nodes)})"
+
+
+def _checked(value: str) -> str:
     if not _VALUE.fullmatch(value):
         raise InvalidInput(
             "label value", f"{value!r} is empty, longer than 253 characters, or contains control characters"
         )
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return value
 
 
-def selector(metric: Metric, job: str) -> str:
-    """All series of one metric that the exporters' scrape job brought in."""
-    return f"{metric.value}{{job={quote(job)}}}"
+def _string(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def own_time(metric: Metric, job: str) -> str:
-    """The time of each sample, because an instant query answers with the time of asking."""
-    return f"timestamp({selector(metric, job)})"
-
-
-def samples_of_last(metric: Metric, job: str, seconds: int) -> str:
+def samples_of_last(metric: Metric, job: str, nodes: Sequence[str], seconds: int) -> str:
     """Raw samples of the last `seconds`, each with its own time; raises InvalidInput unless 1 s to 31 days."""
     if not 1 <= seconds <= 31 * 86_400:
         raise InvalidInput("window", f"{seconds} s is not between 1 s and 31 days")
-    return f"{selector(metric, job)}[{seconds}s]"
+    return f"{selector(metric, job, nodes)}[{seconds}s]"

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, WatchLiveness
-from sunward.cluster.targets import exporter_targets
+from sunward.cluster.targets import TargetList
 from sunward.telemetry.metrics import Metrics
 
 CYCLE_AGE_LIMIT_SECONDS = 180.0
@@ -54,8 +54,7 @@ class _Pages:
     def __init__(self, loop: Cycles, watches: WatchLiveness, api: Api, namespace: str, metrics: Metrics) -> None:
         self._loop = loop
         self._watches = watches
-        self._api = api
-        self._namespace = namespace
+        self._targets = TargetList(api, namespace)
         self._metrics = metrics
         self._started = time.monotonic()
 
@@ -82,6 +81,6 @@ class _Pages:
     async def targets(self, _: web.Request) -> web.Response:
         """Prometheus keeps its last list when this fails."""
         try:
-            return web.json_response(await exporter_targets(self._api, self._namespace))
+            return web.json_response(await self._targets.read())
         except ApiError as error:
             return web.Response(status=503, text=f"{error}\n")

@@ -28,6 +28,8 @@ NAMES = "tests/contract/test_chart_addresses.py"
 CERTIFICATES = "tests/unit/power/test_power_certificates.py"
 RESCUE = "tests/unit/cluster/test_cluster_rescue.py"
 SESSION = "tests/unit/sources/test_sources_session.py"
+GROUPS = "tests/unit/sources/test_sources_groups.py"
+PAGES = "tests/unit/web/test_web_serving.py"
 PASSWORDS = "tests/unit/power/test_power_passwords.py"
 RELAYS = "tests/integration/test_cluster_relays.py"
 VALIDATE = "tests/unit/planning/test_planning_validate.py"
@@ -310,6 +312,16 @@ PLACES: dict[str, Place] = {
     "a relay that knows a password is not quoted": _place(
         "power.relay", ' if self.relay.token_file is None else ""', "", PASSWORDS
     ),
+    "an answer about one node has a limit": _place(
+        "sources.groups",
+        "min(FIXED_BYTES + bytes_per_node * len(nodes), self.reader.limits.maximum_bytes)",
+        "self.reader.limits.maximum_bytes",
+        GROUPS,
+    ),
+    "a node whose answer is too large is left out": _place(
+        "sources.groups", "        if len(nodes) == 1:", "        if False:", GROUPS
+    ),
+    "targets are read once for all who ask": _place("cluster.targets", ">= KEPT_SECONDS", ">= 0.0", PAGES),
     "a number is finite": _place(
         "sources.samples", "return value if abs(value) <= LARGEST_VALUE else None", "return value", SAMPLES
     ),

@@ -22,7 +22,7 @@ from support.real.journal import Journal
 from support.real.machines import Fault, Machine
 
 Series = dict[str, Any]
-_QUERY: Final = re.compile(r'(timestamp\()?(\w+)\{job="[^"]*"\}(?:\[(\d+)s\])?\)?')
+_QUERY: Final = re.compile(r'(timestamp\()?(\w+)\{job="[^"]*",node=~"([^"]*)"\}(?:\[(\d+)s\])?\)?')
 _METRICS: Final = {
     "sunward_node_power_watts": "hwmon",
     "sunward_node_energy_joules_total": "hwmon",
@@ -85,12 +85,13 @@ class Surroundings:
     def _query(self, query: str, at: float) -> dict[str, Any]:
         found = _QUERY.fullmatch(query)
         assert found is not None, query
-        asks_time, metric, window = found.groups()
+        asks_time, metric, nodes, window = found.groups()
         names = ["sunward_node_power_watts", "sunward_node_harvest_power_watts"]
         metrics = names if metric == "sunward_node_last_sample_timestamp_seconds" else [metric]
         shown = [
             (machine, _METRICS[name], name)
             for machine in self.machines.values()
+            if re.fullmatch(nodes.replace("\\\\", "\\"), machine.name)
             for name in metrics
             if name in _METRICS
         ]

@@ -117,7 +117,13 @@ def test_a_state_of_charge_is_a_ratio_and_no_percentage(value: float, expected: 
 
 
 def test_a_label_value_cannot_leave_its_quotes() -> None:
-    assert selector(Metric.POWER, 'x"} or up{job="') == 'sunward_node_power_watts{job="x\\"} or up{job=\\""}'
+    assert (
+        selector(Metric.POWER, 'x"} or up{job="', ["n"])
+        == 'sunward_node_power_watts{job="x\\"} or up{job=\\"",node=~"n"}'
+    )
+    assert selector(Metric.POWER, "j", ["a.b", '"|.*']) == (
+        'sunward_node_power_watts{job="j",node=~"a\\\\.b|\\\\\\"\\\\|\\\\.\\\\*"}'
+    )
     assert quote("back\\slash") == '"back\\\\slash"'
 
 
@@ -128,11 +134,15 @@ def test_a_label_value_that_none_can_be_is_refused(value: str) -> None:
 
 
 def test_queries_are_the_documented_ones() -> None:
-    assert own_time(Metric.BATTERY_RATIO, "j") == 'timestamp(sunward_node_battery_state_of_charge_ratio{job="j"})'
-    assert samples_of_last(Metric.ENERGY, "j", 330) == 'sunward_node_energy_joules_total{job="j"}[330s]'
+    assert own_time(Metric.BATTERY_RATIO, "j", ["n"]) == (
+        'timestamp(sunward_node_battery_state_of_charge_ratio{job="j",node=~"n"})'
+    )
+    assert samples_of_last(Metric.ENERGY, "j", ["n", "m"], 330) == (
+        'sunward_node_energy_joules_total{job="j",node=~"n|m"}[330s]'
+    )
 
 
 @pytest.mark.parametrize("seconds", [0, -5, 40 * 86_400])
 def test_a_window_without_bounds_is_not_asked_for(seconds: int) -> None:
     with pytest.raises(InvalidInput):
-        samples_of_last(Metric.ENERGY, "j", seconds)
+        samples_of_last(Metric.ENERGY, "j", ["n"], seconds)

@@ -26,7 +26,7 @@ from support.sources import FakeServer, serving
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NODE = a_node("energy-pi", node_name="pi-01", harvest_nameplate_watts=10.0).spec
-JOB = '{job="sunward-exporter"}'
+JOB = '{job="sunward-exporter",node=~"pi-01"}'
 
 
 @dataclass(slots=True)

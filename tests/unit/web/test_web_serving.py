@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.watch_liveness import BLIND_LIMIT_SECONDS, WatchLiveness
+from sunward.cluster.targets import KEPT_SECONDS, MOST_TARGETS, TargetList
 from sunward.telemetry.metrics import Metrics
 from sunward.web.serving import CYCLE_AGE_LIMIT_SECONDS, application
 
@@ -25,8 +27,10 @@ class Operator:
     last_cycle_at: float | None = None
     now: float = 0.0
     pods: list[dict[str, Any]] | None = field(default_factory=list)
+    lists: int = 0
 
     async def list(self, path: str, **selectors: str) -> list[dict[str, Any]]:
+        self.lists += 1
         assert path == "/api/v1/namespaces/sunward-system/pods"
         assert selectors == {"labelSelector": "app.kubernetes.io/name=sunward,app.kubernetes.io/component=exporter"}
         if self.pods is None:
@@ -84,6 +88,33 @@ async def test_exporters_are_listed_by_the_node_of_their_pod() -> None:
     }
     async with pages(Operator(pods=[pod]), WatchLiveness()) as client, client.get("/targets") as page:
         assert await page.json() == [{"targets": ["10.0.0.7:9811"], "labels": {"node": "pi-01"}}]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_thousand_requests_for_targets_are_one_to_the_api_server(answers: bool) -> None:
+    operator = Operator(pods=[] if answers else None)
+    async with pages(operator, WatchLiveness()) as client:
+        codes = {(await client.get("/targets")).status for _ in range(50)}
+        codes |= {page.status for page in await asyncio.gather(*(client.get("/targets") for _ in range(50)))}
+    assert codes == {200 if answers else 503}
+    assert operator.lists == 1
+
+
+async def test_a_list_of_targets_is_read_anew_when_it_is_old() -> None:
+    operator, clock = Operator(pods=None), [0.0]
+    targets = TargetList(cast(Api, operator), "sunward-system", monotonic=lambda: clock[0])
+    for clock[0], lists in ((0.0, 1), (KEPT_SECONDS - 0.1, 1), (KEPT_SECONDS, 2)):
+        with pytest.raises(ApiError):
+            await targets.read()
+        assert operator.lists == lists
+    operator.pods, clock[0] = [], 2 * KEPT_SECONDS
+    assert await targets.read() == []
+
+
+async def test_the_list_of_targets_has_an_end() -> None:
+    pod = {"spec": {"nodeName": "n"}, "status": {"podIP": "10.0.0.7", "phase": "Running"}}
+    operator = Operator(pods=[{"metadata": {"name": f"{number}"}, **pod} for number in range(MOST_TARGETS + 7)])
+    assert len(await TargetList(cast(Api, operator), "sunward-system").read()) == MOST_TARGETS
 
 
 async def test_without_an_api_server_prometheus_keeps_its_list() -> None:
