@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
+from sunward.cli.doctor_relays import relays
 from sunward.cli.output import Output, print_data, print_table
 from sunward.domain.errors import InvalidInput, SunwardError
 
@@ -39,7 +40,7 @@ def doctor(
         findings = with_api(kubeconfig, examine)
     except (ClusterUnreachable, InvalidInput) as error:
         findings = [("cluster", False, str(error))]
-    findings += asyncio.run(prometheus(settings))
+    findings += asyncio.run(prometheus(settings)) + asyncio.run(relays(settings))
     if output is Output.TABLE:
         print_table("Checks", ("check", "ok", "what to do"), [(n, ANSWERS[ok], text) for n, ok, text in findings])
     else:

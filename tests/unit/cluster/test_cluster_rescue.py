@@ -169,3 +169,26 @@ async def test_one_node_is_woken_alone(scene: Scene) -> None:
     assert failures(await wake_one(cast(Api, scene.server), scene.drivers, "pi-2")) == []
     assert scene.relays.on == {"relay-pi-2"}
     assert not scene.server.is_given_back("pi-1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_woken"),
+    [
+        ({"POWER": "ON"}, True),
+        ({"POWER": "OFF"}, False),
+        ({"WARNING": "Need user=<username>&password=<password>"}, False),
+        ({"Command": "Unknown"}, False),
+    ],
+)
+async def test_a_plug_that_refuses_with_status_200_leaves_its_node_cordoned(answer: Body, is_woken: bool) -> None:
+    async def plug(_: web.Request) -> web.StreamResponse:
+        return web.json_response(answer)
+
+    server = Server()
+    server.add("pi-1")
+    async with serving(plug) as fake, aiohttp.ClientSession() as session:
+        drivers = Drivers(session, {"relay-pi-1": a_relay("Tasmota", fake.url)}, timeout=PATIENCE)
+        (one,) = await wake_one(cast(Api, server), drivers, "pi-1")
+    assert bool(one.failed) is not is_woken
+    assert ("FAILED" in str(one)) is not is_woken
+    assert server.is_given_back("pi-1") is is_woken
