@@ -56,6 +56,8 @@ ACCEPTED = (
     "http://plug.home.arpa",
     "http://plug.home",
     "http://plug.corp.internal",
+    "http://plug.office.corp",
+    "http://plug.intranet",
     "http://plug_1.lan",
     "https://plugs.example.com/pi-08",
     "https://api.electricitymaps.com/v3",
@@ -119,12 +121,15 @@ SAME = (
     ("http://plug.lan:8080/a", "http://plug.lan:08080//a/"),
     ("http://localhost:99", "http://127.0.0.1:99"),
     ("http://[fd00::1]", "http://[FD00:0:0:0:0:0:0:1]:80"),
+    ("http://plug.team-a", "http://plug.team-a.svc"),
+    ("http://plug.team-a.svc:80/", "http://plug.team-a.svc.cluster.local"),
 )
 OTHER = (
     ("http://plug.lan", "http://plug.lan:8080"),
     ("http://plug.lan:80", "https://plug.lan:80"),
     ("http://plug.lan/a", "http://plug.lan/A"),
     ("http://[fd00::1]", "http://[fd00::10]"),
+    ("http://plug.team-a", "http://plug.team-b.svc"),
 )
 
 
@@ -252,6 +257,16 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"intensitySources": {"a": {**STATIC, "annualMean": {False: 30}}}},
         "in quotes",
     ),
+    "a source without a zone": (
+        {"intensitySources": {"a": {**STATIC, "gramsPerKilowattHour": {}}}},
+        {"intensitySources": {"a": {**STATIC, "gramsPerKilowattHour": {}}}},
+        "(?i)at least 1|minProperties",
+    ),
+    "a profile of no zone": (
+        {"intensitySources": {"a": {**STATIC, "profile": {"US MISO": [1.0] * 168}}}},
+        {"intensitySources": {"a": {**STATIC, "profile": {"US MISO": [1.0] * 168}}}},
+        "(?i)pattern",
+    ),
     "a relay named on": (
         {"relays": {True: SHELLY}},
         {"relays": {True: SHELLY}},
@@ -280,17 +295,29 @@ def test_what_the_operator_refuses_the_chart_refuses(name: str, tmp_path: Path) 
     values, settings, words = CASES[name]
     done = chart.template(tmp_path, values=values)
     assert done.returncode != 0
-    assert words in done.stderr
+    assert re.search(words, done.stderr), done.stderr
     prometheus = {"prometheus": {"url": "http://prometheus:9090"}}
     with pytest.raises(InvalidInput, match=words) as refused:
         parse_settings(yaml.safe_dump(prometheus | settings))
     assert "\n" not in str(refused.value)
 
 
+ODD = ("no", "on", "y", "null", "1e3", "007")
+"""Names that YAML would read as something else if they were not quoted."""
+
+
 def test_what_the_chart_accepts_the_operator_accepts(tmp_path: Path) -> None:
     relays = {f"r-{number}": {**SHELLY, "url": url} for number, url in enumerate(ACCEPTED)}
     relays = {name: {**relay, "switchId": number} for number, (name, relay) in enumerate(relays.items())}
+    relays |= {name: {**SHELLY, "url": f"http://10.1.1.{number}"} for number, name in enumerate(ODD)}
     relays["tailnet"] = {**SHELLY, "url": "http://100.101.102.103"}
-    manifests = chart.render(tmp_path, values={"relays": relays, "sharedAddressSpace": True})
+    zones = dict.fromkeys(["NO", "ON", "Y", "1e3", "007", "null"], 30)
+    sources = {name: {**STATIC, "gramsPerKilowattHour": zones} for name in ODD}
+    values = {"relays": relays, "sharedAddressSpace": True, "intensitySources": sources}
+    (tmp_path / "quoted.yaml").write_text(json.dumps(values), encoding="utf-8")  # every name in quotes
+    manifests = chart.render(tmp_path, files=[tmp_path / "quoted.yaml"])
     settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
     assert set(settings.relays) == set(relays)
+    assert {name: set(one.grams_per_kilowatt_hour) for name, one in settings.intensity_sources.items()} == (
+        {name: set(zones) for name in ODD}
+    )

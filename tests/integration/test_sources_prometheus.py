@@ -212,9 +212,10 @@ ABSURD = {
 """Pages of one node that the chart's limits refuse as a whole."""
 STRANGE = {
     "chatty": with_more(f'other_metric{{a="b"}} 1\nsunward_other{{x="{"y" * 2000}"}} 1\n'),
+    "dated": lambda: page()().replace(" 4.5\n", f" 4.5 {(time.time() + 300.0) * 1000.0:.0f}\n"),
     "liar": page("9.9", extra=',node="healthy"'),
 }
-"""Pages with what the exporter does not have; only the second one is held against its node."""
+"""Pages with what the exporter does not have; only the last one is held against its node."""
 
 
 async def test_with_the_charts_limits_an_absurd_page_costs_its_own_node_alone(tmp_path: Path) -> None:
@@ -234,6 +235,7 @@ async def test_with_the_charts_limits_an_absurd_page_costs_its_own_node_alone(tm
         "healthy": None,
         **dict.fromkeys(ABSURD, Reason.DATA_MISSING),
         "chatty": None,
+        "dated": None,
         "liar": Reason.AMBIGUOUS_METRIC,
     }
     assert "other_metric" not in names

@@ -107,6 +107,7 @@ scrape_configs:
   - job_name: sunward-exporter
     scrape_interval: 5s
     honor_labels: false
+    honor_timestamps: false
     body_size_limit: 256KB
     sample_limit: 500
     label_limit: 16

@@ -90,7 +90,7 @@ online org page pro shop site solar solutions space store systems tech tel today
 {{- else if contains ":" . -}}
 {{- regexFind "^(f[cd][0-9a-f]{2}:|0:0:0:0:0:0:0:1$)" . -}}
 {{- else if not (contains "." .) -}}yes
-{{- else if regexMatch "\\.svc$|(^|\\.)(local|lan|home|home\\.arpa|internal|localdomain|fritz\\.box)$" . -}}yes
+{{- else if regexMatch "\\.svc$|(^|\\.)(local|lan|home|home\\.arpa|internal|intranet|private|corp|localdomain|fritz\\.box)$" . -}}yes
 {{- else if regexMatch "^[^.]+\\.[^.]{3,}$" . -}}
 {{- if not (has (regexFind "[^.]+$" .) (regexSplit "\\s+" (include "sunward.publicTops" $) -1)) -}}yes{{- end -}}
 {{- end -}}
@@ -122,7 +122,7 @@ plain http leaves the cluster here; use https, or end the name of a Service with
 {{- define "sunward.switch" -}}
 {{- $parts := include "sunward.urlParts" .url | fromJson -}}
 {{- $port := ternary "" $parts.port (eq $parts.port (ternary "80" "443" (eq $parts.scheme "http"))) -}}
-{{- printf "%s:%s%s %d" (ternary "127.0.0.1" $parts.host (eq $parts.host "localhost")) $port $parts.path (int (.switchId | default 0)) -}}
+{{- printf "%s:%s%s %d" (ternary "127.0.0.1" (regexReplaceAll "\\.svc(\\.cluster\\.local)?$" $parts.host "") (eq $parts.host "localhost")) $port $parts.path (int (.switchId | default 0)) -}}
 {{- end }}
 
 {{/* Fails if the values contain what the operator would refuse and the schema cannot tell. */}}

@@ -66,13 +66,13 @@ prometheus:
   job: {{ .Values.prometheus.job | quote }}
 intensitySources:
   {{- range $name, $source := .Values.intensitySources }}
-  {{ $name }}:
+  {{ $name | quote }}:
     {{- include "sunward.withFiles" (dict "entry" $source "mount" (printf "intensity-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}
 relays:
   {{- range $name, $relay := .Values.relays }}
-  {{ $name }}:
+  {{ $name | quote }}:
     {{- include "sunward.withFiles" (dict "entry" $relay "mount" (printf "relay-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}

@@ -97,7 +97,7 @@ def _advice(problem: ErrorDetails) -> str:
         case "extra_forbidden" if str(problem["loc"][-1]) in CREDENTIALS:
             return "nothing here uses it: remove it (a relay's or provider's secret is named by tokenFile)"
         case "string_type" if problem["loc"][-1] == "[key]":
-            return 'a name is not text: YAML reads NO, ON, N, Y and OFF as truth values; put it in quotes, as in "NO"'
+            return 'a name is not text: YAML reads NO, OFF, ON and YES as truth values; put it in quotes, as in "NO"'
     return problem["msg"].removeprefix("Value error, ")
 
 

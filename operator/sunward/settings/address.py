@@ -16,8 +16,9 @@ SHARED_SPACE: Final = "sharedAddressSpace"
 """The setting, and the key of the validation context, that calls 100.64.0.0/10 a network of the admin's own."""
 
 CLUSTER_ENDINGS: Final = (".svc", ".cluster.local")
-LAN_ENDINGS: Final = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localdomain", ".fritz.box")
-"""Endings by which mDNS and home routers name machines."""
+_LAN = "local lan home home.arpa internal intranet private corp localdomain fritz.box"
+LAN_ENDINGS: Final = tuple(f".{name}" for name in _LAN.split())
+"""Endings of mDNS (RFC 6762), of home routers and of private networks (its appendix G)."""
 _TOPS = (
     "app arpa art biz blog box cloud club com dev edu energy global gov host info int link live mil mobi name net"
     " network online org page pro shop site solar solutions space store systems tech tel today top website work world"
@@ -35,6 +36,7 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 SHARED_NETWORK: Final = ipaddress.ip_network("100.64.0.0/10")
 """Addresses between a provider and its customers, which VPNs such as Tailscale use as well."""
+_SERVICE_ENDING = re.compile(r"\.svc(\.cluster\.local)?$")
 _INSIDE = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
@@ -64,11 +66,11 @@ def checked_url(text: str, *, shared: bool = False) -> str:
 def same_target(text: str) -> str:
     """One spelling for all spellings of an address, to compare by.
 
-    Without the scheme where the port is the scheme's own, because a device answers on both of them. Raises ValueError.
+    Without the scheme where the port is the scheme's own, because a device answers on both of them; a Service in its
+    shortest form. Raises ValueError.
     """
     scheme, host, port, path = _parts(text)
-    address = _address(host)
-    name = "127.0.0.1" if host == "localhost" else host if address is None else str(address)
+    name = "127.0.0.1" if host == "localhost" else _SERVICE_ENDING.sub("", host)
     return f"{name}{'' if port == _DEFAULT_PORTS[scheme] else f':{port}'}{path}"
 
 
