@@ -20,7 +20,7 @@ COUNTS = {
     "leaseTransitions", "keepPlans", "horizonPeriods", "nodesInTransition", "minimumAwakeNodes", "maximumAsleepNodes",
     "total", "awake", "asleep", "inTransition", "degraded", "unmanaged", "policyGeneration", "observedGeneration",
     "none", "det", "dat", "deta", "bound", "idle", "busy", "wake", "unaccountedPeriods",
-    "priority", "jobs", "shards", "refusedUpdates", "maximumNormFactor",
+    "priority", "jobs", "shards", "nodes", "refusedUpdates", "maximumNormFactor",
 }  # fmt: skip
 
 

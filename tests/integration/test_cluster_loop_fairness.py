@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sunward.cluster.access.api import ours
+from sunward.cluster.access.api import core, ours
 from support.loop.auditor import Auditor
-from support.loop.objects import WORKERS
+from support.loop.objects import WORKERS, ZONES
 from support.loop.process import Process, run
 from support.loop.store import Body
-from support.loop.world import World, add_job
+from support.loop.world import World, add_job, override
 
 
 def limit(world: World, **values: Any) -> None:
@@ -87,4 +87,28 @@ async def test_a_coordinator_that_changes_its_mind_in_every_pass_is_written_once
     reports = [w for w in writes if w.address.kind == "trainingjobs" and "conditions" in w.body["status"]]
     about = [w for w in writes if w.verb == "POST" and w.address.kind == "events" and "digits" in w.body["message"]]
     assert (len(reports) <= 15, len(about) <= 15) == (True, True)
+    assert (auditor.violations, process.failures) == ([], [])
+
+
+async def test_a_pod_that_asks_to_stay_stands_at_its_node_with_what_it_costs() -> None:
+    world = World(jobs=False)
+    auditor = Auditor(world)
+    for name in ("pi-1", "pi-2"):
+        override(world, name, "Awake")  # else they use up what may be asleep at once, and pi-3 could not sleep anyway
+    path = core("pods", "web-0", namespace="default")
+    world.store.patch(path, {"metadata": {"annotations": {"sunward.dev/do-not-disrupt": "true"}}})
+    process = await run(world, Process(world, "op"), 130)
+    node, policy = world.store.find("energynodes", "pi-3"), world.store.find("energypolicies", "default")
+    assert node is not None
+    assert policy is not None
+    held = {"namespace": "default", "holder": "default/web-0", "reason": "DoNotDisrupt"}
+    assert (world.power("pi-3"), node["status"]["pinnedBy"]) == ("Awake", [held])
+    cost = round(2.6 * ZONES["DIRTY"])
+    assert node["status"]["pinnedMilligramsCO2ePerHour"] == cost
+    assert policy["status"]["pins"] == [{"namespace": "default", "nodes": 1, "milligramsCO2ePerHour": cost}]
+    world.store.patch(path, {"metadata": {"annotations": {"sunward.dev/do-not-disrupt": None}}})
+    await run(world, process, 400)
+    node = world.store.find("energynodes", "pi-3")
+    assert node is not None
+    assert (world.power("pi-3"), node["status"]["pinnedBy"]) == ("Asleep", [])
     assert (auditor.violations, process.failures) == ([], [])

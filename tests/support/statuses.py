@@ -17,7 +17,15 @@ from sunward.accounting.values import ZoneFactor
 from sunward.cluster.acting import acts
 from sunward.cluster.containment import Containment
 from sunward.cluster.objects import records
-from sunward.cluster.reporting import job_figures, node_figures, plan_objects, policy_report, report, settlement_objects
+from sunward.cluster.reporting import (
+    job_figures,
+    node_figures,
+    pin_report,
+    plan_objects,
+    policy_report,
+    report,
+    settlement_objects,
+)
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.cause import Cause
@@ -26,6 +34,7 @@ from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import JobPhase, JobView, Refusal, UpdateChecks, UpdateRule
 from sunward.domain.measurement import Absent, Quality
 from sunward.domain.nodes import BatterySpec, Intent, Learned, NodeRecord, Operation, PowerState
+from sunward.domain.pins import Pin, PinnedNode
 from sunward.domain.plans import (
     Decision,
     DecisionKind,
@@ -68,6 +77,11 @@ KEY = "default/mnist"
 BATTERY = BatterySpec(capacity_watt_hours=20.0, maximum_charge_watts=10.0, maximum_discharge_watts=10.0)
 SILENT = Absent(cause=Cause(Reason.DATA_STALE, "the last sample is old"), source="sunward_node")
 SECOND = timedelta(seconds=1)
+PINNED = PinnedNode(
+    node="pi-01",
+    pins=(Pin(namespace="default", holder=KEY, reason=Reason.MINIMUM_WORKERS),),
+    grams_per_hour=0.0624,
+)
 
 
 def without_removals(value: Any) -> Any:
@@ -186,6 +200,8 @@ def energy_nodes() -> Iterator[Mapping[str, Any]]:
         node = a_node(meters=meters, battery=BATTERY, harvest_nameplate_watts=10.0)
         zone = replace(a_zone("CLEAN", reading), basis=Basis.parse(basis))
         yield from reported(a_snapshot(node, intensities={"CLEAN": zone}))
+    yield pin_report.of_node(PINNED)
+    yield pin_report.of_node(None)
     yield report.invalid_status("EnergyNode", Cause(Reason.INVALID_SPEC, "spec.gridZone: is missing"), {}, 1, NOW)
 
 
@@ -227,6 +243,7 @@ def training_jobs() -> Iterator[Mapping[str, Any]]:
         yield report.job_status(job, plan.jobs[0], plan, old, NOW)
         nodes = [a_node("pi-01", record=a_record(PowerState.AWAKE)), a_node("pi-02")]
         yield job_figures.figures(job, plan.jobs[0], nodes, old, NOW)
+        yield pin_report.of_job(job, [PINNED])
     yield report.invalid_status("TrainingJob", Cause(Reason.INVALID_SPEC, "spec.rounds: is missing"), {}, 1, NOW)
 
 
@@ -314,6 +331,8 @@ def energy_plan_specs() -> Iterator[Mapping[str, Any]]:
 def energy_policies() -> Iterator[Mapping[str, Any]]:
     """Everything that is written into the status of the EnergyPolicy."""
     awake = a_node(record=a_record(PowerState.AWAKE))
+    yield pin_report.of_policy([PINNED, replace(PINNED, grams_per_hour=None)])
+    yield pin_report.of_policy([PINNED])
     for status in PlanStatus:
         yield policy_report.policy_status(a_snapshot(awake, total_nodes=3), a_plan(solver=a_report(status)), {}, NOW)
 

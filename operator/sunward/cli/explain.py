@@ -69,6 +69,9 @@ def _answer(key: str, body: Body, plan: Body) -> Body:
         "conditions": own.get("conditions") or [],
         "operation": own.get("operation"),
         "lastTransition": own.get("lastTransition"),
+        "pinnedBy": own.get("pinnedBy") or [],
+        "pinnedMilligramsCO2ePerHour": own.get("pinnedMilligramsCO2ePerHour"),
+        "pinnedNodes": own.get("pinnedNodes") or [],
         "plan": plan.get("metadata", {}).get("name"),
         "decisions": [one for one in decisions if key == one["subject"] or key in one.get("message", "")],
         "emissions": planned.get("emissions") or {},
@@ -86,6 +89,7 @@ def lines(data: Body) -> list[str]:
         f"  {c['type']:16} {c['status']:8} {c['reason']}{': ' + c['message'] if c.get('message') else ''}"
         for c in data["conditions"]
     ]
+    text += pin_lines(data)
     text += account_lines({**data["account"], "conditions": data["conditions"]})
     text.append(f"plan {data['plan']}" if data["plan"] else "no plan yet")
     text += [f"  {d['kind']}: {d.get('message') or d['reason']} ({d['reason']})" for d in data["decisions"]]
@@ -93,3 +97,15 @@ def lines(data: Body) -> list[str]:
         parts = ", ".join(f"{mode} {grams / 1000:.3f} mg" for mode, grams in data["emissions"].items())
         text.append(f"  over the horizon: {parts}")
     return text
+
+
+def pin_lines(data: Body) -> list[str]:
+    """Who keeps a node awake that would sleep otherwise, and at what cost; or which nodes a job keeps awake."""
+    if data["pinnedNodes"]:
+        return [f"  keeps awake: {', '.join(data['pinnedNodes'])}"]
+    if not data["pinnedBy"]:
+        return []
+    rate = data["pinnedMilligramsCO2ePerHour"]
+    cost = "an unknown amount, because its grid intensity is not known" if rate is None else f"{rate} mg CO2e an hour"
+    holders = ", ".join(f"{pin['holder']} ({pin['reason']})" for pin in data["pinnedBy"])
+    return [f"  kept awake only by: {holders}", f"  that costs {cost}"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,13 +24,16 @@ from sunward.cluster.ports import Drivers, Forecaster, Intensities, Reporter, Se
 from sunward.cluster.reading.observe import Identity, Observation
 from sunward.cluster.reading.observer import Observer
 from sunward.cluster.reporting import failures
+from sunward.cluster.reporting.pin_report import PinMemory
 from sunward.cluster.reporting.writer import Known, StatusWriter
 from sunward.cluster.settling.settlement import Settler
 from sunward.domain.nodes import PowerState
+from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
 from sunward.domain.policy import OperatingMode
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
+from sunward.planning.pins import pinned_nodes
 from sunward.planning.ports import SolverPort
 from sunward.planning.sleep.transitions import is_ordered_awake
 
@@ -80,6 +83,7 @@ class Loop:
         self._jobs = JobApplier(api, ports.service_account, held)
         self._statuses = StatusWriter(api, clock, dirty, held)
         self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)
+        self._pins = PinMemory()
         self.last_cycle_at: float | None = None
 
     def _contained(self, failure: Failure, error: Exception | None) -> None:
@@ -140,7 +144,8 @@ class Loop:
         if seen.snapshot.policy.mode is OperatingMode.ACTIVE:
             seen = await self._step_nodes(plan, seen, power)
             await self._jobs.apply(plan, seen)
-        known = Known(verdict=self._observer.verdict, power=power, refused=self._stepper.refused)
+        pinned = self._pinned(plan, seen.snapshot)
+        known = Known(verdict=self._observer.verdict, power=power, refused=self._stepper.refused, pinned=pinned)
         await self._statuses.write(plan, seen, known)
         await self._settler.settle(seen.snapshot, plan.name)
         self._containment.ended()
@@ -155,6 +160,15 @@ class Loop:
             self._ports.forecaster.remember(seen.snapshot)
         with self._containment.contain(Part.READ, Subject(kind="Settler", name="history")):
             self._settler.remember(seen.snapshot, power)
+
+    def _pinned(self, plan: Plan, snapshot: Snapshot) -> Sequence[PinnedNode]:
+        """Who keeps which nodes awake, and what that has cost since the pass before."""
+        pinned: Sequence[PinnedNode] = ()
+        with self._containment.contain(Part.REPORT, Subject(kind="Metrics", name="pins")):
+            pinned = pinned_nodes(plan, snapshot, self._stepper.refused)
+            grams = self._pins.grams_since(pinned, snapshot.taken_at)
+            self._ports.reporter.pinned(pinned, grams, snapshot.policy)
+        return pinned
 
     async def _look_again(self) -> Observation:
         return await self._observer.look_again(self._ports.clock(), is_leader=True)

@@ -5,7 +5,8 @@ Base units, `_total` counters, enumerated label values only. Job and pod names a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
@@ -14,10 +15,14 @@ from sunward.accounting.ledger import PeriodLedger
 from sunward.domain.jobs import JobView, Refusal
 from sunward.domain.measurement import Measurement
 from sunward.domain.nodes import PowerState
+from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
-from sunward.domain.policy import OperatingMode, PoolKind
+from sunward.domain.policy import OperatingMode, PolicySpec, PoolKind
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.units import JOULES_PER_WATT_HOUR
+
+OTHER = "other"
+"""Label of every namespace that the policy does not name."""
 
 
 class Metrics:
@@ -81,6 +86,16 @@ class Metrics:
             "Updates refused so far by the coordinators of the present jobs; their batches are deferred.",
             "reason",
         )
+        self._pinned = self._gauge(
+            "sunward_pinned_nodes",
+            "Nodes that only pods or jobs keep awake, by namespace; `other` is each that the policy does not name.",
+            "namespace",
+        )
+        self._pinned_emissions = self._counter(
+            "sunward_pinned_emissions_co2e_grams_total",
+            "Estimated emissions of pinned nodes, idle instead of asleep, where the intensity is known.",
+            "namespace",
+        )
         self._leader = self._gauge("sunward_leader", "1 while this process holds the Lease.")
         Info("sunward_operator_build", "Version of the operator.", registry=self.registry).info(
             {"version": __version__}
@@ -141,6 +156,19 @@ class Metrics:
     def _by_mode(plan: Plan) -> Mapping[str, float]:
         bound = plan.solver.lower_bound_grams
         return {**plan.emissions_by_mode_grams, **({} if bound is None else {"bound": bound})}
+
+    def pinned(self, nodes: Sequence[PinnedNode], grams: Mapping[str, float], policy: PolicySpec) -> None:
+        """Export who pins how many nodes. Anybody can create namespaces, so only those of the policy have a label."""
+        named = {*policy.namespaces, *(name for limit in policy.limits for name in limit.namespaces)}
+        counts: dict[str, set[str]] = defaultdict(set)
+        for one in nodes:
+            for name in one.namespaces:
+                counts[name if name in named else OTHER].add(one.node)
+        self._pinned.clear()
+        for name, pinned in counts.items():
+            self._pinned.labels(name).set(len(pinned))
+        for name, value in grams.items():
+            self._pinned_emissions.labels(name if name in named else OTHER).inc(value)
 
     def stepped(self, action: str, reason: str) -> None:
         """Count an act on a node."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sunward.accounting.ledger import PeriodLedger
 from sunward.domain.cause import Cause
+from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
+from sunward.domain.policy import PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, Step
@@ -80,6 +84,10 @@ class TelemetryReporter:
     def observed(self, snapshot: Snapshot) -> None:
         """Refresh the gauges."""
         self._metrics.observed(snapshot)
+
+    def pinned(self, nodes: Sequence[PinnedNode], grams: Mapping[str, float], policy: PolicySpec) -> None:
+        """Refresh the gauge of pinned nodes, and add what they emitted."""
+        self._metrics.pinned(nodes, grams, policy)
 
     def clock_differs(self, ahead_seconds: float) -> None:
         """This machine's clock and the API server's are apart; all goes by the server's."""

@@ -14,7 +14,9 @@ from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.ports import Drivers, Sensors
 from sunward.cluster.reading.observe import Identity
 from sunward.domain.cause import Cause
+from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
+from sunward.domain.policy import PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
 from support.loop.ports import FlatForecaster, Session, Solver, WorldDrivers, WorldIntensities, WorldSensors
@@ -171,6 +173,7 @@ class SilentReporter:
     def stepped(self, step: Step) -> None: ...
     def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None: ...
     def observed(self, snapshot: Snapshot) -> None: ...
+    def pinned(self, nodes: Sequence[PinnedNode], grams: Mapping[str, float], policy: PolicySpec) -> None: ...
     def failed(self, where: str, error: Exception) -> None:
         self._process.failures.append(f"{where}: {error}")
 

@@ -6,7 +6,7 @@ it looks. So a restart costs nothing, and a test knows in which pass something h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,9 @@ from sunward.cluster.access.server_clock import ServerClock
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
 from sunward.domain.cause import Cause
+from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
+from sunward.domain.policy import PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
 from sunward.forecasting.expect import RememberingForecaster
@@ -52,6 +54,7 @@ class Told:
 
     def settled(self, ledger: PeriodLedger, baseline_grams: float | None) -> None: ...
     def observed(self, snapshot: Snapshot) -> None: ...
+    def pinned(self, nodes: Sequence[PinnedNode], grams: Mapping[str, float], policy: PolicySpec) -> None: ...
     def failed(self, where: str, error: Exception) -> None:
         self.failures.append(f"{where}: {error}")
 

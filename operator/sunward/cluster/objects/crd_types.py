@@ -278,6 +278,16 @@ class EnergyNodeStatusOperation(TypedDict):
     leaseTransitions: NotRequired[int | None]
 
 
+class EnergyNodeStatusPinnedByItem(TypedDict):
+    """`status.pinnedBy[]`: pinnedBy lists the pods and jobs that keep the node awake although nothing else does.
+    Empty for a node that works, sleeps, or could not sleep anyway.
+    """
+
+    namespace: str
+    holder: str
+    reason: str
+
+
 class EnergyNodeStatusDrainBlockedByItem(TypedDict):
     """`status.drain.blockedBy[]`: blockedBy lists the pods that cannot be evicted at present, and why."""
 
@@ -368,6 +378,8 @@ class EnergyNodeStatus(TypedDict):
     lastSeen: NotRequired[EnergyNodeStatusLastSeen | None]
     lastTransition: NotRequired[EnergyNodeStatusLastTransition | None]
     operation: NotRequired[EnergyNodeStatusOperation | None]
+    pinnedBy: NotRequired[list[EnergyNodeStatusPinnedByItem] | None]
+    pinnedMilligramsCO2ePerHour: NotRequired[int | None]
     drain: NotRequired[EnergyNodeStatusDrain | None]
     owned: NotRequired[EnergyNodeStatusOwned | None]
     timers: NotRequired[EnergyNodeStatusTimers | None]
@@ -742,6 +754,14 @@ class EnergyPolicyStatusHold(TypedDict):
     since: NotRequired[str | None]
 
 
+class EnergyPolicyStatusPin(TypedDict):
+    """`status.pins[]`: pins are the nodes that pods and jobs of each namespace keep awake, and what that costs."""
+
+    namespace: str
+    nodes: int
+    milligramsCO2ePerHour: NotRequired[int | None]
+
+
 class EnergyPolicyStatus(TypedDict):
     """`status`: status is written by the operator only."""
 
@@ -752,6 +772,7 @@ class EnergyPolicyStatus(TypedDict):
     operatorVersion: NotRequired[str | None]
     nodes: NotRequired[EnergyPolicyStatusNodes | None]
     hold: NotRequired[EnergyPolicyStatusHold | None]
+    pins: NotRequired[list[EnergyPolicyStatusPin] | None]
     lastWakeTime: NotRequired[str | None]
     conditions: NotRequired[list[StatusCondition] | None]
 
@@ -903,6 +924,7 @@ class TrainingJobStatus(TypedDict):
     coordinator: NotRequired[TrainingJobStatusCoordinator | None]
     lastCheckpoint: NotRequired[TrainingJobStatusLastCheckpoint | None]
     assignments: NotRequired[list[TrainingJobStatusAssignment] | None]
+    pinnedNodes: NotRequired[list[str] | None]
     batchesDone: NotRequired[int | None]
     refusedUpdates: NotRequired[int | None]
     energyMicrowattHours: NotRequired[int | None]

@@ -14,11 +14,12 @@ from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyPolicyStat
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reading.read import InvalidObject
-from sunward.cluster.reporting import changes, failures, job_figures, node_figures, policy_report, report
+from sunward.cluster.reporting import changes, failures, job_figures, node_figures, pin_report, policy_report, report
 from sunward.cluster.reporting.pace import Pace
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.nodes import NodeView
+from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading
@@ -35,11 +36,12 @@ Report = tuple[Subject, str, Body, Callable[[Any], Mapping[str, Any]]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What a cycle knows of the nodes beside the snapshot, by node: the judgement of its data, what each relay reads,
-    and the pods whose eviction was refused."""
+    the pods whose eviction was refused, and the nodes that only pods and jobs keep awake."""
 
     verdict: DataVerdict | None
     power: Mapping[str, PowerReading | None]
     refused: Mapping[str, Sequence[BlockingPod]]
+    pinned: Sequence[PinnedNode] = ()
 
 
 class StatusWriter:
@@ -68,14 +70,15 @@ class StatusWriter:
     def _reports(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> Iterator[Report]:
         yield from self._nodes(plan, seen, known, now)
         yield from self._invalid(seen, now)
-        yield from self._jobs(plan, seen, now)
+        yield from self._jobs(plan, seen, known, now)
         if seen.state.policy_body is not None:
-            yield self._policy(plan, seen, seen.state.policy_body, now)
+            yield self._policy(plan, seen, known, seen.state.policy_body, now)
 
-    def _policy(self, plan: Plan, seen: Observation, body: Body, now: datetime) -> Report:
+    def _policy(self, plan: Plan, seen: Observation, known: Known, body: Body, now: datetime) -> Report:
         def make(old: EnergyPolicyStatus) -> EnergyPolicyStatus:
             failing = failures.summary(self._containment, seen)
-            return policy_report.policy_status(seen.snapshot, plan, old, now, failing=failing)
+            new = policy_report.policy_status(seen.snapshot, plan, old, now, failing=failing)
+            return new | pin_report.of_policy(known.pinned)
 
         return failures.POLICY, "energypolicies", body, make
 
@@ -90,11 +93,12 @@ class StatusWriter:
                 judged = known.verdict.nodes.get(node.name) if known.verdict else None
                 fault = self._containment.cause(subject, Part.STEP, Part.PLAN)
                 new = report.node_status(node, snapshot, obstacles, judged, plan, old, now, fault=fault)
-                return new | node_figures.figures(node, snapshot, power, refused, plan, old)
+                new |= node_figures.figures(node, snapshot, power, refused, plan, old)
+                return new | pin_report.of_node(next((one for one in known.pinned if one.node == node.name), None))
 
             yield subject, "energynodes", seen.state.energy_node_bodies[node.name], make
 
-    def _jobs(self, plan: Plan, seen: Observation, now: datetime) -> Iterator[Report]:
+    def _jobs(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> Iterator[Report]:
         directives = directives_of(plan, seen.snapshot)
         for job in seen.snapshot.jobs:
             subject = Subject(kind="TrainingJob", name=job.spec.key, generation=job.generation)
@@ -103,7 +107,8 @@ class StatusWriter:
                 directive = directives.get(job.spec.key)
                 fault = self._containment.cause(subject, Part.READ, Part.APPLY, Part.PLAN)
                 new = report.job_status(job, directive, plan, old, now, fault=fault)
-                return new | job_figures.figures(job, directive, seen.snapshot.nodes, old, now)
+                new |= job_figures.figures(job, directive, seen.snapshot.nodes, old, now)
+                return new | pin_report.of_job(job, known.pinned)
 
             yield subject, "trainingjobs", seen.state.job_bodies[job.spec.key], make
 
