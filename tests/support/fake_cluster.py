@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sunward.domain.nodes import NodeRecord, NodeView, PodFacts, PowerState, SleepSpec
+from sunward.domain.nodes import NodeRecord, NodeView, PowerState, SleepSpec
+from sunward.domain.pods import PodFacts
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step

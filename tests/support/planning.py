@@ -20,21 +20,9 @@ from sunward.domain.jobs import (
     Shard,
 )
 from sunward.domain.measurement import Measurement, Quality, Reading
-from sunward.domain.nodes import (
-    ONE_POD,
-    FreeCapacity,
-    MeterFacts,
-    Needs,
-    NodeFacts,
-    NodeRecord,
-    NodeSpec,
-    NodeView,
-    PodFacts,
-    PowerProfile,
-    Resources,
-    SleepSpec,
-)
+from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, PowerProfile, SleepSpec
 from sunward.domain.plans import Plan, PlanStatus, SolverName, SolverReport
+from sunward.domain.pods import ONE_POD, FreeCapacity, Needs, PodFacts, Resources
 from sunward.domain.policy import OperatingMode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading

@@ -10,7 +10,8 @@ from sunward.domain.cause import Cause
 from sunward.domain.intensity import Basis
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
-from sunward.domain.nodes import FreeCapacity, NodeView
+from sunward.domain.nodes import NodeView
+from sunward.domain.pods import FreeCapacity
 from sunward.domain.policy import PolicySpec
 
 

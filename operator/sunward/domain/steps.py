@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import NodeRecord, PodFacts
+from sunward.domain.nodes import NodeRecord
+from sunward.domain.pods import PodFacts
 
 
 class Act(StrEnum):

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sunward.domain.jobs import Assignment, Disruption, JobView
 from sunward.domain.measurement import Measurement
-from sunward.domain.nodes import NodeView, PodFacts, PowerState
+from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.pins import Pin, PinnedNode
 from sunward.domain.plans import Plan
+from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR

@@ -16,17 +16,16 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import (
     BatterySpec,
     ExportRule,
-    FreeCapacity,
     MeterFacts,
     NodeFacts,
     NodeRecord,
     NodeSpec,
     NodeView,
     PowerProfile,
-    Resources,
     Role,
     SleepSpec,
 )
+from sunward.domain.pods import FreeCapacity, Resources
 from sunward.domain.policy import Budgets, OperatingMode, PolicySpec, PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity

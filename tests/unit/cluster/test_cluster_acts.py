@@ -13,7 +13,8 @@ from sunward.cluster.access.api import FIELD_MANAGER, Api, ApiError, core, ours
 from sunward.cluster.acting import acts
 from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
-from sunward.domain.nodes import Intent, NodeRecord, Operation, PodFacts, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState
+from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, PowerReading, Step
 from support.loop.store import Body, Store

@@ -19,8 +19,9 @@ from sunward.cluster.training.jobs import JobObjects
 from sunward.domain.cause import Cause
 from sunward.domain.estimate import Estimate
 from sunward.domain.jobs import JobCost, JobView
-from sunward.domain.nodes import Learned, NodeRecord, NodeView, PodFacts, PowerState, SleepSpec
+from sunward.domain.nodes import Learned, NodeRecord, NodeView, PowerState, SleepSpec
 from sunward.domain.plans import JobDirective, PlannedSleep
+from sunward.domain.pods import PodFacts
 from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import PowerReading

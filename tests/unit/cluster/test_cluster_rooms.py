@@ -15,7 +15,7 @@ from kubernetes.utils import parse_quantity
 from sunward.cluster.objects.allocatable import free_capacities, needs_of, quantity, volume_pins
 from sunward.cluster.reading.read import asks_to_stay, pod_facts
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Requirement, Resources, SelectorOperator, Taint, Toleration, TolerationOperator
+from sunward.domain.pods import Requirement, Resources, SelectorOperator, Taint, Toleration, TolerationOperator
 from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Needs, Requirement, SelectorOperator, Taint, Terms, Toleration, TolerationOperator
+from sunward.domain.pods import Needs, Requirement, SelectorOperator, Taint, Terms, Toleration, TolerationOperator
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.fitting import suits, unplaceable
 from support.planning import a_pod, a_room, needing

@@ -6,16 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from sunward.domain.nodes import (
-    NodeRecord,
-    NodeView,
-    OverridePower,
-    PodFacts,
-    PowerOverride,
-    PowerState,
-    Role,
-    SleepSpec,
-)
+from sunward.domain.nodes import NodeRecord, NodeView, OverridePower, PowerOverride, PowerState, Role, SleepSpec
+from sunward.domain.pods import PodFacts
 from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.planning.guards import rules_node

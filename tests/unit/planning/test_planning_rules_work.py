@@ -8,7 +8,7 @@ import pytest
 
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
-from sunward.domain.nodes import Needs, PodFacts
+from sunward.domain.pods import Needs, PodFacts
 from sunward.domain.reasons import Reason
 from sunward.planning.guards import rules_work
 from sunward.planning.guards.case import Case

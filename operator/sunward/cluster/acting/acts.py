@@ -18,7 +18,8 @@ from sunward.cluster.objects.records import CORDON_MARK, TAINT_KEY, record_patch
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.cause import Cause, joined
 from sunward.domain.errors import SourceUnavailable
-from sunward.domain.nodes import NodeView, PodFacts
+from sunward.domain.nodes import NodeView
+from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step
 from sunward.planning.guards.drain import BlockingPod

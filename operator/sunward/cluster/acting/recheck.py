@@ -16,7 +16,8 @@ from sunward.cluster.access.api import Api, ApiError, apis, core, ours
 from sunward.cluster.objects import schema
 from sunward.cluster.objects.records import node_record
 from sunward.cluster.reading.read import attached_nodes, node_facts, pod_facts, read_policy
-from sunward.domain.nodes import NodeFacts, NodeView, PodFacts
+from sunward.domain.nodes import NodeFacts, NodeView
+from sunward.domain.pods import PodFacts
 from sunward.domain.policy import NO_POLICY
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot

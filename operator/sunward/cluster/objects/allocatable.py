@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
-from sunward.domain.nodes import (
+from sunward.domain.pods import (
     FreeCapacity,
     Needs,
     PodFacts,

@@ -20,7 +20,8 @@ from sunward.cluster.objects import cordons, schema
 from sunward.cluster.objects.allocatable import Pins, free_capacities, needs_of, volume_pins
 from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import FreeCapacity, NodeFacts, NodeRecord, NodeSpec, PodFacts, Terms
+from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec
+from sunward.domain.pods import FreeCapacity, PodFacts, Terms
 from sunward.domain.policy import NO_POLICY, PolicySpec
 from sunward.domain.reasons import Reason
 

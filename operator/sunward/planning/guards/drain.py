@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import PodFacts
+from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 
 JOB_LABEL = "sunward.dev/job"

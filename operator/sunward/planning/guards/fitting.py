@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import (
+from sunward.domain.pods import (
     FreeCapacity,
     Needs,
     PodFacts,

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import Intent, NodeRecord, NodeView, Operation, PodFacts, PowerState
+from sunward.domain.nodes import Intent, NodeRecord, NodeView, Operation, PowerState
+from sunward.domain.pods import PodFacts
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, Step

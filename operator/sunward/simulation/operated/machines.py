@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sunward.domain.nodes import NodeRecord, NodeSpec, NodeView, PodFacts, PowerState
+from sunward.domain.nodes import NodeRecord, NodeSpec, NodeView, PowerState
+from sunward.domain.pods import PodFacts
 from sunward.domain.steps import PowerReading
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation import picture
