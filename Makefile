@@ -74,8 +74,9 @@ bench: bench-planner ## run all benchmarks
 bench-planner: setup ## compare the two-price, hub and pairwise planners
 	@$(RUN) tools/bench_planner.py
 
-experiments: setup ## run the paper's experiments and write figures to report/
+experiments: setup ## run the paper's experiments and that on bad workers, and write their results to report/
 	@$(RUN) -m sunward.cli.main experiment all --report report
+	@$(RUN) -m sunward_trainer.experiments --report report/robustness.md
 
 fault-%: setup ## run one fault-injection suite, e.g. fault-crash SEED=3 JSON=crash.json LONG=1
 	@$(RUN) tests/fault_injection $* --seed $(SEED) $(if $(JSON),--json $(JSON)) $(if $(LONG),--long)

@@ -122,7 +122,7 @@ def test_a_job_keeps_its_runtime(api: crds.Api) -> None:
 def test_a_job_keeps_its_rule_for_updates(api: crds.Api) -> None:
     job = named("trainingjob-flower")
     api.apply(job)
-    assert api.get(crds.path_of(job)).body["spec"]["updates"] == {"rule": "Gate", "maximumNormFactor": 5}
+    assert api.get(crds.path_of(job)).body["spec"]["updates"] == {"rule": "Gate", "maximumNormFactor": 10}
     answer = api.merge(crds.path_of(job), {"spec": {"updates": {"rule": "Median"}}})
     assert "spec.updates cannot change" in answer.message
 

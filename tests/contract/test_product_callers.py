@@ -23,7 +23,6 @@ CALLED_FROM_OUTSIDE = {
     "sunward_exporter.collector:SnapshotCollector.describe": "prometheus_client calls it while registering",
     "sunward_exporter.server:_Server.server_name": "the handlers of http.server read it",
     "sunward_trainer.coordinator.checkpoint:RoundRecord.missing_batches": "stored in the checkpoint with its record",
-    "sunward_trainer.in_process:": "trains without Flower, so that tests can measure accuracy on real data",
     "sunward_trainer.worker.supernode:Signature.intercept": "Flower calls it for each request",
 }
 """What others call, and who. A name that ends in a colon stands for the whole module."""

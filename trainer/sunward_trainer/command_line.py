@@ -41,7 +41,7 @@ def _add_coordinator(parser: argparse.ArgumentParser) -> None:
     add(
         "--maximum-norm-factor",
         type=positive_number,
-        default=5.0,
+        default=10.0,
         help="an update that changes more than this many times as much as usual is refused",
     )
     everywhere = "0.0.0.0"  # noqa: S104  # workers and the operator connect from other pods

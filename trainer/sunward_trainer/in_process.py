@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sunward_trainer.coordinator.gate import Gate
 from sunward_trainer.learning.data import DataError
+from sunward_trainer.learning.inspection import USUAL_NORM_FACTOR
 from sunward_trainer.learning.models import Weights
 from sunward_trainer.learning.robust import UpdateRule, combine
 from sunward_trainer.learning.shards import Shard
@@ -41,7 +42,7 @@ class Aggregator(Protocol):
 class Gated:
     """What the coordinator does: checks, the bound on the norm, the rule."""
 
-    def __init__(self, rule: UpdateRule = UpdateRule.GATE, *, maximum_norm_factor: float = 5.0) -> None:
+    def __init__(self, rule: UpdateRule = UpdateRule.GATE, *, maximum_norm_factor: float = USUAL_NORM_FACTOR) -> None:
         self._rule = rule
         self._gate = Gate(maximum_norm_factor)
 

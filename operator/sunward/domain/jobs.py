@@ -75,7 +75,7 @@ class JobSpec:
     priority: int = 0
     created_at: datetime | None = None
     update_rule: UpdateRule = UpdateRule.GATE
-    maximum_norm_factor: int = 5
+    maximum_norm_factor: int = 10
     image: str | None = None
     app: str | None = None
     arguments: tuple[tuple[str, str], ...] = ()

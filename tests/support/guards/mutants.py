@@ -84,8 +84,9 @@ class _Red:
 
 
 def source_of(module: str) -> Path:
-    """The file of a module of the operator."""
-    return ROOT / "operator" / Path(*module.split(".")).with_suffix(".py")
+    """The file of a module of the operator or the trainer."""
+    folder = "trainer" if module.startswith("sunward_trainer.") else "operator"
+    return ROOT / folder / Path(*module.split(".")).with_suffix(".py")
 
 
 def preload() -> None:
@@ -103,7 +104,9 @@ def unchanged(mutants: Iterable[Mutant]) -> Iterator[Mutant]:
 
 def judge(mutant: Mutant) -> Verdict:
     """Run its tests against the change, until one fails."""
-    assert not any(name.startswith("sunward.") for name in sys.modules), "it would be tried in the old modules"
+    assert not any(name.startswith(("sunward.", "sunward_trainer.")) for name in sys.modules), (
+        "it would be tried in the old modules"
+    )
     with tempfile.NamedTemporaryFile() as file:
         child = os.fork()
         if child == 0:

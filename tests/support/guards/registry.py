@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from support.guards import trainer
 from support.guards.mutants import Mutant, replaced, source_of
 
 ACTS = "tests/unit/cluster/test_cluster_acts.py"
@@ -569,6 +570,11 @@ PLACES: dict[str, Place] = {
         f"{SOLVER}::test_a_hang_is_killed_two_seconds_after_the_limit",
     ),
     "a solver that greets wrongly is not used": _place("optimisation.process.guarded", "!= READY:", "== 0:", SOLVER),
+    # what workers of a federation may send
+    **{
+        name: Place(module=f"sunward_trainer.{module}", old=old, new=new, tests=(test,))
+        for name, (module, old, new, test) in trainer.PLACES.items()
+    },
 }
 
 

@@ -73,7 +73,7 @@ def test_a_document_that_is_no_reply_is_refused_with_one_line(what: str) -> None
         RecordDict({"document": ConfigRecord({"json": "{}"})}),
         record("null", WEIGHTS),
         record("[" * 100_000, WEIGHTS),
-        record(" " * (LONGEST_REPLY + 1), WEIGHTS),
+        record(json.dumps(document()) + " " * LONGEST_REPLY, WEIGHTS),
         RecordDict({"weights": ArrayRecord(array_dict={"0": Array(WEIGHTS)}), "document": ConfigRecord({"json": 7})}),
         RecordDict(
             {

@@ -19,6 +19,7 @@ from sunward_trainer.coordinator.patience import Patience
 from sunward_trainer.coordinator.progress import Phase, StatusBoard, UpdateChecks, timestamp
 from sunward_trainer.coordinator.refusals import Refusals
 from sunward_trainer.coordinator.result import result_document
+from sunward_trainer.learning.inspection import USUAL_NORM_FACTOR
 from sunward_trainer.learning.models import Weights
 from sunward_trainer.learning.robust import UpdateRule, applicable, combine
 from sunward_trainer.protocol.assignment import AssignmentFile, RoundAssignment
@@ -65,7 +66,7 @@ class JobSettings:
     minimum_workers: int
     state_folder: Path
     update_rule: UpdateRule = UpdateRule.GATE
-    maximum_norm_factor: float = 5.0
+    maximum_norm_factor: float = USUAL_NORM_FACTOR
     join_seconds: float = 10.0
     stall_seconds: float = 60.0
     round_timeout_seconds: float = 1800.0

@@ -20,6 +20,9 @@ LARGEST_LOSS: Final = 1e6
 
 LONGEST_SECONDS: Final = 1e9
 
+USUAL_NORM_FACTOR: Final = 10.0
+"""Six honest workers differ by 8.3 at most if their shards hold one or two classes of digits, and by 1.5 otherwise."""
+
 WORKERS_TO_COMPARE: Final = 3
 """With two, neither can be told from the other: whose change is the usual one?"""
 

@@ -134,7 +134,7 @@ class RoundBook:
         for update in reply.updates:
             pair = self._open.pop((update.shard, reply.node), None)
             if pair is not None:
-                self._take(pair, reply.node, update)
+                self.accept(pair, reply.node, update)
         for missing in reply.missing:
             pair = self._open.pop((missing.shard, reply.node), None)
             if pair is not None:
@@ -142,7 +142,8 @@ class RoundBook:
         for key in [key for key in self._open if key[1] == reply.node]:
             self._refuse(self._open.pop(key), reply.node, Refusal.NOT_REPORTED)
 
-    def _take(self, pair: Pair, node: str, update: Update) -> None:
+    def accept(self, pair: Pair, node: str, update: Update) -> None:
+        """Take a pair's update if it is as ordered, and else refuse it."""
         fault = fault_of(update, batches=pair.batches, parameters=self.parameters)
         if update.node != node:
             fault = Refusal.WRONG_WORKER

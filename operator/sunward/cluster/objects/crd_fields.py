@@ -128,7 +128,7 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "minimumWorkers": Field("integer", default=1, minimum=1, maximum=256),
         "updates": Field("object", default={}),
         "updates.rule": Field("string", default="Gate", values=("Gate", "Median", "TrimmedMean", "MultiKrum")),
-        "updates.maximumNormFactor": Field("integer", default=5, minimum=2, maximum=1000),
+        "updates.maximumNormFactor": Field("integer", default=10, minimum=2, maximum=1000),
         "deadline": Field("time"),
         "emissionsBudgetMilligramsCO2e": Field("integer", minimum=0, maximum=1000000000000),
         "priority": Field("integer", default=0, minimum=-100, maximum=100),

@@ -1,0 +1,1 @@
+"""Measurements of the trainer itself, on whatever data set this machine has."""
