@@ -25,6 +25,7 @@ SUITES = {
     "solver": "R19 solver faults",
     "guards": "R20 guard removal",
     "lifecycle": "R21 lifecycle",
+    "training": "R22 training",
     "relays": "R23 lying relays",
     "static": "R24 static gates",
     "drill": "partial disruption drill",
