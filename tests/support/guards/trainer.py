@@ -15,7 +15,10 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
         "learning.inspection", "if update.batches != batches:", "if False:", INSPECTION
     ),
     "figures of an update are finite and in range": (
-        "learning.inspection", "if not (0.0 <= update.loss <= LARGEST_LOSS and", "if False and (True and", INSPECTION
+        "learning.inspection",
+        "return None if is_plausible else Refusal.WRONG_FIGURES",
+        "return None",
+        INSPECTION,
     ),
     "weights are floating-point numbers": (
         "learning.inspection", "if not np.issubdtype(weights.dtype, np.floating):", "if False:", INSPECTION
@@ -28,8 +31,8 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
     ),
     "weights are finite": (
         "learning.inspection",
-        "return None if bool(np.isfinite(weights).all()) else Refusal.NOT_FINITE",
-        "return None",
+        "if not bool(np.isfinite(weights).all()):",
+        "if False:",
         INSPECTION,
     ),
     "an update is that of the worker who sends it": (

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
+from sunward_trainer.learning.inspection import Refusal, fault_of
 from sunward_trainer.protocol.records import LONGEST_REPLY, ReplyError, reply_from_record, reply_to_record
 from sunward_trainer.protocol.rounds import Missing, MissingReason, WorkerReply
 from support.trainer import update
@@ -39,6 +41,25 @@ def test_a_reply_is_read_as_it_was_written() -> None:
     assert (found.node, found.round_number, found.missing) == ("pi-01", 3, REPLY.missing)
     (one,) = found.updates
     assert (one.shard, one.node, one.batches, one.weights.tolist()) == ("a", "pi-01", 10, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), -1.0, 10**400])
+def test_a_loss_that_is_no_loss_is_left_to_the_check_or_refused_at_once(loss: float) -> None:
+    said = document()
+    said["updates"][0]["loss"] = loss
+    try:
+        (found,) = reply_from_record(record(json.dumps(said), WEIGHTS)).updates
+    except ReplyError:
+        return
+    assert fault_of(found, batches=10, parameters=2) is Refusal.WRONG_FIGURES
+
+
+def test_a_worker_whose_training_diverged_says_nothing_that_counts() -> None:
+    """As with a far too large learning rate: the loss and the weights become NaN."""
+    nan = np.full(2, np.nan, dtype=np.float32)
+    reply = replace(REPLY, updates=(replace(REPLY.updates[0], loss=float("nan"), weights=nan),))
+    (found,) = reply_from_record(reply_to_record(reply)).updates
+    assert fault_of(found, batches=10, parameters=2) is Refusal.NOT_FINITE
 
 
 CHANGES: dict[str, Callable[[Document], object]] = {

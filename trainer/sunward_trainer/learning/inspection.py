@@ -50,13 +50,14 @@ def fault_of(update: Update, *, batches: int, parameters: int | None) -> Refusal
     weights = update.weights
     if update.batches != batches:
         return Refusal.WRONG_BATCHES
-    if not (0.0 <= update.loss <= LARGEST_LOSS and 0.0 <= update.seconds <= LONGEST_SECONDS):
-        return Refusal.WRONG_FIGURES
     if not np.issubdtype(weights.dtype, np.floating):
         return Refusal.WRONG_TYPE
     if weights.ndim != 1 or parameters not in (None, len(weights)):
         return Refusal.WRONG_SHAPE
-    return None if bool(np.isfinite(weights).all()) else Refusal.NOT_FINITE
+    if not bool(np.isfinite(weights).all()):
+        return Refusal.NOT_FINITE
+    is_plausible = 0.0 <= update.loss <= LARGEST_LOSS and 0.0 <= update.seconds <= LONGEST_SECONDS
+    return None if is_plausible else Refusal.WRONG_FIGURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
