@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sunward.cli import status as table
 from sunward.cluster.objects.learned import learned
 from sunward.cluster.reporting import job_figures, node_figures, plan_objects, report
+from sunward.cluster.reporting.bounds import Omitted
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobPhase
 from sunward.domain.measurement import Absent, Quality, Series
@@ -136,7 +137,7 @@ def published(seen: Seen, over: Body, metrics: Metrics) -> tuple[Body, figures.F
             **report.job_status(job, None, None, old_job, NOW),
             **job_figures.figures(job, None, snapshot.nodes, old_job, NOW),
         },
-        "plan": plan_objects.inputs(a_plan(), snapshot),
+        "plan": plan_objects.inputs(a_plan(), snapshot, Omitted()),
     }
     objects = {what: merged(over.get(what, {}), status) for what, status in written.items()}
     metrics.observed(snapshot)

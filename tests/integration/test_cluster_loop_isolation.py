@@ -398,15 +398,42 @@ async def test_no_sleep_begins_under_a_plan_that_is_not_on_record() -> None:
     assert world.power(SLEEPER) == "Asleep"
 
 
-async def test_a_failure_of_a_node_lets_nobody_go_to_sleep_on_the_strength_of_its_record() -> None:
-    """Two nodes may change at a time: one that wakes and cannot say so is still one of them."""
+async def two_orders(status: int) -> str:
+    """What a node is that is to sleep, after two passes in which the sleeper is to wake and that cannot be recorded.
+
+    Both are ordered before, so that no plan is made in these passes, and only one look is taken in each.
+    """
     world = await a_world()
+    await run(world, Process(world, "second", identity="op"), world.seconds + 45 - world.seconds % 40)
     override(world, SLEEPER, "Awake")
     override(world, "pi-2", "Asleep")
     world.store.patch(ours("energynodes", "pi-2"), {"spec": {"sleep": {"driver": "Shelly"}}})
-    faults = refuse("PATCH", f"{NODES}/{SLEEPER}/status", 403, "forbidden")
-    await run(world, Process(world, "second", identity="op", faults=faults), world.seconds + 60)
-    assert (world.power(SLEEPER), world.power("pi-2")) == ("Asleep", "Awake")
+    process = Process(world, "third", identity="op", faults=refuse("PATCH", NODES, 403, "no"))
+    await run(world, process, world.seconds + 15)
+    process.faults = refuse("PATCH", f"{NODES}/{SLEEPER}/status", status, "no")
+    await run(world, process, world.seconds + 10)
+    assert world.power(SLEEPER) == "Asleep"
+    return world.power("pi-2")
+
+
+async def test_nobody_goes_to_sleep_while_it_is_not_known_which_record_of_another_node_stands() -> None:
+    assert await two_orders(500) == "Awake"
+
+
+async def test_a_node_whose_record_is_refused_keeps_nobody_from_sleeping() -> None:
+    assert await two_orders(403) in ("Cordoned", "Draining", "PowerOffRequested", "Asleep")
+
+
+async def test_a_wake_that_cannot_be_recorded_delays_no_other() -> None:
+    """Wakes are apart in time; one that did not happen does not count."""
+    world = await a_world()
+    world.store.patch(ours("energynodes", "pi-2"), {"spec": {"sleep": {"driver": "Shelly"}}})
+    override(world, "pi-2", "Asleep")
+    await run(world, Process(world, "second", identity="op"), world.seconds + 60)
+    assert world.power("pi-2") == "Asleep"
+    override(world, "pi-2", "Awake")
+    faults = refuse("PATCH", f"{NODES}/pi-2/status", 403, "no")
+    assert await ordered_awake(world, Process(world, "third", identity="op", faults=faults)) == [(SLEEPER, True)]
 
 
 async def test_a_job_tells_what_was_refused_and_that_it_is_well_again() -> None:

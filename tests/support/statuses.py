@@ -56,7 +56,9 @@ from sunward.planning.data_quality.judgement import judge
 from sunward.planning.decide import plan_name
 from sunward.planning.guards.case import Blocker
 from sunward.planning.guards.drain import BlockingPod
+from support import fleets
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
+from support.fleets import a_fleet
 from support.planning import (
     NOW,
     a_job,
@@ -312,6 +314,9 @@ def energy_plans() -> Iterator[Mapping[str, Any]]:
         for solver in (a_report(status, relative_gap=-1e-9), SolverReport(status=status, cause=a_report(status).cause)):
             plan = a_plan(solver=solver)
             yield plan_objects.plan_status(plan, snapshot, {Reason.NO_LONGER_HOLDS: 2}, {}, NOW)
+    yield plan_objects.plan_status(*a_fleet(64, 20, shards=256), {}, {}, NOW)
+    many = fleets.a_ledger(2000)
+    yield {"settlement": settlement_objects.settlement_status(many, (), {}, {}, "none mode", NOW)}
     for ledger in (a_ledger(), a_ledger(factors=()), an_empty_ledger()):
         baseline = {row.node: 0.5 for row in ledger.rows}
         intensities = {row.grid_zone: 560.0 for row in ledger.rows}

@@ -13,6 +13,7 @@ from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Forecaster, Reporter
 from sunward.cluster.reporting import plan_objects
+from sunward.cluster.reporting.bounds import Omitted
 from sunward.domain.plans import Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -124,11 +125,11 @@ class PlanKeeper:
         When a meter is back that was silent for the plan, its inputs are written anew first.
         """
         begin = {step.node for step in steps if step.cause.reason is Reason.SLEEP_STARTED}
-        if begin and self.is_on_record and begin & plan_objects.nodes_without_power(status_of(self._body)):
+        if self.is_on_record and not begin <= plan_objects.nodes_with_power(status_of(self._body)):
             self.is_on_record = False
             subject = Subject(kind="EnergyPlan", name=plan.name)
             with self._containment.contain(Part.PLAN, subject):
-                inputs = plan_objects.inputs(plan, snapshot)
+                inputs = plan_objects.inputs(plan, snapshot, Omitted())
                 path = ours("energyplans", plan.name, sub="status")
                 self._body = await self._api.patch(path, {"status": {"inputs": inputs}})
                 self.is_on_record = True

@@ -197,15 +197,21 @@ PLACES: dict[str, Place] = {
     ),
     "a node that fails ends nothing else": _place(
         "cluster.acting.stepper",
-        "            with self._containment.contain(Part.STEP, subject):\n",
-        "            if True:\n",
-        f"{ISOLATION}::test_a_failure_of_a_node_lets_nobody_go_to_sleep_on_the_strength_of_its_record",
+        "        with self._containment.contain(Part.STEP, subject):\n",
+        "        if True:\n",
+        f"{ISOLATION}::test_a_node_whose_record_is_refused_keeps_nobody_from_sleeping",
     ),
-    "nobody goes to sleep after a step that failed": _place(
+    "nobody goes to sleep while a record is uncertain": _place(
         "cluster.acting.stepper",
-        "if has_failed and _leads_to_sleep(step):",
+        "if not is_certain and _leads_to_sleep(step):",
         "if False:",
-        f"{ISOLATION}::test_a_failure_of_a_node_lets_nobody_go_to_sleep_on_the_strength_of_its_record",
+        f"{ISOLATION}::test_nobody_goes_to_sleep_while_it_is_not_known_which_record_of_another_node_stands",
+    ),
+    "a step that failed is not relied on": _place(
+        "cluster.acting.stepper",
+        "again = self.steps(wanted, snapshot, power, passed)",
+        "again = self.steps(wanted, snapshot, power)",
+        f"{ISOLATION}::test_a_wake_that_cannot_be_recorded_delays_no_other",
     ),
     "a sleep begins under a plan that is on record": _place(
         "cluster.plan_keeper",

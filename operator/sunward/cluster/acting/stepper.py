@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,21 @@ class Wanted:
     directives: Sequence[JobDirective] = ()
 
 
+UNCERTAIN = frozenset({Reason.API_SERVER_UNAVAILABLE, Reason.WRITE_CONFLICT, Reason.INTERNAL_ERROR})
+"""Why it may not be known which record of a node stands: the one that was read, the new one, or another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What became of a step: the EnergyNode with the record that the step wrote, and why it failed.
+
+    `body` is None where the record of the step is not known to stand.
+    """
+
+    body: Body | None = None
+    failure: Cause | None = None
+
+
 class NodeStepper:
     """Remembers nothing but evictions that cannot succeed, and those that were refused just now."""
 
@@ -60,6 +75,7 @@ class NodeStepper:
         self._mark_dirty = mark_dirty
         self._containment = containment
         self._drain_failures: dict[str, Cause] = {}
+        self._written: Body | None = None
         self.refused: dict[str, Sequence[BlockingPod]] = {}
 
     async def read_power(self, snapshot: Snapshot) -> Mapping[str, PowerReading | None]:
@@ -74,8 +90,14 @@ class NodeStepper:
 
         return dict(await asyncio.gather(*(read(node) for node in snapshot.nodes)))
 
-    def steps(self, wanted: Wanted, snapshot: Snapshot, power: Mapping[str, PowerReading | None]) -> Sequence[Step]:
-        """The next step of every node."""
+    def steps(
+        self,
+        wanted: Wanted,
+        snapshot: Snapshot,
+        power: Mapping[str, PowerReading | None],
+        passed_over: Collection[str] = (),
+    ) -> Sequence[Step]:
+        """The next step of every node but those that are passed over."""
         return transitions.advance(
             snapshot,
             wanted.awake,
@@ -84,6 +106,7 @@ class NodeStepper:
             fencing_token=self._lease.token,
             drain_failures=self._drain_failures,
             directives=wanted.directives,
+            passed_over=passed_over,
         )
 
     async def take(
@@ -91,39 +114,44 @@ class NodeStepper:
     ) -> Observation:
         """Take the steps in order; returns the view with the EnergyNodes as they were written.
 
-        A step that fails is its node's own fault. The steps after it rested on its record, so they are decided anew
-        without it, and nobody goes further towards sleep in this pass. Only a server that does not answer ends it.
+        A step that fails is its node's own fault. The steps after it relied on its record, so they are decided anew by
+        the record that stands. Where it is not known which one does, nobody goes further towards sleep in this pass.
+        Only a server that does not answer ends it.
         """
-        bodies, snapshot, left, has_failed = dict(seen.state.energy_node_bodies), seen.snapshot, list(steps), False
+        bodies, snapshot, left = dict(seen.state.energy_node_bodies), seen.snapshot, list(steps)
+        to_take, passed, is_certain = {step.node for step in steps}, set[str](), True
         lost_before = self._containment.unreachable
         while left and self._containment.unreachable is lost_before:
             step = left.pop(0)
-            if has_failed and _leads_to_sleep(step):
+            passed.add(step.node)
+            if not is_certain and _leads_to_sleep(step):
                 continue
-            body = await self._try(step, seen, power.get(step.node))
-            if body is not None:
-                bodies[step.node], snapshot = body, transitions.remembered(snapshot, step)
-                continue
-            has_failed, waiting = True, {other.node for other in left}
-            left = [again for again in self.steps(wanted, snapshot, power) if again.node in waiting]
+            tried = await self._try(step, seen, power.get(step.node))
+            if tried.body is not None:
+                bodies[step.node], snapshot = tried.body, transitions.remembered(snapshot, step)
+            if tried.failure is not None:
+                is_certain = is_certain and (tried.body is not None or tried.failure.reason not in UNCERTAIN)
+                again = self.steps(wanted, snapshot, power, passed)
+                left = [other for other in again if other.node in to_take]
         return replace(seen, state=replace(seen.state, energy_node_bodies=bodies))
 
-    async def _try(self, step: Step, seen: Observation, power: PowerReading | None) -> Body | None:
-        """The EnergyNode after its step; None when the step failed, now or so lately that it waits."""
-        node, body = seen.snapshot.node(step.node), seen.state.energy_node_bodies[step.node]
+    async def _try(self, step: Step, seen: Observation, power: PowerReading | None) -> Tried:
+        """Take one step, unless it failed so lately that it waits."""
+        node = seen.snapshot.node(step.node)
         assert node is not None  # steps are taken for the nodes of the snapshot
-        subject = subject_of(node)
+        subject, body = subject_of(node), seen.state.energy_node_bodies[step.node]
         if step.cause.reason is Reason.INTERNAL_ERROR:
             self._containment.note(Part.STEP, subject, step.cause)
-            return None
+            return Tried(body=body, failure=step.cause)
         if not step.changed and step.act is Act.NONE:
             self._containment.forget(Part.STEP, subject)
-            return body
-        done: Body | None = None
-        if self._containment.is_due(Part.STEP, subject):
-            with self._containment.contain(Part.STEP, subject):
-                done = await self._perform(step, seen, power)
-        return done
+            return Tried(body=body)
+        if not self._containment.is_due(Part.STEP, subject):
+            return Tried(failure=Cause(Reason.WAITING_FOR_NODE, "its last step failed just now"))
+        self._written = None
+        with self._containment.contain(Part.STEP, subject):
+            return Tried(body=await self._perform(step, seen, power))
+        return Tried(body=self._written, failure=self._containment.cause(subject, Part.STEP))
 
     async def _perform(self, step: Step, seen: Observation, power: PowerReading | None) -> Body:
         """Look once more, write the record, act; returns the EnergyNode as it stands then.
@@ -139,6 +167,7 @@ class NodeStepper:
             return body
         if step.changed:
             body = await acts.write_record(self._api, node, step, body["metadata"]["resourceVersion"], self._clock())
+            self._written = body
         done = await acts.act(self._api, node, step, self._drivers.of(node), may_act=self._lease.holds)
         await self._report(done, node, body)
         return body

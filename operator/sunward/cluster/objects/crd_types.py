@@ -500,13 +500,17 @@ class EnergyPlanStatusDroppedItem(TypedDict):
 
 
 class EnergyPlanStatusAssignment(TypedDict):
-    """`status.assignments[]`: assignments of the first period."""
+    """`status.assignments[]`: assignments of the first period. Where they are too many for one object, a row stands
+    for all shards of a job on a node, or for all of a job; status.assignments of the TrainingJob has them one by
+    one.
+    """
 
     job: str
-    shard: str
+    shard: NotRequired[str | None]
     fromNode: NotRequired[str | None]
-    node: str
+    node: NotRequired[str | None]
     batches: int
+    shards: NotRequired[int | None]
 
 
 EnergyPlanStatusTransferKind = Literal["Physical", "Contractual"]
@@ -529,6 +533,15 @@ class EnergyPlanStatusSleep(TypedDict):
     node: str
     time: str
     until: NotRequired[str | None]
+
+
+class EnergyPlanStatusOmittedItem(TypedDict):
+    """`status.omitted[]`: omitted counts the rows of this status that are left out or folded to keep it small
+    enough.
+    """
+
+    field: str
+    count: int
 
 
 class EnergyPlanStatusPricesEnergyItem(TypedDict):
@@ -571,6 +584,15 @@ class EnergyPlanStatusSettlementTotals(TypedDict):
     baselineMicrogramsCO2e: NotRequired[int | None]
     avoidedMicrogramsCO2e: NotRequired[int | None]
     embodiedMicrogramsCO2e: NotRequired[int | None]
+
+
+class EnergyPlanStatusSettlementOmittedItem(TypedDict):
+    """`status.settlement.omitted[]`: omitted counts the rows of this settlement that are left out to keep it small
+    enough. The totals include them.
+    """
+
+    field: str
+    count: int
 
 
 class EnergyPlanStatusSettlementNode(TypedDict):
@@ -622,6 +644,7 @@ EnergyPlanStatusSettlement = TypedDict(
         "method": NotRequired[str | None],
         "closingErrorPartsPerMillion": NotRequired[int | None],
         "totals": NotRequired[EnergyPlanStatusSettlementTotals | None],
+        "omitted": NotRequired[list[EnergyPlanStatusSettlementOmittedItem] | None],
         "nodes": NotRequired[list[EnergyPlanStatusSettlementNode] | None],
         "transfers": NotRequired[list[EnergyPlanStatusSettlementTransfer] | None],
     },
@@ -642,6 +665,7 @@ class EnergyPlanStatus(TypedDict):
     assignments: NotRequired[list[EnergyPlanStatusAssignment] | None]
     transfers: NotRequired[list[EnergyPlanStatusTransfer] | None]
     sleeps: NotRequired[list[EnergyPlanStatusSleep] | None]
+    omitted: NotRequired[list[EnergyPlanStatusOmittedItem] | None]
     prices: NotRequired[EnergyPlanStatusPrices | None]
     settlement: NotRequired[EnergyPlanStatusSettlement | None]
     conditions: NotRequired[list[StatusCondition] | None]

@@ -14,22 +14,21 @@ from sunward.cluster.objects.crd_types import (
     EnergyPlan,
     EnergyPlanSpec,
     EnergyPlanStatus,
-    EnergyPlanStatusDecision,
     EnergyPlanStatusEmissions,
     EnergyPlanStatusInputs,
     EnergyPlanStatusInputsNode,
     EnergyPlanStatusInputsZone,
-    EnergyPlanStatusPrices,
-    EnergyPlanStatusSleep,
     EnergyPlanStatusSolution,
-    EnergyPlanStatusTransfer,
 )
 from sunward.cluster.objects.statuses import present
+from sunward.cluster.reporting import plan_rows
+from sunward.cluster.reporting.bounds import Limit, Omitted
+from sunward.cluster.reporting.micro import micro, micro_or_none
 from sunward.cluster.reporting.node_figures import basis_name
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Measurement, Reading
 from sunward.domain.nodes import MeterFacts
-from sunward.domain.plans import Decision, Plan, PlannedSleep, Prices, SolverReport, Transfer
+from sunward.domain.plans import Plan, SolverReport
 from sunward.domain.policy import OperatingMode, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
@@ -38,20 +37,11 @@ GENERATION = 1
 """Of an EnergyPlan's spec, which never changes."""
 
 BECAUSE_LIMIT = 32
-MICRO = 1_000_000
-ROWS_LIMIT = 1024
+DROPPED_LIMIT = 64
+INPUT_NODES = Limit(rows=1024, size_bytes=150_000)
+INPUT_ZONES = Limit(rows=256, size_bytes=30_000)
 IN_FORCE = Cause(Reason.PLANNED, "in force; every step is rechecked before it is executed")
 DRY_RUN = Cause(Reason.DRY_RUN, "EnergyPolicy default has mode DryRun: set spec.mode to Active to act")
-
-
-def micro(value: float) -> int:
-    """A figure in millionths, rounded to the nearest."""
-    return round(value * MICRO)
-
-
-def micro_or_none(value: float | None) -> int | None:
-    """A figure in millionths; None stays None, and in a merge patch removes what stood there."""
-    return None if value is None else micro(value)
 
 
 def plan_object(plan: Plan, policy: PolicySpec) -> EnergyPlan:
@@ -75,30 +65,25 @@ def plan_status(
     plan: Plan, snapshot: Snapshot, dropped: Mapping[Reason, int], old: EnergyPlanStatus, now: datetime
 ) -> EnergyPlanStatus:
     """The planned half of an EnergyPlan's status, as a merge patch: None removes what an earlier plan left."""
-    return {
+    omitted = Omitted()
+    result = "DryRun" if snapshot.policy.mode is OperatingMode.DRY_RUN else "Planned"
+    status: EnergyPlanStatus = {
         "observedGeneration": GENERATION,
         "operatorVersion": __version__,
-        "inputs": inputs(plan, snapshot),
+        "inputs": inputs(plan, snapshot, omitted),
         "solution": _solution(plan.solver),
         "emissions": _emissions(plan),
-        "decisions": [_decision(decision, snapshot) for decision in plan.decisions[:ROWS_LIMIT]],
-        "dropped": [{"reason": str(reason), "count": count} for reason, count in sorted(dropped.items())],
-        "assignments": [
-            {
-                "job": row.job,
-                "shard": row.shard,
-                "fromNode": row.from_node,
-                "node": row.node,
-                "batches": row.batches,
-            }
-            for directive in plan.jobs
-            for row in directive.assignments
-        ],
-        "transfers": [transfer_row(transfer) for transfer in plan.transfers],
-        "sleeps": [present(_sleep(sleep)) for sleep in plan.sleeps[:ROWS_LIMIT]],
-        "prices": _prices(plan.prices),
+        "decisions": plan_rows.decisions(plan.decisions, result, omitted),
+        "dropped": [{"reason": str(reason), "count": dropped[reason]} for reason in sorted(dropped)[:DROPPED_LIMIT]],
+        "assignments": plan_rows.assignments(plan.jobs, omitted),
+        "transfers": plan_rows.transfers(plan.transfers, omitted),
+        "sleeps": plan_rows.sleeps(plan.sleeps, omitted),
+        "prices": plan_rows.prices(plan.prices, omitted),
         "conditions": conditions.merge(old.get("conditions"), _conditions(plan, snapshot), now, GENERATION),
     }
+    omitted.count("dropped", len(dropped) - DROPPED_LIMIT)
+    omitted.count("solution.infeasibleBecause", len(plan.solver.infeasible_because) - BECAUSE_LIMIT)
+    return status | {"omitted": omitted.rows()}
 
 
 def _emissions(plan: Plan) -> EnergyPlanStatusEmissions:
@@ -112,20 +97,28 @@ def _emissions(plan: Plan) -> EnergyPlanStatusEmissions:
     }
 
 
-def inputs(plan: Plan, snapshot: Snapshot) -> EnergyPlanStatusInputs:
-    """What a plan and the sleeps under it rest on: ages in seconds and qualities, as the snapshot has them."""
+def inputs(plan: Plan, snapshot: Snapshot, omitted: Omitted) -> EnergyPlanStatusInputs:
+    """What a plan and the sleeps under it rest on: ages in seconds and qualities, as the snapshot has them.
+
+    Nodes that the plan has asleep come first where not all fit: no sleep begins without its inputs.
+    """
+    nodes = snapshot.nodes
+    rows = [present(_input(node.name, node.meters, snapshot.taken_at)) for node in nodes]
+    if not INPUT_NODES.holds(rows):
+        rows.sort(key=lambda row: plan.awake.get(row["node"], True))
+    zones = (present(_zone(value, snapshot.taken_at)) for _, value in sorted(snapshot.intensities.items()))
     return {
         "digest": plan.input_digest,
         "time": format_time(snapshot.taken_at),
-        "nodes": [present(_input(node.name, node.meters, snapshot.taken_at)) for node in snapshot.nodes[:ROWS_LIMIT]],
-        "zones": [present(_zone(value, snapshot.taken_at)) for _, value in sorted(snapshot.intensities.items())],
+        "nodes": omitted.fitting("inputs.nodes", rows, INPUT_NODES),
+        "zones": omitted.fitting("inputs.zones", zones, INPUT_ZONES),
     }
 
 
-def nodes_without_power(status: EnergyPlanStatus) -> frozenset[str]:
-    """Nodes for which an EnergyPlan has no reading of power on record."""
+def nodes_with_power(status: EnergyPlanStatus) -> frozenset[str]:
+    """Nodes for which an EnergyPlan has a reading of power on record."""
     rows = (status.get("inputs") or {}).get("nodes") or ()
-    return frozenset(row["node"] for row in rows if "powerAgeSeconds" not in row)
+    return frozenset(row["node"] for row in rows if "powerAgeSeconds" in row)
 
 
 def _input(name: str, meters: MeterFacts, now: datetime) -> EnergyPlanStatusInputsNode:
@@ -174,41 +167,6 @@ def _solution(report: SolverReport) -> EnergyPlanStatusSolution:
         "relativeGapPartsPerMillion": None if gap is None else micro(max(0.0, gap)),
         "solveMilliseconds": None if report.solve_seconds is None else round(1000 * report.solve_seconds),
         "infeasibleBecause": [line[:256] for line in report.infeasible_because[:BECAUSE_LIMIT]],
-    }
-
-
-def _decision(decision: Decision, snapshot: Snapshot) -> EnergyPlanStatusDecision:
-    dry = snapshot.policy.mode is OperatingMode.DRY_RUN
-    return {
-        "kind": str(decision.kind),
-        "subject": decision.subject,
-        "reason": str(decision.cause.reason),
-        "message": decision.cause.message[:1024],
-        "result": "DryRun" if dry else "Planned",
-    }
-
-
-def _sleep(sleep: PlannedSleep) -> EnergyPlanStatusSleep:
-    return {"node": sleep.node, "time": format_time(sleep.start), "until": format_time(sleep.until)}
-
-
-def _prices(prices: Prices) -> EnergyPlanStatusPrices:
-    energy, offload = prices.energy_grams_per_watt_hour, prices.offload_grams
-    return {
-        "energy": [{"pool": pool, "microgramsPerWattHour": micro(grams)} for pool, grams in list(energy.items())[:64]],
-        "offload": [{"job": job, "microgramsCO2e": micro(grams)} for job, grams in list(offload.items())[:256]],
-    }
-
-
-def transfer_row(transfer: Transfer) -> EnergyPlanStatusTransfer:
-    """A transfer as planned or as cleared."""
-    return {
-        "pool": transfer.pool,
-        "kind": transfer.kind.value,
-        "fromNode": transfer.from_node,
-        "toNode": transfer.to_node,
-        "sentMicrowattHours": micro(transfer.sent_watt_hours),
-        "receivedMicrowattHours": micro(transfer.received_watt_hours),
     }
 
 

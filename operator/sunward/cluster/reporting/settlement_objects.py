@@ -14,8 +14,13 @@ from sunward.cluster.objects.crd_types import (
     EnergyPlanStatusSettlementTotals,
 )
 from sunward.cluster.objects.statuses import present
-from sunward.cluster.reporting.plan_objects import micro, micro_or_none, transfer_row
+from sunward.cluster.reporting.bounds import Limit, Omitted
+from sunward.cluster.reporting.micro import micro, micro_or_none
+from sunward.cluster.reporting.plan_rows import transfers as transfer_rows
 from sunward.domain.plans import Transfer
+
+NODES = Limit(rows=1024, size_bytes=450_000)
+TRANSFERS = Limit(rows=4096, size_bytes=80_000)
 
 
 def settlement_status(
@@ -36,19 +41,22 @@ def settlement_status(
     sums["baselineMicrogramsCO2e"] = micro_or_none(baseline)
     sums["avoidedMicrogramsCO2e"] = None if location is None or baseline is None else micro(baseline - location)
     sums["embodiedMicrogramsCO2e"] = micro_or_none(totals.embodied_grams) if ledger.rows else None
-    return {
+    omitted = Omitted()
+    rows = [
+        *(present(_row(row, baseline_grams, intensities)) for row in ledger.rows),
+        *(present(_missing_row(node)) for node in ledger.missing),
+    ]
+    status: EnergyPlanStatusSettlement = {
         "time": format_time(now),
         "from": format_time(ledger.period.start),
         "until": format_time(ledger.period.end),
         "method": method,
         "closingErrorPartsPerMillion": micro(ledger.closing_error_ratio) if ledger.rows else None,
         "totals": sums,
-        "nodes": [
-            *(present(_row(row, baseline_grams, intensities)) for row in ledger.rows),
-            *(present(_missing_row(node)) for node in ledger.missing),
-        ],
-        "transfers": [transfer_row(transfer) for transfer in transfers],
+        "nodes": omitted.fitting("nodes", rows, NODES),
+        "transfers": transfer_rows(transfers, omitted, TRANSFERS),
     }
+    return status | {"omitted": omitted.rows()}
 
 
 def _energies(ledger: PeriodLedger) -> EnergyPlanStatusSettlementTotals:

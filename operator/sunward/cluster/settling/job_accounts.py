@@ -15,7 +15,7 @@ from sunward.cluster.access.times import format_time, parse_time
 from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.objects.crd_types import TrainingJobStatus, TrainingJobStatusStage, TrainingJobStatusStageName
 from sunward.cluster.objects.statuses import status_of
-from sunward.cluster.reporting.plan_objects import MICRO, micro, micro_or_none
+from sunward.cluster.reporting.micro import MICRO, micro, micro_or_none
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.jobs import JobView
 from sunward.domain.plans import Transfer

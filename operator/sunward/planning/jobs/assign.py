@@ -21,6 +21,9 @@ from sunward.planning.jobs.parts import JobPart
 EPSILON = 1e-6
 """Share of a batch that counts as a solver's rounding."""
 
+MOST_ROWS = 1536
+"""Assignments of a job that fit into its status, which a restarted operator reads back: six for each of 256 shards."""
+
 
 def assign_part(part: JobPart, rows: Iterable[BatchRow], *, cautious: bool = False) -> tuple[Assignment, ...]:
     """Whole batches per round for every shard of a part, by the proportions of the first period with work.
@@ -117,7 +120,7 @@ def directive(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow], 
         message = "waits: cleaner energy is expected within the horizon"
         return JobDirective(job=job.spec.key, run=False, cause=Cause(Reason.WAITING_FOR_LOWER_INTENSITY, message))
     assigned = _within_limit(job, parts, rows)
-    if len({row.node for row in assigned}) < job.spec.minimum_workers:
+    if len({row.node for row in assigned}) < job.spec.minimum_workers or len(assigned) > MOST_ROWS:
         assigned = at_home(job, [shard for part in parts for shard in part.shards])
     return running(job, tuple(sorted(assigned, key=lambda row: (row.shard, row.node))), at_risk=at_risk)
 

@@ -9,7 +9,7 @@ request to a relay is sent again only when the relay proves that it did not happ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -48,6 +48,7 @@ def advance(
     fencing_token: int,
     drain_failures: Mapping[str, Cause] | None = None,
     directives: Iterable[JobDirective] = (),
+    passed_over: Collection[str] = (),
     guards: Guards = GUARDS,
 ) -> tuple[Step, ...]:
     """One step for every node, in the order in which they must be performed.
@@ -57,12 +58,13 @@ def advance(
     its like, so that nobody else's wake makes it wait. A node that nobody has a wish for keeps its state, and so does
     one whose step cannot be decided. `drain_failures` tells, by node, of evictions that can never succeed. `directives`
     are those of the plan in force: what it assigns counts at once, what was assigned before counts until the snapshot
-    no longer says so.
+    no longer says so. Nodes that are `passed_over` get no step, and the others rely on their records as they are.
     """
     snapshot = _with_directives(snapshot, directives)
     steps: list[Step] = []
     failures = drain_failures or {}
-    for name in sorted((node.name for node in snapshot.nodes), key=lambda name: _urgency(snapshot, name)):
+    asked = (node.name for node in snapshot.nodes if node.name not in passed_over)
+    for name in sorted(asked, key=lambda name: _urgency(snapshot, name)):
         node = _node(snapshot, name)
         try:
             step = next_step(
