@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from sunward.cluster.reporting import report
+from sunward.planning.jobs.assign import MOST_ROWS
 from support import crds, statuses
+from support.fleets import FLEETS, a_fleet, node_names
 from support.lab import ControlPlane, control_plane
+from support.planning import NOW
+from support.real.journal import wait_until
 
 __all__ = ["control_plane"]  # the fixture
 
@@ -166,6 +171,49 @@ async def test_every_status_that_the_operator_writes_is_accepted_and_stored_whol
             answer = api.merge(f"{crds.path_of(manifest)}/status?fieldValidation=Strict", dict(part))
             assert answer.code == 200, answer.message
             assert_contains(answer.body["status"], statuses.without_removals(part["status"]))
+
+
+@pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS)
+def test_the_plan_of_a_fleet_is_stored_whole(api: crds.Api, fleet: dict[str, Any]) -> None:
+    manifest = named("energyplan")
+    api.apply(manifest)
+    status = statuses.fleet_status(**fleet)
+    answer = api.merge(f"{crds.path_of(manifest)}/status?fieldManager=sunward-operator", {"status": status})
+    assert answer.code == 200, answer.message[:500]
+    assert_contains(answer.body["status"], status)
+
+
+@pytest.mark.parametrize("length", [12, 253])
+def test_a_job_with_as_many_assignments_as_there_can_be_is_stored_whole(api: crds.Api, length: int) -> None:
+    plan, snapshot = a_fleet(256, 1, shards=256, workers=6, length=length)
+    names = node_names(256, length)
+    job = named("trainingjob-flower")
+    job["metadata"]["name"] = f"large-{length}"
+    job["spec"]["shards"] = [
+        {"name": f"shard-{n:03d}", "node": names[n], "samples": 1, "sizeMebibytes": 1} for n in range(256)
+    ]
+    assert api.create(job).code == 201
+    status = {**report.job_status(snapshot.jobs[0], plan.jobs[0], plan, {}, NOW)}
+    answer = api.merge(f"{crds.path_of(job)}/status?fieldManager=sunward-operator", {"status": status})
+    assert answer.code == 200, answer.message[:500]
+    assert len(answer.body["status"]["assignments"]) == MOST_ROWS
+
+
+def test_a_job_that_stands_under_a_bad_name_can_still_be_told_so(api: crds.Api) -> None:
+    """Names were not always checked; the rule is asked when a job is created, and not of one that exists."""
+    definition = copy.deepcopy(next(d for d in crds.definitions() if d["spec"]["names"]["kind"] == "TrainingJob"))
+    sound = copy.deepcopy(definition)
+    del crds.schema_of(definition)["x-kubernetes-validations"]
+    job = named("trainingjob-flower")
+    job["metadata"]["name"] = "2026.mnist"
+    assert api.create(job).code == 422
+    api.apply(definition)
+    wait_until(lambda: api.create(job).code == 201, 20.0, "a server that knows no rule takes the name")
+    api.apply(sound)
+    other = {**job, "metadata": {**job["metadata"], "name": "2027.mnist"}}
+    wait_until(lambda: api.create(other, dry_run=True).code == 422, 20.0, "the rule is back")
+    answer = api.merge(f"{crds.path_of(job)}/status", {"status": {"round": 1}})
+    assert answer.code == 200, answer.message
 
 
 def test_the_table_of_the_server_has_our_columns(api: crds.Api) -> None:

@@ -16,6 +16,13 @@ from support.accounting import DIRTY, QUARTER_HOUR, node_period
 from support.planning import NOW, a_job, a_node, a_plan, a_snapshot, a_zone
 
 LONGEST_SENTENCE = "x" * 3000
+FLEETS = {
+    "500 nodes and 100 jobs": {"nodes": 500, "jobs": 100, "shards": 8, "workers": 3},
+    "20 jobs of 256 shards": {"nodes": 64, "jobs": 20, "shards": 256},
+    "100 jobs of 256 shards on all nodes": {"nodes": 500, "jobs": 100, "shards": 256, "workers": 6},
+    "2,000 nodes": {"nodes": 2000, "jobs": 4, "shards": 256},
+    "1,000 nodes with the longest names": {"nodes": 1000, "jobs": 300, "shards": 16, "length": 253},
+}
 
 
 def node_names(count: int, length: int = 12) -> list[str]:

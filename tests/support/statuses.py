@@ -327,6 +327,16 @@ def energy_plans() -> Iterator[Mapping[str, Any]]:
         }
 
 
+def fleet_status(**fleet: Any) -> dict[str, Any]:
+    """The whole status of an EnergyPlan: what was planned, and what the period came to."""
+    plan, snapshot = a_fleet(**fleet)
+    ledger = fleets.a_ledger(fleet["nodes"], fleet.get("length", 12))
+    settled = settlement_objects.settlement_status(ledger, plan.transfers, {}, {}, "method", NOW)
+    planned = plan_objects.plan_status(plan, snapshot, {}, {}, NOW)
+    status: dict[str, Any] = without_removals({**planned, "settlement": settled})
+    return status
+
+
 def energy_plan_specs() -> Iterator[Mapping[str, Any]]:
     """Everything that is written into the spec of an EnergyPlan."""
     for mode in OperatingMode:

@@ -8,22 +8,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sunward.cluster.reporting import job_figures, plan_objects, report, settlement_objects
+from sunward.cluster.reporting import job_figures, report
 from sunward.cluster.reporting.bounds import Limit, Omitted
 from sunward.planning.jobs import assign
 from support import crds, statuses
-from support.fleets import a_fleet, a_ledger
+from support.fleets import FLEETS, a_fleet
 from support.planning import NOW
 
 STORED_BYTES = 1_572_864
 """What etcd takes by default, 1.5 MiB."""
-FLEETS = {
-    "500 nodes and 100 jobs": {"nodes": 500, "jobs": 100, "shards": 8, "workers": 3},
-    "20 jobs of 256 shards": {"nodes": 64, "jobs": 20, "shards": 256},
-    "100 jobs of 256 shards on all nodes": {"nodes": 500, "jobs": 100, "shards": 256, "workers": 6},
-    "2,000 nodes": {"nodes": 2000, "jobs": 4, "shards": 256},
-    "1,000 nodes with the longest names": {"nodes": 1000, "jobs": 300, "shards": 16, "length": 253},
-}
 
 
 def schema(kind: str) -> crds.Manifest:
@@ -31,19 +24,9 @@ def schema(kind: str) -> crds.Manifest:
     return crds.schema_of(definition)["properties"]["status"]
 
 
-def plan_of(**fleet: Any) -> dict[str, Any]:
-    """The whole status of an EnergyPlan: what was planned, and what the period came to."""
-    plan, snapshot = a_fleet(**fleet)
-    ledger = a_ledger(fleet["nodes"], fleet.get("length", 12))
-    settled = settlement_objects.settlement_status(ledger, plan.transfers, {}, {}, "method", NOW)
-    planned = plan_objects.plan_status(plan, snapshot, {}, {}, NOW)
-    status: dict[str, Any] = statuses.without_removals({**planned, "settlement": settled})
-    return status
-
-
 @pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS)
 def test_a_plan_of_any_fleet_fits_into_its_object(fleet: dict[str, Any]) -> None:
-    status = plan_of(**fleet)
+    status = statuses.fleet_status(**fleet)
     jsonschema.validate(status, schema("EnergyPlan"))
     assert len(json.dumps(status)) < STORED_BYTES - 100_000
 
@@ -51,7 +34,7 @@ def test_a_plan_of_any_fleet_fits_into_its_object(fleet: dict[str, Any]) -> None
 @pytest.mark.parametrize("fleet", FLEETS.values(), ids=FLEETS)
 def test_what_a_plan_leaves_out_is_counted(fleet: dict[str, Any]) -> None:
     plan, snapshot = a_fleet(**fleet)
-    status = plan_of(**fleet)
+    status = statuses.fleet_status(**fleet)
     missing = {one["field"]: one["count"] for one in status["omitted"]}
     lost = {one["field"]: one["count"] for one in status["settlement"]["omitted"]}
     everything = {
@@ -72,7 +55,7 @@ def test_what_a_plan_leaves_out_is_counted(fleet: dict[str, Any]) -> None:
 
 def test_a_fleet_of_500_nodes_and_100_jobs_keeps_every_row_but_sentences_and_prices() -> None:
     plan, snapshot = a_fleet(500, 100)
-    status = plan_of(nodes=500, jobs=100)
+    status = statuses.fleet_status(nodes=500, jobs=100)
     assert {one["field"] for one in status["omitted"]} == {"decisions", "inputs.zones", "prices.energy"}
     assert status["settlement"]["omitted"] == []
     assert len(status["assignments"]) == sum(len(one.assignments) for one in plan.jobs)
@@ -81,20 +64,20 @@ def test_a_fleet_of_500_nodes_and_100_jobs_keeps_every_row_but_sentences_and_pri
 
 def test_many_shards_are_folded_by_worker_and_the_batches_stay() -> None:
     plan, _ = a_fleet(64, 20, shards=256)
-    rows = plan_of(nodes=64, jobs=20, shards=256)["assignments"]
+    rows = statuses.fleet_status(nodes=64, jobs=20, shards=256)["assignments"]
     assert sum(row["batches"] for row in rows) == sum(row.batches for one in plan.jobs for row in one.assignments)
     assert {row["job"] for row in rows} == {one.job for one in plan.jobs}
     assert all("shard" not in row and row["shards"] == 4 for row in rows)
 
 
 def test_what_changes_something_is_kept_before_what_stays() -> None:
-    kinds = [one["kind"] for one in plan_of(nodes=2000, jobs=4)["decisions"]]
+    kinds = [one["kind"] for one in statuses.fleet_status(nodes=2000, jobs=4)["decisions"]]
     assert kinds[:4] == ["Assign"] * 4
 
 
 def test_nodes_that_are_to_sleep_keep_their_inputs() -> None:
     plan, _ = a_fleet(2000, 4)
-    kept = {row["node"] for row in plan_of(nodes=2000, jobs=4)["inputs"]["nodes"]}
+    kept = {row["node"] for row in statuses.fleet_status(nodes=2000, jobs=4)["inputs"]["nodes"]}
     assert 0 < len(kept) < 1000
     assert not any(plan.awake[name] for name in kept)
 

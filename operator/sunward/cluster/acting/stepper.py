@@ -132,7 +132,7 @@ class NodeStepper:
             if tried.failure is not None:
                 is_certain = is_certain and (tried.body is not None or tried.failure.reason not in UNCERTAIN)
                 again = self.steps(wanted, snapshot, power, passed)
-                left = [other for other in again if other.node in to_take]
+                left = [other for other in again if other.node in to_take - passed]
         return replace(seen, state=replace(seen.state, energy_node_bodies=bodies))
 
     async def _try(self, step: Step, seen: Observation, power: PowerReading | None) -> Tried:
