@@ -7,17 +7,20 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import jsonschema
 import pytest
 
 from sunward.cluster.access.api import ApiError, core, ours
+from support import crds, statuses
 from support.loop.crash import one_sleeper
 from support.loop.ports import Solver, WorldDrivers, WorldSensors
 from support.loop.process import Hook, Process, run
-from support.loop.world import World, add_job, override
+from support.loop.world import World, Write, add_job, override
 
 Body = dict[str, Any]
 SLEEPER = "pi-3"
@@ -469,3 +472,55 @@ async def test_what_fails_is_tried_less_and_less_often() -> None:
     assert pauses == sorted(pauses)
     assert pauses[-1] == 60.0
     assert len(tried) < 12
+
+
+def checked_by_the_definitions(world: World, write: Write) -> None:
+    """Statuses are refused as the API server refuses them."""
+    kinds = {"energyplans": "EnergyPlan", "trainingjobs": "TrainingJob", "energynodes": "EnergyNode"}
+    kind = kinds.get(write.address.kind)
+    if kind is None or write.address.sub != "status":
+        return
+    definition = next(one for one in crds.definitions() if one["spec"]["names"]["kind"] == kind)
+    status = statuses.without_removals(write.body["status"])
+    try:
+        jsonschema.validate(status, crds.schema_of(definition)["properties"]["status"])
+    except jsonschema.ValidationError as error:
+        raise ApiError(422, "PATCH", write.path, error.message[:200]) from error
+
+
+async def test_twenty_jobs_of_256_shards_make_a_plan_that_is_stored() -> None:
+    world = await a_world()
+    shards = [{"name": f"s{n:03d}", "node": f"pi-{1 + n % 2}", "samples": 1, "sizeMebibytes": 1} for n in range(256)]
+    for number in range(20):
+        add_job(world, f"large-{number}", {}, rounds=2, namespace="team", shards=shards)
+    add_job(world, "honest", {"pi-1": "a"}, rounds=2)
+    world.before_write.append(checked_by_the_definitions)
+    process = Process(world, "second", identity="op")
+    await run(world, process, world.seconds + 15)
+    assert await ordered_awake(world, process) == [(SLEEPER, True)]
+    await run(world, process, world.seconds + 30)
+    assert world.training["honest"].round >= 1
+    assert process.failures == []
+    newest = max(world.store.of("energyplans"), key=lambda body: str(body["metadata"]["name"]))
+    folded = {one["field"]: one["count"] for one in newest["status"]["omitted"]}
+    assert sum(row.get("shards", 1) for row in newest["status"]["assignments"]) >= 20 * 256
+    assert folded["assignments"] > 0
+
+
+async def test_an_operator_whose_lease_lapses_in_the_middle_of_a_pass_leaves_jobs_and_reports_to_the_next() -> None:
+    world = await a_world()
+    add_job(world, "honest", {"pi-1": "a"}, rounds=2)
+    process = Process(world, "second", identity="op")
+
+    def stop(now: World, write: Write) -> None:
+        if write.address.kind == "energyplans":
+            now.now += timedelta(seconds=12)
+            now.after_write.remove(stop)
+
+    world.after_write.append(stop)
+    before = len(world.writes)
+    await process.tick()
+    kinds = {write.address.kind for write in world.writes[before:]}
+    assert kinds == {"leases", "energyplans"}
+    await process.tick()
+    assert "configmaps" in {write.address.kind for write in world.writes[before:]}

@@ -143,6 +143,9 @@ class Loop:
         plan, seen, power = await self._plan(seen, power)
         if seen.snapshot.policy.mode is OperatingMode.ACTIVE:
             seen = await self._step_nodes(plan, seen, power)
+            if not ports.lease.holds():  # it was lost in the middle of the pass, and another may lead by now
+                self._containment.ended()
+                return RETRY_SECONDS
             await self._jobs.apply(plan, seen)
         pinned = self._pinned(plan, seen.snapshot)
         known = Known(verdict=self._observer.verdict, power=power, refused=self._stepper.refused, pinned=pinned)

@@ -189,6 +189,12 @@ PLACES: dict[str, Place] = {
         "cluster.loop", "        if not leading:\n            return", "        if False:\n            return", FAULTS
     ),
     # what fails, fails alone
+    "a Lease that is lost ends a pass": _place(
+        "cluster.loop",
+        "            if not ports.lease.holds():",
+        "            if False:",
+        f"{ISOLATION}::test_an_operator_whose_lease_lapses_in_the_middle_of_a_pass_leaves_jobs_and_reports_to_the_next",
+    ),
     "a job that fails ends nothing else": _place(
         "cluster.acting.job_applier",
         "                with self._containment.contain(Part.APPLY, subject_of(job)):\n",

@@ -42,10 +42,10 @@ class JobApplier:
 
         async def one(job: JobView, directive: JobDirective) -> None:
             async with room:
+                self._turns += 1
+                self._last[job.spec.key] = self._turns  # it has had its turn, even if it is cut short
                 with self._containment.contain(Part.APPLY, subject_of(job)):
                     await self._apply(job, directive, plan.name, seen)
-                self._turns += 1
-                self._last[job.spec.key] = self._turns
 
         with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds):

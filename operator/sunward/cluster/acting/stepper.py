@@ -137,9 +137,9 @@ class NodeStepper:
 
     async def _try(self, step: Step, seen: Observation, power: PowerReading | None) -> Tried:
         """Take one step, unless it failed so lately that it waits."""
-        node = seen.snapshot.node(step.node)
-        assert node is not None  # steps are taken for the nodes of the snapshot
-        subject, body = subject_of(node), seen.state.energy_node_bodies[step.node]
+        body = seen.state.energy_node_bodies[step.node]
+        generation = int(body["metadata"].get("generation", 0))
+        subject = Subject(kind="EnergyNode", name=step.node, generation=generation)
         if step.cause.reason is Reason.INTERNAL_ERROR:
             self._containment.note(Part.STEP, subject, step.cause)
             return Tried(body=body, failure=step.cause)
@@ -185,11 +185,6 @@ class NodeStepper:
         if done.failure is not None:
             await self._events.emit(body, done.failure, now)
             self._mark_dirty()
-
-
-def subject_of(node: NodeView) -> Subject:
-    """The node as what may fail."""
-    return Subject(kind="EnergyNode", name=node.name, generation=node.generation)
 
 
 def _leads_to_sleep(step: Step) -> bool:
