@@ -229,6 +229,14 @@ def test_two_jobs_of_a_namespace_never_name_a_pod_alike(one: tuple[str, str], ot
     assert pod_name(*one) != pod_name(*other)
 
 
+def test_a_service_selects_the_pods_of_this_very_job() -> None:
+    coordinator, _ = PODS
+    selector = templates.coordinator_service(JOB)["spec"]["selector"]
+    assert selector.items() <= coordinator["metadata"]["labels"].items()
+    again = templates.coordinator_pod(replace(JOB, uid="4-5-6"), "hub", "sunward-trainer")
+    assert not selector.items() <= again["metadata"]["labels"].items()
+
+
 NAMES = st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?){0,3}\Z")
 
 
@@ -237,7 +245,7 @@ def test_names_and_labels_of_a_worker_are_valid_for_every_node(node: str) -> Non
     spec = replace(JOB, name="a" + "-worker" * 7)
     pod = templates.worker_pod(spec, node[:253].rstrip("-."), "n", "10.96.0.5", "sunward-trainer")
     name, labels = pod["metadata"]["name"], pod["metadata"]["labels"]
-    assert len(name) <= 253
+    assert len(name) <= 240
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name)
     assert all(re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", value) for value in labels.values())
 

@@ -18,6 +18,8 @@ from sunward.domain.jobs import Assignment, JobSpec
 
 Body = dict[str, Any]
 JOB_LABEL = "sunward.dev/job"
+JOB_UID_LABEL = "sunward.dev/job-uid"
+"""In the Service's selector, so that no pod of another job, or of an earlier one of the same name, is behind it."""
 COMPONENT_LABEL = "sunward.dev/component"
 NODE_LABEL = "sunward.dev/node"
 PROGRESS_PORT = 9812
@@ -26,7 +28,8 @@ SHARD_PORT = 9814
 ASSIGNMENT_SCHEMA = "sunward.dev/assignment/v1alpha1"
 DEFAULT_MODEL = "mnist-mlp"
 UNPRIVILEGED = 65532
-POD_NAME_LIMIT = 253
+POD_NAME_LIMIT = 240
+"""Characters, below the 253 that Kubernetes allows: what is named after a pod needs some of them."""
 LABEL_LIMIT = 63
 HASH_LENGTH = 10
 BYTES_PER_MEBIBYTE = 1 << 20
@@ -122,6 +125,7 @@ def _labels(job: JobSpec, component: str) -> dict[str, str]:
     return {
         "app.kubernetes.io/managed-by": "sunward",
         JOB_LABEL: job.name,
+        JOB_UID_LABEL: job.uid,
         COMPONENT_LABEL: component,
     }
 
