@@ -38,7 +38,7 @@ def asked(
 ALLOWED: list[Question] = [
     *asked(OPERATOR, (*READ, "patch"), "", ["nodes"]),
     *asked(OPERATOR, READ, "", ["pods", "persistentvolumes", "persistentvolumeclaims"]),
-    *asked(OPERATOR, READ, "storage.k8s.io", ["volumeattachments"]),
+    *asked(OPERATOR, READ, "storage.k8s.io", ["volumeattachments", "storageclasses"]),
     *asked(OPERATOR, READ, "policy", ["poddisruptionbudgets"]),
     *asked(OPERATOR, READ, OURS, ["energynodes", "trainingjobs", "energypolicies"]),
     *asked(OPERATOR, ["patch"], OURS, ["energynodes/status", "trainingjobs/status", "energypolicies/status"]),

@@ -7,7 +7,14 @@ import pytest
 from fault_injection.drain import side_by_side
 from support.guards.drain_table import CASES
 
-QUICK = ("two PDBs", "same-name respawn", "pod after cordon", "foreign cordon", "unplaceable pod")
+QUICK = (
+    "two PDBs",
+    "bare pod after cordon",
+    "same-name respawn",
+    "pod after cordon",
+    "foreign cordon",
+    "unplaceable pod",
+)
 
 
 @pytest.mark.cluster

@@ -23,6 +23,7 @@ from sunward.cluster.plan_keeper import PlanKeeper
 from sunward.cluster.ports import Drivers, Forecaster, Intensities, Reporter, Sensors
 from sunward.cluster.reading.observe import Identity, Observation
 from sunward.cluster.reading.observer import Observer
+from sunward.cluster.reading.pod_memory import PodMemory
 from sunward.cluster.reporting import failures
 from sunward.cluster.reporting.pin_report import PinMemory
 from sunward.cluster.reporting.writer import Known, StatusWriter
@@ -74,12 +75,13 @@ class Loop:
         self._renew_seconds = renew_seconds
         self._dirty = asyncio.Event()
         self._youngest_token = 0
-        api, clock, dirty = ports.api, ports.clock, self.mark_dirty
+        api, clock, dirty, memory = ports.api, ports.clock, self.mark_dirty, PodMemory()
         self._containment = Containment(clock, self._contained)
         held = self._containment
-        self._observer = Observer(api, ports.session, ports.sensors, ports.intensities, ports.identity, ports.watches)
+        sources = (ports.sensors, ports.intensities, ports.identity, ports.watches)
+        self._observer = Observer(api, ports.session, *sources, memory)
         self._keeper = PlanKeeper(api, ports.forecaster, ports.solver, ports.reporter, clock, held)
-        self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty, held)
+        self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty, held, memory)
         self._jobs = JobApplier(api, ports.service_account, held)
         self._statuses = StatusWriter(api, clock, dirty, held)
         self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)

@@ -197,7 +197,7 @@ class NodeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What the Kubernetes Node object says."""
+    """What the Kubernetes Node object says. `kept_by` is an annotation or taint by which another tool keeps it."""
 
     name: str
     uid: str
@@ -208,6 +208,7 @@ class NodeFacts:
     is_control_plane: bool
     is_managed: bool
     do_not_sleep: bool
+    kept_by: str | None = None
     has_our_taint: bool
     has_our_cordon_mark: bool
     heartbeat_at: datetime | None = None

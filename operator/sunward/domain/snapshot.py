@@ -11,7 +11,7 @@ from sunward.domain.intensity import Basis
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
 from sunward.domain.nodes import NodeView
-from sunward.domain.pods import FreeCapacity
+from sunward.domain.pods import FreeCapacity, PendingPod
 from sunward.domain.policy import PolicySpec
 
 
@@ -32,8 +32,9 @@ class ZoneIntensity:
 class Snapshot:
     """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease.
 
-    `data_hold` is the data ladder's word that nothing may be decided on these data. `rooms` are the nodes that take
-    pods now, the emptiest first.
+    `data_hold` is the data ladder's word that nothing may be decided on these data. `free_capacities` are the nodes
+    that take pods now, the emptiest first; `closed_capacities` all others, with what they could take. `pending` are
+    pods for which the scheduler found no node.
     """
 
     taken_at: datetime
@@ -49,6 +50,8 @@ class Snapshot:
     sensors_available: bool = True
     data_hold: Cause | None = None
     free_capacities: tuple[FreeCapacity, ...] = ()
+    closed_capacities: tuple[FreeCapacity, ...] = ()
+    pending: tuple[PendingPod, ...] = ()
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""

@@ -19,12 +19,14 @@ from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
+from sunward.planning.guards import pending
 from sunward.planning.guards.budgets import asleep_room
-from sunward.planning.guards.drain import BlockingPod, classify, is_our_worker
-from sunward.planning.guards.fitting import unplaceable
+from sunward.planning.guards.case import Case
+from sunward.planning.guards.drain import BlockingPod, classify
+from sunward.planning.guards.rules_work import unplaced
 from sunward.planning.sleep.eligibility import sleep_obstacles
 
-OF_PODS = ("hosts-coordinator", "pods-evictable", "pods-placeable")
+OF_PODS = ("hosts-coordinator", "pods-evictable", "budgets-allow", "pods-pending", "pods-placeable")
 """Guards that other people's pods trigger; what any other guard forbids is nobody's pin."""
 HAVE_POWER = (PowerState.AWAKE, PowerState.CORDONED, PowerState.DRAINING)
 NOT_OF_TENANTS = Reason.HOSTS_SYSTEM_SINGLETON
@@ -69,9 +71,10 @@ def _pins_of_pods(node: NodeView, snapshot: Snapshot) -> Iterator[Pin]:
     for one in drain.blocking:
         if one.cause is not None:
             yield _pin(one.pod, Reason.DO_NOT_DISRUPT if one.pod.do_not_disrupt else one.cause.reason)
-    others = [room for room in snapshot.free_capacities if room.node not in (node.name, node.spec.node_name)]
-    leaving = [pod for pod in drain.evictable if not is_our_worker(pod)]
-    yield from (_pin(pod, Reason.UNPLACEABLE_POD) for pod in unplaceable(leaving, others))
+    case = Case(node=node, snapshot=snapshot, now=snapshot.taken_at)
+    yield from (_pin(pod, pod.budget.reason) for pod in drain.evictable if pod.budget is not None)
+    yield from (_pin(pod, Reason.PENDING_POD) for pod in pending.wanted(case))
+    yield from (_pin(one.pod, Reason.UNPLACEABLE_POD) for one in unplaced(case))
 
 
 def _claims(node: NodeView, snapshot: Snapshot) -> Iterator[Pin]:

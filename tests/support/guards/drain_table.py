@@ -94,6 +94,14 @@ def pdb_zero(world: RealWorld, node: str) -> None:
     budget(world, node)
 
 
+def one_may_go(world: RealWorld, node: str) -> None:
+    """Two pods under a budget that lets one go: it takes its ten minutes, and the other is refused all that time."""
+    ten_minutes(world, node)
+    labels = {"app": f"work-{node}"}
+    pod(world, node, metadata={"name": f"work-{node}-b", "labels": labels, "annotations": {WILL_NOT_END: ""}})
+    budget(world, node)
+
+
 def two_budgets(world: RealWorld, node: str) -> None:
     """The eviction API answers 500: it supports one budget per pod."""
     pdb_zero(world, node)
@@ -241,6 +249,13 @@ def arrive(world: RealWorld, node: str) -> None:
         world.journal.record("arrived", node=node)
 
 
+def arrive_bare(world: RealWorld, node: str) -> None:
+    """The same with a pod that has no controller."""
+    body = world.admin.get(f"/api/v1/nodes/{node}").body
+    if body["spec"].get("unschedulable") and _once(world, node, "arrive"):
+        pod(world, node, owner={})
+
+
 def evicted_once(world: RealWorld, node: str) -> str | None:
     """One eviction of the pod's name, no more: its successor of the same name elsewhere is left alone."""
     hits = [write for write in world.operator_writes() if _evicts(write, f"work-{node}")]
@@ -297,9 +312,10 @@ def end_namespaced(world: RealWorld, node: str) -> None:
 
 
 CASES: Final = (
-    Case(name="PDB 0", prepare=pdb_zero, rolls_back="DrainTimedOut"),
-    Case(name="two PDBs", prepare=two_budgets, rolls_back="DrainBlocked"),
-    Case(name="crash-looping", prepare=crash_looping, rolls_back="DrainTimedOut"),
+    Case(name="PDB 0", prepare=pdb_zero, stays="DisruptionBudget"),
+    Case(name="PDB 1 of 2", prepare=one_may_go, rolls_back="DrainTimedOut"),
+    Case(name="two PDBs", prepare=two_budgets, stays="DisruptionBudget"),
+    Case(name="crash-looping", prepare=crash_looping, stays="DisruptionBudget"),
     Case(name="bare pod", prepare=lambda w, n: pod(w, n, owner={}), stays="UnevictablePod"),
     Case(name="DaemonSet", prepare=daemon, sleeps=True),
     Case(name="mirror", prepare=mirror, sleeps=True),
@@ -320,6 +336,7 @@ CASES: Final = (
     Case(name="finalizer", prepare=finalizer, rolls_back="DrainTimedOut"),
     Case(name="same-name respawn", prepare=stateful, sleeps=True, survives=False, check=evicted_once),
     Case(name="pod after cordon", prepare=latecomer, sleeps=True, meanwhile=arrive, check=evicted_once),
+    Case(name="bare pod after cordon", prepare=latecomer, rolls_back="UnevictablePod", meanwhile=arrive_bare),
     Case(name="foreign cordon", prepare=foreign_cordon, stays="CordonedByOthers", check=still_cordoned),
     Case(name="unplaceable pod", prepare=unplaceable, stays="UnplaceablePod"),
     Case(name="last CoreDNS", prepare=coredns, stays="HostsSystemSingleton"),

@@ -57,6 +57,11 @@ PROGRESS = "tests/unit/cluster/test_cluster_progress.py"
 FOREIGN = "tests/unit/domain/test_domain_foreign_json.py"
 SIZES = "tests/unit/optimisation/test_two_price_file_sizes.py"
 SURROUNDINGS = "tests/unit/optimisation/test_optimisation_surroundings.py"
+PLACING = "tests/property/test_planning_placing.py"
+PENDING = "tests/unit/planning/test_planning_pending.py"
+PENDING_LOOP = "tests/integration/test_cluster_loop_pending.py"
+DISRUPTIONS = "tests/unit/cluster/test_cluster_disruptions.py"
+MEMORY = "tests/unit/cluster/test_cluster_pod_memory.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -532,9 +537,9 @@ PLACES: dict[str, Place] = {
         "planning.guards.rules_work", "    if unread:\n", "    if False:\n", WORK
     ),
     "a node whose amounts cannot be read takes no pod": _place(
-        "planning.guards.fitting",
-        "free = {room.node: room.free for room in rooms if isinstance(room.free, Resources)}",
-        "free = {r.node: r.free if isinstance(r.free, Resources) else Resources(pods=9) for r in rooms}",
+        "planning.guards.placing",
+        "free={room.node: room.free for room in rooms if isinstance(room.free, Resources)}",
+        "free={r.node: r.free if isinstance(r.free, Resources) else Resources(pods=9) for r in rooms}",
         FITTING,
     ),
     # what other people's objects and programs may take
@@ -567,6 +572,82 @@ PLACES: dict[str, Place] = {
     ),
     "what a coordinator says is written once a minute": _place(
         "cluster.reporting.pace", "if bucket.left < 1.0 and not is_urgent:", "if False:", PACE
+    ),
+    "a pod that may come back to a cordoned node blocks": _place(
+        "planning.guards.drain", "    if comes_back(pod):\n", "    if False:\n", DRAIN
+    ),
+    "a pod whose eviction is refused for good blocks": _place(
+        "planning.guards.drain", "    if pod.held is not None:\n", "    if False:\n", DRAIN, PENDING_LOOP
+    ),
+    # where pods fit
+    "what a pod asks and nobody understands fits nowhere": _place(
+        "planning.guards.fitting", "if needs.unknown is not None:", "if False:", FITTING
+    ),
+    "a pod goes only where its volumes are": _place(
+        "planning.guards.fitting", "if not admits(needs.volumes, room):", "if False:", FITTING
+    ),
+    "a host port is given once": _place(
+        "planning.guards.placing", "    if not pod.needs.host_ports:\n", "    if True:\n", PLACING
+    ),
+    "pods keep others away": _place(
+        "planning.guards.neighbours", "repelled=frozenset(_repelled(pod, around)),", "repelled=frozenset(),", PLACING
+    ),
+    "a pod keeps away from others": _place(
+        "planning.guards.neighbours",
+        "if any(labels.get(key) == value for key, value in self.apart):",
+        "if False:",
+        PLACING,
+    ),
+    "a pod stays with others": _place(
+        "planning.guards.neighbours", "    if not terms:\n        return ()\n", "    return ()\n", PLACING
+    ),
+    "pods are spread": _place("planning.guards.neighbours", "emptiest > spread.maximum_skew", "emptiest > 99", PLACING),
+    "pods that leave together take room from each other": _place(
+        "planning.guards.placing", "self.free[found] = self.free[found].less(pod.needs.requests)", "pass", FITTING
+    ),
+    # who is evicted, and how often
+    "another tool's mark on a node is read": _place(
+        "cluster.objects.disruptions", "return next(iter((*marks,", "return next(iter((*marks[:0],", DISRUPTIONS
+    ),
+    "a disruption budget is read before the cordon": _place(
+        "cluster.objects.disruptions",
+        "if not own or _lets_go(own[0], is_ready=_is_ready(status)):",
+        "if True:",
+        DISRUPTIONS,
+        PENDING_LOOP,
+    ),
+    "two disruption budgets are one too many": _place(
+        "cluster.objects.disruptions", "if len(own) > 1:", "if False:", DISRUPTIONS
+    ),
+    "a namespace that is not listed is left alone": _place(
+        "cluster.reading.pod_memory", "if pod.namespace not in snapshot.policy.namespaces:", "if False:", MEMORY
+    ),
+    "an eviction that is forbidden is remembered": _place(
+        "cluster.reading.pod_memory",
+        "if is_final or one.cause.reason is Reason.EVICTION_REFUSED:",
+        "if False:",
+        MEMORY,
+        PENDING_LOOP,
+    ),
+    "a pod that came back is remembered": _place(
+        "cluster.reading.pod_memory", "if pod.uid not in drain.seen and", "if False and", MEMORY, PENDING_LOOP
+    ),
+    "a budget that has just refused is not asked at once": _place(
+        "cluster.acting.stepper",
+        "step = replace(step, pods=self._memory.due(step.pods, self._clock()))",
+        "pass",
+        PENDING_LOOP,
+    ),
+    "few pods are evicted at once": _place("planning.sleep.transitions", "[:EVICTIONS_AT_ONCE]", "", TRANSITIONS),
+    # who is woken for pods that wait
+    "a need wakes once": _place(
+        "cluster.acting.stepper", "        self._memory.woken(pods, self._clock())\n", "", PENDING_LOOP
+    ),
+    "a node that a person holds asleep is not woken for pods": _place(
+        "planning.guards.pending", "and not is_held and", "and", PENDING, PENDING_LOOP
+    ),
+    "what boots counts as up": _place(
+        "planning.guards.pending", "return node.record.power_state in WAKING or", "return", PENDING
     ),
     # what a solver may say
     "every answer of the solver is verified": _place(

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeRecord, PowerState, SleepSpec
+from sunward.domain.pods import PendingPod
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import GuardStage
 from support.guards.cases import (
@@ -23,7 +24,7 @@ from support.guards.cases import (
     in_state,
     just_asked,
 )
-from support.planning import NOW, a_job, a_node, a_pod, a_worker_pod, needing, relay, some_facts, some_progress
+from support.planning import NOW, a_job, a_node, a_pod, a_room, a_worker_pod, needing, relay, some_facts, some_progress
 
 CUT_BY_HAND = NodeRecord(
     power_state=PowerState.ASLEEP,
@@ -136,6 +137,23 @@ OF_THE_LIMITS: tuple[Row, ...] = (
         GuardStage.START,
         Reason.UNEVICTABLE_POD,
         lambda: case_of(a_node(pods=[a_pod(do_not_disrupt=True)])),
+    ),
+    (
+        "budgets-allow",
+        GuardStage.START,
+        Reason.DISRUPTION_BUDGET,
+        lambda: case_of(a_node(pods=[a_pod(budget=Cause(Reason.DISRUPTION_BUDGET, "allows no eviction"))])),
+    ),
+    (
+        "pods-pending",
+        GuardStage.KEEP,
+        Reason.PENDING_POD,
+        lambda: case_of(
+            a_node(record=in_state(PowerState.ASLEEP), facts=some_facts(unschedulable=True, has_our_cordon_mark=True)),
+            free_capacities=(),
+            closed_capacities=(a_room("pi-01"),),
+            pending=(PendingPod(pod=a_pod("web-2", node_name=None), since=NOW),),
+        ),
     ),
     (
         "unambiguous",

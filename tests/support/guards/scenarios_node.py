@@ -38,6 +38,7 @@ OF_THE_NODE: tuple[Row, ...] = (
     ("always-on", GuardStage.START, Reason.ALWAYS_ON, lambda: case_of(a_node(role=Role.ALWAYS_ON))),
     ("managed", GuardStage.START, Reason.NOT_MANAGED, lambda: case_of(facts(is_managed=False))),
     ("opted-out", GuardStage.START, Reason.OPTED_OUT, lambda: case_of(facts(do_not_sleep=True))),
+    ("kept-by-others", GuardStage.START, Reason.OPTED_OUT, lambda: case_of(facts(kept_by="karpenter.sh/disrupted"))),
     ("hosts-operator", GuardStage.START, Reason.HOSTS_OPERATOR, lambda: case_of(operator_node="pi-01")),
     (
         "hosts-coordinator",

@@ -11,6 +11,8 @@ from support.loop.store import Body
 
 ZONES = {"CLEAN": 24.0, "MIXED": 240.0, "DIRTY": 610.0}
 WORKERS = {"pi-1": "CLEAN", "pi-2": "MIXED", "pi-3": "DIRTY"}
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+WORKER = "node-role.kubernetes.io/worker"
 FOREIGN_TAINT: Body = {"key": "example.org/fragile", "value": "yes", "effect": "PreferNoSchedule"}
 
 
@@ -39,9 +41,8 @@ def new_policy(period_seconds: int) -> Body:
 
 def new_node(name: str) -> Body:
     """A Ready Node that people have put a taint of theirs on."""
-    labels = {"sunward.dev/managed": "true"}
-    if name == "hub":
-        labels["node-role.kubernetes.io/control-plane"] = ""
+    labels = {"sunward.dev/managed": "true", "kubernetes.io/hostname": name}
+    labels[CONTROL_PLANE if name == "hub" else WORKER] = ""
     ready = {"type": "Ready", "status": "True", "lastTransitionTime": format_time(START - timedelta(days=1))}
     return {
         "kind": "Node",

@@ -15,6 +15,7 @@ from typing import Any
 
 from sunward.cluster.access.api import core, ours
 from sunward.cluster.access.times import format_time
+from support.guards.scheduling import feasible
 from support.loop.machines import START, Machine
 from support.loop.objects import WORKERS, allowed_nodes, new_energy_node, new_node, new_pod, new_policy
 from support.loop.store import Address, Body, Store
@@ -23,6 +24,8 @@ TICK = timedelta(seconds=5)
 NOT_READY_AFTER = timedelta(seconds=20)
 ROUND = timedelta(seconds=10)
 PERIOD_SECONDS = 60
+WAITS_FOR_EVER = "test.sunward.dev/waits-for-ever"
+"""An annotation of pods that this scheduler never places, for a reason that nobody is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +171,28 @@ class World:
         for pod in self.store.of("pods"):
             if pod["spec"].get("nodeName") or pod["metadata"].get("deletionTimestamp"):
                 continue
-            node = next((name for name in allowed_nodes(pod) if self._takes_pods(name)), None)
-            if node is not None:
+            node = next(
+                (name for name in allowed_nodes(pod) if self._takes_pods(name) and self._suits(pod, name)), None
+            )
+            if node is None:
+                self._note_unschedulable(pod)
+            else:
                 spec = pod["spec"] | {"nodeName": node}
                 self.store.put("pods", {**pod, "spec": spec, "status": {"phase": "Pending"}})
+
+    def _suits(self, pod: Body, name: str) -> bool:
+        if WAITS_FOR_EVER in (pod["metadata"].get("annotations") or {}):
+            return False
+        nodes = self.store.of("nodes")
+        placed = [(one, one["spec"]["nodeName"]) for one in self.store.of("pods") if one["spec"].get("nodeName")]
+        return feasible(pod, next(node for node in nodes if node["metadata"]["name"] == name), nodes, placed)
+
+    def _note_unschedulable(self, pod: Body) -> None:
+        if pod["status"].get("conditions"):
+            return
+        said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/4 nodes"}
+        row = said | {"lastTransitionTime": format_time(self.now)}
+        self.store.put("pods", {**pod, "status": {"phase": "Pending", "conditions": [row]}})
 
     def _takes_pods(self, name: str) -> bool:
         body = self.store.find("nodes", name)

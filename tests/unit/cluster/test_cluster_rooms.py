@@ -12,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils import parse_quantity
 
-from sunward.cluster.objects.allocatable import free_capacities, needs_of, quantity, volume_pins
-from sunward.cluster.reading.read import asks_to_stay, pod_facts
+from sunward.cluster.objects.allocatable import capacities, needs_of, quantity
+from sunward.cluster.objects.disruptions import asks_to_stay
+from sunward.cluster.objects.storage import Storage, storage
+from sunward.cluster.reading.read import pod_facts
 from sunward.domain.cause import Cause
 from sunward.domain.pods import Requirement, Resources, SelectorOperator, Taint, Toleration, TolerationOperator
 from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]
+NONE = Storage()
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
 
 
@@ -76,15 +79,15 @@ def test_init_containers_run_alone_and_side_cars_beside() -> None:
         "initContainers": [container("250m", "20Mi"), container("50m", restartPolicy="Always")],
         "overhead": {"cpu": "10m"},
     }
-    needs = needs_of(a_pod(**spec), {})
+    needs = needs_of(a_pod(**spec), NONE)
     assert needs.requests == Resources(millicores=360, memory_bytes=20 << 20, pods=1)
 
 
 def test_a_trace_of_a_core_is_not_nothing() -> None:
-    assert needs_of(a_pod(containers=[container("1n", "1m")]), {}).requests == Resources(
+    assert needs_of(a_pod(containers=[container("1n", "1m")]), NONE).requests == Resources(
         millicores=1, memory_bytes=1, pods=1
     )
-    assert needs_of(a_pod(containers=[{}]), {}).requests == Resources(pods=1)
+    assert needs_of(a_pod(containers=[{}]), NONE).requests == Resources(pods=1)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +102,17 @@ def test_a_trace_of_a_core_is_not_nothing() -> None:
 )
 def test_a_request_that_cannot_be_read_is_unknown_and_named(spec: Body, field: str) -> None:
     message = f"pod default/web: {field} is not a Kubernetes quantity"
-    assert needs_of(a_pod(**spec), {}).requests == Cause(Reason.UNREADABLE_QUANTITY, message)
+    assert needs_of(a_pod(**spec), NONE).requests == Cause(Reason.UNREADABLE_QUANTITY, message)
 
 
 def test_selector_affinity_tolerations_and_local_volume_are_what_a_pod_asks_for() -> None:
     terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}]}]
     volume = {
+        "metadata": {"name": "v"},
         "spec": {
             "claimRef": {"namespace": "default", "name": "data"},
             "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
-        }
+        },
     }
     fields = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n2"]}]}]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": fields}}
@@ -118,10 +122,13 @@ def test_selector_affinity_tolerations_and_local_volume_are_what_a_pod_asks_for(
         tolerations=[{"key": "gpu", "operator": "Exists"}],
         volumes=[{"persistentVolumeClaim": {"claimName": "data"}}, {"emptyDir": {}}],
     )
-    needs = needs_of(pod, volume_pins([volume, {"spec": {}}]))
+    claim = {"metadata": {"namespace": "default", "name": "data"}, "spec": {"volumeName": "v"}}
+    needs = needs_of(pod, storage([volume, {"metadata": {"name": "w"}}], [claim], []))
     assert needs.selectors == (
         ((Requirement(key="disk", operator=SelectorOperator.IN, values=("ssd",)),),),
         ((Requirement(key="metadata.name", operator=SelectorOperator.IN, values=("n2",), is_name=True),),),
+    )
+    assert needs.volumes == (
         ((Requirement(key="kubernetes.io/hostname", operator=SelectorOperator.IN, values=("n1",)),),),
     )
     assert needs.tolerations == (Toleration(key="gpu", operator=TolerationOperator.EXISTS),)
@@ -130,7 +137,7 @@ def test_selector_affinity_tolerations_and_local_volume_are_what_a_pod_asks_for(
 def test_a_comparison_of_a_newer_kubernetes_is_unknown() -> None:
     terms = [{"matchExpressions": [{"key": "disk", "operator": "Near", "values": ["ssd"]}]}]
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-    needs = needs_of(a_pod(affinity=affinity, tolerations=[{"key": "gpu", "operator": "Lt", "value": "3"}]), {})
+    needs = needs_of(a_pod(affinity=affinity, tolerations=[{"key": "gpu", "operator": "Lt", "value": "3"}]), NONE)
     assert needs.selectors == (((Requirement(key="disk", operator=None, values=("ssd",)),),),)
     assert needs.tolerations == (Toleration(key="gpu", operator=None, value="3"),)
 
@@ -144,9 +151,10 @@ def a_node(name: str, *, ready: str = "True", **spec: Any) -> Body:
 def test_rooms_are_what_is_left_on_nodes_that_take_pods() -> None:
     taints = [{"key": "gpu", "effect": "NoSchedule"}, {"key": "slow", "effect": "PreferNoSchedule"}]
     nodes = [a_node("n1", taints=taints), a_node("n2"), a_node("n3", unschedulable=True), a_node("n4", ready="Unknown")]
-    pods = [pod_facts(a_pod(containers=[container("500m", "24Mi")]), NOON, {})]
-    ended = pod_facts({**a_pod(containers=[container("1")]), "status": {"phase": "Succeeded"}}, NOON, {})
-    empty, used = free_capacities(nodes, [*pods, ended])
+    pods = [pod_facts(a_pod(containers=[container("500m", "24Mi")]), NOON)]
+    ended = pod_facts({**a_pod(containers=[container("1")]), "status": {"phase": "Succeeded"}}, NOON)
+    (empty, used), closed = capacities(nodes, [*pods, ended])
+    assert [room.node for room in closed] == ["n3", "n4"]
     assert (empty.node, empty.free) == ("n2", Resources(millicores=2000, memory_bytes=1 << 30, pods=10))
     assert (used.node, used.free) == ("n1", Resources(millicores=1500, memory_bytes=1000 << 20, pods=9))
     assert (used.taints, used.labels) == ((Taint(key="gpu", value="", effect="NoSchedule"),), (("disk", "ssd"),))
@@ -157,19 +165,19 @@ def test_rooms_are_what_is_left_on_nodes_that_take_pods() -> None:
 def test_a_node_whose_amounts_cannot_be_read_has_an_unknown_rest(what: str, text: str | None) -> None:
     vague = a_node("n0")
     vague["status"]["allocatable"][what] = text
-    known, unknown = free_capacities([vague, a_node("n1")], [])
+    known, unknown = capacities([vague, a_node("n1")], [])[0]
     assert (known.node, unknown.node) == ("n1", "n0")
     message = f"Node n0: status.allocatable.{what}: '{text}' is not a Kubernetes quantity"
     assert unknown.free == Cause(Reason.UNREADABLE_QUANTITY, message)
 
 
 def test_a_node_with_a_pod_that_may_take_any_amount_has_an_unknown_rest() -> None:
-    pod = pod_facts(a_pod(containers=[container("2x")]), NOON, {})
-    known, unknown = free_capacities([a_node("n1"), a_node("n2")], [pod])
+    pod = pod_facts(a_pod(containers=[container("2x")]), NOON)
+    known, unknown = capacities([a_node("n1"), a_node("n2")], [pod])[0]
     assert (known.node, unknown.node) == ("n2", "n1")
     assert unknown.free == pod.needs.requests
     ended = replace(pod, phase="Failed")
-    assert {room.free for room in free_capacities([a_node("n1"), a_node("n2")], [ended])} == {known.free}
+    assert {room.free for room in capacities([a_node("n1"), a_node("n2")], [ended])[0]} == {known.free}
 
 
 @pytest.mark.parametrize(

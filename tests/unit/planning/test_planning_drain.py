@@ -6,11 +6,22 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.cause import Cause
+from sunward.domain.pods import Needs, Toleration, TolerationOperator
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.drain import Disposition, classify, is_coordinator, is_our_worker, judge
 from support.planning import a_pod, a_worker_pod
 
 COMPONENT, JOB, PART_OF = "sunward.dev/component", "sunward.dev/job", "app.kubernetes.io/part-of"
+ANYTHING = Toleration(operator=TolerationOperator.EXISTS)
+OURS = Toleration(key="sunward.dev/asleep", operator=TolerationOperator.EXISTS)
+CORDON = Toleration(key="node.kubernetes.io/unschedulable", operator=TolerationOperator.EXISTS, effect="NoSchedule")
+
+
+def needing_nothing(*tolerations: Toleration) -> Needs:
+    return Needs(tolerations=tolerations)
+
+
 BLOCKERS: dict[str, Any] = {"do_not_disrupt": True, "owner_kind": None, "uses_local_storage": True}
 
 POD_TABLE: list[tuple[str, dict[str, Any], Disposition, Reason | None]] = [
@@ -28,6 +39,11 @@ POD_TABLE: list[tuple[str, dict[str, Any], Disposition, Reason | None]] = [
     ("bare", {"owner_kind": None}, Disposition.BLOCKS, Reason.UNEVICTABLE_POD),
     ("local files", {"uses_local_storage": True}, Disposition.BLOCKS, Reason.UNEVICTABLE_POD),
     ("do not disrupt", {"do_not_disrupt": True}, Disposition.BLOCKS, Reason.UNEVICTABLE_POD),
+    ("refused", {"held": Cause(Reason.EVICTION_REFUSED, "403")}, Disposition.BLOCKS, Reason.EVICTION_REFUSED),
+    ("tolerates all", {"needs": needing_nothing(ANYTHING)}, Disposition.BLOCKS, Reason.UNEVICTABLE_POD),
+    ("tolerates both", {"needs": needing_nothing(OURS, CORDON)}, Disposition.BLOCKS, Reason.UNEVICTABLE_POD),
+    ("tolerates ours", {"needs": needing_nothing(OURS)}, Disposition.EVICT, None),
+    ("tolerates a cordon", {"needs": needing_nothing(CORDON)}, Disposition.EVICT, None),
     ("system", {"namespace": "kube-system"}, Disposition.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),
     ("above critical", {"priority": 2_000_001_000}, Disposition.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),
     ("critical", {"priority": 2_000_000_000}, Disposition.BLOCKS, Reason.HOSTS_SYSTEM_SINGLETON),

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from sunward.domain.cause import Cause
-from sunward.domain.pods import Needs, Requirement, SelectorOperator, Taint, Terms, Toleration, TolerationOperator
+from sunward.domain.pods import (
+    FreeCapacity,
+    Needs,
+    PodFacts,
+    Requirement,
+    Resources,
+    SelectorOperator,
+    Taint,
+    Terms,
+    Toleration,
+    TolerationOperator,
+)
 from sunward.domain.reasons import Reason
-from sunward.planning.guards.fitting import suits, unplaceable
+from sunward.planning.guards.fitting import unsuited
+from sunward.planning.guards.placing import Ground, place
 from support.planning import a_pod, a_room, needing
 
 SSD: tuple[Terms, ...] = (((Requirement(key="disk", operator=SelectorOperator.IN, values=("ssd",)),),),)
 GPU = Taint(key="gpu", value="yes", effect="NoSchedule")
+
+
+def suits(needs: Needs, room: FreeCapacity) -> bool:
+    return unsuited(needs, room) is None
+
+
+def unplaceable(pods: Sequence[PodFacts], rooms: Sequence[FreeCapacity]) -> tuple[PodFacts, ...]:
+    return tuple(one.pod for one in place(pods, Ground(open=tuple(rooms))).left)
 
 
 def left(*millicores: int, free_capacities: tuple[int, ...]) -> list[str]:
@@ -100,3 +122,39 @@ def test_one_alternative_is_enough_and_every_selector_counts() -> None:
 def test_taints_that_a_pod_puts_up_with(toleration: Toleration | None, fits: bool) -> None:
     needs = Needs(tolerations=() if toleration is None else (toleration,))
     assert suits(needs, a_room(taints=(GPU,))) is fits
+
+
+ZONE_A = Requirement(key="zone", operator=SelectorOperator.IN, values=("a",))
+
+
+def test_what_is_not_understood_and_volumes_elsewhere_suit_no_node() -> None:
+    here = (((ZONE_A,),),)
+    assert suits(Needs(volumes=here), a_room(labels=(("zone", "a"),)))
+    assert not suits(Needs(volumes=here), a_room(labels=(("zone", "b"),)))
+    assert not suits(Needs(unknown=Cause(Reason.UNPLACEABLE_POD, "spec.resourceClaims")), a_room())
+
+
+def test_a_term_without_requirements_selects_no_node() -> None:
+    assert not suits(Needs(selectors=(((),),)), a_room())
+
+
+def test_devices_and_disk_run_out_too() -> None:
+    gpu = Resources(pods=1, others=(("nvidia.com/gpu", 1),))
+    pods = [a_pod(f"web-{n}", needs=Needs(requests=gpu)) for n in range(2)]
+    assert len(unplaceable(pods, [a_room()])) == 2
+    assert len(unplaceable(pods, [a_room(others=(("nvidia.com/gpu", 1),))])) == 1
+    assert len(unplaceable(pods, [a_room(others=(("nvidia.com/gpu", 2),))])) == 0
+
+
+def test_a_packing_that_only_luck_would_find_does_not_count() -> None:
+    """The first may go to the larger node, and leave no room there for the one that can go nowhere else."""
+    picky = Needs(requests=Resources(millicores=500, pods=1), selectors=(((ZONE_A,),),))
+    pods = [a_pod("web-0", needs=needing(millicores=500)), a_pod("web-1", needs=picky)]
+    rooms = [a_room("n1", millicores=600, labels=(("zone", "a"),)), a_room("n2", millicores=500)]
+    assert [pod.name for pod in unplaceable(pods, rooms)] == ["web-1"]
+
+
+def test_the_reason_says_what_stands_in_the_way_on_how_many_nodes() -> None:
+    rooms = (a_room("n1", millicores=1), a_room("n2", taints=(GPU,)), a_room("n3", taints=(GPU,)))
+    (found,) = place([a_pod(needs=needing(millicores=10))], Ground(open=rooms)).left
+    assert found.why == "taint gpu on 2, too little cpu on 1"

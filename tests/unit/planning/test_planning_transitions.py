@@ -14,7 +14,7 @@ from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning.sleep.transitions import advance, next_step
-from support.planning import NOW, a_job, a_node, a_pod, a_policy, a_snapshot, an_assignment, relay, some_facts
+from support.planning import NOW, a_job, a_node, a_pod, a_policy, a_snapshot, an_assignment, needing, relay, some_facts
 
 OTHERS = tuple(a_node(f"pi-0{index}") for index in (2, 3, 4))
 LATER = NOW + timedelta(minutes=10)
@@ -134,6 +134,12 @@ def test_the_drain_evicts_by_uid_and_waits_for_pods_that_leave() -> None:
     assert [pod.uid for pod in step.pods] == ["uid-goes"]
     step = step_of(a_node_in(PowerState.DRAINING, facts=CORDONED, pods=pods[::2]), power=relay(True))
     assert outcome(step) == (PowerState.DRAINING, Act.NONE, Reason.DRAINING)
+
+
+def test_a_drain_asks_for_a_few_pods_at_once_the_largest_first() -> None:
+    pods = [a_pod(f"web-{n}", needs=needing(millicores=10 * n)) for n in range(25)]
+    step = step_of(a_node_in(PowerState.DRAINING, facts=CORDONED, pods=pods), power=relay(True))
+    assert [pod.name for pod in step.pods] == [f"web-{n}" for n in range(24, 14, -1)]
 
 
 def test_a_pod_that_arrived_after_the_cordon_and_cannot_go_rolls_back() -> None:

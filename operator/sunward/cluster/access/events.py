@@ -15,8 +15,11 @@ from uuid import uuid4
 from sunward.cluster.access.api import Api, ApiError, core
 from sunward.cluster.access.times import format_time
 from sunward.domain.cause import Cause
+from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 
+NAME_LIMIT = 230
+"""Characters of the name of what an event is about; the event's own name has a few more, and at most 253."""
 NORMAL = "Normal"
 WARNING = "Warning"
 WARNINGS = frozenset(
@@ -25,6 +28,7 @@ WARNINGS = frozenset(
         Reason.DEGRADED,
         Reason.DRAIN_BLOCKED,
         Reason.DRAIN_TIMED_OUT,
+        Reason.EVICTION_REFUSED,
         Reason.DRIVER_FAILED,
         Reason.POWER_OFF_TIMED_OUT,
         Reason.WAKE_TIMED_OUT,
@@ -113,13 +117,19 @@ class Events:
         await self._api.patch(series.path, counted)
 
 
+def pod_ref(pod: PodFacts) -> Mapping[str, Any]:
+    """What an event needs to be about a pod. It is written to the pod's namespace, where the operator may do so."""
+    metadata = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+
+
 def _event(about: Mapping[str, Any], cause: Cause, now: datetime) -> dict[str, Any]:
     metadata = about["metadata"]
     namespace = metadata.get("namespace") or "default"
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": namespace},
+        "metadata": {"name": f"{metadata['name'][:NAME_LIMIT]}.{uuid4().hex[:16]}", "namespace": namespace},
         "involvedObject": {
             "apiVersion": about.get("apiVersion", "sunward.dev/v1alpha1"),
             "kind": about.get("kind", ""),

@@ -208,11 +208,18 @@ async def _evict_all(api: Api, step: Step) -> Done:
                 never = Cause(Reason.DRAIN_BLOCKED, str(error))
                 return Done(step=step, failure=never, is_final=True, refused=(BlockingPod(pod=pod, cause=never),))
             if error.status not in (404, 409):
-                reason = Reason.API_SERVER_UNAVAILABLE if _is_unavailable(error.status) else Reason.DRAIN_BLOCKED
-                refused.append(BlockingPod(pod=pod, cause=Cause(reason, f"{pod.namespace}/{pod.name}: {error}")))
+                cause = Cause(_why_refused(error.status), f"{pod.namespace}/{pod.name}: {error}")
+                refused.append(BlockingPod(pod=pod, cause=cause))
     if refused:
         return Done(step=step, failure=joined([one.cause for one in refused]), refused=tuple(refused))
     return Done(step=step)
+
+
+def _why_refused(status: int) -> Reason:
+    """429 is a disruption budget's answer, which may be another in a while; a right that is missing stays missing."""
+    if _is_unavailable(status):
+        return Reason.API_SERVER_UNAVAILABLE
+    return Reason.DRAIN_BLOCKED if status == 429 else Reason.EVICTION_REFUSED
 
 
 async def evict(api: Api, pod: PodFacts) -> None:

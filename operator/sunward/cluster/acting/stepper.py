@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from sunward.cluster.access.api import Api
-from sunward.cluster.access.events import Events
+from sunward.cluster.access.events import Events, pod_ref
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.acting import acts, recheck
 from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.ports import Drivers, Reporter
 from sunward.cluster.reading.observe import Observation
+from sunward.cluster.reading.pod_memory import PodMemory
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeView
 from sunward.domain.plans import JobDirective
@@ -22,6 +23,7 @@ from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning.guards.drain import BlockingPod
+from sunward.planning.guards.pending import calls
 from sunward.planning.sleep import transitions
 
 Body = dict[str, Any]
@@ -65,6 +67,7 @@ class NodeStepper:
         clock: Callable[[], datetime],
         mark_dirty: Callable[[], None],
         containment: Containment,
+        memory: PodMemory,
     ) -> None:
         self._api = api
         self._events = Events(api)
@@ -74,6 +77,7 @@ class NodeStepper:
         self._clock = clock
         self._mark_dirty = mark_dirty
         self._containment = containment
+        self._memory = memory
         self._drain_failures: dict[str, Cause] = {}
         self._written: Body | None = None
         self.refused: dict[str, Sequence[BlockingPod]] = {}
@@ -165,19 +169,33 @@ class NodeStepper:
         if why is not None:
             await self._events.emit(body, Cause(Reason.NO_LONGER_HOLDS, why), self._clock())
             return body
+        if step.act is Act.EVICT:
+            step = replace(step, pods=self._memory.due(step.pods, self._clock()))
         if step.changed:
             body = await acts.write_record(self._api, node, step, body["metadata"]["resourceVersion"], self._clock())
             self._written = body
         done = await acts.act(self._api, node, step, self._drivers.of(node), may_act=self._lease.holds)
         await self._report(done, node, body)
+        if step.act is Act.EVICT:
+            self._memory.evicted(node, step.pods, done.refused, self._clock(), is_final=done.is_final)
+        if step.changed and step.cause.reason is Reason.PENDING_POD:
+            await self._tell_pods(step, seen.snapshot)
         return body
+
+    async def _tell_pods(self, step: Step, snapshot: Snapshot) -> None:
+        """Pods for which a node is woken or kept hear of it, and are remembered."""
+        pods = calls(snapshot).get(step.node, ())
+        self._memory.woken(pods, self._clock())
+        for pod in pods:
+            await self._events.emit(pod_ref(pod), step.cause, self._clock())
 
     async def _report(self, done: acts.Done, node: NodeView, body: Body) -> None:
         """Metrics and events of a step that was taken, and what to remember of it."""
         step, now = done.step, self._clock()
         self._reporter.stepped(step)
         self._drain_failures.pop(step.node, None)
-        self.refused[step.node] = done.refused
+        if step.act is not Act.EVICT or step.pods:  # else nobody was asked again yet
+            self.refused[step.node] = done.refused
         if done.failure is not None and done.is_final:
             self._drain_failures[step.node] = done.failure
         if step.record.power_state is not node.record.power_state:

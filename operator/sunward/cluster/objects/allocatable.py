@@ -1,34 +1,24 @@
-"""Pods, Nodes and PersistentVolumes as the API server sends them -> what pods need and what nodes have left."""
+"""Pods and Nodes as the API server sends them -> what pods need and what nodes have left."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
 from math import ceil, floor
-from typing import Any, TypeVar
+from typing import Any
 
+from sunward.cluster.objects import constraints, selectors, storage
+from sunward.cluster.objects.records import TAINT_KEY
+from sunward.cluster.objects.storage import Storage
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
-from sunward.domain.pods import (
-    FreeCapacity,
-    Needs,
-    PodFacts,
-    Requirement,
-    Resources,
-    SelectorOperator,
-    Taint,
-    Terms,
-    Toleration,
-    TolerationOperator,
-)
+from sunward.domain.pods import FreeCapacity, Needs, PodFacts, Resources, Taint
 from sunward.domain.reasons import Reason
 
 Body = Mapping[str, Any]
-Member = TypeVar("Member", bound=StrEnum)
 SUFFIXES = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -51,8 +41,16 @@ QUANTITY = re.compile(r"\+?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})(?:([numkMGT
 """The API's grammar: a number, then a suffix or an exponent. "1E" is a suffix and "1E3" an exponent."""
 LARGEST_QUANTITY = Decimal(2**63 - 1)
 ENDED = ("Succeeded", "Failed")
-Pins = Mapping[str, tuple[Terms, ...]]
-"""namespace/claim -> where its volume can be used."""
+COMMON = ("cpu", "memory", "pods")
+PREFERENCE = "PreferNoSchedule"
+PASSING_TAINTS = (
+    TAINT_KEY,
+    "node.kubernetes.io/unschedulable",
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+    "node.kubernetes.io/network-unavailable",
+)
+"""Taints of a node that is down or cordoned; they go when it is back."""
 
 
 @lru_cache(maxsize=4096)
@@ -69,36 +67,43 @@ def quantity(text: str) -> Decimal | None:
     return value if value <= LARGEST_QUANTITY else None
 
 
-def volume_pins(volumes: Sequence[Body]) -> Pins:
-    """Where claimed volumes can be used, as far as they say: local ones only on their own node."""
-    pins: dict[str, tuple[Terms, ...]] = {}
-    for body in volumes:
-        spec = body.get("spec") or {}
-        claim, affinity = spec.get("claimRef"), ((spec.get("nodeAffinity") or {}).get("required") or {})
-        if claim and affinity.get("nodeSelectorTerms"):
-            pins[f"{claim.get('namespace')}/{claim.get('name')}"] = (_terms(affinity["nodeSelectorTerms"]),)
-    return pins
-
-
-def needs_of(pod: Body, pins: Pins) -> Needs:
+def needs_of(pod: Body, known: Storage) -> Needs:
     """What a pod asks of a node."""
-    spec = pod.get("spec") or {}
-    namespace = pod["metadata"].get("namespace", "")
+    spec, metadata = pod.get("spec") or {}, pod["metadata"]
+    namespace, name = metadata.get("namespace", ""), metadata.get("name", "")
+    where = list(storage.places(spec, namespace, name, known))
     return Needs(
-        requests=_requests(spec, f"pod {namespace}/{pod['metadata'].get('name', '')}"),
-        selectors=tuple(_selectors(spec, namespace, pins)),
-        tolerations=tuple(_toleration(one) for one in spec.get("tolerations") or ()),
+        requests=_requests(pod, f"pod {namespace}/{name}"),
+        selectors=tuple(selectors.node_selectors(spec)),
+        volumes=tuple(terms for place in where if not isinstance(place, str) for terms in place),
+        tolerations=selectors.tolerations(spec),
+        affinity=constraints.affinity_terms(spec, namespace),
+        anti_affinity=constraints.anti_affinity_terms(spec, namespace),
+        spreads=constraints.spreads(spec, metadata.get("labels") or {}),
+        host_ports=constraints.host_ports(spec),
+        unknown=_unknown(spec, where),
     )
 
 
-def free_capacities(nodes: Sequence[Body], pods: Sequence[PodFacts]) -> tuple[FreeCapacity, ...]:
-    """Nodes that are Ready and schedulable, with what their pods leave; the emptiest first."""
+def _unknown(spec: Body, where: Sequence[storage.Place]) -> Cause | None:
+    """Why no node is known to take the pod."""
+    missing = next((place for place in where if isinstance(place, str)), None)
+    if missing is not None:
+        return Cause(Reason.UNPLACEABLE_POD, missing)
+    odd = constraints.not_understood(spec)
+    return None if odd is None else Cause(Reason.UNPLACEABLE_POD, f"{odd} is not understood")
+
+
+def capacities(
+    nodes: Sequence[Body], pods: Sequence[PodFacts]
+) -> tuple[tuple[FreeCapacity, ...], tuple[FreeCapacity, ...]]:
+    """Nodes that are Ready and schedulable with what their pods leave, the emptiest first; then the other nodes."""
     bound: dict[str, list[PodFacts]] = {}
     for pod in pods:
         if pod.node_name and pod.phase not in ENDED:
             bound.setdefault(pod.node_name, []).append(pod)
-    found = (_room(node, bound.get(node["metadata"]["name"], [])) for node in nodes if _takes_pods(node))
-    return tuple(sorted(found, key=_emptiest_first))
+    found = {takes: [_room(node, bound) for node in nodes if _takes_pods(node) is takes] for takes in (True, False)}
+    return tuple(sorted(found[True], key=_emptiest_first)), tuple(sorted(found[False], key=_emptiest_first))
 
 
 def _emptiest_first(room: FreeCapacity) -> tuple[int, str]:
@@ -111,18 +116,21 @@ def _takes_pods(node: Body) -> bool:
     return ready and not (node.get("spec") or {}).get("unschedulable")
 
 
-def _room(node: Body, pods: Sequence[PodFacts]) -> FreeCapacity:
-    taints = (node.get("spec") or {}).get("taints") or ()
+def _room(node: Body, bound: Mapping[str, Sequence[PodFacts]]) -> FreeCapacity:
+    pods = bound.get(node["metadata"]["name"], ())
+    taints = [_taint(one) for one in (node.get("spec") or {}).get("taints") or () if one.get("effect") != PREFERENCE]
     return FreeCapacity(
         node=node["metadata"]["name"],
         labels=tuple((node["metadata"].get("labels") or {}).items()),
-        taints=tuple(
-            Taint(key=one["key"], value=one.get("value") or "", effect=one["effect"])
-            for one in taints
-            if one["effect"] != "PreferNoSchedule"
-        ),
+        taints=tuple(taint for taint in taints if taint.key not in PASSING_TAINTS),
+        passing_taints=tuple(taint for taint in taints if taint.key in PASSING_TAINTS),
         free=_free(node, pods),
+        pods=tuple(pods),
     )
+
+
+def _taint(body: Body) -> Taint:
+    return Taint(key=body["key"], value=body.get("value") or "", effect=body.get("effect") or "")
 
 
 def _free(node: Body, pods: Sequence[PodFacts]) -> Resources | Cause:
@@ -143,32 +151,70 @@ def _allocatable(node: Body) -> Resources | Cause:
         cores, memory, pods = (_amount(has.get(what), f"{where}.{what}") for what in ("cpu", "memory", "pods"))
     except InvalidInput as error:
         return Cause(Reason.UNREADABLE_QUANTITY, str(error))
-    return Resources(millicores=floor(cores * 1000), memory_bytes=floor(memory), pods=floor(pods))
+    others = ((name, quantity(str(amount))) for name, amount in sorted(has.items()) if name not in COMMON)
+    return Resources(
+        millicores=floor(cores * 1000),
+        memory_bytes=floor(memory),
+        pods=floor(pods),
+        others=tuple((name, floor(amount)) for name, amount in others if amount is not None),
+    )
 
 
-def _requests(spec: Body, pod: str) -> Resources | Cause:
+def _requests(pod: Body, where: str) -> Resources | Cause:
+    spec, given = pod.get("spec") or {}, _given(pod)
     try:
-        cores, memory = (_requested(spec, what, pod) for what in ("cpu", "memory"))
+        cores, memory = (_requested(spec, what, where, given) for what in ("cpu", "memory"))
+        others = {what: ceil(_requested(spec, what, where, given)) for what in sorted(_other_names(spec))}
     except InvalidInput as error:
         return Cause(Reason.UNREADABLE_QUANTITY, str(error))
-    return Resources(millicores=ceil(cores * 1000), memory_bytes=ceil(memory), pods=1)
+    return Resources(
+        millicores=ceil(cores * 1000),
+        memory_bytes=ceil(memory),
+        pods=1,
+        others=tuple((what, amount) for what, amount in others.items() if amount),
+    )
 
 
-def _requested(spec: Body, what: str, pod: str) -> Decimal:
-    """Containers run side by side and side cars with them; each other init container runs before them, alone.
+def _other_names(spec: Body) -> set[str]:
+    containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()), spec)
+    return {name for one in containers for name in _asked(one) if name not in COMMON}
+
+
+def _asked(body: Body) -> Body:
+    """What a container, or with `spec.resources` a pod as a whole, requests."""
+    return (body.get("resources") or {}).get("requests") or {}
+
+
+def _given(pod: Body) -> Mapping[str, Body]:
+    """What containers that were resized while they ran have been given, by name."""
+    status = pod.get("status") or {}
+    rows = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
+    return {row.get("name", ""): row.get("allocatedResources") or {} for row in rows}
+
+
+def _requested(spec: Body, what: str, pod: str, given: Mapping[str, Body]) -> Decimal:
+    """Containers run side by side and side cars with them; each other init container runs alone, before the containers
+    and beside the side cars that were started before it. What is stated for the whole pod counts where it is more.
 
     Raises InvalidInput for an amount that cannot be read.
     """
-    beside = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
-    first = [_request(one, what, pod) for one in spec.get("initContainers") or () if one not in beside]
-    together = sum((_request(one, what, pod) for one in (*(spec.get("containers") or ()), *beside)), Decimal(0))
+    running, highest = Decimal(0), Decimal(0)
+    for one in spec.get("initContainers") or ():
+        amount = _request(one, what, pod, given)
+        if one.get("restartPolicy") == "Always":
+            running += amount
+        highest = max(highest, running if one.get("restartPolicy") == "Always" else running + amount)
+    together = running + sum((_request(one, what, pod, given) for one in spec.get("containers") or ()), Decimal(0))
+    whole = _amount(_asked(spec).get(what, "0"), f"{pod}: spec.resources.requests.{what}")
     overhead = _amount((spec.get("overhead") or {}).get(what, "0"), f"{pod}: spec.overhead.{what}")
-    return max([together, *first]) + overhead
+    return max(together, highest, whole) + overhead
 
 
-def _request(container: Body, what: str, pod: str) -> Decimal:
-    asked = ((container.get("resources") or {}).get("requests") or {}).get(what, "0")
-    return _amount(asked, f"{pod}: requests.{what} of container {container.get('name', '')}")
+def _request(container: Body, what: str, pod: str, given: Mapping[str, Body]) -> Decimal:
+    name = container.get("name", "")
+    asked = _amount(_asked(container).get(what, "0"), f"{pod}: requests.{what} of container {name}")
+    has = _amount(given.get(name, {}).get(what, "0"), f"{pod}: allocatedResources.{what} of container {name}")
+    return max(asked, has)
 
 
 def _amount(value: object, where: str) -> Decimal:
@@ -177,50 +223,3 @@ def _amount(value: object, where: str) -> Decimal:
     if found is None:
         raise InvalidInput(where, f"{str(value)[:40]!r} is not a Kubernetes quantity")
     return found
-
-
-def _selectors(spec: Body, namespace: str, pins: Pins) -> Iterator[Terms]:
-    if spec.get("nodeSelector"):
-        yield (
-            tuple(
-                Requirement(key=key, operator=SelectorOperator.IN, values=(value,))
-                for key, value in spec["nodeSelector"].items()
-            ),
-        )
-    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    if required.get("nodeSelectorTerms"):
-        yield _terms(required["nodeSelectorTerms"])
-    for volume in spec.get("volumes") or ():
-        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
-        yield from pins.get(f"{namespace}/{claim}", ())
-
-
-def _terms(terms: Sequence[Body]) -> Terms:
-    return tuple(
-        tuple(
-            Requirement(
-                key=one["key"],
-                operator=_one_of(SelectorOperator, one["operator"]),
-                values=tuple(one.get("values") or ()),
-                is_name=is_name,
-            )
-            for kind, is_name in (("matchExpressions", False), ("matchFields", True))
-            for one in term.get(kind) or ()
-        )
-        for term in terms
-    )
-
-
-def _toleration(body: Body) -> Toleration:
-    return Toleration(
-        key=body.get("key") or "",
-        operator=_one_of(TolerationOperator, body.get("operator") or TolerationOperator.EQUAL),
-        value=body.get("value") or "",
-        effect=body.get("effect") or "",
-    )
-
-
-def _one_of(kind: type[Member], text: str) -> Member | None:
-    """The member of that name, or None for a word of a newer Kubernetes."""
-    return kind(text) if text in kind._value2member_map_ else None

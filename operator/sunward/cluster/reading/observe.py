@@ -83,6 +83,8 @@ async def observe(
         total_nodes=len(state.facts),
         sensors_available=sensors_available,
         free_capacities=state.free_capacities,
+        closed_capacities=state.closed_capacities,
+        pending=state.pending,
     )
     return Observation(snapshot=snapshot, state=state, objects=objects, invalid=(*state.invalid, *invalid))
 

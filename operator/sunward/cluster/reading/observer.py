@@ -12,6 +12,7 @@ from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.observe import Identity, Observation, observe
+from sunward.cluster.reading.pod_memory import PodMemory
 from sunward.cluster.reading.read import ClusterState
 from sunward.planning.data_quality import judgement
 from sunward.planning.data_quality.history import ReadingHistory
@@ -30,6 +31,7 @@ class Observer:
         intensities: Intensities,
         identity: Identity,
         watches: WatchLiveness,
+        memory: PodMemory,
     ) -> None:
         self._api = api
         self._session = session
@@ -37,6 +39,7 @@ class Observer:
         self._intensities = intensities
         self._identity = identity
         self._watches = watches
+        self._memory = memory
         self._trail = ReadingHistory()
         self._claims = ClaimHistory()
         self.verdict: DataVerdict | None = None
@@ -72,7 +75,8 @@ class Observer:
             self._trail = self._trail.after(seen.snapshot)
             self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
             self._claims = self._claims.after(seen.snapshot)
-            return replace(seen, snapshot=self._claims.marked(judgement.cleaned(seen.snapshot, self.verdict)))
+            cleaned = self._claims.marked(judgement.cleaned(seen.snapshot, self.verdict))
+            return replace(seen, snapshot=self._memory.marked(cleaned))
         except Exception as error:  # the shell around a judgement: a wake must not wait for it
             self.verdict = None
             return replace(seen, snapshot=replace(seen.snapshot, data_hold=cause_of(error)))

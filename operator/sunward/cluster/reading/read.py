@@ -10,33 +10,29 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, apis, core, ours
 from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.times import parse_time
-from sunward.cluster.objects import cordons, schema
-from sunward.cluster.objects.allocatable import Pins, free_capacities, needs_of, volume_pins
+from sunward.cluster.objects import cordons, disruptions, schema
+from sunward.cluster.objects.allocatable import capacities, needs_of
 from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
+from sunward.cluster.objects.storage import Storage, storage
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec
-from sunward.domain.pods import FreeCapacity, PodFacts, Terms
+from sunward.domain.pods import FreeCapacity, PendingPod, PodFacts
 from sunward.domain.policy import NO_POLICY, PolicySpec
 from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]
+NO_STORAGE = Storage()
+MESSAGE_LIMIT = 512
 CONTROL_PLANE_LABELS = (
     "node-role.kubernetes.io/control-plane",
     "node-role.kubernetes.io/master",
     "node-role.kubernetes.io/etcd",
 )
-DO_NOT_DISRUPT = (
-    ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
-    ("karpenter.sh/do-not-disrupt", "true"),
-    ("sunward.dev/do-not-disrupt", "true"),
-)
-DO_NOT_DISRUPT_KEY = "sunward.dev/do-not-disrupt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +67,8 @@ class ClusterState:
     pending_pods: int
     invalid: tuple[InvalidObject, ...]
     free_capacities: tuple[FreeCapacity, ...] = ()
+    closed_capacities: tuple[FreeCapacity, ...] = ()
+    pending: tuple[PendingPod, ...] = ()
 
 
 async def read_cluster(api: Api, now: datetime) -> ClusterState:
@@ -78,20 +76,24 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
 
     Half a view is no view.
     """
-    nodes, pods, energy_nodes, jobs, attachments, volumes = await asyncio.gather(
+    nodes, pods, energy_nodes, jobs, attachments, volumes, claims, classes, budgets = await asyncio.gather(
         api.list(core("nodes")),
         api.list(core("pods")),
         api.list(ours("energynodes")),
         api.list(ours("trainingjobs")),
         api.list(apis("storage.k8s.io/v1", "volumeattachments")),
         api.list(core("persistentvolumes")),
+        api.list(core("persistentvolumeclaims")),
+        api.list(apis("storage.k8s.io/v1", "storageclasses")),
+        api.list(apis("policy/v1", "poddisruptionbudgets")),
     )
     policy_body = await read_policy(api)
     policy, wrong_policy = _parse_policy(policy_body)
-    pins = _pins(volumes)
-    pod_list = [_pod(pod, now, pins) for pod in pods]
+    known = storage(volumes, claims, classes)
+    pod_list = [_pod(pod, now, known, budgets) for pod in pods]
     specs, records, invalid = _parse_nodes(energy_nodes)
     facts = {found.name: found for found in map(_facts, nodes) if found is not None}
+    free, closed = capacities([body for body in nodes if body["metadata"]["name"] in facts], pod_list)
     by_node: dict[str, list[PodFacts]] = defaultdict(list)
     pending = 0
     for pod in pod_list:
@@ -110,7 +112,9 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
         energy_node_bodies={body["metadata"]["name"]: body for body in energy_nodes},
         job_bodies={f"{b['metadata']['namespace']}/{b['metadata']['name']}": b for b in jobs},
         volumes_attached=attached_nodes(attachments),
-        free_capacities=free_capacities([body for body in nodes if body["metadata"]["name"] in facts], pod_list),
+        free_capacities=free,
+        closed_capacities=closed,
+        pending=_unschedulable(pods, pod_list),
         pending_pods=pending,
         invalid=(*wrong_policy, *invalid),
     )
@@ -169,22 +173,10 @@ def _facts(body: Body) -> NodeFacts | None:
         return None
 
 
-def _pins(volumes: Sequence[Body]) -> Pins:
-    """Where volumes can be used, by claim; one that cannot be read can be used nowhere that is known."""
-    pins: dict[str, tuple[Terms, ...]] = {}
-    for body in volumes:
-        try:
-            pins |= volume_pins([body])
-        except Exception:  # the shell around one object
-            claim = (body.get("spec") or {}).get("claimRef") or {}
-            pins[f"{claim.get('namespace')}/{claim.get('name')}"] = ((),)
-    return pins
-
-
-def _pod(body: Body, now: datetime, pins: Pins) -> PodFacts:
+def _pod(body: Body, now: datetime, known: Storage, budgets: Sequence[Body]) -> PodFacts:
     """What the drain needs to know of a pod; one that cannot be read stays where it is, and so does its node."""
     try:
-        return pod_facts(body, now, pins)
+        return pod_facts(body, now, known, budgets)
     except Exception:  # the shell around one object
         metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
         return PodFacts(
@@ -222,14 +214,17 @@ def node_facts(body: Mapping[str, Any]) -> NodeFacts:
         is_control_plane=any(label in labels for label in CONTROL_PLANE_LABELS),
         is_managed=labels.get(MANAGED_LABEL) == "true",
         do_not_sleep=DO_NOT_SLEEP in annotations or labels.get(DO_NOT_SLEEP) == "true",
+        kept_by=disruptions.kept_by_others(body),
         has_our_taint=TAINT_KEY in taints,
         has_our_cordon_mark=cordons.is_ours(body),
         heartbeat_at=parse_time(ready.get("lastHeartbeatTime")),
     )
 
 
-def pod_facts(body: Mapping[str, Any], now: datetime, pins: Pins = MappingProxyType({})) -> PodFacts:
-    """What the drain needs to know of a Pod object; `pins` tell where its volumes can be used."""
+def pod_facts(
+    body: Mapping[str, Any], now: datetime, known: Storage = NO_STORAGE, budgets: Sequence[Body] = ()
+) -> PodFacts:
+    """What the drain needs to know of a Pod object; `known` tells where its volumes can be used."""
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     annotations = metadata.get("annotations") or {}
     owner = next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), None)
@@ -244,32 +239,33 @@ def pod_facts(body: Mapping[str, Any], now: datetime, pins: Pins = MappingProxyT
         is_daemon=bool(owner and owner["kind"] == "DaemonSet"),
         is_mirror="kubernetes.io/config.mirror" in annotations,
         is_terminating=bool(metadata.get("deletionTimestamp")),
-        do_not_disrupt=asks_to_stay(annotations, now),
-        uses_local_storage=_uses_local_storage(spec),
+        do_not_disrupt=disruptions.asks_to_stay(annotations, now),
+        uses_local_storage=disruptions.keeps_files(body),
         labels=tuple(sorted((metadata.get("labels") or {}).items())),
-        needs=needs_of(body, pins),
+        needs=needs_of(body, known),
         priority=int(spec.get("priority") or 0),
+        budget=disruptions.budget_refusal(body, budgets),
     )
 
 
-def asks_to_stay(annotations: Mapping[str, str], now: datetime) -> bool:
-    """Whether a pod asks not to be disrupted at *now*: for ever, or until the time that stands in our annotation.
+def _unschedulable(bodies: Sequence[Body], pods: Sequence[PodFacts]) -> tuple[PendingPod, ...]:
+    """Pods for which the scheduler found no node, in its words; pods that wait for something else are left out."""
+    seen = (_waiting(body, pod) for body, pod in zip(bodies, pods, strict=True))
+    return tuple(sorted((one for one in seen if one is not None), key=lambda one: one.key))
 
-    A word that is neither a time nor "false" counts as for ever.
-    """
-    until = annotations.get(DO_NOT_DISRUPT_KEY, "false")
-    if any(annotations.get(key) == value for key, value in DO_NOT_DISRUPT):
-        return True
+
+def _waiting(body: Body, pod: PodFacts) -> PendingPod | None:
+    if pod.node_name or pod.is_terminating or pod.phase != "Pending":
+        return None
     try:
-        end = parse_time(until) if until != "false" else now
-    except ValueError:
-        return True
-    return end is None or now < end
-
-
-def _uses_local_storage(spec: Mapping[str, Any]) -> bool:
-    volumes: Sequence[Mapping[str, Any]] = spec.get("volumes") or ()
-    return any("hostPath" in volume or "emptyDir" in volume for volume in volumes)
+        conditions = (body.get("status") or {}).get("conditions") or ()
+        said: Body = next((one for one in conditions if one.get("type") == "PodScheduled"), {})
+        if (said.get("status"), said.get("reason")) != ("False", "Unschedulable"):
+            return None
+        since, message = parse_time(said.get("lastTransitionTime")), str(said.get("message") or "")
+        return PendingPod(pod=pod, since=since, message=message[:MESSAGE_LIMIT])
+    except Exception:  # the shell around one object: what cannot be read waits for nobody
+        return None
 
 
 def coordinator_nodes(pods: Mapping[str, Sequence[PodFacts]]) -> Mapping[str, str]:

@@ -26,10 +26,12 @@ from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
 from sunward.planning.data_quality.verdict import NodeVerdict, Use
+from sunward.planning.guards import pending
 from sunward.planning.guards.case import Blocker
 from sunward.planning.jobs.directives import job_over
 
 APPLIED = "Applied"
+PENDING_LIMIT = 3
 
 
 def node_status(
@@ -85,7 +87,7 @@ def _node_conditions(
         ),
         _sensors(node, verdict),
         Condition(type="Sleepable", status=not obstacles, cause=_why_sleepable(obstacles)),
-        Condition(type="Asleep", status=state is PowerState.ASLEEP, cause=_why_asleep(node)),
+        Condition(type="Asleep", status=state is PowerState.ASLEEP, cause=_why_asleep(node, snapshot)),
         Condition(
             type="Degraded",
             status=state is PowerState.DEGRADED,
@@ -113,11 +115,19 @@ def _why_sleepable(obstacles: tuple[Blocker, ...]) -> Cause:
     return Cause(obstacles[0].cause.reason, "; ".join(str(obstacle.cause) for obstacle in obstacles[:5]))
 
 
-def _why_asleep(node: NodeView) -> Cause:
+def _why_asleep(node: NodeView, snapshot: Snapshot) -> Cause:
     record = node.record
     if record.power_state is PowerState.ASLEEP:
-        return Cause(Reason.ASLEEP, f"since {format_time(record.asleep_since)}")
+        return Cause(
+            Reason.ASLEEP, "; ".join([f"since {format_time(record.asleep_since)}", *_waiting_in_vain(snapshot)])
+        )
     return Cause(record.last_transition_reason or Reason.AWAKE, str(record.power_state))
+
+
+def _waiting_in_vain(snapshot: Snapshot) -> list[str]:
+    """Pods that wait for a node and that no node would take, so that none is woken for them; up to three."""
+    found = sorted(pending.misfits(snapshot).items())
+    return [f"pod {name} is pending and fits on no node: {why}" for name, why in found[:PENDING_LIMIT]]
 
 
 def _sensors(node: NodeView, verdict: NodeVerdict | None) -> Condition:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sunward.domain.cause import Cause
-from sunward.domain.pods import PodFacts
+from sunward.domain.pods import PodFacts, Taint
 from sunward.domain.reasons import Reason
+from sunward.planning.guards.fitting import tolerates
 
 JOB_LABEL = "sunward.dev/job"
 COMPONENT_LABEL = "sunward.dev/component"
@@ -19,6 +20,11 @@ SYSTEM_NAMESPACE = "kube-system"
 SYSTEM_PRIORITY = 2_000_000_000
 """From here on Kubernetes' own priority classes begin (system-cluster-critical); no user may define a higher one."""
 ENDED_PHASES = ("Succeeded", "Failed")
+CORDON = (
+    Taint(key="sunward.dev/asleep", value="", effect="NoSchedule"),
+    Taint(key="node.kubernetes.io/unschedulable", value="", effect="NoSchedule"),
+)
+"""What keeps pods from a node that the operator drains: its own taint, and the one of every cordon."""
 
 
 class Disposition(StrEnum):
@@ -104,6 +110,8 @@ def _blocker(pod: PodFacts) -> Cause | None:
         return Cause(Reason.HOSTS_COORDINATOR, "coordinates a training job")
     if pod.do_not_disrupt:
         return Cause(Reason.UNEVICTABLE_POD, "asks not to be disrupted")
+    if pod.held is not None:
+        return pod.held
     if is_our_worker(pod):
         return None
     is_critical = pod.priority >= SYSTEM_PRIORITY
@@ -113,4 +121,11 @@ def _blocker(pod: PodFacts) -> Cause | None:
         return Cause(Reason.UNEVICTABLE_POD, "has no controller that would recreate it")
     if pod.uses_local_storage:
         return Cause(Reason.UNEVICTABLE_POD, "uses storage local to this node, which would be lost")
+    if comes_back(pod):
+        return Cause(Reason.UNEVICTABLE_POD, "tolerates the cordon, so that it could come back to the node at once")
     return None
+
+
+def comes_back(pod: PodFacts) -> bool:
+    """Whether the scheduler may place the pod's successor on the node that it was evicted from."""
+    return all(tolerates(pod.needs.tolerations, taint) for taint in CORDON)

@@ -1,20 +1,14 @@
-"""Whether pods that have to leave a node find room on the others. Cautious: what fits is what found a place here.
-
-It knows what pods request, selectors, required affinity to nodes, taints and the nodes of claimed volumes. It does not
-know what only the scheduler does (spreading, affinity between pods): a pod that it passes may still have to wait.
-"""
+"""Whether a pod suits a node, whatever else runs there: selectors, taints, volumes. What pods ask of one another is in
+neighbours.py, and which pods fit together in placing.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sunward.domain.cause import Cause
 from sunward.domain.pods import (
     FreeCapacity,
     Needs,
-    PodFacts,
     Requirement,
-    Resources,
     SelectorOperator,
     Taint,
     Terms,
@@ -23,42 +17,30 @@ from sunward.domain.pods import (
 )
 
 
-def unplaceable(pods: Sequence[PodFacts], rooms: Sequence[FreeCapacity]) -> tuple[PodFacts, ...]:
-    """The pods that find no room, the largest tried first, each taking what it needs of the room that it finds.
-
-    A pod whose requests cannot be read finds none, and a node whose free capacity is unknown offers none.
-    """
-    free = {room.node: room.free for room in rooms if isinstance(room.free, Resources)}
-    offers = [room for room in rooms if room.node in free]
-    sized = [(pod, asked) for pod in pods if isinstance(asked := pod.needs.requests, Resources)]
-    left = [pod for pod in pods if isinstance(pod.needs.requests, Cause)]
-    for pod, asked in sorted(sized, key=_largest_first):
-        found = next((room.node for room in offers if free[room.node].holds(asked) and suits(pod.needs, room)), None)
-        if found is None:
-            left.append(pod)
-        else:
-            free[found] = free[found].less(asked)
-    return tuple(left)
+def unsuited(needs: Needs, room: FreeCapacity) -> str | None:
+    """Why a node may not take the pod, however empty it is; None where it may."""
+    if needs.unknown is not None:
+        return needs.unknown.message
+    if not admits(needs.selectors, room):
+        return "node selector or affinity"
+    if not admits(needs.volumes, room):
+        return "its volumes are elsewhere"
+    return next((f"taint {taint.key}" for taint in room.taints if not tolerates(needs.tolerations, taint)), None)
 
 
-def _largest_first(sized: tuple[PodFacts, Resources]) -> tuple[int, int, str, str]:
-    pod, asked = sized
-    return (-asked.millicores, -asked.memory_bytes, pod.namespace, pod.name)
-
-
-def suits(needs: Needs, room: FreeCapacity) -> bool:
-    """Whether a node may take the pod at all, however full it is."""
+def admits(selectors: Iterable[Terms], room: FreeCapacity) -> bool:
+    """Whether the node meets one alternative of each selector."""
     labels = dict(room.labels)
-    if not all(_any_term(terms, labels, room.node) for terms in needs.selectors):
-        return False
-    return all(any(_tolerates(one, taint) for one in needs.tolerations) for taint in room.taints)
+    return all(_any_term(terms, labels, room.node) for terms in selectors)
 
 
-def _any_term(terms: Terms, labels: Mapping[str, str], name: str) -> bool:
-    return any(all(_meets(requirement, labels, name) for requirement in term) for term in terms)
+def tolerates(tolerations: Sequence[Toleration], taint: Taint) -> bool:
+    """Whether a pod puts up with a taint."""
+    return any(_tolerates(one, taint) for one in tolerations)
 
 
-def _meets(requirement: Requirement, labels: Mapping[str, str], name: str) -> bool:
+def meets(requirement: Requirement, labels: Mapping[str, str], name: str = "") -> bool:
+    """Whether an object of that name has the label that is asked for; an operator that is not known is not met."""
     value = name if requirement.is_name else labels.get(requirement.key)
     match requirement.operator:
         case SelectorOperator.IN:
@@ -73,6 +55,10 @@ def _meets(requirement: Requirement, labels: Mapping[str, str], name: str) -> bo
             return _compares(requirement, value)
         case None:
             return False
+
+
+def _any_term(terms: Terms, labels: Mapping[str, str], name: str) -> bool:
+    return any(term and all(meets(requirement, labels, name) for requirement in term) for term in terms)
 
 
 def _compares(requirement: Requirement, value: str | None) -> bool:

@@ -70,6 +70,13 @@ def opted_out(case: Case) -> Cause | None:
     return Cause(Reason.OPTED_OUT, "the node is marked sunward.dev/do-not-sleep")
 
 
+def kept_by_others(case: Case) -> Cause | None:
+    """Another tool keeps the node, reboots it or takes it away: two that switch one machine would harm it."""
+    if case.node.facts is None or case.node.facts.kept_by is None:
+        return None
+    return Cause(Reason.OPTED_OUT, f"the node is marked {case.node.facts.kept_by} by another tool")
+
+
 def hosts_operator(case: Case) -> Cause | None:
     """The operator would cut its own power and nobody would wake the others."""
     if not case.answers_to(case.snapshot.operator_node):

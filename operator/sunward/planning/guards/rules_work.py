@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sunward.domain.cause import Cause, joined
 from sunward.domain.jobs import JobView
+from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
+from sunward.planning.guards import pending
 from sunward.planning.guards.case import Case
 from sunward.planning.guards.drain import classify, is_our_worker, is_worker_of
-from sunward.planning.guards.fitting import unplaceable
+from sunward.planning.guards.placing import Unplaced, place
 
 
 def work_moved(case: Case) -> Cause | None:
@@ -54,24 +56,55 @@ def pods_evictable(case: Case) -> Cause | None:
     return joined([verdict.cause for verdict in classify(case.node.pods).blocking if verdict.cause])
 
 
+def budgets_allow(case: Case) -> Cause | None:
+    """A disruption budget that lets nothing go is seen before the cordon; during a drain the eviction API decides."""
+    moving = classify(case.node.pods).evictable
+    return joined([_named(pod, pod.budget) for pod in moving if pod.budget is not None])
+
+
+def _named(pod: PodFacts, cause: Cause) -> Cause:
+    return Cause(cause.reason, f"{pod.namespace}/{pod.name} {cause.message}")
+
+
 def pods_placeable(case: Case) -> Cause | None:
     """Pods that no other node takes would wait until this one is back; availability comes before emissions.
 
-    A pod whose requests cannot be read may need any amount, so nothing is known to take it. Training workers are not
-    asked for: the operator makes them anew where their work went.
+    All are placed together, beside the pods that wait for a node already. A pod whose requests cannot be read may need
+    any amount, so nothing is known to take it. Training workers are not asked for: the operator makes them anew where
+    their work went.
     """
-    leaving = [pod for pod in classify(case.node.pods).evictable if not is_our_worker(pod)]
-    unread = [pod.needs.requests for pod in leaving if isinstance(pod.needs.requests, Cause)]
+    unread = [pod.needs.requests for pod in _leaving(case) if isinstance(pod.needs.requests, Cause)]
     if unread:
         return joined(unread)
-    others = [room for room in case.snapshot.free_capacities if not case.answers_to(room.node)]
-    left = unplaceable(leaving, others)
+    left = unplaced(case)
     if not left:
         return None
-    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in left)
-    unknown = [f"{room.node}: {room.free.message}" for room in others if isinstance(room.free, Cause)]
+    names = ", ".join(f"{one.pod.namespace}/{one.pod.name} ({one.why})" for one in left)
+    rooms = pending.elsewhere(case).open
+    unknown = [f"{room.node}: {room.free.message}" for room in rooms if isinstance(room.free, Cause)]
     why = f"; the free capacity of these nodes is unknown: {', '.join(unknown)}" if unknown else ""
     return Cause(Reason.UNPLACEABLE_POD, f"no other node has room for {names}{why}")
+
+
+def unplaced(case: Case) -> list[Unplaced]:
+    """The pods of the node that no other node takes, each with why."""
+    leaving = _leaving(case)
+    mine = {pod.uid for pod in leaving}
+    placed = place([*leaving, *pending.waiting(case)], pending.elsewhere(case))
+    return [one for one in placed.left if one.pod.uid in mine]
+
+
+def _leaving(case: Case) -> list[PodFacts]:
+    return [pod for pod in classify(case.node.pods).evictable if not is_our_worker(pod)]
+
+
+def pods_pending(case: Case) -> Cause | None:
+    """A pod for which the scheduler found no node fits here, and on no node that is awake."""
+    pods = pending.wanted(case)
+    if not pods:
+        return None
+    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
+    return Cause(Reason.PENDING_POD, f"pending and without room on the nodes that are awake: {names}")
 
 
 def eviction_possible(case: Case) -> Cause | None:

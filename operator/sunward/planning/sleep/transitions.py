@@ -21,6 +21,7 @@ from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.drain import classify
+from sunward.planning.guards.placing import order
 from sunward.planning.guards.registry import GUARDS, Guards
 from sunward.planning.guards.rules_node import wants
 from sunward.planning.sleep import waking
@@ -37,6 +38,9 @@ from sunward.planning.sleep.steps import (
     rest,
     undecided,
 )
+
+EVICTIONS_AT_ONCE = 10
+"""Evictions of one step, in the order in which the check found room for the pods; the next pass asks for the rest."""
 
 
 def advance(
@@ -158,9 +162,9 @@ def _draining(question: Question) -> Step:
         return way_back
     if not _is_unschedulable(question):
         return _uncordoned_by_others(question)
-    evictable = classify(question.case.node.pods).evictable
+    evictable = sorted(classify(question.case.node.pods).evictable, key=order)[:EVICTIONS_AT_ONCE]
     if evictable:
-        return act(question, Act.EVICT, Cause(Reason.DRAINING, f"evicts {len(evictable)} pods"), evictable)
+        return act(question, Act.EVICT, Cause(Reason.DRAINING, f"evicts {len(evictable)} pods"), tuple(evictable))
     obstacle = question.first(GuardStage.CUT)
     if obstacle is not None:
         return rest(question, obstacle.prefixed("waits: "))
