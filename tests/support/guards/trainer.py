@@ -96,6 +96,6 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
         HTTP,
     ),
     "progress names the newest rounds only": (
-        "coordinator.progress", "kept.history[-MOST_ROUNDS:]", "kept.history", HTTP
+        "coordinator.progress", "if count > 1 and (count > MOST_ROUNDS or names > MOST_NAMES):", "if False:", HTTP
     ),
 }  # fmt: skip
