@@ -1,4 +1,4 @@
-"""A real federation in which one worker sends what it should not, and strangers knock at the coordinator's door."""
+"""A real federation: one worker sends what it should not, and nodes without a part in the job try to register."""
 
 import json
 import urllib.error
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.door import client_context, worker_folder
 from support.trainer import Federation, toy_data
 
 NODES = ("pi-01", "pi-02", "pi-03", "pi-04")
@@ -24,11 +25,12 @@ def federation(tmp_path: Path) -> Iterator[Federation]:
 
 
 def _register(federation: Federation, node: str) -> int:
-    body = {"node": node, "address": "127.0.0.1:1", "flower_node": 1, "shards": [], "cached": []}
-    url = f"http://127.0.0.1:{federation.port}/register"
+    body = {"address": "127.0.0.1:1", "flower_node": 1, "shards": [], "cached": []}
+    url = f"https://127.0.0.1:{federation.port}/register"
+    context = client_context(worker_folder(federation.folder / "stranger", node))
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

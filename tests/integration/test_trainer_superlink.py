@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     from flwr.clientapp import ClientApp
     from flwr.serverapp import Grid, ServerApp
 
+    from sunward_trainer.coordinator.fleet_keys import FleetKeys
     from sunward_trainer.coordinator.superlink import ObjectGrid, SuperLink, SuperLinkError
     from sunward_trainer.protocol.records import (
         Order,
@@ -42,7 +43,7 @@ class Link:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.superlink = SuperLink("127.0.0.1", self.port)
+        self.superlink = SuperLink("127.0.0.1", self.port, credentials=None, keys=FleetKeys())
         self.superlink.start()
 
     @property
@@ -99,7 +100,7 @@ def test_messages_travel_to_several_nodes_and_back_bit_for_bit(link: Link) -> No
     """The nodes share the same content-addressed weights; neither may take them from the other."""
 
     def use(grid: ObjectGrid) -> None:
-        with SuperNode(link.address, _doubling()) as first, SuperNode(link.address, _doubling()) as second:
+        with SuperNode(link.address, _doubling(), None) as first, SuperNode(link.address, _doubling(), None) as second:
             for _ in range(3):
                 messages = [Message(_record(WEIGHTS), node.node_id, "train") for node in (first, second)]
                 sent = list(grid.push_messages(messages))
@@ -117,7 +118,7 @@ def test_messages_travel_to_several_nodes_and_back_bit_for_bit(link: Link) -> No
 
 def test_an_error_in_the_app_is_a_reply(link: Link) -> None:
     def use(grid: ObjectGrid) -> None:
-        with SuperNode(link.address, _doubling()) as node:
+        with SuperNode(link.address, _doubling(), None) as node:
             sent = list(grid.push_messages([Message(_record(WEIGHTS - 5), node.node_id, "train")]))
             assert node.answer_one()
             (reply,) = _collect(grid, sent)
@@ -129,7 +130,7 @@ def test_an_error_in_the_app_is_a_reply(link: Link) -> None:
 
 def test_a_withdrawn_message_is_not_delivered_and_leaves_nothing_behind(link: Link) -> None:
     def use(grid: ObjectGrid) -> None:
-        with SuperNode(link.address, _doubling()) as node:
+        with SuperNode(link.address, _doubling(), None) as node:
             sent = list(grid.push_messages([Message(_record(WEIGHTS), node.node_id, "train")]))
             grid.withdraw(sent)
             assert not node.answer_one()
@@ -150,7 +151,7 @@ def test_a_reply_that_comes_too_late_is_dropped(link: Link) -> None:
 
         app = ClientApp()
         app.train()(slow)
-        with SuperNode(link.address, app) as node:
+        with SuperNode(link.address, app, None) as node:
             sent = list(grid.push_messages([Message(_record(WEIGHTS), node.node_id, "train")]))
             thread = threading.Thread(target=node.answer_one)
             thread.start()
@@ -174,7 +175,7 @@ def test_nothing_but_the_fleet_api_and_health_is_served(link: Link, path: str) -
 
 def test_a_port_that_is_taken_is_an_error_that_names_it(link: Link) -> None:
     with pytest.raises(SuperLinkError, match=f"cannot listen on 127.0.0.1:{link.port}"):
-        SuperLink("127.0.0.1", link.port).start()
+        SuperLink("127.0.0.1", link.port, credentials=None, keys=FleetKeys()).start()
 
 
 def test_orders_and_replies_survive_the_journey() -> None:

@@ -18,6 +18,7 @@ from sunward_trainer.learning.averaging import Update
 from sunward_trainer.learning.data import DataSet
 from sunward_trainer.learning.training import Recipe
 from sunward_trainer.protocol.assignment import SCHEMA, RoundAssignment, parse_assignment
+from support.door import client_context, coordinator_folder, operator_folder, worker_folder
 from support.ports import free_port
 
 JOB = "digits"
@@ -93,7 +94,9 @@ class Federation:
         self.assignment.parent.mkdir(parents=True)
         self._data = store_data(data, folder / "data")
         self._shards = [f"{name}={node}:{samples}" for name, (node, samples) in shards.items()]
-        self.port, self._superlink_port = free_port(), free_port()
+        self.port, self.superlink_port = free_port(), free_port()
+        self.shard_ports: dict[str, int] = {}
+        self._operator = client_context(operator_folder(folder / "tls-operator"))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def assign(self, work: Mapping[str, Iterable[tuple[str, str, int]]], *, plan: str = "plan-1") -> None:
@@ -108,8 +111,9 @@ class Federation:
             "coordinator",
             *("coordinator", "--job", JOB, "--assignment", str(self.assignment), "--state-dir", str(self.state)),
             *("--rounds", str(rounds), "--steps-per-round", str(steps), "--batch-size", "20", "--model", model),
-            *("--listen", f"127.0.0.1:{self.port}", "--superlink", f"127.0.0.1:{self._superlink_port}"),
-            *("--data-dir", str(self._data), "--linger-seconds", "20", *self._every_shard(), *arguments),
+            *("--listen", f"127.0.0.1:{self.port}", "--superlink", f"127.0.0.1:{self.superlink_port}"),
+            *("--data-dir", str(self._data), "--linger-seconds", "20", *self._every_shard()),
+            *("--tls-dir", str(coordinator_folder(self.folder / "tls-coordinator")), *arguments),
         )
 
     def _every_shard(self) -> list[str]:
@@ -117,13 +121,15 @@ class Federation:
 
     def worker(self, node: str, *arguments: str, lies: Mapping[int, str] | None = None) -> None:
         """Start the worker of a node, or start it again; `lies` says in which round it sends what instead."""
-        own = self.folder / node
+        own, port = self.folder / node, free_port()
+        self.shard_ports[node] = port
         self._start(
             node,
             *("worker", "--node", node, "--coordinator", "127.0.0.1", "--coordinator-port", str(self.port)),
-            *("--superlink-port", str(self._superlink_port), "--address", "127.0.0.1"),
-            *("--shard-server-port", str(free_port()), "--shards-dir", str(own / "shards")),
+            *("--superlink-port", str(self.superlink_port), "--address", "127.0.0.1"),
+            *("--shard-server-port", str(port), "--shards-dir", str(own / "shards")),
             *("--cache-dir", str(own / "cache"), "--data-dir", str(self._data)),
+            *("--tls-dir", str(worker_folder(self.folder / f"tls-{node}", node))),
             *(*self._every_shard(), *arguments),
             program=("-m", "sunward_trainer") if lies is None else (str(HOSTILE_WORKER), json.dumps(dict(lies))),
         )
@@ -147,7 +153,8 @@ class Federation:
     def progress(self) -> dict[str, Any] | None:
         """The coordinator's progress, or None while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/progress", timeout=2) as answer:
+            url = f"https://127.0.0.1:{self.port}/progress"
+            with urllib.request.urlopen(url, timeout=2, context=self._operator) as answer:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except (OSError, ValueError):

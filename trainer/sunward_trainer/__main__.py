@@ -10,8 +10,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sunward_trainer.command_line import parse
+
+if TYPE_CHECKING:
+    from sunward_trainer.protocol.credentials import Credentials
+    from sunward_trainer.protocol.identity import Role
 
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -53,6 +58,8 @@ def _coordinate(options: argparse.Namespace) -> int:
     from sunward_trainer.learning.robust import UpdateRule
     from sunward_trainer.learning.shards import parse_shard
     from sunward_trainer.learning.training import Recipe
+    from sunward_trainer.protocol.data_mobility import DataMobility
+    from sunward_trainer.protocol.identity import Role
 
     settings = CoordinatorSettings(
         job=JobSettings(
@@ -83,12 +90,27 @@ def _coordinate(options: argparse.Namespace) -> int:
         shared_folder=options.shared_data,
         gone_after_seconds=options.gone_after_seconds,
         linger_seconds=options.linger_seconds,
+        data_mobility=DataMobility(options.data_mobility),
+        credentials=_credentials(options, Role.COORDINATOR),
     )
     return asyncio.run(Coordinator(settings).run())
 
 
+def _credentials(options: argparse.Namespace, role: "Role", node: str = "") -> "Credentials | None":
+    """The certificate in --tls-dir, which has to be for this process. Raises ValueError."""
+    from sunward_trainer.protocol.credentials import Credentials
+
+    if options.insecure:
+        return None
+    found = Credentials(options.tls_dir)
+    found.require(role, node)
+    return found
+
+
 def _work(options: argparse.Namespace) -> int:
     from sunward_trainer.learning.shards import parse_shard
+    from sunward_trainer.protocol.data_mobility import DataMobility
+    from sunward_trainer.protocol.identity import Role
     from sunward_trainer.worker.service import Worker
     from sunward_trainer.worker.settings import WorkerSettings
 
@@ -106,6 +128,8 @@ def _work(options: argparse.Namespace) -> int:
         seed=options.seed,
         data_folder=options.data_dir,
         shared_folder=options.shared_data,
+        data_mobility=DataMobility(options.data_mobility),
+        credentials=_credentials(options, Role.WORKER, options.node),
     )
 
     async def run() -> int:

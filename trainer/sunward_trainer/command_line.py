@@ -8,6 +8,8 @@ from typing import Final
 
 _MODELS: Final = ("mnist-softmax", "mnist-mlp", "mnist-cnn")
 _RULES: Final = ("Gate", "Median", "TrimmedMean", "MultiKrum")
+MOBILITIES: Final = ("Never", "SameSite", "Anywhere")
+_LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -21,6 +23,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     found = parser.parse_args(arguments)
     if found.role == "worker" and not found.address:
         parser.error("worker: --address is needed where the environment has no POD_IP")
+    if found.insecure:
+        _require_loopback(parser, found)
     return found
 
 
@@ -81,7 +85,23 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="seed of weights, shards and batches")
     add("--data-dir", type=Path, help="folder with an .npz or the four idx files; no other data set is tried")
     add("--shared-data", type=Path, help="folder that may contain mnist/mnist.npz (SUNWARD_SHARED_DATA)")
+    add(
+        "--data-mobility",
+        choices=MOBILITIES,
+        default="Anywhere",
+        help="where shards may travel; with Never a worker serves none",
+    )
+    door = parser.add_mutually_exclusive_group(required=True)
+    door.add_argument("--tls-dir", type=Path, help="folder with ca.crt, tls.crt, tls.key; coordinator: checkpoint.key")
+    door.add_argument("--insecure", action="store_true", help="plain HTTP without authentication, on loopback only")
     add("--verbose", action="store_true", help="also log Flower's messages")
+
+
+def _require_loopback(parser: argparse.ArgumentParser, found: argparse.Namespace) -> None:
+    listening = [found.address] if found.role == "worker" else [found.listen[0], found.superlink[0]]
+    for host in listening:
+        if host not in _LOOPBACK:
+            parser.error(f"{found.role}: --insecure is for {' or '.join(_LOOPBACK)} only, not {host}; use --tls-dir")
 
 
 def positive(text: str) -> int:

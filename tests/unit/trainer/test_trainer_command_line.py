@@ -2,11 +2,14 @@
 
 import pytest
 
-from sunward_trainer.command_line import parse
+from sunward_trainer.command_line import MOBILITIES, parse
 from sunward_trainer.learning.catalogue import MODELS
+from sunward_trainer.protocol.data_mobility import DataMobility
 
 COORDINATOR = ["coordinator", "--job", "j", "--state-dir", "/s", "--rounds", "3", "--steps-per-round", "50"]
+COORDINATOR += ["--tls-dir", "/t"]
 WORKER = ["worker", "--node", "pi-01", "--coordinator", "hub", "--shards-dir", "/s", "--cache-dir", "/c"]
+WORKER += ["--tls-dir", "/t"]
 
 
 def test_defaults_are_the_documented_ports() -> None:
@@ -34,6 +37,10 @@ def test_a_worker_takes_its_address_from_the_pod(monkeypatch: pytest.MonkeyPatch
         ([*COORDINATOR, "--model", "lstm"], "--model: invalid choice: 'lstm'"),
         (WORKER, "--address is needed where the environment has no POD_IP"),
         ([], "coordinator|worker"),
+        (COORDINATOR[:-2], "one of the arguments --tls-dir --insecure is required"),
+        ([*COORDINATOR[:-2], "--insecure"], "--insecure is for 127.0.0.1 or ::1 only, not 0.0.0.0; use --tls-dir"),
+        ([*WORKER[:-2], "--insecure", "--address", "10.0.0.1"], "--insecure is for 127.0.0.1 or ::1 only"),
+        ([*COORDINATOR, "--data-mobility", "never"], "--data-mobility: invalid choice: 'never'"),
     ],
 )
 def test_a_wrong_argument_is_named_with_its_limits(
@@ -51,3 +58,8 @@ def test_a_wrong_argument_is_named_with_its_limits(
 
 def test_every_model_can_be_chosen() -> None:
     assert [parse([*COORDINATOR, "--model", name]).model for name in MODELS] == list(MODELS)
+
+
+def test_data_mobility_is_chosen_from_what_the_trainer_knows() -> None:
+    assert tuple(DataMobility) == MOBILITIES
+    assert parse([*COORDINATOR, "--data-mobility", "Never"]).data_mobility == "Never"

@@ -12,14 +12,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord
 from sunward_trainer.coordinator.http_api import build_app
 from sunward_trainer.coordinator.progress import SCHEMA, Phase, Status, StatusBoard
+from sunward_trainer.coordinator.replicas import Replicas
 from sunward_trainer.coordinator.roster import Roster
 from sunward_trainer.protocol.assignment import AssignmentFile
+from sunward_trainer.protocol.callers import NODE_HEADER, LoopbackCallers
+from sunward_trainer.protocol.checkpoint_replica import Seal
 from sunward_trainer.protocol.members import Members
 from sunward_trainer.protocol.rounds import Debt, Missing, MissingReason
 from support.trainer import JOB, assignment_text
 
 HELLO = {
-    "node": "pi-01",
     "address": "10.77.1.2:9814",
     "flower_node": 2**63 + 5,
     "shards": [{"name": "a", "sha256": "ab", "samples": 10}],
@@ -57,11 +59,18 @@ class Server:
     def __init__(self, members: Members | None = None) -> None:
         self.members = members or Members(gone_after_seconds=10.0)
         self.board = StatusBoard(Status(job=JOB, rounds=20, target_accuracy_percent=97.0, reason="starting"))
-        self.client = TestClient(TestServer(build_app(self.board, self.members)))
+        self.replicas = Replicas(Seal(b"k" * 32))
+        app = build_app(self.board, self.members, self.replicas, callers=LoopbackCallers(), keys=None)
+        self.client = TestClient(TestServer(app))
+
+    async def post(self, path: str, body: object = None, *, node: str = "pi-01", data: bytes | None = None) -> Any:
+        """A worker's request."""
+        if data is not None:
+            return await self.client.post(path, data=data, headers={NODE_HEADER: node})
+        return await self.client.post(path, json=body, headers={NODE_HEADER: node})
 
     def beat(self, **changes: Any) -> dict[str, Any]:
         return {
-            "node": "pi-01",
             "epoch": self.members.epoch,
             "after": 0,
             "cached": ["b"],
@@ -95,9 +104,9 @@ async def test_before_anything_is_known_it_is_null_and_not_zero(server: Server) 
 
 
 async def test_progress_tells_who_trained_what_and_what_is_missing(server: Server) -> None:
-    await server.client.post("/register", json=HELLO)
+    await server.post("/register", HELLO)
     server.members.ring("pi-01")
-    await server.client.post("/beat", json=server.beat())
+    await server.post("/beat", server.beat())
     lost = Missing(shard="b", node="pi-02", batches=10, reason=MissingReason.WORKER_GONE)
     server.board.show(
         replace(
@@ -139,43 +148,43 @@ async def test_health_follows_the_phase(server: Server) -> None:
 
 
 async def test_a_beat_hears_of_work_and_of_the_end(server: Server) -> None:
-    answer = await server.client.post("/register", json=HELLO)
+    answer = await server.post("/register", HELLO)
     assert (await answer.json())["epoch"] == server.members.epoch
     server.members.ring("pi-01")
-    news = await (await server.client.post("/beat", json=server.beat())).json()
+    news = await (await server.post("/beat", server.beat())).json()
     assert news == {"bell": 1, "round": 0, "round_in_work": None, "complete": False}
     server.board.show(replace(server.board.status, phase=Phase.COMPLETE))
-    news = await (await server.client.post("/beat", json=server.beat(after=1))).json()
+    news = await (await server.post("/beat", server.beat(after=1))).json()
     assert news["complete"] is True
 
 
 async def test_after_a_restart_of_the_coordinator_a_worker_has_to_register_again(server: Server) -> None:
-    await server.client.post("/register", json=HELLO)
-    assert (await server.client.post("/beat", json=server.beat(epoch="before"))).status == 409
-    assert (await server.client.post("/beat", json=server.beat(node="pi-09"))).status == 409
+    await server.post("/register", HELLO)
+    assert (await server.post("/beat", server.beat(epoch="before"))).status == 409
+    assert (await server.post("/beat", server.beat(), node="pi-09")).status == 409
 
 
 async def test_goodbye_is_shown(server: Server) -> None:
-    await server.client.post("/register", json=HELLO)
-    assert (await server.client.post("/leave", json={"node": "pi-01"})).status == 200
+    await server.post("/register", HELLO)
+    assert (await server.post("/leave", {})).status == 200
     assert [worker["state"] for worker in (await _progress(server))["workers"]] == ["left"]
-    assert (await server.client.post("/beat", json=server.beat())).status == 409
+    assert (await server.post("/beat", server.beat())).status == 409
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/register", {**HELLO, "flower_node": "x"}),
-        ("/register", {"node": "pi-01"}),
+        ("/register", {"address": "10.77.1.2:9814"}),
         ("/register", [1]),
-        ("/beat", {"node": "pi-01"}),
-        ("/leave", {}),
+        ("/register", {**HELLO, "kept_round": "x"}),
+        ("/beat", {"epoch": "e"}),
     ],
 )
 async def test_a_body_that_makes_no_sense_is_answered_with_what_is_wrong(
     server: Server, path: str, body: object
 ) -> None:
-    answer = await server.client.post(path, json=body)
+    answer = await server.post(path, body)
     assert answer.status == 400
     assert (await answer.text()).startswith(f"{path}: ")
 
@@ -186,8 +195,6 @@ SHARD = {"name": "a", "sha256": "ab", "samples": 10}
 @pytest.mark.parametrize(
     ("path", "changes", "where"),
     [
-        ("/register", {"node": "n" * 254}, "node"),
-        ("/register", {"node": "Pi 01"}, "node"),
         ("/register", {"address": "a" * 300 + ":9814"}, "address"),
         ("/register", {"address": "10.0.0.1"}, "address"),
         ("/register", {"address": "10.0.0.1:9814/../x"}, "address"),
@@ -216,22 +223,22 @@ SHARD = {"name": "a", "sha256": "ab", "samples": 10}
 async def test_a_worker_may_say_only_what_is_plausible(
     server: Server, path: str, changes: dict[str, Any], where: str
 ) -> None:
-    await server.client.post("/register", json=HELLO)
+    await server.post("/register", HELLO)
     body = {**HELLO, **changes} if path == "/register" else server.beat(**changes)
-    answer = await server.client.post(path, json=body)
+    answer = await server.post(path, body)
     assert answer.status == 400
     assert (await answer.text()).startswith(f"{path}: {where}: ")
     (worker,) = (await _progress(server))["workers"]
     assert worker["seconds_per_batch"] is None
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"", b"null", b'{"node":' * 10_000, b"9" * 10_000])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"", b"null", b'{"shards":' * 10_000, b"9" * 10_000])
 async def test_a_body_that_is_no_document_is_answered_like_any_other(server: Server, body: bytes) -> None:
-    assert (await server.client.post("/register", data=body)).status == 400
+    assert (await server.post("/register", data=body)).status == 400
 
 
 async def test_a_large_body_is_not_even_read(server: Server) -> None:
-    assert (await server.client.post("/register", data=b" " * 200_000)).status == 413
+    assert (await server.post("/register", data=b" " * 200_000)).status == 413
 
 
 async def test_only_nodes_of_the_job_may_register(tmp_path: Path) -> None:
@@ -241,9 +248,9 @@ async def test_only_nodes_of_the_job_may_register(tmp_path: Path) -> None:
     server = Server(Members(gone_after_seconds=10.0, knows=roster.knows))
     async with server.client:
         for node, status in (("pi-01", 200), ("pi-02", 200), ("pi-03", 200), ("stranger", 403)):
-            assert (await server.client.post("/register", json={**HELLO, "node": node})).status == status
+            assert (await server.post("/register", HELLO, node=node)).status == status
         path.write_text(assignment_text({"stranger": [("a", "pi-01", 5)]}))
-        assert (await server.client.post("/register", json={**HELLO, "node": "stranger"})).status == 200
+        assert (await server.post("/register", HELLO, node="stranger")).status == 200
 
 
 async def test_a_flood_of_strangers_leaves_progress_small(tmp_path: Path) -> None:
@@ -253,8 +260,8 @@ async def test_a_flood_of_strangers_leaves_progress_small(tmp_path: Path) -> Non
     shards = [{"name": f"{'s' * 200}{index}", "sha256": "a" * 64, "samples": 1} for index in range(256)]
     async with server.client:
         for index in range(300):
-            await server.client.post("/register", json={**HELLO, "node": f"stranger-{index}", "shards": shards})
-        await server.client.post("/register", json=HELLO)
+            await server.post("/register", {**HELLO, "shards": shards}, node=f"stranger-{index}")
+        await server.post("/register", HELLO)
         assert [worker["node"] for worker in (await _progress(server))["workers"]] == ["pi-01"]
 
 
@@ -263,3 +270,44 @@ async def test_progress_names_the_newest_rounds_only(server: Server) -> None:
     server.board.show(replace(server.board.status, checkpoint=replace(KEPT, round=1000, history=history)))
     found = await _progress(server)
     assert [entry["round"] for entry in found["history"]] == list(range(745, 1001))
+
+
+async def test_a_coordinator_without_a_round_asks_for_the_copy_before_it_takes_the_worker(server: Server) -> None:
+    hello = {**HELLO, "kept_round": 1}
+    assert (await server.post("/register", hello)).status == 428
+    assert server.members.find("pi-01") is None
+    assert (await server.post("/replica", data=server.replicas.content(KEPT))).status == 200
+    assert (await server.post("/register", hello)).status == 200
+    member, newest = server.members.find("pi-01"), server.replicas.newest
+    assert member is not None
+    assert member.kept_round == 1
+    assert newest is not None
+    assert (newest.round, newest.history) == (1, KEPT.history)
+
+
+async def test_a_claim_without_a_copy_counts_for_nothing(server: Server) -> None:
+    """A coordinator that has rounds of its own neither asks for copies nor believes in one."""
+    server.board.show(replace(server.board.status, checkpoint=KEPT))
+    assert (await server.post("/register", {**HELLO, "kept_round": 10**9})).status == 200
+    member = server.members.find("pi-01")
+    assert member is not None
+    assert member.kept_round is None
+    copy = Replicas(Seal(b"k" * 32)).content(replace(KEPT, round=9))
+    assert (await server.post("/replica", data=copy)).status == 200
+    assert server.replicas.newest is None
+
+
+async def test_a_copy_that_the_coordinator_did_not_seal_is_refused(server: Server) -> None:
+    forged = Replicas(Seal(b"x" * 32)).content(replace(KEPT, round=99))
+    answer = await server.post("/replica", data=forged)
+    assert (answer.status, server.replicas.newest) == (403, None)
+    assert "was not sealed by this job's coordinator" in await answer.text()
+
+
+async def test_each_path_is_for_its_role_alone(server: Server) -> None:
+    """The header makes a worker, without it the caller is the operator."""
+    for path in ("/register", "/beat", "/leave", "/replica"):
+        assert (await server.client.post(path, json={})).status == 403
+    assert (await server.client.get("/checkpoint")).status == 403
+    assert (await server.client.get("/progress", headers={NODE_HEADER: "pi-01"})).status == 403
+    assert (await server.client.get("/nothing")).status == 403

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from sunward_trainer.learning.data import read_arrays
 from sunward_trainer.learning.models import Weights
-from sunward_trainer.protocol.checkpoint_replica import encode
 from sunward_trainer.protocol.rounds import Debt
 
 SCHEMA: Final = "sunward.dev/checkpoint/v1alpha1"
@@ -71,7 +72,9 @@ class Checkpoint:
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Replace the file with this checkpoint; on any failure the old one stays."""
-    replace_file(path, encode(describe(checkpoint), checkpoint.weights))
+    buffer = io.BytesIO()
+    np.savez(buffer, document=np.array(describe(checkpoint)), weights=checkpoint.weights)
+    replace_file(path, buffer.getvalue())
 
 
 def describe(checkpoint: Checkpoint) -> str:
@@ -105,23 +108,31 @@ def load(path: Path, *, job: str, model: str, data_set: str, seed: int) -> Check
     """
     if not path.is_file():
         return None
-    return decode(path.read_bytes(), str(path), job=job, model=model, data_set=data_set, seed=seed)
-
-
-def decode(content: bytes, origin: str, *, job: str, model: str, data_set: str, seed: int) -> Checkpoint:
-    """The checkpoint in a file's bytes; `origin` is named in errors. Raises CheckpointError as `load` does."""
     try:
-        document, weights = read_arrays(io.BytesIO(content), origin, "document", "weights")
-        found = _restore(json.loads(str(document)), weights)
+        document, weights = read_arrays(io.BytesIO(path.read_bytes()), str(path), "document", "weights")
+        found = restore(str(document), weights)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{origin}: is damaged ({error}); remove it to start again") from error
+        raise CheckpointError(f"{path}: is damaged ({error}); remove it to start again") from error
+    refuse_another(found, str(path), job=job, model=model, data_set=data_set, seed=seed)
+    return found
+
+
+def refuse_another(found: Checkpoint, origin: str, *, job: str, model: str, data_set: str, seed: int) -> None:
+    """Raise CheckpointError, which names `origin`, when a checkpoint belongs to another run."""
     expected = {"job": job, "model": model, "data_set": data_set, "seed": seed}
     for name, value in expected.items():
         if getattr(found, name) != value:
             raise CheckpointError(
                 f"{origin}: {name} is {getattr(found, name)!r}, this run has {value!r}; use another --state-dir"
             )
-    return found
+
+
+def restore(description: str, weights: Weights) -> Checkpoint:
+    """The checkpoint with this description, as `describe` writes it. Raises CheckpointError when it is damaged."""
+    try:
+        return _restore(json.loads(description), weights)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{type(error).__name__}: {error}") from error
 
 
 def _restore(document: dict[str, Any], weights: Weights) -> Checkpoint:

@@ -1,4 +1,7 @@
-"""The coordinator's HTTP server: /progress and /healthz for everybody, the rest for its workers."""
+"""The coordinator's HTTP server: /progress for the operator, the rest for the job's workers.
+
+Which worker calls is what its certificate says (`callers`), and never what is in a body.
+"""
 
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -6,22 +9,43 @@ from typing import Final, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from sunward_trainer.coordinator.checkpoint import describe
-from sunward_trainer.coordinator.introductions import LARGEST_BODY, Goodbye, Introduction, SignOfLife
+from sunward_trainer.coordinator.fleet_keys import FleetKeys
+from sunward_trainer.coordinator.introductions import LARGEST_BODY, Introduction, SignOfLife
 from sunward_trainer.coordinator.progress import Phase, StatusBoard, progress_document
-from sunward_trainer.protocol.checkpoint_replica import encode
+from sunward_trainer.coordinator.replicas import Replicas
+from sunward_trainer.protocol.callers import EVERY_ROLE, Callers, caller_of, door
+from sunward_trainer.protocol.checkpoint_replica import SealError
+from sunward_trainer.protocol.identity import Role
 from sunward_trainer.protocol.members import Member, Members, ServedShard, Unwelcome
 
 BEAT_SECONDS: Final = 3.0
+LARGEST_REPLICA_BYTES: Final = 64 * 1024 * 1024
+"""Weights of sixteen million parameters, or fewer and a long history."""
+
+_WORKERS: Final = frozenset({Role.WORKER})
+ALLOWED: Final = {
+    "progress": frozenset({Role.OPERATOR}),
+    "healthz": EVERY_ROLE,
+    **dict.fromkeys(("checkpoint", "register", "beat", "leave", "replica"), _WORKERS),
+}
 _Said = TypeVar("_Said", bound=BaseModel)
 _BOARD: Final = web.AppKey("board", StatusBoard)
 _MEMBERS: Final = web.AppKey("members", Members)
+_REPLICAS: Final = web.AppKey("replicas", Replicas)
+_KEYS: Final = web.AppKey("keys", FleetKeys)
 
 
-def build_app(board: StatusBoard, members: Members) -> web.Application:
-    """The application; it changes nothing but `members`."""
-    app = web.Application(client_max_size=LARGEST_BODY)
-    app[_BOARD], app[_MEMBERS] = board, members
+def build_app(
+    board: StatusBoard, members: Members, replicas: Replicas, *, callers: Callers, keys: FleetKeys | None
+) -> web.Application:
+    """The application; it changes nothing but `members` and `replicas`.
+
+    `keys` tells whose a Flower node is, None where workers have no certificates.
+    """
+    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[door(callers, ALLOWED)])
+    app[_BOARD], app[_MEMBERS], app[_REPLICAS] = board, members, replicas
+    if keys is not None:
+        app[_KEYS] = keys
     app.add_routes(
         [
             web.get("/progress", _progress),
@@ -30,6 +54,7 @@ def build_app(board: StatusBoard, members: Members) -> web.Application:
             web.post("/register", _register),
             web.post("/beat", _beat),
             web.post("/leave", _leave),
+            web.post("/replica", _replica),
         ]
     )
     return app
@@ -50,25 +75,55 @@ async def _checkpoint(request: web.Request) -> web.Response:
     kept = request.app[_BOARD].status.checkpoint
     if kept is None or not kept.round:
         raise web.HTTPNotFound(text="no round has been finished yet\n")
-    return web.Response(body=encode(describe(kept), kept.weights))
+    return web.Response(body=request.app[_REPLICAS].content(kept))
 
 
 async def _register(request: web.Request) -> web.Response:
-    """A worker announces itself: {node, address, flower_node, shards: [{name, sha256, samples}], cached: [...]}."""
-    members = request.app[_MEMBERS]
+    """A worker announces itself: {address, flower_node, shards: [{name, sha256, samples}], cached: [...], kept_round}.
+
+    428 asks for its copy of the checkpoint first.
+    """
+    members, replicas, node = request.app[_MEMBERS], request.app[_REPLICAS], caller_of(request).node
+    said = await _read(request, Introduction)
+    keys = request.app.get(_KEYS)
+    if keys is not None and not keys.owns(node, said.flower_node):
+        raise web.HTTPForbidden(text=f"Flower node {said.flower_node} is not the one that {node} registered\n")
+    if said.kept_round and _has_no_round(request) and replicas.round_of(node) is None:
+        return web.json_response({"error": "send the checkpoint that you have kept"}, status=428)
     try:
-        members.register(_member(await _read(request, Introduction)))
+        members.register(_member(node, said, replicas.round_of(node)))
     except Unwelcome as error:
         raise web.HTTPForbidden(text=f"{error}\n") from error
     return web.json_response({"epoch": members.epoch})
 
 
+def _has_no_round(request: web.Request) -> bool:
+    """Whether a copy of the checkpoint could be news to this coordinator."""
+    kept = request.app[_BOARD].status.checkpoint
+    return kept is None or not kept.round
+
+
+async def _replica(request: web.Request) -> web.Response:
+    """A worker gives back its copy of the checkpoint; 403 for one that this job's coordinator did not seal."""
+    content = bytearray()
+    async for chunk in request.content.iter_chunked(1 << 16):
+        content += chunk
+        if len(content) > LARGEST_REPLICA_BYTES:
+            raise web.HTTPRequestEntityTooLarge(max_size=LARGEST_REPLICA_BYTES, actual_size=len(content))
+    if _has_no_round(request):
+        try:
+            request.app[_REPLICAS].take(caller_of(request).node, bytes(content))
+        except SealError as error:
+            raise web.HTTPForbidden(text=f"the checkpoint {error}\n") from error
+    return web.json_response({})
+
+
 async def _beat(request: web.Request) -> web.Response:
     """A sign of life that waits for news; 409 tells a worker to register again."""
-    members, board = request.app[_MEMBERS], request.app[_BOARD]
+    members, board, node = request.app[_MEMBERS], request.app[_BOARD], caller_of(request).node
     sign = await _read(request, SignOfLife)
     known = sign.epoch == members.epoch and members.heard(
-        sign.node,
+        node,
         cached_shards=tuple(sign.cached),
         seconds_per_batch=sign.seconds_per_batch,
         batches_done=sign.batches_done,
@@ -76,7 +131,7 @@ async def _beat(request: web.Request) -> web.Response:
     if not known:
         return web.json_response({"error": "register again"}, status=409)
     wait = 0.0 if board.status.phase is Phase.COMPLETE else BEAT_SECONDS
-    bell = await members.wait_for_bell(sign.node, after=sign.after, timeout_seconds=wait)
+    bell = await members.wait_for_bell(node, after=sign.after, timeout_seconds=wait)
     status = board.status
     return web.json_response(
         {
@@ -89,14 +144,14 @@ async def _beat(request: web.Request) -> web.Response:
 
 
 async def _leave(request: web.Request) -> web.Response:
-    """A worker says goodbye: {node}."""
-    request.app[_MEMBERS].leave((await _read(request, Goodbye)).node)
+    """A worker says goodbye."""
+    request.app[_MEMBERS].leave(caller_of(request).node)
     return web.json_response({})
 
 
-def _member(said: Introduction) -> Member:
+def _member(node: str, said: Introduction, kept_round: int | None) -> Member:
     return Member(
-        node=said.node,
+        node=node,
         address=said.address,
         flower_node=said.flower_node,
         heard_seconds=0.0,
@@ -104,7 +159,7 @@ def _member(said: Introduction) -> Member:
             ServedShard(name=shard.name, sha256=shard.sha256, samples=shard.samples) for shard in said.shards
         ),
         cached_shards=tuple(said.cached),
-        kept_round=said.kept_round,
+        kept_round=kept_round,
     )
 
 

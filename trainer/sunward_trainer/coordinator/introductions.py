@@ -1,7 +1,8 @@
 """What workers say of themselves to the coordinator, read strictly and within bounds.
 
 Whatever a worker sends ends up in memory, in /progress and in the operator's plans, so that every text and list has a
-limit here and every number a range. A worker's pace, for example, is billed to its node by the planner.
+limit here and every number a range. A worker's pace, for example, is billed to its node by the planner. Who the worker
+is stands in its certificate and not here.
 """
 
 from typing import Annotated, Final
@@ -13,9 +14,10 @@ LARGEST_BODY: Final = 128 * 1024
 
 MOST_SHARDS: Final = 256
 
-Node = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 ShardName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-Address = Annotated[str, Field(max_length=261, pattern=r"^[-a-zA-Z0-9.:\[\]]+:[0-9]{1,5}$")]
+Address = Annotated[str, Field(max_length=261, pattern=r"^([-a-zA-Z0-9.:\[\]]+:[0-9]{1,5})?$")]
+"""Empty for a worker that serves no shards."""
+
 ShardNames = Annotated[list[ShardName], Field(max_length=MOST_SHARDS)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Pace = Annotated[float, Field(ge=1e-7, le=3600.0, allow_inf_nan=False)]
@@ -38,7 +40,6 @@ class OwnShard(_Body):
 class Introduction(_Body):
     """The body of /register."""
 
-    node: Node
     address: Address
     flower_node: Annotated[int, Field(ge=0, lt=2**64)]
     shards: Annotated[list[OwnShard], Field(max_length=MOST_SHARDS)]
@@ -49,15 +50,8 @@ class Introduction(_Body):
 class SignOfLife(_Body):
     """The body of /beat; `seconds_per_batch` is at least a tenth of a microsecond and at most an hour."""
 
-    node: Node
     epoch: Annotated[str, Field(max_length=64)]
     after: Count
     cached: ShardNames
     seconds_per_batch: Pace | None
     batches_done: Annotated[dict[ShardName, Count], Field(max_length=MOST_SHARDS)]
-
-
-class Goodbye(_Body):
-    """The body of /leave."""
-
-    node: Node

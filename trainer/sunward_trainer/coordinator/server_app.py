@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from sunward_trainer.coordinator.checkpoint import Checkpoint, CheckpointError, decode
+from sunward_trainer.coordinator.checkpoint import Checkpoint, CheckpointError, refuse_another
+from sunward_trainer.coordinator.fleet_keys import FleetKeys
 from sunward_trainer.coordinator.job import Job
 from sunward_trainer.coordinator.progress import StatusBoard
+from sunward_trainer.coordinator.replicas import Replicas
 from sunward_trainer.coordinator.settings import CoordinatorSettings
 from sunward_trainer.coordinator.superlink import SuperLink
 from sunward_trainer.coordinator.transport import FlowerTransport
 from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet
 from sunward_trainer.protocol.assignment import AssignmentFile
-from sunward_trainer.protocol.checkpoint_replica import fetch
 from sunward_trainer.protocol.members import Member, Members
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ class Run:
     data: EvaluationSet
     start: Checkpoint
     members: Members
+    replicas: Replicas
+    keys: FleetKeys
     board: StatusBoard
     stop: threading.Event
 
@@ -40,7 +43,9 @@ class Run:
         return Job(
             settings.job,
             start=self.start,
-            assignments=AssignmentFile(path=settings.assignment, job=settings.job.job),
+            assignments=AssignmentFile(
+                path=settings.assignment, job=settings.job.job, data_mobility=settings.data_mobility
+            ),
             members=self.members,
             transport=self._transport(grid),
             board=self.board,
@@ -58,24 +63,23 @@ class Run:
             classes=self.data.classes,
             recipe=self.settings.recipe,
             members=self.members,
+            replicas=self.replicas,
             # An order outlives its round, so that the round ends by the job's rules and not by Flower's.
             lifetime_seconds=self.settings.job.round_timeout_seconds * 2,
         )
 
     def fetch_kept(self, member: Member) -> Checkpoint | None:
-        """The checkpoint that a worker has kept, or None when it cannot be fetched or belongs to another run."""
-        try:
-            return decode(
-                fetch(member.address),
-                f"the checkpoint kept by {member.node}",
-                job=self.start.job,
-                model=self.start.model,
-                data_set=self.start.data_set,
-                seed=self.start.seed,
-            )
-        except (OSError, CheckpointError) as error:
-            _log.warning("the checkpoint kept by %s cannot be used: %s", member.node, error)
+        """The newest checkpoint that any worker gave back, or None when it belongs to another run."""
+        found, start = self.replicas.newest, self.start
+        if found is None:
             return None
+        try:
+            origin = f"the checkpoint kept by {member.node}"
+            refuse_another(found, origin, job=start.job, model=start.model, data_set=start.data_set, seed=start.seed)
+        except CheckpointError as error:
+            _log.warning("a checkpoint that was given back cannot be used: %s", error)
+            return None
+        return found
 
 
 def serve(run: Run) -> None:
@@ -87,7 +91,7 @@ def serve(run: Run) -> None:
 
     app = ServerApp()
     app.main()(main)
-    superlink = SuperLink(*run.settings.superlink)
+    superlink = SuperLink(*run.settings.superlink, credentials=run.settings.credentials, keys=run.keys)
     superlink.start()
     try:
         superlink.run(app)

@@ -5,19 +5,25 @@ import contextlib
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from aiohttp import web
 
 from sunward_trainer.coordinator.checkpoint import Checkpoint, load
+from sunward_trainer.coordinator.fleet_keys import FleetKeys
 from sunward_trainer.coordinator.http_api import build_app
 from sunward_trainer.coordinator.job import Stopped
 from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, timestamp
+from sunward_trainer.coordinator.replicas import Replicas
 from sunward_trainer.coordinator.roster import Roster
 from sunward_trainer.coordinator.settings import CoordinatorSettings
 from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet, load_data
 from sunward_trainer.protocol.assignment import AssignmentFile
+from sunward_trainer.protocol.callers import callers_of
+from sunward_trainer.protocol.checkpoint_replica import Seal
+from sunward_trainer.protocol.credentials import RENEWED_STATUS, until_renewed
 from sunward_trainer.protocol.members import Members
 
 _log = logging.getLogger(__name__)
@@ -31,6 +37,10 @@ class Coordinator:
         self._stop = threading.Event()
         roster = Roster(settings.homes, AssignmentFile(path=settings.assignment, job=settings.job.job))
         self._members = Members(gone_after_seconds=settings.gone_after_seconds, knows=roster.knows)
+        self._keys = FleetKeys()
+        key = b"" if settings.credentials is None else settings.credentials.checkpoint_key()
+        self._replicas = Replicas(Seal(key))
+        self._renewed = False
         self._board = StatusBoard(
             Status(
                 job=settings.job.job,
@@ -41,7 +51,10 @@ class Coordinator:
         )
 
     async def run(self) -> int:
-        """Serve until the job is complete and has been shown for a while. The exit status."""
+        """Serve until the job is complete and has been shown for a while. The exit status.
+
+        A renewed certificate ends the process too; it is started again with the new one.
+        """
         loop, ended, asked = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
         def ask_to_stop() -> None:
@@ -50,9 +63,13 @@ class Coordinator:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ask_to_stop)
-        runner = web.AppRunner(build_app(self._board, self._members), access_log=None)
+        credentials = self._settings.credentials
+        runner = web.AppRunner(self._app(), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, *self._settings.listen).start()
+        await web.TCPSite(
+            runner, *self._settings.listen, ssl_context=None if credentials is None else credentials.server
+        ).start()
+        renewal = asyncio.create_task(self._watch_certificate(ask_to_stop))
 
         def train() -> None:
             try:
@@ -64,8 +81,26 @@ class Coordinator:
         await ended.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asked.wait(), self._settings.linger_seconds)
+        renewal.cancel()
         await runner.cleanup()
-        return 1 if self._board.status.phase is Phase.FAILED else 0
+        if self._board.status.phase is Phase.FAILED:
+            return 1
+        return RENEWED_STATUS if self._renewed else 0
+
+    def _app(self) -> web.Application:
+        credentials = self._settings.credentials
+        return build_app(
+            self._board,
+            self._members,
+            self._replicas,
+            callers=callers_of(credentials),
+            keys=None if credentials is None else self._keys,
+        )
+
+    async def _watch_certificate(self, ask_to_stop: Callable[[], None]) -> None:
+        await until_renewed(self._settings.credentials)
+        self._renewed = True
+        ask_to_stop()
 
     def _train(self) -> None:
         """Load, resume, run; any failure is shown at /progress."""
@@ -82,6 +117,8 @@ class Coordinator:
                     data=data,
                     start=start,
                     members=self._members,
+                    replicas=self._replicas,
+                    keys=self._keys,
                     board=self._board,
                     stop=self._stop,
                 )

@@ -4,8 +4,14 @@ Stock Flower 1.41 starts processes for each ServerApp and polls every three seco
 costs more than the training. Here the stock SuperLink application serves its Fleet API from a thread, and the
 ServerApp uses the Grid on the same LinkState directly. Only this module and `supernode` know Flower's inside,
 which is why the version is pinned exactly.
+
+Stock Flower knows no client certificates. The protocol class below hands the caller's certificate to the application,
+and `FleetDoor` binds the key that Flower authenticates to the worker whom the certificate names.
 """
 
+import asyncio
+import base64
+import binascii
 import contextlib
 import logging
 import os
@@ -23,7 +29,7 @@ from flwr.app.message import remove_content_from_message
 from flwr.common.constant import NOOP_FLWR_AID, SUPERLINK_NODE_ID
 from flwr.server.superlink.linkstate import LinkState, LinkStateFactory
 from flwr.serverapp import ServerApp
-from flwr.supercore.constant import NOOP_FEDERATION_ID, TaskType
+from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER, NOOP_FEDERATION_ID, TaskType
 from flwr.supercore.inflatable.inflatable_object import (
     get_all_nested_objects,
     get_object_tree,
@@ -36,6 +42,11 @@ from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid.inmemory_grid import InMemoryGrid
 from flwr.superlink.main import create_app
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sunward_trainer.coordinator.fleet_keys import FleetKeys
+from sunward_trainer.protocol.credentials import Credentials
+from sunward_trainer.protocol.identity import Identity, NotOurs, Role, peer_identity
 
 _START_SECONDS: Final = 60.0
 _KEEP_ALIVE_SECONDS: Final = 15.0
@@ -43,6 +54,8 @@ _SERVED: Final = ("/v1/fleet/", "/health")
 LARGEST_REPLY_BYTES: Final = 256 << 20
 """Room for 400 pairs of the largest model that is bundled."""
 _log = logging.getLogger(__name__)
+_REGISTER: Final = "/v1/fleet/register-node"
+_PEER: Final = "sunward_peer"
 
 
 class SuperLinkError(RuntimeError):
@@ -67,15 +80,70 @@ class FleetOnly:
         await self._app(scope, receive, send)
 
 
-class SuperLink:
-    """The SuperLink's HTTP server in a thread of its own, with one run."""
+class FleetDoor:
+    """Let in workers of the job alone, each with the Flower key that it registered."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, job: str, keys: FleetKeys) -> None:
+        self._app, self._job, self._keys = app, job, keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on calls of a worker with its own key; answer 401 to the rest."""
+        if scope["type"] == "http" and not self._may_pass(scope):
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self._app(scope, receive, send)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        try:
+            peer = peer_identity(scope["state"].get(_PEER))
+            key = base64.b64decode(dict(scope["headers"])[FLEET_HTTP_PUBLIC_KEY_HEADER.lower().encode()], validate=True)
+        except (KeyError, NotOurs, binascii.Error):
+            return False
+        if not _is_worker(peer, self._job):
+            return False
+        if scope["path"] == _REGISTER:
+            return self._keys.register(peer.node, key)
+        return self._keys.may_use(peer.node, key)
+
+
+def _is_worker(peer: Identity, job: str) -> bool:
+    return peer.role is Role.WORKER and peer.job == job
+
+
+class _Certified(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol, which also tells the application the caller's certificate."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        """Keep the certificate where each request of this connection finds it."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, _PEER: transport.get_extra_info("peercert")}
+
+
+class SuperLink:
+    """The SuperLink's HTTP server in a thread of its own, with one run.
+
+    `keys` learns which worker each Flower node belongs to; without credentials nobody asks.
+    """
+
+    def __init__(self, host: str, port: int, *, credentials: Credentials | None, keys: FleetKeys) -> None:
         self._address = f"{host}:{port}"
         app = create_app()
+        if credentials is not None:
+            app.add_middleware(FleetDoor, job=credentials.identity.job, keys=keys)
         app.add_middleware(FleetOnly)
         self._factory: LinkStateFactory = app.state.linkstate_factory
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, ws="none")
+        self._keys = keys
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=_Certified,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            ssl_context_factory=None if credentials is None else lambda *_: credentials.server,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="superlink", daemon=True)
         self._stop = threading.Event()
@@ -91,6 +159,7 @@ class SuperLink:
                 raise SuperLinkError(f"the SuperLink cannot listen on {self._address}; is the port taken?")
             time.sleep(0.02)
         self._open_run(self._factory.state())
+        self._keys.open(self._factory.state().get_node_id_by_public_key)
         self._keeper.start()
 
     def run(self, app: ServerApp) -> None:

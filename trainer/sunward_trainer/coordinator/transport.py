@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from sunward_trainer.coordinator.checkpoint import Checkpoint, describe
+from sunward_trainer.coordinator.checkpoint import Checkpoint
+from sunward_trainer.coordinator.replicas import Replicas
 from sunward_trainer.coordinator.superlink import ObjectGrid
 from sunward_trainer.learning.inspection import Refusal
 from sunward_trainer.learning.training import Recipe
@@ -40,13 +41,14 @@ class FlowerTransport:
         classes: int,
         recipe: Recipe,
         members: Members,
+        replicas: Replicas,
         lifetime_seconds: float,
     ) -> None:
         if not isinstance(grid, ObjectGrid):
             raise TypeError(f"needs the coordinator's own grid, got {type(grid).__name__}")
         self._grid = grid
         self._job, self._model, self._classes, self._recipe = job, model, classes, recipe
-        self._members = members
+        self._members, self._replicas = members, replicas
         self._lifetime_seconds = lifetime_seconds
         self._sent: dict[str, _Sent] = {}
 
@@ -83,8 +85,8 @@ class FlowerTransport:
             classes=self._classes,
             recipe=self._recipe,
             pairs=order.pairs,
-            sources={shard: source for shard, source in sources.items() if source is not None},
-            kept=describe(kept),
+            sources={shard: source for shard, source in sources.items() if source is not None and source.address},
+            kept=self._replicas.sealed(kept).text(),
             weights=kept.weights,
         )
 

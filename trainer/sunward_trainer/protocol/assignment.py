@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from sunward_trainer.protocol.data_mobility import DataMobility
+
 SCHEMA: Final = "sunward.dev/assignment/v1alpha1"
 
 
@@ -130,6 +132,14 @@ def _refuse_two_homes(workers: tuple[WorkerAssignment, ...]) -> None:
                 raise AssignmentError(path, f"shard {work.shard!r} has its home on {home!r} elsewhere in the file")
 
 
+def _refuse_moves(assignment: RoundAssignment) -> None:
+    for outer, worker in enumerate(assignment.workers):
+        for inner, work in enumerate(worker.shards):
+            if work.from_node != worker.node:
+                path = f"$.workers[{outer}].shards[{inner}].from_node"
+                raise AssignmentError(path, f"shard {work.shard!r} may not leave {work.from_node!r} (--data-mobility)")
+
+
 @dataclass(slots=True)
 class AssignmentFile:
     """The file on disk, read anew at each round start; a bad version keeps the last good one.
@@ -139,6 +149,7 @@ class AssignmentFile:
 
     path: Path
     job: str
+    data_mobility: DataMobility = DataMobility.ANYWHERE
     good: RoundAssignment | None = None
     problem: str | None = field(default=None)
 
@@ -148,6 +159,8 @@ class AssignmentFile:
             found = parse_assignment(self.path.read_text(encoding="utf-8"))
             if found.job != self.job:
                 raise AssignmentError("$.job", f"is {found.job!r}, but this coordinator runs {self.job!r}")
+            if self.data_mobility is DataMobility.NEVER:
+                _refuse_moves(found)
         except (AssignmentError, OSError, UnicodeDecodeError) as error:
             kept = f"; keeping plan {self.good.plan!r}" if self.good else ""
             self.problem = f"{self.path}: {error}{kept}"

@@ -15,7 +15,9 @@ import aiohttp
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from sunward_trainer.protocol.callers import NODE_HEADER
 from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
+from sunward_trainer.protocol.identity import COORDINATOR_NAME
 from sunward_trainer.protocol.records import order_from_record, reply_to_record
 from sunward_trainer.worker.settings import WorkerSettings
 from sunward_trainer.worker.shard_store import ShardStore
@@ -24,6 +26,8 @@ from sunward_trainer.worker.trainee import Trainee
 
 _FLOWER_HEARTBEAT_SECONDS: Final = 15.0
 _GOODBYE_SECONDS: Final = 3.0
+_SEND_REPLICA: Final = 428
+_REFUSED: Final = 403
 _log = logging.getLogger(__name__)
 
 
@@ -89,14 +93,14 @@ class Connection:
         """After the last reply, so that a coordinator that hears it need not wait for another."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             timeout = aiohttp.ClientTimeout(total=1.0)
-            await self._session.post(f"{self._url}/leave", json={"node": self._settings.node}, timeout=timeout)
+            await self._request("POST", "/leave", json={}, timeout=timeout)
 
     async def _work(self) -> None:
         """Register and stay in touch."""
         await self._connected.wait()
         if self._node is None:
             raise Disconnected(self._failure)
-        epoch = (await self._post("/register", self._introduction(self._node)))["epoch"]
+        epoch = await self._register(self._node)
         heard, last = 0, time.monotonic()
         while not self._over.is_set():
             news = await self._post("/beat", self._sign_of_life(epoch, heard))
@@ -107,6 +111,31 @@ class Connection:
                 last = time.monotonic()
                 await self._beat_for_flower(self._node)
         raise Disconnected(self._failure)
+
+    async def _register(self, node: SuperNode) -> str:
+        """Introduce this worker; the epoch of the coordinator. A coordinator without a checkpoint gets ours first."""
+        for _ in range(2):
+            async with self._request("POST", "/register", json=self._introduction(node)) as answer:
+                if answer.status != _SEND_REPLICA:
+                    answer.raise_for_status()
+                    return str((await answer.json())["epoch"])
+            await self._give_back()
+        raise Disconnected("the coordinator did not take the checkpoint that was kept")
+
+    async def _give_back(self) -> None:
+        async with self._request("POST", "/replica", data=self._replica.content) as answer:
+            if answer.status == _REFUSED:
+                _log.warning("dropping the checkpoint that was kept: %s", (await answer.text()).strip()[:200])
+                self._replica.drop()
+            else:
+                answer.raise_for_status()
+
+    def _request(self, method: str, path: str, **options: Any) -> Any:
+        """A request to the coordinator, which has to prove that it is the coordinator of the job."""
+        headers = {NODE_HEADER: self._settings.node} if self._settings.credentials is None else None
+        return self._session.request(
+            method, self._url + path, headers=headers, server_hostname=COORDINATOR_NAME, **options
+        )
 
     async def _beat_for_flower(self, node: SuperNode) -> None:
         """The SuperLink gives up a node that is silent for a minute, however long its training takes."""
@@ -119,7 +148,7 @@ class Connection:
 
     async def _keep_copy(self, number: int) -> None:
         """Fetch the checkpoint when no order brings it, as in a pause or for a worker without work."""
-        async with self._session.get(f"{self._url}/checkpoint") as answer:
+        async with self._request("GET", "/checkpoint") as answer:
             if answer.status == 200:
                 self._replica.keep_bytes(number, await answer.read())
 
@@ -134,7 +163,7 @@ class Connection:
         return int(news["bell"])
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        async with self._session.post(self._url + path, json=body) as answer:
+        async with self._request("POST", path, json=body) as answer:
             if answer.status == 409:
                 raise Disconnected("the coordinator has restarted")
             answer.raise_for_status()
@@ -142,9 +171,9 @@ class Connection:
             return found
 
     def _introduction(self, node: SuperNode) -> dict[str, Any]:
+        settings = self._settings
         return {
-            "node": self._settings.node,
-            "address": f"{self._settings.address}:{self._settings.shard_server_port}",
+            "address": f"{settings.address}:{settings.shard_server_port}" if settings.serves_shards else "",
             "flower_node": node.node_id,
             "shards": [
                 {"name": file.name, "sha256": file.sha256, "samples": file.samples}
@@ -156,7 +185,6 @@ class Connection:
 
     def _sign_of_life(self, epoch: str, heard: int) -> dict[str, Any]:
         return {
-            "node": self._settings.node,
             "epoch": epoch,
             "after": heard,
             "cached": list(self._shards.cached),
@@ -168,7 +196,7 @@ class Connection:
         """The training thread: connect, and answer messages whenever the bell rings."""
         try:
             address = f"{self._settings.coordinator}:{self._settings.superlink_port}"
-            with SuperNode(address, self._client_app()) as node:
+            with SuperNode(address, self._client_app(), self._settings.credentials) as node:
                 self._node = node
                 self._loop.call_soon_threadsafe(self._connected.set)
                 self._answer(node)
@@ -201,7 +229,7 @@ class Connection:
                 round_number=order.round_number,
                 model=(order.model, order.classes),
                 recipe=order.recipe,
-                shard_of=lambda pair: self._shards.get(pair.shard, order.sources.get(pair.shard)),
+                shard_of=lambda pair: self._shards.get(pair.shard, order.sources.get(pair.shard), home=pair.from_node),
                 stop=lambda: self._ended.is_set() or order.round_number <= self._last_closed_round,
             )
             return Message(reply_to_record(reply), reply_to=message)

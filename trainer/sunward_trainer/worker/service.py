@@ -15,10 +15,13 @@ from aiohttp import web
 
 from sunward_trainer.learning.data import load_data
 from sunward_trainer.learning.shards import ShardFile, cut, store, take
+from sunward_trainer.protocol.callers import callers_of
 from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
+from sunward_trainer.protocol.credentials import RENEWED_STATUS, until_renewed
+from sunward_trainer.protocol.data_mobility import DataMobility
 from sunward_trainer.worker.connection import Connection, Disconnected, Finished
 from sunward_trainer.worker.settings import WorkerSettings
-from sunward_trainer.worker.shard_server import build_app
+from sunward_trainer.worker.shard_server import OnlySite, build_app
 from sunward_trainer.worker.shard_store import ShardStore
 from sunward_trainer.worker.trainee import Trainee
 
@@ -43,24 +46,53 @@ class Worker:
         self._settings = settings
         self._trainee = Trainee(node=settings.node)
         self._stop = asyncio.Event()
-        self._url = f"http://{settings.coordinator}:{settings.coordinator_port}"
+        self._renewed = False
+        scheme = "http" if settings.credentials is None else "https"
+        self._url = f"{scheme}://{settings.coordinator}:{settings.coordinator_port}"
 
     async def run(self) -> int:
-        """Work until the job is complete or a signal arrives. The exit status."""
+        """Work until the job is complete, a signal arrives or the certificate is renewed. The exit status."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
-        shards = ShardStore(await asyncio.to_thread(own_shards, self._settings), self._settings.cache_folder)
-        replica = CheckpointReplica()
-        runner = web.AppRunner(build_app(shards, replica), access_log=None)
+        settings = self._settings
+        own = await asyncio.to_thread(own_shards, settings)
+        shards = ShardStore(own, settings.cache_folder, settings.credentials)
+        runner = await self._serve(shards) if settings.serves_shards else None
+        renewal = asyncio.create_task(self._watch_certificate())
+        async with self._session() as session:
+            await self._work_until_finished(session, shards, CheckpointReplica())
+        renewal.cancel()
+        if runner is not None:
+            await runner.cleanup()
+        return RENEWED_STATUS if self._renewed else 0
+
+    def _session(self) -> aiohttp.ClientSession:
+        credentials = self._settings.credentials
+        connector = None if credentials is None else aiohttp.TCPConnector(ssl=credentials.client)
+        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10.0))
+
+    async def _serve(self, shards: ShardStore) -> web.AppRunner:
+        """Start the shard server: without credentials on loopback, else on every address of the pod."""
+        settings, credentials = self._settings, self._settings.credentials
+        only = None
+        if settings.data_mobility is DataMobility.SAME_SITE:
+            only = OnlySite(site=None if credentials is None else credentials.identity.site)
+        runner = web.AppRunner(build_app(shards, callers=callers_of(credentials), only=only), access_log=None)
         await runner.setup()
         everywhere = "0.0.0.0"  # noqa: S104  # other pods fetch shards, and a pod's own address is not known beforehand
-        await web.TCPSite(runner, everywhere, self._settings.shard_server_port).start()
-        timeout = aiohttp.ClientTimeout(total=10.0)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            await self._work_until_finished(session, shards, replica)
-        await runner.cleanup()
-        return 0
+        await web.TCPSite(
+            runner,
+            settings.address if credentials is None else everywhere,
+            settings.shard_server_port,
+            ssl_context=None if credentials is None else credentials.server,
+        ).start()
+        return runner
+
+    async def _watch_certificate(self) -> None:
+        await until_renewed(self._settings.credentials)
+        self._renewed = True
+        self._ask_to_stop()
 
     def _ask_to_stop(self) -> None:
         _log.info("asked to stop")

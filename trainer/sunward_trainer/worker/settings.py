@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sunward_trainer.learning.shards import Partition, ShardSpecification
+from sunward_trainer.protocol.credentials import Credentials
+from sunward_trainer.protocol.data_mobility import DataMobility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """Everything the command line says; `address` is where others reach this worker's shard server."""
+    """Everything the command line says; `address` is where others reach this worker's shard server.
+
+    `credentials` is None with --insecure only.
+    """
 
     node: str
     coordinator: str
@@ -23,3 +28,10 @@ class WorkerSettings:
     seed: int
     data_folder: Path | None
     shared_folder: Path | None
+    data_mobility: DataMobility
+    credentials: Credentials | None
+
+    @property
+    def serves_shards(self) -> bool:
+        """Whether other workers may fetch this node's shards at all."""
+        return self.data_mobility is not DataMobility.NEVER

@@ -1,34 +1,55 @@
-"""Serves a node's own shards to workers elsewhere, and its copy of the checkpoint to a coordinator without one.
+"""Serves a node's own shards to the job's workers elsewhere. Copies of others' shards are not served on.
 
-Copies of others' shards are not served on.
+Where the data may not leave its node, this server is not started.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
+from sunward_trainer.protocol.callers import EVERY_ROLE, Callers, caller_of, door
+from sunward_trainer.protocol.identity import Role
 from sunward_trainer.worker.shard_store import ShardStore
 
 _STORE: Final = web.AppKey("store", ShardStore)
-_KEEPSAKE: Final = web.AppKey("replica", CheckpointReplica)
+_ALLOWED: Final = {"shards": frozenset({Role.WORKER}), "healthz": EVERY_ROLE}
 HASH_HEADER: Final = "X-Sunward-Sha256"
 
 
-def build_app(store: ShardStore, replica: CheckpointReplica | None = None) -> web.Application:
-    """GET /shards lists them, GET /shards/NAME sends one, GET /checkpoint sends the copy of the model."""
-    app = web.Application()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlySite:
+    """Shards are served to nodes of this site alone; no other node is of the site None."""
+
+    site: str | None
+
+
+def build_app(store: ShardStore, *, callers: Callers, only: OnlySite | None) -> web.Application:
+    """GET /shards lists them, GET /shards/NAME sends one; `only` is None where data may travel anywhere."""
+    app = web.Application(middlewares=[door(callers, _ALLOWED), *([] if only is None else [_within(only)])])
     app[_STORE] = store
-    app[_KEEPSAKE] = replica or CheckpointReplica()
     app.add_routes(
         [
             web.get("/shards", _list),
             web.get("/shards/{name}", _send),
-            web.get("/checkpoint", _checkpoint),
             web.get("/healthz", _healthz),
         ]
     )
     return app
+
+
+def _within(only: OnlySite) -> Any:
+    """The middleware that refuses shards to nodes elsewhere."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        caller = caller_of(request)
+        if caller.role is Role.WORKER and (only.site is None or caller.site != only.site):
+            raise web.HTTPForbidden(text=f"shards of this node stay at its site, {caller.node} is elsewhere\n")
+        return await handler(request)
+
+    return check
 
 
 async def _list(request: web.Request) -> web.Response:
@@ -47,13 +68,6 @@ async def _send(request: web.Request) -> web.StreamResponse:
     if file is None:
         raise web.HTTPNotFound(text="this node is not the home of that shard\n")
     return web.FileResponse(file.path, headers={HASH_HEADER: file.sha256})
-
-
-async def _checkpoint(request: web.Request) -> web.Response:
-    content = request.app[_KEEPSAKE].content
-    if not content:
-        raise web.HTTPNotFound(text="this worker has kept no checkpoint\n")
-    return web.Response(body=content)
 
 
 async def _healthz(request: web.Request) -> web.Response:

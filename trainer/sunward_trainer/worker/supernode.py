@@ -49,6 +49,9 @@ from flwr.supercore.primitives.asymmetric import generate_key_pairs, public_key_
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
 from flwr.supernode.fleet_http_client import FleetHttpClient
 
+from sunward_trainer.protocol.credentials import Credentials
+from sunward_trainer.protocol.identity import COORDINATOR_NAME
+
 CONNECTION_ERRORS: Final = (httpx.HTTPError,)
 
 
@@ -64,7 +67,7 @@ class Signature:
         self._public_key = b64encode(public_key).decode("ascii")
 
     def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
-        """Add the headers and go on."""
+        """Add the headers, and the name that the server has to prove, and go on."""
         signed_at = datetime.now(UTC).isoformat()
         signature = sign_message(self._private_key, signed_at.encode("ascii"))
         context.request.headers.update(
@@ -74,22 +77,25 @@ class Signature:
                 FLEET_HTTP_SIGNATURE_HEADER: b64encode(signature).decode("ascii"),
             }
         )
+        context.request.extensions["sni_hostname"] = COORDINATOR_NAME
         answer: httpx.Response = call_next(context)
         return answer
 
 
 class SuperNode:
-    """A connection to the SuperLink as one node, with a fresh key pair."""
+    """A connection to the SuperLink as one node, with a fresh key pair.
 
-    def __init__(self, server_address: str, app: ClientApp) -> None:
+    The key pair authenticates the Flower node; `credentials`, None with --insecure only, tell whose node it is.
+    """
+
+    def __init__(self, server_address: str, app: ClientApp, credentials: Credentials | None) -> None:
         private_key, public_key = generate_key_pairs()
         self._key = public_key_to_bytes(public_key)
         self._app = app
-        self._client = FleetHttpClient.from_server_address(
-            server_address,
-            insecure=True,
-            root_certificates=None,
+        self._client = FleetHttpClient(
+            f"{'http' if credentials is None else 'https'}://{server_address}",
             interceptors=[Signature(private_key, self._key)],
+            verify=False if credentials is None else credentials.client,
         )
         self._node = Node()
 
