@@ -524,3 +524,26 @@ async def test_an_operator_whose_lease_lapses_in_the_middle_of_a_pass_leaves_job
     assert kinds == {"leases", "energyplans"}
     await process.tick()
     assert "configmaps" in {write.address.kind for write in world.writes[before:]}
+
+
+async def test_reports_of_jobs_take_turns_when_they_are_too_many_for_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sunward.cluster.reporting.writer.JOBS_SECONDS", 0.0)
+    world = await a_world()
+    names = ("a", "b", "2026-bad", "c")
+    for name in names:
+        add_job(world, name, {"pi-1": "a"}, rounds=2, namespace="team")
+    process = Process(world, "second", identity="op")
+    told: list[int] = []
+    for _ in range(5):
+        await process.tick()
+        told.append(sum(bool(conditions(world, "trainingjobs", name, "team")) for name in names))
+    assert told == [1, 2, 3, 4, 4]
+
+
+async def test_an_object_with_the_longest_name_has_events() -> None:
+    world = await a_world()
+    add_job(world, "x" * 253, {"pi-1": "a"}, rounds=2, namespace="team")
+    await run(world, Process(world, "second", identity="op"), world.seconds + 5)
+    names = [event["metadata"]["name"] for event in world.store.of("events") if "x" * 100 in event["metadata"]["name"]]
+    assert names
+    assert all(len(name) <= 253 for name in names)

@@ -129,7 +129,10 @@ def _event(about: Mapping[str, Any], cause: Cause, now: datetime) -> dict[str, A
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata['name'][:NAME_LIMIT]}.{uuid4().hex[:16]}", "namespace": namespace},
+        "metadata": {
+            "name": f"{metadata['name'][:NAME_LIMIT].rstrip('-.')}.{uuid4().hex[:16]}",
+            "namespace": namespace,
+        },
         "involvedObject": {
             "apiVersion": about.get("apiVersion", "sunward.dev/v1alpha1"),
             "kind": about.get("kind", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,9 @@ Body = dict[str, Any]
 Report = tuple[Subject, str, Body, Callable[[Any], Mapping[str, Any]]]
 """An object, the plural of its kind, its body, and what makes its new status of the old one."""
 
+JOBS_SECONDS = 5.0
+"""For the statuses of all jobs in one pass."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -56,6 +60,7 @@ class StatusWriter:
         self._clock = clock
         self._mark_dirty = mark_dirty
         self._containment = containment
+        self._turn = 0
 
     async def write(self, plan: Plan, seen: Observation, known: Known) -> None:
         """Nodes first, then objects with invalid fields, jobs, and the policy, which tells of all that fails.
@@ -63,16 +68,22 @@ class StatusWriter:
         Never raises: a status that cannot be written is that object's failure. Without an answer of the API server the
         rest is left to the next pass.
         """
-        for subject, kind, body, make in self._reports(plan, seen, known, self._clock()):
-            if self._containment.unreachable is None:
-                await self._report(subject, kind, body, make)
-
-    def _reports(self, plan: Plan, seen: Observation, known: Known, now: datetime) -> Iterator[Report]:
-        yield from self._nodes(plan, seen, known, now)
-        yield from self._invalid(seen, now)
-        yield from self._jobs(plan, seen, known, now)
+        now = self._clock()
+        for one in (*self._nodes(plan, seen, known, now), *self._invalid(seen, now, "EnergyNode")):
+            await self._report(*one)
+        await self._in_turns([*self._jobs(plan, seen, known, now), *self._invalid(seen, now, "TrainingJob")])
         if seen.state.policy_body is not None:
-            yield self._policy(plan, seen, known, seen.state.policy_body, now)
+            await self._report(*self._policy(plan, seen, known, seen.state.policy_body, now))
+
+    async def _in_turns(self, reports: Sequence[Report]) -> None:
+        """Reports of jobs, of which there may be any number, within a time for all: the nodes' next steps wait for
+        them. The next pass goes on where this one ended."""
+        end, start = time.monotonic() + JOBS_SECONDS, self._turn % max(1, len(reports))
+        for position, one in enumerate((*reports[start:], *reports[:start]), start + 1):
+            await self._report(*one)
+            if time.monotonic() >= end:
+                self._turn = position
+                return
 
     def _policy(self, plan: Plan, seen: Observation, known: Known, body: Body, now: datetime) -> Report:
         def make(old: EnergyPolicyStatus) -> EnergyPolicyStatus:
@@ -112,11 +123,11 @@ class StatusWriter:
 
             yield subject, "trainingjobs", seen.state.job_bodies[job.spec.key], make
 
-    def _invalid(self, seen: Observation, now: datetime) -> Iterator[Report]:
+    def _invalid(self, seen: Observation, now: datetime, kind: str) -> Iterator[Report]:
         """An object that cannot be read gets a condition that says why; nothing else is done with it."""
         for item in seen.invalid:
-            if item.kind == "EnergyPolicy":
-                continue  # its own report says so
+            if item.kind != kind:
+                continue
             bodies = seen.state.energy_node_bodies if item.kind == "EnergyNode" else seen.state.job_bodies
             body = bodies[item.key]
             generation = int(body["metadata"].get("generation", 0))
@@ -130,7 +141,7 @@ class StatusWriter:
 
     async def _report(self, subject: Subject, kind: str, body: Body, make: Callable[[Any], Mapping[str, Any]]) -> None:
         """Write one status; one that is refused becomes an event, because no condition can say so."""
-        if not self._containment.is_due(Part.REPORT, subject):
+        if self._containment.unreachable is not None or not self._containment.is_due(Part.REPORT, subject):
             return
         known = self._containment.cause(subject, Part.REPORT)
         with self._containment.contain(Part.REPORT, subject):
