@@ -170,6 +170,9 @@ def test_every_pod_has_limits_of_cpu_memory_and_disk(pod: Body) -> None:
     limits = pod["spec"]["containers"][0]["resources"]["limits"]
     sizes = [volume["emptyDir"]["sizeLimit"] for volume in pod["spec"]["volumes"] if "emptyDir" in volume]
     assert limits.keys() == {"cpu", "memory", "ephemeral-storage"}
+    requests = pod["spec"]["containers"][0]["resources"]["requests"]
+    assert requests.keys() == limits.keys()  # a limit without a request is a request
+    assert requests["ephemeral-storage"] == "0"
     assert all(size.endswith("Mi") for size in sizes)
     assert sum(int(size.removesuffix("Mi")) for size in sizes) <= int(limits["ephemeral-storage"].removesuffix("Mi"))
 

@@ -272,10 +272,13 @@ def _container(job: JobSpec, component: str, arguments: list[str]) -> Body:
 
 
 def _resources(job: JobSpec) -> Body:
-    """What a part of a job asks for, and what it may take of its node at most: of the disk, its volumes and its log."""
+    """What a part of a job asks for, and what it may take of its node at most: of the disk, its volumes and its log.
+
+    It asks for no disk: without a request of its own, a limit is one, and no node would have room for a large cache.
+    """
     disk = _state_mebibytes(job) + TMP_MEBIBYTES + LOG_MEBIBYTES
     return {
-        "requests": {"cpu": "50m", "memory": "128Mi"},
+        "requests": {"cpu": "50m", "memory": "128Mi", "ephemeral-storage": "0"},
         "limits": {"cpu": CPU_LIMIT, "memory": "1Gi", "ephemeral-storage": f"{disk}Mi"},
     }
 
