@@ -216,6 +216,8 @@ SHELLY = {"driver": "Shelly", "url": "http://192.168.1.57"}
 TASMOTA = {"driver": "Tasmota", "url": "http://192.168.1.58"}
 STATIC = {"provider": "static", "gramsPerKilowattHour": {"DE": 380}}
 SECRET = {"name": "plugs", "key": "password"}
+OWN_SETTINGS = {"url": "https://prometheus.example.org"}
+OWN = {**OWN_SETTINGS, "enabled": False}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "one switch under two names": (
         {"relays": {"a": SHELLY, "b": {**SHELLY, "switchId": 0}}},
@@ -277,6 +279,26 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"prometheus": {"url": "http://100.64.0.1:9090"}},
         "sharedAddressSpace",
     ),
+    "a user of Prometheus without a password": (
+        {"prometheus": {**OWN, "access": {"username": "me"}}},
+        {"prometheus": {**OWN_SETTINGS, "username": "me"}},
+        "are used together",
+    ),
+    "two ways to log in at Prometheus": (
+        {"prometheus": {**OWN, "access": {"username": "me", "passwordSecretRef": SECRET, "tokenSecretRef": SECRET}}},
+        {"prometheus": {**OWN_SETTINGS, "username": "me", "passwordFile": "/p", "tokenFile": "/t"}},
+        "only one of",
+    ),
+    "a certificate of Prometheus without https": (
+        {"prometheus": {**OWN, "url": "http://prometheus:9090", "access": {"caSecretRef": SECRET}}},
+        {"prometheus": {"url": "http://prometheus:9090", "caFile": "/ca"}},
+        "is used with https only",
+    ),
+    "a tenant in two lines": (
+        {"prometheus": {**OWN, "access": {"tenant": "a\nb"}}},
+        {"prometheus": {**OWN_SETTINGS, "tenant": "a\nb"}},
+        "pattern",
+    ),
     "a public Prometheus without https": (
         {"prometheus": {"enabled": False, "url": "http://prometheus.example.org"}},
         {"prometheus": {"url": "http://prometheus.example.org"}},
@@ -304,6 +326,23 @@ def test_what_the_operator_refuses_the_chart_refuses(name: str, tmp_path: Path) 
 
 ODD = ("no", "on", "y", "null", "1e3", "007")
 """Names that YAML would read as something else if they were not quoted."""
+
+
+def test_the_access_to_a_prometheus_of_ones_own_reaches_the_operator_as_files(tmp_path: Path) -> None:
+    access = {"username": "me", "passwordSecretRef": SECRET, "caSecretRef": SECRET, "tenant": "farm"}
+    manifests = chart.render(tmp_path, values={"prometheus": {**OWN, "access": access}})
+    settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    pod = chart.pod_spec(chart.one(manifests, "Deployment", "sunward-operator"))
+    mounts = {mount["name"]: Path(mount["mountPath"]) for mount in pod["containers"][0]["volumeMounts"]}
+    files = {
+        mounts[volume["name"]] / volume["secret"]["items"][0]["path"] for volume in pod["volumes"] if "secret" in volume
+    }
+    given = settings.prometheus
+    assert (given.username, given.tenant) == ("me", "farm")
+    assert {given.password_file, given.ca_file} == files
+    bundled = chart.template(tmp_path, values={"prometheus": {"access": {"tenant": "farm"}}})
+    assert bundled.returncode != 0
+    assert "/prometheus/access" in bundled.stderr
 
 
 def test_what_the_chart_accepts_the_operator_accepts(tmp_path: Path) -> None:

@@ -130,6 +130,17 @@ plain http leaves the cluster here; use https, or end the name of a Service with
 {{- if .Values.prometheus.url -}}
 {{- include "sunward.checkUrl" (dict "root" . "where" "prometheus.url" "url" .Values.prometheus.url) -}}
 {{- end -}}
+{{- with .Values.prometheus.access -}}
+{{- if ne (empty .username) (empty .passwordSecretRef) -}}
+{{- fail "prometheus.access: username and passwordSecretRef are used together: set both, or neither" -}}
+{{- end -}}
+{{- if and .username .tokenSecretRef -}}
+{{- fail "prometheus.access: only one of tokenSecretRef and username is sent: remove the other" -}}
+{{- end -}}
+{{- if and .caSecretRef (not (regexMatch "^[Hh][Tt][Tt][Pp][Ss]:" $.Values.prometheus.url)) -}}
+{{- fail "prometheus.access: caSecretRef is used with https only: change url to https, or remove caSecretRef" -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $source := .Values.intensitySources -}}
 {{- if $source.url -}}
 {{- include "sunward.checkUrl" (dict "root" $ "where" (printf "intensitySources.%s.url" $name) "url" $source.url) -}}

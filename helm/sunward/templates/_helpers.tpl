@@ -64,6 +64,14 @@ prometheus:
   timeoutSeconds: {{ .Values.prometheus.timeoutSeconds }}
   scrapeIntervalSeconds: {{ .Values.prometheus.scrapeIntervalSeconds }}
   job: {{ .Values.prometheus.job | quote }}
+  {{- range $field, $file := dict "tokenSecretRef" "tokenFile" "passwordSecretRef" "passwordFile" "caSecretRef" "caFile" }}
+  {{- if get $.Values.prometheus.access $field }}
+  {{ $file }}: /etc/sunward/secrets/prometheus-{{ $field }}/{{ $file }}
+  {{- end }}
+  {{- end }}
+  {{- with pick .Values.prometheus.access "username" "tenant" }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 intensitySources:
   {{- range $name, $source := .Values.intensitySources }}
   {{ $name | quote }}:
@@ -84,6 +92,11 @@ sharedAddressSpace: true
 {{/* The Secrets that contain tokens, passwords and certificates, as a JSON list of mount, name, key and path. */}}
 {{- define "sunward.secrets" -}}
 {{- $secrets := list -}}
+{{- range $field, $file := dict "tokenSecretRef" "tokenFile" "passwordSecretRef" "passwordFile" "caSecretRef" "caFile" -}}
+{{- with get $.Values.prometheus.access $field -}}
+{{- $secrets = append $secrets (dict "mount" (printf "prometheus-%s" $field) "name" .name "key" .key "path" $file) -}}
+{{- end -}}
+{{- end -}}
 {{- range $kind, $entries := dict "intensity" .Values.intensitySources "relay" .Values.relays -}}
 {{- range $name, $entry := $entries -}}
 {{- with $entry.tokenSecretRef | default $entry.credentialsSecretRef -}}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from sunward.domain.steps import PowerReading
 from sunward.settings.address import Url, same_target
 from sunward.settings.section import Section
 from sunward.settings.token import TokenFile, read_token
+from sunward.settings.trust import trusted
 
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 BODY_LIMIT_BYTES = 65536
@@ -93,7 +93,7 @@ class Line:
                 f"{self.relay.url}{path}",
                 timeout=self.timeout,
                 allow_redirects=False,
-                ssl=self._trust(),
+                ssl=trusted(self.relay.ca_file, self.name),
                 **request,
             ) as response:
                 if response.status != 200:
@@ -104,18 +104,6 @@ class Line:
         if not isinstance(answer, dict):
             raise self.unavailable(f"{what}: unexpected response{self.quoted(answer)}")
         return answer
-
-    def _trust(self) -> ssl.SSLContext | bool:
-        """Whose certificates count: those of the relay's own authority alone, if it has one.
-
-        Read at every use, as a password is. Raises SourceUnavailable when the file holds none.
-        """
-        if self.relay.ca_file is None:
-            return True
-        try:
-            return ssl.create_default_context(cafile=str(self.relay.ca_file))
-        except OSError as error:  # which SSLError is as well
-            raise self.unavailable(f"certificate file: {type(error).__name__}") from None
 
     def password(self) -> str | None:
         """The relay's password; None where it has none. Raises SourceUnavailable when its file holds none."""

@@ -11,7 +11,7 @@ from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.prometheus import PrometheusSource
 from sunward.sources.sensors import PrometheusSensors
-from sunward.sources.settings import PrometheusSettings
+from sunward.sources.settings import NAME, PrometheusSettings
 
 LARGEST_PROMETHEUS_ANSWER_BYTES = 32 << 20
 """About two hundred nodes, which are asked about at once, scraped every 5 s, for a period of an hour."""
@@ -20,7 +20,7 @@ LARGEST_PROMETHEUS_ANSWER_BYTES = 32 << 20
 def build_sensors(settings: PrometheusSettings, session: aiohttp.ClientSession) -> PrometheusSensors:
     """The nodes' meters behind this Prometheus."""
     limits = Limits(timeout_seconds=settings.timeout_seconds, maximum_bytes=LARGEST_PROMETHEUS_ANSWER_BYTES)
-    reader = JsonReader(name="prometheus", session=session, limits=limits)
+    reader = JsonReader(name=NAME, session=session, limits=limits, headers=settings.headers, ca_file=settings.ca_file)
     return PrometheusSensors(source=PrometheusSource(reader=reader, settings=settings))
 
 

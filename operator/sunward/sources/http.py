@@ -11,12 +11,14 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.foreign_json import parse_foreign_json
+from sunward.settings.trust import trusted
 
 NOT_FOUND = "HTTP 404: no such path or zone; check the URL and the zone"
 LONGEST_WORDS = 160
@@ -55,12 +57,17 @@ class NotFound(SourceUnavailable):
 
 @dataclass(slots=True, kw_only=True)
 class JsonReader:
-    """Reads JSON from one server; `name` is how errors call it. Headers may hold a secret and are never shown."""
+    """Reads JSON from one server; `name` is how errors call it. Headers may hold a secret and are never shown.
+
+    `headers` go with every request; with `ca_file`, only certificates of that authority count.
+    """
 
     name: str
     session: aiohttp.ClientSession
     limits: Limits = field(default_factory=Limits)
     sleep: Sleep = asyncio.sleep
+    headers: Callable[[], Mapping[str, str]] = dict
+    ca_file: Path | None = None
 
     async def get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:
         """The parsed body of a GET; raises SourceUnavailable after the last attempt, or at once for a lasting fault."""
@@ -90,7 +97,13 @@ class JsonReader:
         timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
         try:
             async with self.session.request(
-                method, url, timeout=timeout, allow_redirects=False, **arguments
+                method,
+                url,
+                timeout=timeout,
+                allow_redirects=False,
+                ssl=trusted(self.ca_file, self.name),
+                headers={**self.headers(), **arguments.pop("headers", {})},
+                **arguments,
             ) as response:
                 if response.status == 404:
                     raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response, maximum_bytes)))
@@ -158,7 +171,7 @@ def _said(body: bytes) -> str:
 
 
 def _explain_status(status: int) -> str:
-    hints = {401: "the token is missing or wrong", 403: "the token lacks permission to read this"}
+    hints = {401: "the token or password is missing or wrong", 403: "the token lacks permission to read this"}
     return f"HTTP {status}" + (f": {hints[status]}" if status in hints else "")
 
 

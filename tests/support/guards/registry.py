@@ -317,7 +317,9 @@ PLACES: dict[str, Place] = {
     "the settings hold one name for each switch": _place(
         "cli.settings", "        if others:", "        if False:", NAMES
     ),
-    "a relay's own authority alone is trusted": _place("power.relay", "ssl=self._trust()", "ssl=False", CERTIFICATES),
+    "a relay's own authority alone is trusted": _place(
+        "power.relay", "ssl=trusted(self.relay.ca_file, self.name)", "ssl=False", CERTIFICATES
+    ),
     "a node that got no power stays cordoned": _place(
         "cluster.acting.rescue", "    if power.failed:", "    if False:", RESCUE
     ),
