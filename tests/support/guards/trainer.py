@@ -39,7 +39,10 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
         "protocol.rounds", "if update.node != node:", "if False:", INSPECTION
     ),
     "the change of an update is bounded": (
-        "coordinator.gate", "if scale is not None:", "if False:", INSPECTION
+        "coordinator.gate", "if is_too_large(update)]", "if False]", INSPECTION
+    ),
+    "the first change is bounded by the weights": (
+        "coordinator.gate", "if scale else beyond(self._factor, start)", "if scale else (lambda _: False)", INSPECTION
     ),
     "a worker has one voice about what is usual": (
         "learning.inspection", "norms[update.node].append(norm)", "norms[update.shard].append(norm)", INSPECTION

@@ -146,6 +146,15 @@ def test_two_workers_are_compared_with_the_round_before() -> None:
     assert [one.node for one in found.updates] == ["pi-01"]
 
 
+def test_before_there_is_anything_to_compare_with_a_change_is_bounded_by_the_weights() -> None:
+    pair = {node: WORK[node] for node in ("pi-01", "pi-02")}
+    start = np.array([3.0, 4.0], dtype=np.float32)
+    near, far = update("s1", "pi-01", 10, [3.0, 50.0]), update("s2", "pi-02", 10, [13.37e3, 13.37e3])
+    assert not Gate(10.0).close(found := book(pair, near, far), start)
+    assert [one.node for one in found.updates] == ["pi-01"]
+    assert [(entry.node, entry.refusal) for entry in found.missing] == [("pi-02", Refusal.NORM_TOO_LARGE)]
+
+
 def test_a_round_that_was_unusually_quiet_does_not_stop_a_small_job() -> None:
     pair = {node: WORK[node] for node in ("pi-01", "pi-02")}
     gate = Gate(5.0)

@@ -1,6 +1,6 @@
 """The bound on the size of updates, over the rounds of a job."""
 
-from sunward_trainer.learning.inspection import WORKERS_TO_COMPARE, Refusal, Scale, scale_of, too_large
+from sunward_trainer.learning.inspection import WORKERS_TO_COMPARE, Refusal, Scale, beyond, scale_of, too_large
 from sunward_trainer.learning.models import Weights
 from sunward_trainer.protocol.rounds import RoundBook
 
@@ -8,7 +8,8 @@ from sunward_trainer.protocol.rounds import RoundBook
 class Gate:
     """Refuses what goes farther than `factor` times what is usual.
 
-    Usual is what the round's workers do. With fewer than three that says nothing, and the last round's figure is taken.
+    Usual is what the round's workers do. With fewer than three that says nothing, and the last round's figure is taken;
+    without one, the norm of the weights themselves, which no honest round changes many times over.
     """
 
     def __init__(self, factor: float) -> None:
@@ -23,9 +24,8 @@ class Gate:
         """
         own = scale_of(book.updates, start) if len(book.answered) >= WORKERS_TO_COMPARE else None
         scale = own or self._last
-        if scale is not None:
-            is_too_large = too_large(self._factor, scale, start)
-            for update in [update for update in book.updates if is_too_large(update)]:
-                book.take_back(update, Refusal.NORM_TOO_LARGE)
+        is_too_large = too_large(self._factor, scale, start) if scale else beyond(self._factor, start)
+        for update in [update for update in book.updates if is_too_large(update)]:
+            book.take_back(update, Refusal.NORM_TOO_LARGE)
         self._last = scale_of(book.updates, start) if book.updates else None
         return scale is not None

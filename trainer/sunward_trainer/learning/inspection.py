@@ -105,6 +105,15 @@ def too_large(factor: float, scale: Scale, start: Weights) -> Callable[[Update],
     return judge if scale.norm > 0.0 and scale.norm_per_batch > 0.0 else lambda _update: False
 
 
+def beyond(factor: float, start: Weights) -> Callable[[Update], bool]:
+    """Whether an update changes more than `factor` times the norm of the weights that it started from, (parameters,).
+
+    Weights that are all zero bound nothing.
+    """
+    limit = factor * float(np.linalg.norm(start.astype(np.float64)))
+    return lambda update: 0.0 < limit < change(update, start)
+
+
 def _middle(values: Iterable[float]) -> float:
     """The lower of the medians: as many large values as there are others do not move it beyond those."""
     ordered = sorted(values)
