@@ -30,20 +30,24 @@ HELD_WITHIN_POINTS: Final = 1.0
 NODES: Final = tuple(f"pi-0{number}" for number in range(1, 7))
 BAD: Final = NODES[-1]
 
-_BY_SIZE: Final = tuple(UpdateRule)
-_BY_DIRECTION: Final = (UpdateRule.MEDIAN, UpdateRule.TRIMMED_MEAN, UpdateRule.MULTI_KRUM)
+_EVERY_RULE: Final = tuple(UpdateRule)
+_WITH_ALL_THE_HONEST: Final = (UpdateRule.GATE, UpdateRule.MEDIAN, UpdateRule.TRIMMED_MEAN)
 HOLDS: Final[Mapping[str, tuple[UpdateRule, ...]]] = MappingProxyType(
     {
-        "weights x 1000": _BY_SIZE,
-        "noise": _BY_SIZE,
-        "one NaN": _BY_SIZE,
-        "zeros": _BY_SIZE,
-        "no change": _BY_SIZE,
-        "sign-flipped": _BY_DIRECTION,
-        "sign-flipped x 4": _BY_DIRECTION,
+        "weights x 1000": _WITH_ALL_THE_HONEST,
+        "noise": _WITH_ALL_THE_HONEST,
+        "one NaN": _WITH_ALL_THE_HONEST,
+        "zeros": (UpdateRule.MEDIAN, UpdateRule.TRIMMED_MEAN),
+        "no change": _WITH_ALL_THE_HONEST,
+        "sign-flipped": (UpdateRule.MULTI_KRUM,),
+        "sign-flipped x 4": (UpdateRule.MEDIAN, UpdateRule.TRIMMED_MEAN, UpdateRule.MULTI_KRUM),
     }
 )
-"""Which rules are meant to hold against which attack. Gate looks at sizes, and a flipped update has the usual size."""
+"""Which rules were measured to stay within a point against which attack, so that a loss of it is noticed.
+
+Gate looks at sizes, and a flipped update has the usual size. Median and TrimmedMean keep to the middle of each
+coordinate, which a flipped update of the usual size still moves. MultiKrum averages one worker less than the others do.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +168,8 @@ def broken_promises(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [
         one
         for one in found
-        if one.defence in HOLDS.get(one.attack, _BY_SIZE) and one.mean_percent < clean.mean_percent - HELD_WITHIN_POINTS
+        if one.defence in HOLDS.get(one.attack, _EVERY_RULE)
+        and one.mean_percent < clean.mean_percent - HELD_WITHIN_POINTS
     ]
 
 
