@@ -112,3 +112,37 @@ async def test_a_pod_that_asks_to_stay_stands_at_its_node_with_what_it_costs() -
     assert node is not None
     assert (world.power("pi-3"), node["status"]["pinnedBy"]) == ("Asleep", [])
     assert (auditor.violations, process.failures) == ([], [])
+
+
+async def test_a_namespace_that_used_up_its_node_hours_waits_and_its_nodes_sleep() -> None:
+    world = World(period_seconds=300, jobs=False)
+    auditor = Auditor(world)
+    limit(world, awakeNodeHoursPerDay=1)
+    add_job(world, "digits", {"pi-1": "a", "pi-3": "b"}, rounds=100000, mobility="Never")
+    process = await run(world, Process(world, "op"), 320)
+    policy = world.store.find("energypolicies", "default")
+    assert policy is not None
+    (row,) = policy["status"]["usage"]
+    assert row["namespace"] == "default"
+    assert 400 < sum(hour["awakeNodeSeconds"] for hour in row["hours"]) <= 2 * 320
+    hours = [{**row["hours"][0], "awakeNodeSeconds": 3600}]
+    world.store.patch(ours("energypolicies", "default", sub="status"), {"status": {"usage": [{**row, "hours": hours}]}})
+    await run(world, process.successor(), 700)
+    waits = condition(world, "digits", "Planned")
+    assert (waits["status"], waits["reason"]) == ("False", "AwakeNodeHoursLimit")
+    assert world.power("pi-3") == "Asleep"
+    assert (auditor.violations, process.failures) == ([], [])
+
+
+async def test_a_pod_beyond_the_limit_of_pins_is_evicted_as_others_are() -> None:
+    world = World(jobs=False)
+    auditor = Auditor(world)
+    limit(world, pins=0)
+    path = core("pods", "web-0", namespace="default")
+    world.store.patch(path, {"metadata": {"annotations": {"sunward.dev/do-not-disrupt": "true"}}})
+    for name in ("pi-1", "pi-2"):
+        override(world, name, "Awake")
+    process = await run(world, Process(world, "op"), 300)
+    evictions = [write.path for write in world.writes if write.path.endswith("/eviction")]
+    assert (world.power("pi-3"), evictions) == ("Asleep", [f"{path}/eviction"])
+    assert (auditor.violations, process.failures) == ([], [])

@@ -26,6 +26,7 @@ from sunward.cluster.reporting import (
     report,
     settlement_objects,
 )
+from sunward.cluster.reporting.usage_report import UsageMemory
 from sunward.cluster.settling.job_accounts import Settled, account_jobs
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.cause import Cause
@@ -348,6 +349,10 @@ def energy_policies() -> Iterator[Mapping[str, Any]]:
     awake = a_node(record=a_record(PowerState.AWAKE))
     yield pin_report.of_policy([PINNED, replace(PINNED, grams_per_hour=None)])
     yield pin_report.of_policy([PINNED])
+    usage = UsageMemory()
+    for seconds in range(0, 7200, 60):
+        usage.add({"default": 1.5}, NOW + seconds * SECOND)
+    yield usage.status({}, NOW + 7200 * SECOND)
     for status in PlanStatus:
         yield policy_report.policy_status(a_snapshot(awake, total_nodes=3), a_plan(solver=a_report(status)), {}, NOW)
 

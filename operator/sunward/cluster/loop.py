@@ -26,6 +26,7 @@ from sunward.cluster.reading.observer import Observer
 from sunward.cluster.reading.pod_memory import PodMemory
 from sunward.cluster.reporting import failures
 from sunward.cluster.reporting.pin_report import PinMemory
+from sunward.cluster.reporting.usage_report import UsageMemory
 from sunward.cluster.reporting.writer import Known, StatusWriter
 from sunward.cluster.settling.settlement import Settler
 from sunward.domain.nodes import PowerState
@@ -34,7 +35,7 @@ from sunward.domain.plans import Plan
 from sunward.domain.policy import OperatingMode
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
-from sunward.planning.pins import pinned_nodes
+from sunward.planning.pins import kept_awake, pinned_nodes
 from sunward.planning.ports import SolverPort
 from sunward.planning.sleep.transitions import is_ordered_awake
 
@@ -86,6 +87,7 @@ class Loop:
         self._statuses = StatusWriter(api, clock, dirty, held)
         self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)
         self._pins = PinMemory()
+        self._usage = UsageMemory()
         self.last_cycle_at: float | None = None
 
     def _contained(self, failure: Failure, error: Exception | None) -> None:
@@ -150,7 +152,9 @@ class Loop:
                 return RETRY_SECONDS
             await self._jobs.apply(plan, seen)
         pinned = self._pinned(plan, seen.snapshot)
-        known = Known(verdict=self._observer.verdict, power=power, refused=self._stepper.refused, pinned=pinned)
+        known = Known(
+            verdict=self._observer.verdict, power=power, refused=self._stepper.refused, pinned=pinned, usage=self._usage
+        )
         await self._statuses.write(plan, seen, known)
         await self._settler.settle(seen.snapshot, plan.name)
         self._containment.ended()
@@ -173,6 +177,7 @@ class Loop:
             pinned = pinned_nodes(plan, snapshot, self._stepper.refused)
             grams = self._pins.grams_since(pinned, snapshot.taken_at)
             self._ports.reporter.pinned(pinned, grams, snapshot.policy)
+            self._usage.add(kept_awake(plan, snapshot), snapshot.taken_at)
         return pinned
 
     async def _look_again(self) -> Observation:

@@ -67,6 +67,8 @@ class NamespaceLimit:
     namespaces: tuple[str, ...] = ()
     jobs: int | None = None
     shards: int | None = None
+    awake_node_hours_per_day: int | None = None
+    pins: int | None = None
 
     def path(self, field_name: str) -> str:
         """Where one of its values stands in the policy, for messages."""

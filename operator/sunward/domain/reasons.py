@@ -137,4 +137,5 @@ class Reason(StrEnum):
     NAMESPACE_NOT_ALLOWED = "NamespaceNotAllowed"
     WAITING_FOR_FAIR_SHARE = "WaitingForFairShare"
     JOB_LIMIT = "JobLimit"
+    AWAKE_NODE_HOURS_LIMIT = "AwakeNodeHoursLimit"
     SHARD_LIMIT = "ShardLimit"

@@ -32,6 +32,7 @@ class ZoneIntensity:
 class Snapshot:
     """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease.
 
+    `awake_node_hours` are those of the last day by namespace, as the EnergyPolicy's status has them.
     `data_hold` is the data ladder's word that nothing may be decided on these data. `free_capacities` are the nodes
     that take pods now, the emptiest first; `closed_capacities` all others, with what they could take. `pending` are
     pods for which the scheduler found no node.
@@ -52,6 +53,7 @@ class Snapshot:
     free_capacities: tuple[FreeCapacity, ...] = ()
     closed_capacities: tuple[FreeCapacity, ...] = ()
     pending: tuple[PendingPod, ...] = ()
+    awake_node_hours: Mapping[str, float] = field(default_factory=dict)
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""

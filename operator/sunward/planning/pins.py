@@ -49,11 +49,33 @@ def pinned_nodes(
     return tuple(found[: max(0, room)])
 
 
+def kept_awake(plan: Plan, snapshot: Snapshot) -> Mapping[str, float]:
+    """By namespace: nodes that are awake now on its account, for its work or because of its pins.
+
+    Namespaces that need a node at the same time share it equally. Nodes that could not sleep anyway count for nobody.
+    """
+    nodes: dict[str, float] = defaultdict(float)
+    for node in snapshot.nodes:
+        if not _could_sleep(node, snapshot):
+            continue
+        work = {d.job.split("/")[0] for d in plan.jobs if d.run and any(row.node == node.name for row in d.assignments)}
+        pins = {pin.namespace for pin in (*_pins_of_pods(node, snapshot), *_claims(node, snapshot))}
+        for namespace in work | pins:
+            nodes[namespace] += 1.0 / len(work | pins)
+    return dict(sorted(nodes.items()))
+
+
+def _could_sleep(node: NodeView, snapshot: Snapshot) -> bool:
+    """Whether a node has power and nothing but other people's pods forbids its sleep."""
+    if node.record.power_state not in HAVE_POWER:
+        return False
+    if any(one.guard not in OF_PODS for one in sleep_obstacles(node, snapshot)):
+        return False
+    return all(one.cause is None or one.cause.reason is not NOT_OF_TENANTS for one in classify(node.pods).blocking)
+
+
 def _pins(node: NodeView, plan: Plan, snapshot: Snapshot, refused: Sequence[BlockingPod]) -> tuple[Pin, ...]:
-    obstacles = sleep_obstacles(node, snapshot)
-    if node.record.power_state not in HAVE_POWER or any(one.guard not in OF_PODS for one in obstacles):
-        return ()
-    if any(one.cause and one.cause.reason is NOT_OF_TENANTS for one in classify(node.pods).blocking):
+    if not _could_sleep(node, snapshot):
         return ()
     work = _pins_of_work(node, plan, snapshot)
     if work is None:

@@ -551,6 +551,15 @@ PLACES: dict[str, Place] = {
     "a namespace's shards are counted": _place(
         "planning.jobs.limits", "limit.shards is not None and shards + wanted > limit.shards:", "False:", LIMITS
     ),
+    "a namespace's node-hours are counted": _place(
+        "planning.jobs.limits", "if allowed is None or hours < allowed:", "if True:", LIMITS
+    ),
+    "annotations count where nobody may evict": _place(
+        "planning.pin_limits",
+        "for namespace in snapshot.policy.namespaces:",
+        "for namespace in {pod.namespace for node in snapshot.nodes for pod in node.pods}:",
+        LIMITS,
+    ),
     "a namespace's share does not grow with what it asks for": _place(
         "planning.jobs.fair_share", "left / (len(demands) - count)", "left", SHARES
     ),

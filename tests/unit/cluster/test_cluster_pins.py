@@ -8,7 +8,9 @@ import pytest
 from prometheus_client import generate_latest
 
 from sunward.cli.explain import pin_lines
+from sunward.cluster.objects.usage import node_hours
 from sunward.cluster.reporting import pin_report
+from sunward.cluster.reporting.usage_report import UsageMemory
 from sunward.domain.pins import Pin, PinnedNode
 from sunward.domain.policy import NamespaceLimit
 from sunward.domain.reasons import Reason
@@ -103,3 +105,44 @@ def test_only_namespaces_of_the_policy_have_series_of_their_own() -> None:
 def test_explain_says_who_and_at_what_cost(data: dict[str, object], told: list[str]) -> None:
     empty = {"pinnedNodes": [], "pinnedBy": [], "pinnedMilligramsCO2ePerHour": None}
     assert pin_lines(empty | data) == told
+
+
+def used(memory: UsageMemory, minutes: int, start: int = 0, **nodes: float) -> None:
+    """So many minutes of passes, every half minute, from a minute on."""
+    for half in range(2 * minutes + 1):
+        memory.add(nodes, NOW + timedelta(minutes=start) + half * 30 * SECOND)
+
+
+def test_node_hours_add_up_by_clock_hours() -> None:
+    memory = UsageMemory()
+    used(memory, 90, a=2.0, b=0.5)
+    status = memory.status({}, NOW + timedelta(minutes=90))
+    assert node_hours(status, NOW + timedelta(minutes=90)) == pytest.approx({"a": 3.0, "b": 0.75}, abs=0.02)
+    assert [len(row["hours"]) for row in status["usage"]] == [2, 2]
+
+
+def test_the_window_is_the_running_hour_and_the_23_before_it() -> None:
+    memory = UsageMemory()
+    used(memory, 60, a=1.0)
+    status = memory.status({}, NOW + timedelta(minutes=60))
+    last, gone = NOW + timedelta(hours=24) - SECOND, NOW + timedelta(hours=25)
+    assert node_hours(status, last) == pytest.approx({"a": 1.0}, abs=0.01)
+    assert node_hours(status, gone) == {}
+
+
+def test_a_restart_continues_with_what_was_written() -> None:
+    memory = UsageMemory()
+    used(memory, 30, a=1.0)
+    before = memory.status({}, NOW + timedelta(minutes=30))
+    memory = UsageMemory()
+    memory.status(before, NOW + timedelta(minutes=30))
+    used(memory, 20, start=31, a=1.0)
+    after = memory.status(before, NOW + timedelta(minutes=51))
+    assert node_hours(after, NOW + timedelta(minutes=51)) == pytest.approx({"a": 50 / 60}, abs=0.01)
+
+
+def test_a_gap_between_passes_counts_for_nobody() -> None:
+    memory = UsageMemory()
+    memory.add({"a": 1.0}, NOW)
+    memory.add({"a": 1.0}, NOW + timedelta(hours=5))
+    assert node_hours(memory.status({}, NOW + timedelta(hours=5)), NOW + timedelta(hours=5)) == {}

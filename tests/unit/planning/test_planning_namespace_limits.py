@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.domain.jobs import JobView
+from sunward.domain.pods import PodFacts
 from sunward.domain.policy import NamespaceLimit
 from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import Snapshot
+from sunward.planning.guards.drain import Disposition, judge
 from sunward.planning.hold import held_pattern
 from sunward.planning.jobs.limits import over_limit, rank
-from support.planning import NOW, a_job, a_node, a_policy, a_snapshot
+from sunward.planning.pin_limits import limited
+from support.planning import NOW, a_job, a_node, a_pod, a_policy, a_snapshot
 
 HOMES = ("pi-01", "pi-02", "pi-03", "pi-04")
 
@@ -30,7 +34,7 @@ def limits(*entries: dict[str, Any]) -> tuple[NamespaceLimit, ...]:
 
 
 def over(jobs: list[JobView], *entries: dict[str, Any]) -> dict[str, Reason]:
-    found = over_limit(jobs, a_policy(limits=limits(*entries)))
+    found = over_limit(jobs, a_policy(limits=limits(*entries)), {})
     return {key: cause.reason for key, cause in found.items()}
 
 
@@ -73,7 +77,7 @@ def test_an_entry_without_namespaces_stands_for_those_that_no_other_names() -> N
 
 def test_the_condition_names_the_limit_its_value_and_what_to_do() -> None:
     policy = a_policy(limits=limits({"namespaces": ("other",), "jobs": 5}, {"jobs": 1}))
-    message = over_limit([job("a"), job("b")], policy)["team-a/b"].message
+    message = over_limit([job("a"), job("b")], policy, {})["team-a/b"].message
     assert "1 jobs of team-a are planned" in message
     assert "spec.limits[1].jobs of EnergyPolicy default allows 1" in message
     assert "raise spec.priority" in message
@@ -108,3 +112,50 @@ def test_what_is_planned_is_within_the_limits_and_lower_ranks_change_nothing(
     assert sum(len(one.spec.shards) for one in within) <= most_shards
     for count in range(len(jobs)):
         assert over(jobs[:count], entry).items() <= refused.items()
+
+
+@pytest.mark.parametrize(("hours", "waits"), [(0.0, False), (11.9, False), (12.0, True), (40.0, True)])
+def test_a_namespace_that_kept_nodes_awake_for_too_long_has_no_job_planned(hours: float, waits: bool) -> None:
+    policy = a_policy(limits=limits({"namespaces": ("team-a",), "awake_node_hours_per_day": 12}))
+    jobs = [job("a", priority=100), job("b"), job("c", namespace="team-b")]
+    found = over_limit(jobs, policy, {"team-a": hours, "team-b": 99.0})
+    assert set(found) == ({"team-a/a", "team-a/b"} if waits else set())
+    assert all(cause.reason is Reason.AWAKE_NODE_HOURS_LIMIT for cause in found.values())
+    assert all("spec.limits[0].awakeNodeHoursPerDay" in cause.message for cause in found.values())
+
+
+def test_the_hours_of_the_last_day_reach_the_plan() -> None:
+    policy = a_policy(limits=limits({"awake_node_hours_per_day": 1}))
+    snapshot = a_snapshot(a_node("pi-01"), jobs=[job("a")], policy=policy, awake_node_hours={"team-a": 1.0})
+    assert held_pattern(snapshot).jobs[0].cause.reason is Reason.AWAKE_NODE_HOURS_LIMIT
+
+
+def annotated(namespace: str = "team-a", **changes: Any) -> PodFacts:
+    return a_pod("stays", namespace=namespace, do_not_disrupt=True, **changes)
+
+
+def held(snapshot: Snapshot) -> dict[str, list[bool]]:
+    return {node.name: [judge(pod).disposition is Disposition.BLOCKS for pod in node.pods] for node in snapshot.nodes}
+
+
+def pinned_cluster(*pods: PodFacts, pins: int | None, namespaces: tuple[str, ...] = ("team-a",)) -> Snapshot:
+    """Three nodes with the same pods."""
+    nodes = [a_node(name, pods=pods) for name in ("pi-03", "pi-01", "pi-02")]
+    policy = a_policy(namespaces=namespaces, limits=() if pins is None else limits({"pins": pins}))
+    return limited(a_snapshot(*nodes, policy=policy))
+
+
+@pytest.mark.parametrize("pins", [0, 1, 2, 3, None])
+def test_annotations_count_on_so_many_nodes_the_first_by_name(pins: int | None) -> None:
+    counts = {name: [pins is None or place < pins] for place, name in enumerate(("pi-01", "pi-02", "pi-03"))}
+    assert held(pinned_cluster(annotated(), pins=pins)) == counts
+
+
+@pytest.mark.parametrize("changes", [{"owner_kind": None}, {"uses_local_storage": True}])
+def test_a_pod_that_would_be_lost_blocks_beyond_the_limit_too(changes: dict[str, Any]) -> None:
+    assert held(pinned_cluster(annotated(**changes), pins=0)) == {name: [True] for name in ("pi-01", "pi-02", "pi-03")}
+
+
+def test_where_the_operator_may_not_evict_every_annotation_counts() -> None:
+    cluster = pinned_cluster(annotated("elsewhere"), annotated(), pins=0)
+    assert all(blocks == [True, False] for blocks in held(cluster).values())

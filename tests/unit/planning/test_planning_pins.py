@@ -16,7 +16,7 @@ from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.guards.drain import BlockingPod
-from sunward.planning.pins import pinned_nodes
+from sunward.planning.pins import kept_awake, pinned_nodes
 from support.planning import (
     NOW,
     a_job,
@@ -173,3 +173,15 @@ def test_namespaces_that_pin_a_node_together_share_its_cost() -> None:
 def test_a_sum_that_lacks_one_node_is_unknown(order: tuple[int, int]) -> None:
     nodes = (pinned("n1", None, "a"), pinned("n2", 1.0, "a"))
     assert by_namespace([nodes[place] for place in order]) == {"a": PinCost(nodes=2, grams_per_hour=None)}
+
+
+def test_a_node_counts_for_those_who_need_it_in_equal_parts() -> None:
+    plan, both = a_plan_of(directive("pi-01")), a_pod("stays", namespace="team-b", do_not_disrupt=True)
+    assert kept_awake(plan, seen(jobs=[job()])) == {"team-a": 1.0}
+    assert kept_awake(plan, seen(both, jobs=[job()])) == {"team-a": 0.5, "team-b": 0.5}
+    assert kept_awake(a_plan_of(), seen()) == {}
+
+
+def test_a_node_that_could_not_sleep_anyway_counts_for_nobody() -> None:
+    always = a_node("pi-01", role=Role.ALWAYS_ON)
+    assert kept_awake(a_plan_of(directive("pi-01")), seen(STAYS, jobs=[job()], node=always)) == {}

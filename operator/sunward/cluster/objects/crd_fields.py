@@ -88,6 +88,8 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "limits[].namespaces[]": Field("string"),
         "limits[].jobs": Field("integer", minimum=0, maximum=10000),
         "limits[].shards": Field("integer", minimum=0, maximum=100000),
+        "limits[].awakeNodeHoursPerDay": Field("integer", minimum=0, maximum=1000000),
+        "limits[].pins": Field("integer", minimum=0, maximum=10000),
         "budgets": Field("object", default={}),
         "budgets.nodesInTransition": Field("integer", default=1, minimum=1, maximum=64),
         "budgets.minimumAwakeNodes": Field("integer", default=1, minimum=0, maximum=1000),

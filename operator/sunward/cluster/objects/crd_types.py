@@ -705,6 +705,8 @@ class EnergyPolicySpecLimit(TypedDict):
     namespaces: list[str]
     jobs: NotRequired[int]
     shards: NotRequired[int]
+    awakeNodeHoursPerDay: NotRequired[int]
+    pins: NotRequired[int]
 
 
 class EnergyPolicySpecBudgets(TypedDict):
@@ -786,6 +788,20 @@ class EnergyPolicyStatusPin(TypedDict):
     milligramsCO2ePerHour: NotRequired[int | None]
 
 
+class EnergyPolicyStatusUsageItemHour(TypedDict):
+    """`status.usage[].hours[]`: hours of the last day in which nodes were awake because of it."""
+
+    start: str
+    awakeNodeSeconds: int
+
+
+class EnergyPolicyStatusUsageItem(TypedDict):
+    """`status.usage[]`: usage is how long nodes were awake because of each namespace, by the hour."""
+
+    namespace: str
+    hours: list[EnergyPolicyStatusUsageItemHour]
+
+
 class EnergyPolicyStatus(TypedDict):
     """`status`: status is written by the operator only."""
 
@@ -797,6 +813,7 @@ class EnergyPolicyStatus(TypedDict):
     nodes: NotRequired[EnergyPolicyStatusNodes | None]
     hold: NotRequired[EnergyPolicyStatusHold | None]
     pins: NotRequired[list[EnergyPolicyStatusPin] | None]
+    usage: NotRequired[list[EnergyPolicyStatusUsageItem] | None]
     lastWakeTime: NotRequired[str | None]
     conditions: NotRequired[list[StatusCondition] | None]
 

@@ -232,6 +232,8 @@ def _limit(place: int, limit: EnergyPolicySpecLimit) -> NamespaceLimit:
         namespaces=tuple(limit["namespaces"]),
         jobs=limit.get("jobs"),
         shards=limit.get("shards"),
+        awake_node_hours_per_day=limit.get("awakeNodeHoursPerDay"),
+        pins=limit.get("pins"),
     )
 
 

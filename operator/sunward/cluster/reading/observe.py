@@ -12,7 +12,7 @@ import aiohttp
 
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.causes import cause_of, is_unreachable
-from sunward.cluster.objects import schema
+from sunward.cluster.objects import schema, usage
 from sunward.cluster.objects.crd_types import TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Intensities, Sensors
@@ -85,6 +85,7 @@ async def observe(
         free_capacities=state.free_capacities,
         closed_capacities=state.closed_capacities,
         pending=state.pending,
+        awake_node_hours=usage.node_hours(status_of(state.policy_body or {}), now),
     )
     return Observation(snapshot=snapshot, state=state, objects=objects, invalid=(*state.invalid, *invalid))
 

@@ -18,6 +18,7 @@ from sunward.planning.data_quality import judgement
 from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.verdict import DataVerdict
 from sunward.planning.jobs.claims import ClaimHistory
+from sunward.planning.pin_limits import limited
 
 
 class Observer:
@@ -76,7 +77,7 @@ class Observer:
             self.verdict = judgement.judge(seen.snapshot, self._trail, pending_pods=seen.state.pending_pods)
             self._claims = self._claims.after(seen.snapshot)
             cleaned = self._claims.marked(judgement.cleaned(seen.snapshot, self.verdict))
-            return replace(seen, snapshot=self._memory.marked(cleaned))
+            return replace(seen, snapshot=limited(self._memory.marked(cleaned)))
         except Exception as error:  # the shell around a judgement: a wake must not wait for it
             self.verdict = None
             return replace(seen, snapshot=replace(seen.snapshot, data_hold=cause_of(error)))

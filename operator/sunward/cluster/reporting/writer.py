@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reading.read import InvalidObject
 from sunward.cluster.reporting import changes, failures, job_figures, node_figures, pin_report, policy_report, report
 from sunward.cluster.reporting.pace import Pace
+from sunward.cluster.reporting.usage_report import UsageMemory
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.nodes import NodeView
@@ -40,12 +41,13 @@ JOBS_SECONDS = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What a cycle knows of the nodes beside the snapshot, by node: the judgement of its data, what each relay reads,
-    the pods whose eviction was refused, and the nodes that only pods and jobs keep awake."""
+    the pods whose eviction was refused, the nodes that only pods and jobs keep awake, and how long."""
 
     verdict: DataVerdict | None
     power: Mapping[str, PowerReading | None]
     refused: Mapping[str, Sequence[BlockingPod]]
     pinned: Sequence[PinnedNode] = ()
+    usage: UsageMemory = field(default_factory=UsageMemory)
 
 
 class StatusWriter:
@@ -89,7 +91,7 @@ class StatusWriter:
         def make(old: EnergyPolicyStatus) -> EnergyPolicyStatus:
             failing = failures.summary(self._containment, seen)
             new = policy_report.policy_status(seen.snapshot, plan, old, now, failing=failing)
-            return new | pin_report.of_policy(known.pinned)
+            return new | pin_report.of_policy(known.pinned) | known.usage.status(old, now)
 
         return failures.POLICY, "energypolicies", body, make
 

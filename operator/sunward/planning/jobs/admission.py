@@ -46,7 +46,9 @@ def split(
             planned.append((job, shards))
         else:
             waiting.append(refusal)
-    planned, over = _without(planned, over_limit((job for job, _ in planned), snapshot.policy))
+    planned, over = _without(
+        planned, over_limit((job for job, _ in planned), snapshot.policy, snapshot.awake_node_hours)
+    )
     period = timedelta(seconds=snapshot.policy.planning_period_seconds)
     planned, behind = _without(planned, out_of_turn(planned, snapshot.taken_at, period))
     return planned, [*waiting, *over, *behind]

@@ -27,8 +27,11 @@ def rank(job: JobView) -> Rank:
     return (-spec.priority, spec.created_at or NEVER_CREATED, spec.uid, spec.key)
 
 
-def over_limit(jobs: Iterable[JobView], policy: PolicySpec) -> Mapping[str, Cause]:
-    """By key: why a job is not planned, for each of *jobs* that is over a limit of its namespace."""
+def over_limit(jobs: Iterable[JobView], policy: PolicySpec, node_hours: Mapping[str, float]) -> Mapping[str, Cause]:
+    """By key: why a job is not planned, for each of *jobs* that is over a limit of its namespace.
+
+    *node_hours* are those that each namespace kept nodes awake in the last day.
+    """
     by_namespace: dict[str, list[JobView]] = defaultdict(list)
     for job in jobs:
         by_namespace[job.spec.namespace].append(job)
@@ -36,8 +39,25 @@ def over_limit(jobs: Iterable[JobView], policy: PolicySpec) -> Mapping[str, Caus
     for namespace, own in sorted(by_namespace.items()):
         limit = policy.limit_of(namespace)
         if limit is not None:
-            over |= _over(namespace, sorted(own, key=rank), limit)
+            used = _hours_used(namespace, node_hours.get(namespace, 0.0), limit)
+            over |= _over(namespace, sorted(own, key=rank), limit) if used is None else _all(own, used)
     return over
+
+
+def _hours_used(namespace: str, hours: float, limit: NamespaceLimit) -> Cause | None:
+    allowed = limit.awake_node_hours_per_day
+    if allowed is None or hours < allowed:
+        return None
+    return Cause(
+        Reason.AWAKE_NODE_HOURS_LIMIT,
+        f"{namespace} kept nodes awake for {hours:.1f} node-hours in the last 24 hours;"
+        f" {limit.path('awakeNodeHoursPerDay')} allows {allowed}: wait until older hours no longer count, remove pods"
+        " that keep nodes awake, or ask an administrator for a higher limit",
+    )
+
+
+def _all(jobs: Iterable[JobView], cause: Cause) -> dict[str, Cause]:
+    return dict.fromkeys((job.spec.key for job in jobs), cause)
 
 
 def _over(namespace: str, ordered: Iterable[JobView], limit: NamespaceLimit) -> dict[str, Cause]:
