@@ -27,7 +27,7 @@ from sunward.cluster.reporting import (
     settlement_objects,
 )
 from sunward.cluster.reporting.usage_report import UsageMemory
-from sunward.cluster.settling.job_accounts import Settled, account_jobs
+from sunward.cluster.settling.job_accounts import Settled, account_jobs, accounts
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.cause import Cause
 from sunward.domain.estimate import Estimate
@@ -288,7 +288,8 @@ async def training_job_accounts() -> Sequence[Mapping[str, Any]]:
     for ledger in (a_ledger(), an_empty_ledger()):
         baseline = {"pi-01": 0.5} if ledger.rows else {}
         settled = Settled(ledger=ledger, transfers=(), baseline_grams=baseline, intensities={"dirty": 560.0})
-        await account_jobs(server, done, QUARTER_HOUR, a_snapshot(jobs=[a_job()]), settled, held)
+        opened = accounts(done, QUARTER_HOUR, a_snapshot(jobs=[a_job()]), settled)
+        await account_jobs(server, done, opened, held)
     return server.statuses
 
 

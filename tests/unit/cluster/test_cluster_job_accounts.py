@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from sunward.accounting.ledger import close
 from sunward.accounting.values import Period
-from sunward.cluster.access.api import ours
+from sunward.cluster.access.api import ApiError, ours
 from sunward.cluster.containment import Containment
-from sunward.cluster.settling.job_accounts import Settled, account_jobs
+from sunward.cluster.settling.job_accounts import Settled, account_jobs, accounts
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.jobs import JobView
 from support.accounting import DIRTY, node_period
@@ -46,7 +48,8 @@ class Accounts:
             intensities={"dirty": DIRTY.grams_per_kilowatt_hour},
         )
         snapshot = a_snapshot(a_node("pi-01"), jobs=[self.job(**job)])
-        await account_jobs(StoreApi(self.store), self.memory, period, snapshot, books, self.containment)
+        opened = accounts(self.memory, period, snapshot, books)
+        assert await account_jobs(StoreApi(self.store), self.memory, opened, self.containment)
         status: dict[str, Any] = self.store.get(ours("trainingjobs", "mnist", namespace="default"))["status"]
         return status
 
@@ -93,3 +96,57 @@ async def test_a_sum_of_the_making_that_lacks_one_period_is_not_given_any_more()
     await accounts.add(made=0.5)
     assert "embodiedMicrogramsCO2e" not in await accounts.add(made=None)
     assert "embodiedMicrogramsCO2e" not in await accounts.add(made=0.5)
+
+
+class Refusing(StoreApi):
+    """Counts what is written, and refuses the status of one job."""
+
+    def __init__(self, store: Store, refused: str = "", status: int = 0) -> None:
+        super().__init__(store)
+        self.written: list[str] = []
+        self.refused, self.status = refused, status
+
+    async def patch(self, path: str, body: Any) -> Any:
+        name = path.split("/")[-2]
+        if name == self.refused:
+            raise ApiError(self.status, "PATCH", path, "no")
+        self.written.append(name)
+        return await super().patch(path, body)
+
+
+def three_jobs() -> tuple[Store, Any]:
+    """A period of three jobs that did nothing yet, and the server that they are on."""
+    store, jobs = Store(), [a_job(name) for name in ("a", "b", "c")]
+    for job in jobs:
+        metadata = {"name": job.spec.name, "uid": job.spec.uid}
+        store.create(ours("trainingjobs", namespace="default"), {"metadata": metadata, "spec": {}})
+    period = Period(start=NOW, end=NOW + HOUR)
+    ledger = close(period, [node_period("pi-01", load=1.0, reserved_hours=1.0)], factors=[DIRTY])
+    books = Settled(ledger=ledger, transfers=(), baseline_grams={"pi-01": 1.0}, intensities={})
+    return store, accounts(WorkMemory(), period, a_snapshot(a_node("pi-01"), jobs=jobs), books)
+
+
+async def test_accounts_of_many_jobs_are_written_in_several_passes_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sunward.cluster.settling.job_accounts.JOBS_SECONDS", 0.0)
+    store, opened = three_jobs()
+    api, held = Refusing(store), Containment(lambda: NOW, lambda *_: None)
+    done = [await account_jobs(api, WorkMemory(), opened, held) for _ in range(3)]
+    assert (done, api.written) == ([False, False, True], ["a", "b", "c"])
+
+
+async def test_a_job_whose_account_is_refused_is_left_out_and_the_others_have_theirs() -> None:
+    store, opened = three_jobs()
+    api, held = Refusing(store, "b", 422), Containment(lambda: NOW, lambda *_: None)
+    assert await account_jobs(api, WorkMemory(), opened, held)
+    assert api.written == ["a", "c"]
+    assert [str(failure.subject) for failure in held.failing()] == ["TrainingJob default/b"]
+
+
+async def test_a_job_whose_account_may_be_written_later_is_tried_again_alone() -> None:
+    store, opened = three_jobs()
+    api, held = Refusing(store, "b", 503), Containment(lambda: NOW, lambda *_: None)
+    with pytest.raises(ApiError):
+        await account_jobs(api, WorkMemory(), opened, held)
+    api.refused = ""
+    assert await account_jobs(api, WorkMemory(), opened, held)
+    assert api.written == ["a", "c", "b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,10 @@ NAMES: Mapping[Stage, TrainingJobStatusStageName] = {
 """The stages as the resource spells them."""
 
 
+JOBS_SECONDS = 5.0
+"""For the accounts of jobs in one pass."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """A period's books, what was cleared, and what the none baseline would have emitted per node."""
@@ -40,29 +45,50 @@ class Settled:
     intensities: Mapping[str, float]
 
 
-async def account_jobs(
-    api: Api, done: WorkMemory, period: Period, snapshot: Snapshot, settled: Settled, containment: Containment
-) -> None:
-    """Add the period to the jobs that ran in it, once: `accountedUntil` survives a crash between two writes.
+@dataclass(slots=True, kw_only=True)
+class Accounts:
+    """A settled period, and the jobs whose figures it is still to be added to, with the shares of each."""
 
-    A job whose account is refused is left out, and says so. Raises ApiError when the server may do it later: then the
-    whole period is settled again.
-    """
+    period: Period
+    settled: Settled
+    shares: Mapping[str, Mapping[str, float]]
+    left: list[JobView]
+
+
+def accounts(done: WorkMemory, period: Period, snapshot: Snapshot, settled: Settled) -> Accounts:
+    """The accounts of all jobs that ran in the period."""
     running = [job for job in snapshot.jobs if job.finished is None or done.work(period, job.spec.key)]
     work = {job.spec.key: done.work(period, job.spec.key) for job in running}
     homes = {job.spec.key: [shard.node for shard in job.spec.shards] for job in running}
-    shares = node_shares(work, homes)
+    return Accounts(period=period, settled=settled, shares=node_shares(work, homes), left=running)
+
+
+async def account_jobs(api: Api, done: WorkMemory, opened: Accounts, containment: Containment) -> bool:
+    """Add the period to the jobs that are left, once: `accountedUntil` survives a crash between two writes.
+
+    Returns whether none is left: there may be any number of jobs, and the nodes' next steps wait for them, so that what
+    does not fit into its time is left to the next pass. A job whose account is refused is left out, and says so.
+    Raises ApiError when the server may do it later.
+    """
+    end, waiting, opened.left = time.monotonic() + JOBS_SECONDS, opened.left, []
     later: ApiError | None = None
-    for job in running:
+    for position, job in enumerate(waiting, 1):
         subject = Subject(kind="TrainingJob", name=job.spec.key, generation=job.generation)
         with containment.contain(Part.SETTLE, subject):
             try:
-                await _account(api, done, period, job, _job_figures(shares[job.spec.key], settled))
+                added = _job_figures(opened.shares[job.spec.key], opened.settled)
+                await _account(api, done, opened.period, job, added)
             except ApiError as error:
-                later = error if may_pass(error) else later
+                if may_pass(error):
+                    later = error
+                    opened.left.append(job)
                 raise
+        if time.monotonic() >= end:
+            opened.left += waiting[position:]
+            break
     if later is not None:
         raise later
+    return not opened.left
 
 
 async def _account(api: Api, done: WorkMemory, period: Period, job: JobView, added: TrainingJobStatus | None) -> None:

@@ -17,7 +17,7 @@ from sunward.cluster.objects.crd_types import EnergyPlanStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.reporting import plan_objects, retention, settlement_objects
-from sunward.cluster.settling.job_accounts import Settled, account_jobs
+from sunward.cluster.settling.job_accounts import Accounts, Settled, account_jobs, accounts
 from sunward.cluster.settling.meter_memory import MeterMemory
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.energy import MeteredNode
@@ -50,6 +50,7 @@ class Settler:
         self._done: set[str] = set()
         self._open: dict[str, datetime] = {}  # plans without a settlement, and when their periods end
         self._looked_for = ""
+        self._accounts: dict[str, Accounts] = {}  # of plans whose books are made and not yet with every job
 
     def remember(self, snapshot: Snapshot, power: Mapping[str, PowerReading | None]) -> None:
         """Keep what meters and coordinators say now; called in every cycle."""
@@ -95,18 +96,19 @@ class Settler:
         is_settled = bool(status.get("settlement"))
         if name in self._done or is_settled or snapshot.taken_at - end > GIVE_UP_AFTER:
             self._done.add(name)
+            self._accounts.pop(name, None)
         else:
             self._open[name] = end
             if self._is_due(name, end, snapshot.taken_at):
                 await self._settle_one(name, Period(start=start, end=end), snapshot)
 
     async def _settle_one(self, name: str, period: Period, snapshot: Snapshot) -> None:
-        try:
-            metered = await self._sensors.energy([node.spec for node in snapshot.nodes], period.start, period.end)
-        except SourceUnavailable as error:
-            self._reporter.failed("settlement", error)
+        opened = self._accounts.get(name) or await self._opened(period, snapshot)
+        if opened is None:
             return
-        settled = await asyncio.to_thread(self._clear, period, snapshot, metered)
+        self._accounts[name], settled = opened, opened.settled
+        if not await account_jobs(self._api, self._work, opened, self._containment):
+            return  # the next pass goes on
         status = settlement_objects.settlement_status(
             settled.ledger,
             settled.transfers,
@@ -115,11 +117,21 @@ class Settler:
             none_baseline.METHOD,
             snapshot.taken_at,
         )
-        await account_jobs(self._api, self._work, period, snapshot, settled, self._containment)
         await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
         self._done.add(name)
         self._open.pop(name, None)
+        self._accounts.pop(name, None)
         self._reporter.settled(settled.ledger, total_grams(settled.baseline_grams, settled.ledger.nodes))
+
+    async def _opened(self, period: Period, snapshot: Snapshot) -> Accounts | None:
+        """A period with its books, and the jobs to add it to; None while the meters cannot be asked."""
+        try:
+            metered = await self._sensors.energy([node.spec for node in snapshot.nodes], period.start, period.end)
+        except SourceUnavailable as error:
+            self._reporter.failed("settlement", error)
+            return None
+        settled = await asyncio.to_thread(self._clear, period, snapshot, metered)
+        return accounts(self._work, period, snapshot, settled)
 
     def _clear(self, period: Period, snapshot: Snapshot, metered: Mapping[str, Metered]) -> Settled:
         """Everything that is computed and not asked: loads, clearing, books and baseline."""
