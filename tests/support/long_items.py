@@ -10,6 +10,7 @@ from typing import Final
 LONG: Final = frozenset(
     {
         "tests/integration/test_cluster_loop_crash.py",
+        "tests/integration/test_cluster_loop_pending.py",
         "tests/integration/test_experiments_bounds.py",
         "tests/integration/test_experiments_small.py",
         "tests/integration/test_experiments_stored.py",
@@ -17,10 +18,12 @@ LONG: Final = frozenset(
         "tests/integration/test_real_faults.py",
         "tests/integration/test_real_liveness.py",
         "tests/integration/test_real_operator.py",
+        "tests/integration/test_real_scheduler.py",
         "tests/integration/test_trainer_flower.py",
         "tests/integration/test_trainer_recovery.py",
         "tests/property/test_loop_model.py",
         "tests/property/test_optimisation_space.py",
+        "tests/property/test_planning_placing.py",
         "tests/property/test_simulation_invariants.py",
         "tests/unit/optimisation/test_optimisation_stranger.py",
         "tests/unit/simulation/test_simulation_operated.py::test_hysteresis_keeps_a_plan_that_little_would_improve",

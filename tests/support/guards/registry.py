@@ -57,9 +57,10 @@ PROGRESS = "tests/unit/cluster/test_cluster_progress.py"
 FOREIGN = "tests/unit/domain/test_domain_foreign_json.py"
 SIZES = "tests/unit/optimisation/test_two_price_file_sizes.py"
 SURROUNDINGS = "tests/unit/optimisation/test_optimisation_surroundings.py"
-PLACING = "tests/property/test_planning_placing.py"
+NEIGHBOURS = "tests/unit/planning/test_planning_neighbours.py"
 PENDING = "tests/unit/planning/test_planning_pending.py"
 PENDING_LOOP = "tests/integration/test_cluster_loop_pending.py"
+ONE_AFTER_ANOTHER = f"{PENDING_LOOP}::test_a_pod_that_waits_on_all_the_same_does_not_wake_one_node_after_another"
 DISRUPTIONS = "tests/unit/cluster/test_cluster_disruptions.py"
 MEMORY = "tests/unit/cluster/test_cluster_pod_memory.py"
 
@@ -588,7 +589,7 @@ PLACES: dict[str, Place] = {
         "planning.guards.drain", "    if comes_back(pod):\n", "    if False:\n", DRAIN
     ),
     "a pod whose eviction is refused for good blocks": _place(
-        "planning.guards.drain", "    if pod.held is not None:\n", "    if False:\n", DRAIN, PENDING_LOOP
+        "planning.guards.drain", "    if pod.held is not None:\n", "    if False:\n", DRAIN
     ),
     # where pods fit
     "what a pod asks and nobody understands fits nowhere": _place(
@@ -598,21 +599,23 @@ PLACES: dict[str, Place] = {
         "planning.guards.fitting", "if not admits(needs.volumes, room):", "if False:", FITTING
     ),
     "a host port is given once": _place(
-        "planning.guards.placing", "    if not pod.needs.host_ports:\n", "    if True:\n", PLACING
+        "planning.guards.placing", "    if not pod.needs.host_ports:\n", "    if True:\n", NEIGHBOURS
     ),
     "pods keep others away": _place(
-        "planning.guards.neighbours", "repelled=frozenset(_repelled(pod, around)),", "repelled=frozenset(),", PLACING
+        "planning.guards.neighbours", "repelled=frozenset(_repelled(pod, around)),", "repelled=frozenset(),", NEIGHBOURS
     ),
     "a pod keeps away from others": _place(
         "planning.guards.neighbours",
         "if any(labels.get(key) == value for key, value in self.apart):",
         "if False:",
-        PLACING,
+        NEIGHBOURS,
     ),
     "a pod stays with others": _place(
-        "planning.guards.neighbours", "    if not terms:\n        return ()\n", "    return ()\n", PLACING
+        "planning.guards.neighbours", "    if not terms:\n        return ()\n", "    return ()\n", NEIGHBOURS
     ),
-    "pods are spread": _place("planning.guards.neighbours", "emptiest > spread.maximum_skew", "emptiest > 99", PLACING),
+    "pods are spread": _place(
+        "planning.guards.neighbours", "emptiest > spread.maximum_skew", "emptiest > 99", NEIGHBOURS
+    ),
     "pods that leave together take room from each other": _place(
         "planning.guards.placing", "self.free[found] = self.free[found].less(pod.needs.requests)", "pass", FITTING
     ),
@@ -625,7 +628,6 @@ PLACES: dict[str, Place] = {
         "if not own or _lets_go(own[0], is_ready=_is_ready(status)):",
         "if True:",
         DISRUPTIONS,
-        PENDING_LOOP,
     ),
     "two disruption budgets are one too many": _place(
         "cluster.objects.disruptions", "if len(own) > 1:", "if False:", DISRUPTIONS
@@ -638,24 +640,23 @@ PLACES: dict[str, Place] = {
         "if is_final or one.cause.reason is Reason.EVICTION_REFUSED:",
         "if False:",
         MEMORY,
-        PENDING_LOOP,
     ),
     "a pod that came back is remembered": _place(
-        "cluster.reading.pod_memory", "if pod.uid not in drain.seen and", "if False and", MEMORY, PENDING_LOOP
+        "cluster.reading.pod_memory", "if pod.uid not in drain.seen and", "if False and", MEMORY
     ),
     "a budget that has just refused is not asked at once": _place(
         "cluster.acting.stepper",
         "step = replace(step, pods=self._memory.due(step.pods, self._clock()))",
         "pass",
-        PENDING_LOOP,
+        f"{PENDING_LOOP}::test_a_budget_that_is_used_up_meanwhile_is_asked_every_few_seconds_only",
     ),
     "few pods are evicted at once": _place("planning.sleep.transitions", "[:EVICTIONS_AT_ONCE]", "", TRANSITIONS),
     # who is woken for pods that wait
     "a need wakes once": _place(
-        "cluster.acting.stepper", "        self._memory.woken(pods, self._clock())\n", "", PENDING_LOOP
+        "cluster.acting.stepper", "        self._memory.woken(pods, self._clock())\n", "", ONE_AFTER_ANOTHER
     ),
     "a node that a person holds asleep is not woken for pods": _place(
-        "planning.guards.pending", "and not is_held and", "and", PENDING, PENDING_LOOP
+        "planning.guards.pending", "and not is_held and", "and", PENDING
     ),
     "what boots counts as up": _place(
         "planning.guards.pending", "return node.record.power_state in WAKING or", "return", PENDING

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from sunward.domain.pods import FreeCapacity, Needs, PodFacts, PodTerm, Selector, Spread
+from sunward.domain.pods import FreeCapacity, PodFacts, PodTerm, Selector, Spread, Terms, Toleration
 from sunward.planning.guards.fitting import admits, meets, tolerates
 from sunward.planning.guards.same import Same, once
 
@@ -46,10 +46,10 @@ class Neighbourhood:
                 yield node, pod
         yield from ((node, pod) for node, pod in self.come if _selects(namespaces, selector, pod))
 
-    def repelling(self) -> Iterator[tuple[str, PodFacts]]:
-        """Pods with anti-affinity of their own, each with its node."""
-        yield from ((node, pod) for node, pod in _repelling(self.rooms) if pod.uid not in self.gone)
-        yield from ((node, pod) for node, pod in self.come if pod.needs.anti_affinity)
+    def repelling(self) -> Iterator[tuple[PodTerm, Bound]]:
+        """Terms by which pods keep others away, each once, with the pods that have it and their nodes."""
+        yield from _repelling(self.rooms).items()
+        yield from ((term, ((node, pod),)) for node, pod in self.come for term in pod.needs.anti_affinity)
 
 
 Pairs = frozenset[tuple[str, str]]
@@ -112,11 +112,10 @@ def _matches(term: PodTerm, pod: PodFacts) -> bool:
 
 
 def _repelled(pod: PodFacts, around: Neighbourhood) -> Iterator[tuple[str, str]]:
-    for node, other in around.repelling():
-        for term in other.needs.anti_affinity:
-            value = around.labels[node].get(term.topology_key)
-            if value is not None and _matches(term, pod):
-                yield term.topology_key, value
+    for term, others in around.repelling():
+        if _matches(term, pod):
+            nodes = (node for node, other in others if other.uid not in around.gone)
+            yield from ((term.topology_key, value) for value in _values_on(nodes, term, around))
 
 
 def _values(term: PodTerm, around: Neighbourhood) -> frozenset[str]:
@@ -144,12 +143,9 @@ def _together(pod: PodFacts, around: Neighbourhood) -> tuple[tuple[str, frozense
 
 def _spread_over(spread: Spread, pod: PodFacts, around: Neighbourhood) -> Mapping[str, int]:
     """Pods that match by value of the label, over the nodes that count; pods that end do not."""
-    keys = [one.topology_key for one in pod.needs.spreads]
-    counted = {
-        room.node: around.labels[room.node][spread.topology_key]
-        for room in around.rooms
-        if all(key in around.labels[room.node] for key in keys) and _counts(spread, pod.needs, room, around)
-    }
+    keys = tuple(one.topology_key for one in pod.needs.spreads)
+    open_now = around.open_now if spread.honours_taints else frozenset()
+    counted = _counted(Same(around.rooms), spread, keys, pod.needs.selectors, pod.needs.tolerations, open_now)
     counts: Counter[str] = Counter(dict.fromkeys(counted.values(), 0))
     for node, other in around.matching((pod.namespace,), spread.selector):
         if node in counted and not other.is_terminating:
@@ -157,11 +153,25 @@ def _spread_over(spread: Spread, pod: PodFacts, around: Neighbourhood) -> Mappin
     return counts
 
 
-def _counts(spread: Spread, needs: Needs, room: FreeCapacity, around: Neighbourhood) -> bool:
-    if spread.honours_selectors and not admits(needs.selectors, room):
-        return False
-    taints = room.taints if room.node in around.open_now else (*room.taints, *room.passing_taints)
-    return not spread.honours_taints or all(tolerates(needs.tolerations, taint) for taint in taints)
+@lru_cache(maxsize=512)
+def _counted(
+    rooms: Same[Rooms],
+    spread: Spread,
+    keys: tuple[str, ...],
+    selectors: tuple[Terms, ...],
+    tolerations: tuple[Toleration, ...],
+    open_now: frozenset[str],
+) -> Mapping[str, str]:
+    """The nodes that a constraint counts, with their value of its label."""
+    counted: dict[str, str] = {}
+    for room in rooms.value:
+        labels = dict(room.labels)
+        taints = room.taints if room.node in open_now else (*room.taints, *room.passing_taints)
+        is_borne = not spread.honours_taints or all(tolerates(tolerations, taint) for taint in taints)
+        is_chosen = not spread.honours_selectors or admits(selectors, room)
+        if is_borne and is_chosen and all(key in labels for key in keys):
+            counted[room.node] = labels[spread.topology_key]
+    return counted
 
 
 def _selects(namespaces: tuple[str, ...] | None, selector: Selector, pod: PodFacts) -> bool:
@@ -183,8 +193,13 @@ def _those(
 
 
 @once
-def _repelling(rooms: Rooms) -> Bound:
-    return tuple((room.node, pod) for room in rooms for pod in room.pods if pod.needs.anti_affinity)
+def _repelling(rooms: Rooms) -> Mapping[PodTerm, Bound]:
+    found: dict[PodTerm, list[tuple[str, PodFacts]]] = {}
+    for room in rooms:
+        for pod in room.pods:
+            for term in pod.needs.anti_affinity:
+                found.setdefault(term, []).append((room.node, pod))
+    return {term: tuple(pods) for term, pods in found.items()}
 
 
 @once

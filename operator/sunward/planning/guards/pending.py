@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
-from math import comb, inf
+from math import inf
 
 from sunward.domain.measurement import Measurement
 from sunward.domain.nodes import NodeView, OverridePower, PowerState
@@ -27,8 +27,8 @@ EXPENDABLE_BELOW = -10
 SCHEDULER_PATIENCE = timedelta(minutes=6)
 """The scheduler tries every pod again within five minutes. A pod that it leaves waiting for longer does not fit on what
 was up all that time, whatever is computed here."""
-COMBINATIONS_LIMIT = 400
-"""Sets of nodes that are tried for the smallest; beyond it nodes are taken one by one, the most useful first."""
+EXACT_UP_TO = 8
+"""Nodes of which all sets are tried for the smallest; more are taken one by one, in order."""
 KEPT = (PowerState.CORDONED, PowerState.DRAINING)
 OFF = (PowerState.POWER_OFF_REQUESTED, PowerState.ASLEEP)
 
@@ -42,9 +42,12 @@ def wanted(case: Case) -> tuple[PodFacts, ...]:
     return calls(case.snapshot).get(case.node.name, ())
 
 
-def waiting(case: Case) -> tuple[PodFacts, ...]:
-    """All pods that wait for a node and that count."""
-    return tuple(one.pod for one in _waiting(case.snapshot))
+@once
+def arriving(snapshot: Snapshot) -> tuple[PodFacts, ...]:
+    """Pods that wait for a node and that one which is up, or boots, should take."""
+    pods = _pods(_waiting(snapshot))
+    here = place(pods, _ground(snapshot, _booting(snapshot))).nodes if pods else {}
+    return tuple(pod for pod in pods if pod.uid in here)
 
 
 def elsewhere(case: Case) -> Ground:
@@ -67,10 +70,14 @@ def calls(snapshot: Snapshot) -> Mapping[str, tuple[PodFacts, ...]]:
     if not candidates:
         return {}
     candidates.sort(key=lambda node: _cost(node, snapshot))
-    found = _fewest(due, candidates, _after_those_tried(snapshot))
+    tried = [one.pod for one in _waiting(snapshot) if not _is_due(one, snapshot)]
+    _, ground = _after(tried, _ground(snapshot, _booting(snapshot)))  # what nodes were woken for comes first there
+    left, ground = _after(due, ground)
+    everyone_up = frozenset(room.node for room in ground.open) | ground.opened
+    found = _fewest(left, candidates, replace(ground, opened=frozenset(), shut=everyone_up))
     names = {node.spec.node_name: node.name for node in candidates}
     served: dict[str, tuple[PodFacts, ...]] = {}
-    for pod in due:
+    for pod in left:
         name = names.get(found.nodes.get(pod.uid, ""))
         if name is not None:
             served[name] = (*served.get(name, ()), pod)
@@ -81,20 +88,18 @@ def _is_due(one: PendingPod, snapshot: Snapshot) -> bool:
     return one.next_wake_at is None or one.next_wake_at <= snapshot.taken_at
 
 
-def _after_those_tried(snapshot: Snapshot) -> Ground:
-    """Nodes that are up or boot, less what pods take there for which nodes were woken already."""
-    tried = [one.pod for one in _waiting(snapshot) if not _is_due(one, snapshot)]
-    ground = _ground(snapshot, _names(node for node in snapshot.nodes if _is_coming(node)))
-    found = place(tried, ground)
+def _after(pods: Sequence[PodFacts], ground: Ground) -> tuple[list[PodFacts], Ground]:
+    """The pods that find no room, and what is left of the nodes once the others have come."""
+    found = place(pods, ground)
     if not found.nodes:
-        return ground
+        return list(pods), ground
     by_node: dict[str, list[PodFacts]] = {}
-    for pod in tried:
+    for pod in pods:
         by_node.setdefault(found.nodes.get(pod.uid, ""), []).append(pod)
-    taken = [
-        tuple(_taken(room, by_node.get(room.node, ())) for room in rooms) for rooms in (ground.open, ground.closed)
-    ]
-    return replace(ground, open=taken[0], closed=taken[1])
+    up, down = (
+        tuple(_taken(one, by_node.get(one.node, ())) for one in rooms) for rooms in (ground.open, ground.closed)
+    )
+    return by_node.get("", []), replace(ground, open=up, closed=down)
 
 
 def _taken(room: FreeCapacity, pods: Sequence[PodFacts]) -> FreeCapacity:
@@ -125,13 +130,16 @@ def _waiting(snapshot: Snapshot) -> list[PendingPod]:
 def _would_lose(case: Case) -> tuple[PodFacts, ...]:
     """Pods that wait, fit on this node, and would fit nowhere without it."""
     snapshot = case.snapshot
-    pods = waiting(case)
-    booting = _names(node for node in snapshot.nodes if _is_coming(node))
-    here = set(place(pods, _ground(snapshot, booting)).nodes)
-    leaving = classify(case.node.pods).evictable
-    without = place([*leaving, *pods], elsewhere(case))
+    pods = arriving(snapshot)
+    if not pods:
+        return ()
+    without = place([*classify(case.node.pods).evictable, *pods], elsewhere(case))
     lost = {one.pod.uid for one in without.left}
-    return tuple(pod for pod in pods if pod.uid in here & lost)
+    return tuple(pod for pod in pods if pod.uid in lost)
+
+
+def _booting(snapshot: Snapshot) -> frozenset[str]:
+    return _names(node for node in snapshot.nodes if _is_coming(node))
 
 
 def _ground(snapshot: Snapshot, opened: frozenset[str]) -> Ground:
@@ -174,24 +182,22 @@ def _fewest(pods: Sequence[PodFacts], candidates: Sequence[NodeView], ground: Gr
 
 def _smallest(nodes: Sequence[NodeView], served_by: Callable[[Sequence[NodeView]], int], most: int) -> list[NodeView]:
     """The fewest nodes with which as many pods as possible are placed; of equal sets the first in order."""
-    tried = 0
-    for size in range(len(nodes) + 1):
-        tried += comb(len(nodes), size)
-        if tried > COMBINATIONS_LIMIT and size > 1:
-            return _one_by_one(nodes, served_by, most)
-        for some in combinations(nodes, size):
-            if served_by(some) >= most:
-                return list(some)
-    return list(nodes)
+    if len(nodes) > EXACT_UP_TO:
+        return _one_by_one(nodes, served_by, most)
+    sets = (some for size in range(len(nodes) + 1) for some in combinations(nodes, size))
+    return list(next((some for some in sets if served_by(some) >= most), nodes))
 
 
 def _one_by_one(nodes: Sequence[NodeView], served_by: Callable[[Sequence[NodeView]], int], most: int) -> list[NodeView]:
+    """In order, each node that takes a pod which those before it do not."""
     chosen: list[NodeView] = []
-    while served_by(chosen) < most:
-        rest = [node for node in nodes if node not in chosen]
-        if not rest:
+    served = served_by(chosen)
+    for node in nodes:
+        if served >= most:
             break
-        chosen.append(max(rest, key=lambda node: served_by([*chosen, node])))
+        more = served_by([*chosen, node])
+        if more > served:
+            chosen, served = [*chosen, node], more
     return chosen
 
 

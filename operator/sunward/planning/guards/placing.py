@@ -57,10 +57,7 @@ class Placement:
 def place(pods: Sequence[PodFacts], ground: Ground) -> Placement:
     """Place the pods: the highest priority first, then the largest. The order of the input does not matter."""
     first = _place(pods, ground, emptiest=True)
-    if not first.nodes:
-        return first
-    second = _place(pods, ground, emptiest=False)
-    return max(first, second, key=lambda found: len(found.left))
+    return first if first.left else _place(pods, ground, emptiest=False)
 
 
 def order(pod: PodFacts) -> tuple[int, int, int, str, str]:

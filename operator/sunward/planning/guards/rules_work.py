@@ -89,8 +89,10 @@ def pods_placeable(case: Case) -> Cause | None:
 def unplaced(case: Case) -> list[Unplaced]:
     """The pods of the node that no other node takes, each with why."""
     leaving = _leaving(case)
+    if not leaving:
+        return []
     mine = {pod.uid for pod in leaving}
-    placed = place([*leaving, *pending.waiting(case)], pending.elsewhere(case))
+    placed = place([*leaving, *pending.arriving(case.snapshot)], pending.elsewhere(case))
     return [one for one in placed.left if one.pod.uid in mine]
 
 
