@@ -28,6 +28,7 @@ SUITES = {
     "training": "R22 training",
     "relays": "R23 lying relays",
     "static": "R24 static gates",
+    "tenants": "R25 tenants",
     "drill": "partial disruption drill",
 }
 """Every suite, in the order in which all are run."""

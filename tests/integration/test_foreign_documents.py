@@ -331,8 +331,8 @@ def test_problems_and_solutions(tmp_path: Path) -> None:
     solved = json.loads(solve_greedy(made).to_json())
     read_problem = in_file("p.json", lambda path: read_document(str(path), parse_problem), tmp_path)
     read_solution = in_file("s.json", lambda path: read_document(str(path), Solution.from_json), tmp_path)
-    assert min(tried(as_document(made), read_problem, every=3)) > 5
-    assert min(tried(solved, read_solution, every=3)) > 5
+    assert min(tried(as_document(made), read_problem, every=7)) > 5
+    assert min(tried(solved, read_solution, every=7)) > 5
 
 
 def test_a_number_that_a_relay_cannot_carry_is_no_number() -> None:

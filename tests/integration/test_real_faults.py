@@ -1,4 +1,4 @@
-"""A few trials of suites R4, R5 and R6, so that every run of the tests meets each way to lose watches."""
+"""A few trials of suites R4, R5, R6 and R25, so that every run of the tests meets each way to lose watches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fault_injection import tenants
+from fault_injection.outcome import Options
 from support.faults.kinds import Kind
 from support.faults.scene import fault_scene, fault_stage
 from support.faults.stale import StaleTrials
@@ -28,6 +30,14 @@ def test_garbage_lost_answers_and_lost_events_neither_end_the_operator_nor_lose_
         scene.world.wait(lambda: not scene.lost(), 60.0, "every wish is fulfilled")
         happen(scene, CAUSES[8], Loss(number=0))
         assert (scene.operator.exits, scene.violations()) == ([], [])
+
+
+def test_no_object_of_a_tenant_ends_a_pass_or_delays_an_order_to_wake() -> None:
+    found = tenants.attempt(Options(seed=2), 20)
+    if found.not_run is not None:
+        pytest.skip(found.not_run)
+    assert found.violations == []
+    assert (found.counts["orders_to_wake"], found.counts["passes_ended_by_an_object"]) == (1, 0)
 
 
 def test_a_successor_with_lists_of_the_past_cuts_no_power_by_them(tmp_path: Path) -> None:
