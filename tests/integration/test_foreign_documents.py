@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import pytest
+from aiohttp import ClientSession
 
 from sunward.cli.manifests import problem_of
 from sunward.cli.plan import read_document
@@ -20,7 +21,6 @@ from sunward.cluster.reporting.report import job_status
 from sunward.cluster.training.progress import parse_progress
 from sunward.cluster.training.templates import workers_of
 from sunward.domain.errors import InvalidInput, SourceUnavailable
-from sunward.domain.foreign_json import parse_foreign_json
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import Assignment
 from sunward.optimisation.greedy.construct import solve_greedy
@@ -30,6 +30,7 @@ from sunward.power.drivers.shelly import ShellySettings
 from sunward.power.drivers.tasmota import TasmotaSettings
 from sunward.power.relay import Line, RelaySection, reading
 from sunward.simulation.scenario import load_scenario
+from sunward.sources.http import JsonReader
 from sunward.sources.intensity.ladder import IntensityLadder
 from sunward.sources.intensity.providers.electricity_maps import ElectricityMaps
 from sunward.sources.intensity.providers.file import FileIntensity
@@ -101,43 +102,35 @@ ASSIGNMENT = {"schema": "x", "workers": [{"node": "pi-01", "shards": [{"shard": 
 
 
 class Canned:
-    """A server of JSON that has one answer to every question."""
+    """A session whose every request has one answer: a body of JSON."""
 
-    name = "test"
+    status = 200
+    content_type = "application/json"
+    headers: Mapping[str, str] = {}  # nobody writes into it
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
-        del url, form
-        return self._parsed()
+    def request(self, method: str, url: str, **_: Any) -> Self:
+        assert (method in ("GET", "POST"), url.startswith("http")) == (True, True)
+        return self
 
-    async def get(self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:
-        del url, parameters, headers
-        return self._parsed()
+    async def __aenter__(self) -> Self:
+        return self
 
-    def _parsed(self) -> Any:
-        """What `JsonReader` makes of a body."""
-        try:
-            return parse_foreign_json(self._body)
-        except ValueError as error:
-            raise SourceUnavailable(self.name, str(error)) from None
+    async def __aexit__(self, *_: object) -> None: ...
+
+    @property
+    def content(self) -> Self:
+        return self
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._body), size):
+            yield self._body[start : start + size]
 
 
-class CannedLine(Line):
-    """A relay that has one answer to every question."""
-
-    body: bytes = b""
-
-    async def ask(self, method: str, path: str, what: str, **request: Any) -> dict[str, Any]:
-        del method, path, request
-        try:
-            answer = parse_foreign_json(CannedLine.body)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise self.unavailable(what)
-        return answer
+def canned(body: bytes) -> ClientSession:
+    return cast(ClientSession, Canned(body))
 
 
 def progress(body: bytes) -> None:
@@ -162,7 +155,9 @@ def numbers_of(value: Any) -> Iterator[float]:
 
 
 def prometheus(body: bytes) -> PrometheusSource:
-    return PrometheusSource(reader=Canned(body), settings=PrometheusSettings(url="http://prometheus"))  # type: ignore[arg-type]  # the port's two methods
+    return PrometheusSource(
+        reader=JsonReader(name="test", session=canned(body)), settings=PrometheusSettings(url="http://prometheus")
+    )
 
 
 def meters(body: bytes) -> None:
@@ -178,7 +173,8 @@ def energy(body: bytes) -> None:
 
 
 def electricity_maps(body: bytes) -> None:
-    provider = ElectricityMaps(reader=Canned(body), url="http://maps", basis=DEFAULT_BASIS)  # type: ignore[arg-type]  # the port's two methods
+    reader = JsonReader(name="test", session=canned(body))
+    provider = ElectricityMaps(reader=reader, url="http://maps", basis=DEFAULT_BASIS)
     ladder = IntensityLadder(name="maps", provider=provider, refresh_seconds=1.0)
     zone = asyncio.run(ladder.read(["DE"], NOW))["DE"]
     assert len(str(zone.now_grams_per_kilowatt_hour)) < 2 * LONGEST_LINE
@@ -188,8 +184,7 @@ def electricity_maps(body: bytes) -> None:
 
 def relay(section: RelaySection) -> Callable[[bytes], None]:
     def read(body: bytes) -> None:
-        CannedLine.body = body
-        driver = section.build(CannedLine(session=None, name="relay", relay=section))  # type: ignore[arg-type]  # nothing is sent
+        driver = section.build(Line(session=canned(body), name="relay", relay=section))
         found = asyncio.run(driver.read())
         assert found is None or found.watts is None or 0 <= found.watts <= 1e6
 
