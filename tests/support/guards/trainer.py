@@ -94,8 +94,8 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
     ),
     "a body is bounded": (
         "coordinator.http_api",
-        "web.Application(client_max_size=LARGEST_BODY)",
-        "web.Application(client_max_size=0)",
+        "client_max_size=LARGEST_BODY,",
+        "client_max_size=0,",
         HTTP,
     ),
     "progress names the newest rounds only": (
