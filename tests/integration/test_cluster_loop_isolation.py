@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from sunward.cluster.access.api import ApiError, core, ours
+from sunward.optimisation.problem.instance import OnPattern
 from support import crds, statuses
 from support.loop.crash import one_sleeper
 from support.loop.ports import Solver, WorldDrivers, WorldSensors
@@ -285,11 +286,11 @@ class SlowSolver(Solver):
 
     world: World
 
-    def solve(self, problem: Any, *, solver: str, time_limit_seconds: float) -> Any:
+    def solve(self, problem: Any, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None) -> Any:
         begun = time.monotonic()
         while not self.world.machines[SLEEPER].on and time.monotonic() - begun < 20.0:
             time.sleep(0.01)  # in the thread that plans
-        return super().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
+        return super().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds, start=start)
 
 
 def switches(world: World, since: int) -> list[tuple[str, bool]]:

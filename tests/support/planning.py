@@ -26,7 +26,7 @@ from sunward.domain.pods import ONE_POD, FreeCapacity, Needs, PodFacts, Resource
 from sunward.domain.policy import OperatingMode, PolicySpec
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import solve
 
@@ -282,7 +282,9 @@ class InProcessSolver:
         self.problems: list[Problem] = []
         self._force = force
 
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+    def solve(
+        self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+    ) -> Solution:
         """Solve as asked, or with the solver that the test forces."""
         self.problems.append(problem)
-        return solve(problem, solver=self._force or solver, time_limit_seconds=time_limit_seconds)
+        return solve(problem, solver=self._force or solver, time_limit_seconds=time_limit_seconds, start=start)

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sunward.optimisation.problem.checks import check_problem
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import solve_exact
 from sunward.simulation.world import Battery, Inputs, NodeModel, NodeState, Power
@@ -101,7 +101,7 @@ def no_solver(problem: Problem) -> Solution:
     raise AssertionError(f"nothing was to be solved, but {len(problem.nodes)} nodes were")
 
 
-def solve(problem: Problem) -> Solution:
+def solve(problem: Problem, start: OnPattern | None = None) -> Solution:
     """The exact solver on a checked problem, near enough to the optimum for a simulation."""
     check_problem(problem)
-    return solve_exact(problem, relative_gap=1e-4, time_limit_seconds=10.0)
+    return solve_exact(problem, relative_gap=1e-4, time_limit_seconds=10.0, start=start)

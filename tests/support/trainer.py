@@ -27,13 +27,20 @@ HOSTILE_WORKER = Path(__file__).parent / "hostile_worker.py"
 TRAINER_FOLDER = Path(__file__).parents[2] / "trainer"
 
 
-def assignment_text(work: Mapping[str, Iterable[tuple[str, str, int]]], *, plan: str = "plan-1", job: str = JOB) -> str:
+def assignment_text(
+    work: Mapping[str, Iterable[tuple[str, str, int]]],
+    *,
+    plan: str = "plan-1",
+    job: str = JOB,
+    until_round: int | None = None,
+) -> str:
     """The file's text for {worker: [(shard, home, batches), ...]}."""
     workers = [
         {"node": node, "shards": [{"shard": s, "from_node": home, "batches": b} for s, home, b in entries]}
         for node, entries in work.items()
     ]
-    return json.dumps({"schema": SCHEMA, "job": job, "plan": plan, "workers": workers})
+    last = {} if until_round is None else {"until_round": until_round}
+    return json.dumps({"schema": SCHEMA, "job": job, "plan": plan, "workers": workers} | last)
 
 
 def assignment(work: Mapping[str, Iterable[tuple[str, str, int]]], *, plan: str = "plan-1") -> RoundAssignment:

@@ -35,6 +35,7 @@ from sunward.domain.plans import Plan
 from sunward.domain.policy import OperatingMode
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import PowerReading
+from sunward.planning.fulfil import fulfilled
 from sunward.planning.pins import kept_awake, pinned_nodes
 from sunward.planning.ports import SolverPort
 from sunward.planning.sleep.transitions import is_ordered_awake
@@ -145,6 +146,7 @@ class Loop:
         if not leading:
             return STANDBY_CYCLE_SECONDS if ports.lease.is_others else RETRY_SECONDS
         plan, seen, power = await self._plan(seen, power)
+        plan = fulfilled(plan, seen.snapshot)
         if seen.snapshot.policy.mode is OperatingMode.ACTIVE:
             seen = await self._step_nodes(plan, seen, power)
             if not ports.lease.holds():  # it was lost in the middle of the pass, and another may lead by now

@@ -48,12 +48,16 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDirective:
-    """What a job does in this period: `run` with its assignments, or wait, and why."""
+    """What a job does in this period: `run` with its assignments, or wait, and why.
+
+    `until_round` is the number of the last round that it may do under this directive; None sets no limit.
+    """
 
     job: str
     run: bool
     cause: Cause
     assignments: tuple[Assignment, ...] = ()
+    until_round: int | None = None
 
 
 class SolverName(StrEnum):
@@ -128,7 +132,8 @@ class Plan:
     """Decisions for the period [start, start + period), taken from one snapshot.
 
     `awake` tells for every node whether it should be awake in this period; `emissions_by_mode` has none, det, dat, deta
-    in grams over the horizon under the same forecast. `made_at` is when the snapshot behind it was taken.
+    in grams over the horizon under the same forecast. `made_at` is when the snapshot behind it was taken, `reach` the
+    first instant that it says nothing of.
     """
 
     name: str
@@ -144,6 +149,7 @@ class Plan:
     sleeps: tuple[PlannedSleep, ...] = ()
     input_digest: str = ""
     made_at: datetime | None = None
+    reach: datetime | None = None
 
     @property
     def hold(self) -> Cause | None:

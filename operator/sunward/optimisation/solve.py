@@ -10,7 +10,7 @@ from sunward.optimisation.exact.search import SolveError, search
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.model.solvers import Backend
 from sunward.optimisation.problem.checks import check_problem
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution
 
 MANY_NODES = 2000
@@ -35,8 +35,11 @@ def solve(
     solver: Solver | str = Solver.AUTO,
     time_limit_seconds: float = 30.0,
     many_nodes: int = MANY_NODES,
+    start: OnPattern | None = None,
 ) -> Solution:
     """Check and solve a problem; from `many_nodes` on, auto takes prices where nodes reply in closed form.
+
+    `start` is for the exact solver, see there.
 
     Raises ProblemError for a wrong problem, ValueError for an unknown solver or a problem that the chosen one does not
     support, and SolveError when the exact solver ends without a trustworthy answer.
@@ -49,7 +52,7 @@ def solve(
     if chosen is Solver.GREEDY:
         return solve_greedy(problem)
     if chosen is Solver.EXACT:
-        return solve_exact(problem, time_limit_seconds=time_limit_seconds)
+        return solve_exact(problem, time_limit_seconds=time_limit_seconds, start=start)
     why_not = supports(problem)
     if why_not is not None:
         raise UnsupportedError(f"two-price does not support this problem: {why_not}")
@@ -62,16 +65,29 @@ def solve_exact(
     time_limit_seconds: float = 30.0,
     relative_gap: float = 1e-6,
     backend: Backend | None = None,
+    start: OnPattern | None = None,
+    node_limit: int | None = None,
 ) -> Solution:
     """The proven optimum, or the best plan in the time with its bound; starts from the greedy plan.
 
-    `relative_gap` is where the search may stop, `backend` what searches for integers (None picks one). Raises
-    SolveError when the time ends without any plan, or when solvers contradict each other.
+    `relative_gap` is where the search may stop, `backend` what searches for integers (None picks one). A known plan's
+    `start` bounds the answer from above, and beyond the next periods its nodes stay on when they are on there: what is
+    far away is decided again before its time comes. `node_limit` ends the search for integers after so many nodes of
+    its tree, which does not depend on the machine. Raises SolveError when the time ends without any plan, or when
+    solvers contradict each other.
     """
     began = time.perf_counter()
     reference = solve_greedy(problem)
     left = time_limit_seconds - (time.perf_counter() - began)
-    return search(problem, reference=reference, time_limit_seconds=left, relative_gap=relative_gap, backend=backend)
+    return search(
+        problem,
+        reference=reference,
+        time_limit_seconds=left,
+        relative_gap=relative_gap,
+        backend=backend,
+        start=start,
+        node_limit=node_limit,
+    )
 
 
 def solve_two_price(

@@ -32,8 +32,8 @@ from sunward.planning.guards.registry import GUARDS, Guards
 from sunward.planning.guards.rules_data import sensor_issue
 from sunward.planning.guards.rules_node import foreign_cordon, wants
 from sunward.planning.jobs.admission import Waiting, split
-from sunward.planning.jobs.compile_jobs import problem_jobs
-from sunward.planning.jobs.parts import Horizon, JobPart, parts_of
+from sunward.planning.jobs.compile_jobs import errand, problem_jobs
+from sunward.planning.jobs.parts import SECONDS_PER_GIGABYTE, Horizon, JobPart, parts_of
 from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.sleep.eligibility import sleep_obstacles
 
@@ -44,10 +44,13 @@ a node is needed again right after it went to sleep. The whole horizon would cos
 LONGEST_WAKE_SHARE = 0.5
 """A wake that takes longer than half a period is planned as half a period: else no plan could ever wake the node."""
 
+PASSING = frozenset({"waking", "warm-up", "minimum-awake-time", "dwell-time"})
+"""Guards that keep a node awake for minutes. A plan that looks far counts on them in its first period only."""
+
 NETWORK = Network(
     send_watt_hours_per_gigabyte=0.5,
     receive_watt_hours_per_gigabyte=0.5,
-    seconds_per_gigabyte=160.0,
+    seconds_per_gigabyte=SECONDS_PER_GIGABYTE,
     transit_watt_hours_per_gigabyte=4.0,
     transit_intensity_grams_per_kilowatt_hour=400.0,
 )
@@ -71,20 +74,30 @@ class Compiled:
 
 
 def compile_problem(
-    snapshot: Snapshot, forecasts: Forecasts, *, relaxed: bool = False, guards: Guards = GUARDS
+    snapshot: Snapshot, forecasts: Forecasts, *, relaxed: bool = False, free: bool = False, guards: Guards = GUARDS
 ) -> Compiled:
-    """The planning problem of a snapshot. `relaxed` gives up minimum asleep times and deadlines that do not fit.
+    """The planning problem of a snapshot. `relaxed` gives up minimum asleep times and deadlines that do not fit, `free`
+    lets every job do its work in any period, for models that want no more of it.
 
     Raises ValueError when no zone has a forecast: then there is nothing to plan by, and the caller holds.
     """
-    horizon = horizon_of(forecasts, may_wait=snapshot.policy.shift_in_time)
     known = known_nodes(snapshot)
-    workers = working_nodes(known, snapshot, relaxed=relaxed)
+    work = _work(snapshot, known, forecasts, relaxed=relaxed, free=free)
+    horizon, workers, parts = work.horizon, work.workers, work.parts
     obstacles = {node.name: sleep_obstacles(node, snapshot, guards=guards) for node in snapshot.nodes}
-    planned, waiting = split(snapshot, workers, known)
-    parts = parts_of(planned, known, workers, horizon, may_wait=snapshot.policy.shift_in_time, fit_deadlines=relaxed)
     intensity = _intensity(known, forecasts, horizon)
-    nodes = tuple(_node(node, snapshot, forecasts, horizon, bool(obstacles[name])) for name, node in known.items())
+    passing = _passing(known, snapshot, obstacles, horizon, guards) if work.may_wait else {}
+    nodes = tuple(
+        _node(
+            node,
+            snapshot,
+            forecasts,
+            horizon,
+            must_be_awake=bool(obstacles[name]) and name not in passing,
+            looks_far=work.may_wait,
+        )
+        for name, node in known.items()
+    )
     specs = {name: node.spec for name, node in known.items()}
     pools = energy_pools(snapshot.policy.pools, specs)
     problem = Problem(
@@ -93,7 +106,10 @@ def compile_problem(
         harvest_intensity_grams_per_kilowatt_hour=0.0,
         nodes=nodes,
         energy_pools=pools,
-        jobs=tuple(entry for part in parts for entry in problem_jobs(part, parts, workers, horizon)),
+        jobs=(
+            *(entry for part in parts for entry in problem_jobs(part, parts, workers, horizon)),
+            *(errand(name) for name, is_held in passing.items() if is_held),
+        ),
         network=NETWORK,
         policy=_policy(snapshot.policy, export_rule(specs, pools), asleep_room(snapshot)),
     )
@@ -102,11 +118,70 @@ def compile_problem(
         problem=problem,
         horizon=horizon,
         parts=parts,
-        waiting=tuple(waiting),
+        waiting=work.waiting,
         left_out={node.name: why for node in snapshot.nodes if (why := unusable(node, snapshot))},
         workers=workers,
         obstacles=obstacles,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What there is to do, by whom, and how far ahead it has to be looked."""
+
+    horizon: Horizon
+    workers: Mapping[str, NodeView]
+    parts: tuple[JobPart, ...]
+    waiting: tuple[Waiting, ...]
+    may_wait: bool
+
+
+def _work(
+    snapshot: Snapshot, known: Mapping[str, NodeView], forecasts: Forecasts, *, relaxed: bool, free: bool
+) -> _Work:
+    """As far ahead as the forecasts reach where a job may wait for a better hour, else over the next periods only."""
+    if free or (snapshot.policy.shift_in_time and not relaxed):
+        ahead = horizon_of(forecasts, may_wait=True)
+        far = _work_within(snapshot, known, ahead, may_wait=True, relaxed=False, free=free)
+        if far.may_wait or free:
+            return far
+    return _work_within(snapshot, known, horizon_of(forecasts, may_wait=False), may_wait=False, relaxed=relaxed)
+
+
+def _work_within(
+    snapshot: Snapshot,
+    known: Mapping[str, NodeView],
+    horizon: Horizon,
+    *,
+    may_wait: bool,
+    relaxed: bool,
+    free: bool = False,
+) -> _Work:
+    """Nodes that must stay asleep for a while work later in a plan that looks far."""
+    workers = working_nodes(known, snapshot, relaxed=relaxed or may_wait)
+    planned, waiting = split(snapshot, workers, known)
+    parts = parts_of(planned, known, workers, horizon, may_wait=may_wait, fit_deadlines=relaxed, free=free)
+    waits = any(part.may_wait for part in parts)
+    return _Work(horizon=horizon, workers=workers, parts=parts, waiting=tuple(waiting), may_wait=waits)
+
+
+def _passing(
+    known: Mapping[str, NodeView],
+    snapshot: Snapshot,
+    obstacles: Mapping[str, tuple[Blocker, ...]],
+    horizon: Horizon,
+    guards: Guards,
+) -> dict[str, bool]:
+    """Nodes that may not sleep now and, as far as is known, may in the next period; and whether most of this period
+    passes before they may."""
+    held: dict[str, bool] = {}
+    middle = snapshot.taken_at + horizon.period / 2
+    for name, node in known.items():
+        names = {blocker.guard for blocker in obstacles[name]}
+        if names and names <= PASSING:
+            then = {blocker.guard for blocker in sleep_obstacles(node, snapshot, now=middle, guards=guards)}
+            held[name] = bool(names & then)
+    return held
 
 
 def horizon_of(forecasts: Forecasts, *, may_wait: bool) -> Horizon:
@@ -171,7 +246,15 @@ def _intensity(
     return {zone: tuple(given[zone][: horizon.periods]) if zone in given else worst for zone in zones}
 
 
-def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Horizon, must_be_awake: bool) -> Node:
+def _node(
+    node: NodeView,
+    snapshot: Snapshot,
+    forecasts: Forecasts,
+    horizon: Horizon,
+    *,
+    must_be_awake: bool,
+    looks_far: bool,
+) -> Node:
     spec, period = node.spec, horizon.period.total_seconds()
     return Node(
         name=node.name,
@@ -181,7 +264,7 @@ def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Hor
         can_sleep=not must_be_awake,
         initially_awake=node.record.power_state not in (PowerState.ASLEEP, PowerState.POWER_OFF_REQUESTED),
         wake_watt_hours=spec.power.wake_watt_hours,
-        wake_seconds=min(spec.power.wake_seconds, LONGEST_WAKE_SHARE * period),
+        wake_seconds=_wake_seconds(node, snapshot, period, looks_far=looks_far),
         minimum_awake_periods=max(1, math.ceil(spec.sleep.minimum_awake_seconds / period)),
         minimum_asleep_periods=max(1, math.ceil(spec.sleep.minimum_asleep_seconds / period)),
         harvest_watt_hours=_harvest(node, snapshot, forecasts, horizon),
@@ -190,6 +273,17 @@ def _node(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Hor
         embodied_grams_per_hour=spec.embodied_grams_per_hour or 0.0,  # what is not stated weighs on no decision
         battery=_battery(node, snapshot),
     )
+
+
+def _wake_seconds(node: NodeView, snapshot: Snapshot, period: float, *, looks_far: bool) -> float:
+    """Time from the beginning of a period to the first work in it. Where a plan looks far, a node that must stay asleep
+    for a while works later in this period, and not never."""
+    boot = min(node.spec.power.wake_seconds, LONGEST_WAKE_SHARE * period)
+    since = node.record.asleep_since
+    if not looks_far or since is None or not must_stay_asleep(node, snapshot):
+        return boot
+    slept = (snapshot.taken_at - since).total_seconds()
+    return min(period, boot + node.spec.sleep.minimum_asleep_seconds - slept)
 
 
 def _harvest(node: NodeView, snapshot: Snapshot, forecasts: Forecasts, horizon: Horizon) -> tuple[float, ...]:

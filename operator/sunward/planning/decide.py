@@ -73,14 +73,16 @@ def plan(
     refusal = hold.hold_reason(snapshot, forecasts)
     if refusal is not None:
         return _held(snapshot, forecasts, PlanStatus.HELD, refusal)
-    answer = _solve(snapshot, forecasts, solver, alternatives=alternatives)
+    answer = _solve(snapshot, forecasts, solver, previous, alternatives=alternatives)
     if isinstance(answer, Solution):
         why = Cause(Reason.PLAN_INFEASIBLE, "no plan meets every limit")
         return _held(snapshot, forecasts, PlanStatus.INFEASIBLE, why, because=outlook.shortfalls(answer))
     return _decided(snapshot, answer, solver, previous)
 
 
-def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alternatives: bool) -> Answer | Solution:
+def _solve(
+    snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, previous: Plan | None, *, alternatives: bool
+) -> Answer | Solution:
     """First with every wish, then without minimum asleep times and with deadlines as late as they have to be.
 
     Where even that has no plan, the solution that says what has to give.
@@ -88,14 +90,20 @@ def _solve(snapshot: Snapshot, forecasts: Forecasts, solver: SolverPort, *, alte
     limit = snapshot.policy.solver_time_limit_seconds
     for relaxed in (False, True):
         compiled = compile_problem(snapshot, forecasts, relaxed=relaxed)
-        solution = solver.solve(compiled.problem, solver=SOLVER, time_limit_seconds=SHARE_OF_MAIN_SOLVE * limit)
+        waits = any(part.may_wait for part in compiled.parts)
+        start = outlook.on_pattern(previous, compiled) if waits else None
+        solution = solver.solve(
+            compiled.problem, solver=SOLVER, time_limit_seconds=SHARE_OF_MAIN_SOLVE * limit, start=start
+        )
         if solution.status is not Status.INFEASIBLE:
             if not alternatives:
                 return Answer(compiled=compiled, solution=solution, by_mode={})
             limit = _side_limit(snapshot)
             by_mode: Mapping[Scheme, Solution] = _alternatives(compiled, solution, solver, limit)
             best = _best(compiled, solution, by_mode)
-            if not relaxed:
+            if (
+                not relaxed and not waits
+            ):  # the relaxed problem looks less far, and grams of two horizons do not compare
                 by_mode = _with_all_awake(by_mode, compile_problem(snapshot, forecasts, relaxed=True), solver, limit)
             return Answer(compiled=compiled, solution=best, by_mode=by_mode)
     return solution
@@ -180,6 +188,7 @@ def _decided(snapshot: Snapshot, answer: Answer, solver: SolverPort, previous: P
         sleeps=outlook.planned_sleeps(pattern.awake, solution, compiled.horizon),
         input_digest=digest(compiled.problem, snapshot),
         made_at=snapshot.taken_at,
+        reach=compiled.horizon.end,
     )
 
 
@@ -188,8 +197,8 @@ def _keep(
 ) -> tuple[Pattern, Solution, Problem] | None:
     """The previous pattern with what it emits now, unless the free plan is the same or gains enough."""
     before = stability.kept(previous, answer.compiled)
-    if before is None:
-        return None
+    if before is None or any(part.may_wait for part in answer.compiled.parts):
+        return None  # a plan over a job's whole life counts what every change in it costs
     pattern, problem = before.pattern(free), before.problem
     if stability.same(pattern, free):
         return None
@@ -209,7 +218,6 @@ def _free_pattern(snapshot: Snapshot, answer: Answer) -> Pattern:
             job,
             [part for part in compiled.parts if part.job.spec.key == job.spec.key],
             rows,
-            may_wait=snapshot.policy.shift_in_time,
         )
         for job in {part.job.spec.key: part.job for part in compiled.parts}.values()
     ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 
-from sunward.domain.plans import PlannedSleep, Prices
+from sunward.domain.plans import Plan, PlannedSleep, Prices
+from sunward.optimisation.problem.instance import OnPattern
 from sunward.optimisation.problem.solution import InfeasibilityCause, Shortfall, Solution
+from sunward.planning.compile import Compiled
 from sunward.planning.jobs.parts import Horizon, JobPart
 
 UNITS = {
@@ -46,6 +49,31 @@ def _sleeps(name: str, on: Sequence[bool], horizon: Horizon) -> Iterator[Planned
                 start=horizon.start + spell[0] * horizon.period,
                 until=horizon.start + end * horizon.period if end < len(on) else None,
             )
+
+
+def on_pattern(previous: Plan | None, compiled: Compiled) -> OnPattern | None:
+    """When the previous plan has each node on, on the present grid; None where it has nothing to say, and where a job
+    has come that it did not know."""
+    if previous is None or not previous.solver.status.is_planned or previous.reach is None:
+        return None
+    if not {part.job.spec.key for part in compiled.parts} <= {directive.job for directive in previous.jobs}:
+        return None
+    sleeps: dict[str, list[PlannedSleep]] = defaultdict(list)
+    for sleep in previous.sleeps:
+        sleeps[sleep.node].append(sleep)
+    grid = compiled.horizon
+    moments = [
+        grid.start + k * grid.period for k in range(grid.periods) if grid.start + k * grid.period < previous.reach
+    ]
+    return {
+        node.name: [not any(_asleep_at(moment, sleep) for sleep in sleeps[node.name]) for moment in moments]
+        for node in compiled.problem.nodes
+        if node.name in previous.awake
+    }
+
+
+def _asleep_at(moment: datetime, sleep: PlannedSleep) -> bool:
+    return sleep.start <= moment and (sleep.until is None or moment < sleep.until)
 
 
 def prices(solution: Solution, parts: Iterable[JobPart]) -> Prices:

@@ -39,6 +39,8 @@ class Kept:
         parts = {name: part for part in self.compiled.parts for name in (part.name, part.name + LATER)}
         jobs = tuple(
             pinned(entry, parts[entry.name], directives[parts[entry.name].job.spec.key].assignments)
+            if entry.name in parts
+            else entry
             for entry in problem.jobs
         )
         nodes = tuple(replace(node, can_sleep=not self.previous.awake[node.name]) for node in problem.nodes)
@@ -84,12 +86,14 @@ def _goes_on(key: str, directives: Mapping[str, JobDirective], compiled: Compile
     shards = [shard for part in parts for shard in part.shards]
     awake = {name for name in compiled.workers if previous.awake[name]}
     job, period = parts[0].job, compiled.horizon.period.total_seconds()
+    if before.until_round is not None:
+        return False  # its rounds were counted for one period
     return covers(before.assignments, job, shards, awake) and moves_allowed(before.assignments, job, period)
 
 
 def _rows(pattern: Pattern) -> set[object]:
     rows: set[object] = set()
     for directive in pattern.jobs:
-        rows.add((directive.job, directive.run))
+        rows.add((directive.job, directive.run, directive.until_round))
         rows.update(directive.assignments)
     return rows

@@ -160,7 +160,7 @@ def pure_problem(
     ]
     jobs = [_remaining(scenario, part) for part in parts.values()]
     view = picture.snapshot(scenario, policy, nodes, jobs, believed, now)
-    problem = compile_snapshot(view, believed).problem
+    problem = compile_snapshot(view, believed, free=True).problem
     return _lifted(scenario, problem, parts, allowed, period), parts
 
 

@@ -65,7 +65,7 @@ def policy_spec(scenario: Scenario, allowed: Allowed) -> PolicySpec:
     return PolicySpec(
         mode=OperatingMode.ACTIVE,
         planning_period_seconds=scenario.period_seconds * scenario.replan_every_periods,
-        horizon_periods=min(horizon, operator.shift_periods) if shifts else horizon,
+        horizon_periods=min(horizon, operator.shift_periods or horizon) if shifts else horizon,
         share_energy=allowed.share_energy,
         offload_tasks=allowed.offload_tasks,
         sleep=allowed.sleep,

@@ -193,8 +193,8 @@ class Silence(Fault):
 class Operator(Strict):
     """How the operator is set in policies that run it, with the product's own defaults, and what it draws itself.
 
-    `shift_in_time` is the policy's switch: without it a job never waits for a better hour. With it a plan looks
-    `shift_periods` ahead: at eight, plans of ten nodes ran into the limit of 20 s, and the machine would decide.
+    `shift_in_time` is the policy's switch: without it a job never waits for a better hour. With it a plan looks as far
+    as the scenario's horizon, or `shift_periods` ahead; a job waits only while its deadline is in sight.
     `join_seconds` is how long a round waits for workers that are not there yet: longer than the trainer's own 10 s,
     so that policies do equal work. `watts` and `watt_hours_per_plan` are counted against the operator, at the
     intensity of `zone` (the dirtiest one unless named).
@@ -202,7 +202,7 @@ class Operator(Strict):
 
     tick_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
     shift_in_time: bool = False
-    shift_periods: Annotated[int, Field(ge=2, le=96)] = 4
+    shift_periods: Annotated[int, Field(ge=2, le=96)] | None = None
     minimum_gain_ratio: Ratio = 0.05
     minimum_awake_seconds: NotNegative = 1800.0
     minimum_asleep_seconds: NotNegative = 900.0

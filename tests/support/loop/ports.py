@@ -17,7 +17,7 @@ from sunward.domain.nodes import MeterFacts, NodeSpec, NodeView
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.steps import PowerReading
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import solve
 from support.loop.objects import ZONES
@@ -128,13 +128,15 @@ class FlatForecaster:
 class Solver:
     """The real solvers in this process. Equal problems have equal answers, so each is solved once."""
 
-    known: dict[tuple[str, str], Solution] = {}  # noqa: RUF012  # shared on purpose: solving is pure
+    known: dict[tuple[str, str, str], Solution] = {}  # noqa: RUF012  # shared on purpose: solving is pure
 
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+    def solve(
+        self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+    ) -> Solution:
         """Solve, or remember."""
-        key = (problem.to_json(), solver)
+        key = (problem.to_json(), solver, repr(start))
         if key not in self.known:
-            self.known[key] = solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
+            self.known[key] = solve(problem, solver=solver, time_limit_seconds=time_limit_seconds, start=start)
         return self.known[key]
 
 

@@ -297,3 +297,50 @@ def test_a_wider_gap_is_reported_as_feasible_never_as_optimal() -> None:
 
 def test_an_empty_cluster_emits_nothing() -> None:
     assert grams(problem()) == 0.0
+
+
+def a_day_in_whole_periods() -> Problem:
+    """Two nodes and twelve whole periods: an hour of work that may wait, and the grid is cheap in the eleventh."""
+    none = (0.0,) * 12
+    made = problem(
+        node("a", "g", harvest=none),
+        node("b", "g", harvest=none),
+        jobs=(job({"a": 600.0}, deadline_period=12),),
+        intensity_grams_per_kilowatt_hour={"g": (*(400.0,) * 10, 10.0, 400.0)},
+    )
+    return replace(made, policy=replace(made.policy, partial_period_sleep=False))
+
+
+def on(found: Solution, name: str) -> tuple[bool, ...]:
+    return next(row for row in found.nodes if row.name == name).on
+
+
+def test_a_known_plan_bounds_the_answer_from_above_and_no_bound_rests_on_it() -> None:
+    """The known plan works in the last period, at 400 g/kWh; the best one in the eleventh, at 10."""
+    made = a_day_in_whole_periods()
+    known = {"a": [*[False] * 11, True], "b": [False] * 12}
+    free, kept = solve_exact(made), solve_exact(made, start=known)
+    assert {row.period for row in free.batches} == {11}
+    assert verify(made, kept) == ()
+    assert free.objective_grams is not None
+    assert kept.objective_grams is not None
+    assert kept.lower_bound_grams is not None
+    assert kept.lower_bound_grams <= free.objective_grams * (1 + 1e-6)
+    assert kept.objective_grams <= (0.6 + 2.0) * 0.4 + 0.05 * 0.4 + 1e-6
+
+
+def test_a_known_plan_that_is_impossible_now_is_forgotten() -> None:
+    """The work can only be done in the last period, in which the known plan has everybody asleep."""
+    made = a_day_in_whole_periods()
+    last = replace(made, jobs=(replace(made.jobs[0], release_period=12),))
+    found = solve_exact(last, start=dict.fromkeys(("a", "b"), [False] * 12))
+    assert (found.status, on(found, "a")[11]) == (Status.OPTIMAL, True)
+
+
+def test_a_limit_of_nodes_ends_the_search_with_a_plan_and_an_honest_bound() -> None:
+    made = a_day_in_whole_periods()
+    found, best = solve_exact(made, node_limit=1), solve_exact(made)
+    assert verify(made, found) == ()
+    assert found.lower_bound_grams is not None
+    assert best.objective_grams is not None
+    assert found.lower_bound_grams <= best.objective_grams * (1 + 1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ HOMES = ("a", "b", "c")
 
 
 def a_part(*, may_wait: bool = False, job: JobView | None = None) -> JobPart:
-    job = job or a_job(homes=HOMES)
+    job = job or a_job(homes=HOMES, deadline=HORIZON.end if may_wait else None)
     nodes = {name: a_node(name) for name in HOMES}
     (part,) = parts_of([(job, job.spec.shards)], nodes, nodes, HORIZON, may_wait=may_wait, fit_deadlines=False)
     return part
@@ -87,9 +88,10 @@ def test_a_part_without_rows_works_at_home() -> None:
 def test_a_job_that_may_wait_waits_for_the_cleaner_period() -> None:
     part = a_part(may_wait=True)
     rows = [row(home, home, part.rounds_now * 50, period=3) for home in HOMES]
-    waits = directive(part.job, [part], rows, may_wait=True)
+    waits = directive(part.job, [part], rows)
     assert (waits.run, waits.cause.reason, waits.assignments) == (False, Reason.WAITING_FOR_LOWER_INTENSITY, ())
-    assert directive(part.job, [part], rows, may_wait=False).run
+    hurried = a_part()
+    assert directive(hurried.job, [hurried], rows).run
 
 
 def test_a_job_whose_deadline_is_at_risk_never_waits() -> None:
@@ -97,7 +99,7 @@ def test_a_job_whose_deadline_is_at_risk_never_waits() -> None:
     part = a_part(may_wait=True, job=late)
     assert part.deadline_at_risk
     rows = [row(home, home, 100, period=3) for home in HOMES]
-    runs = directive(late, [part], rows, may_wait=True)
+    runs = directive(late, [part], rows)
     assert (runs.run, runs.cause.reason) == (True, Reason.DEADLINE_AT_RISK)
 
 
@@ -105,5 +107,50 @@ def test_a_quorum_that_consolidation_would_break_brings_everybody_home() -> None
     job = a_job(homes=HOMES, minimum_workers=3)
     part = a_part(job=job)
     rows = [row(home, "a", part.rounds_now * 50) for home in HOMES]
-    made = directive(job, [part], rows, may_wait=False)
+    made = directive(job, [part], rows)
     assert {r.node for r in made.assignments} == set(HOMES)
+
+
+def waiting_part(moved: float = 0.0, **changes: Any) -> JobPart:
+    progress = some_progress(offloaded_batches_by_shard=tuple((f"shard-{home}", moved) for home in HOMES))
+    defaults: dict[str, Any] = {"homes": HOMES, "deadline": HORIZON.end, "maximum_offload_ratio": 0.5}
+    part = a_part(may_wait=True, job=a_job(progress=progress, **(defaults | changes)))
+    assert part.may_wait
+    return part
+
+
+@pytest.mark.parametrize(("rounds", "until"), [(0.4, None), (0.6, 1), (2.4, 2), (2.6, 3), (20.0, 10)])
+def test_a_job_that_may_wait_does_the_rounds_of_the_period_and_no_more(rounds: float, until: int | None) -> None:
+    part = waiting_part()
+    made = directive(part.job, [part], [row(home, home, rounds * 50) for home in HOMES])
+    assert (made.run, made.until_round) == (until is not None, until)
+
+
+def test_whole_rounds_leave_home_while_the_allowance_of_the_whole_job_lasts() -> None:
+    """Five of ten rounds may leave: three whole ones do now; three of the two that are left would be too many."""
+    rows = [row(home, "a", 150) for home in HOMES]
+    part = waiting_part()
+    assert {r.node for r in directive(part.job, [part], rows).assignments} == {"a"}
+    spent = waiting_part(moved=150)
+    made = directive(spent.job, [spent], rows)
+    away = {s: sum(r.batches for r in made.assignments if r.shard == s and r.node != r.from_node) for s in ("shard-b",)}
+    assert 0 < 3 * away["shard-b"] <= 100
+
+
+def test_shards_that_were_copied_and_others_go_through_the_same_rounds() -> None:
+    progress = some_progress(cached_shards=(("a", ("shard-b",)),))
+    job = a_job(homes=HOMES, deadline=HORIZON.end, progress=progress)
+    assert a_part(may_wait=True, job=job).name == job.spec.key
+
+
+@pytest.mark.parametrize("deadline", [None, HORIZON.end + timedelta(seconds=1)], ids=["none", "beyond the horizon"])
+def test_a_job_whose_end_no_plan_sees_does_not_wait(deadline: Any) -> None:
+    parts = parts_of(
+        [(job := a_job(homes=("a",), deadline=deadline), job.spec.shards)],
+        {"a": a_node("a")},
+        {"a": a_node("a")},
+        HORIZON,
+        may_wait=True,
+        fit_deadlines=False,
+    )
+    assert not any(part.may_wait for part in parts)

@@ -216,7 +216,8 @@ def test_a_far_deadline_sets_the_pace_and_a_near_one_asks_for_everything() -> No
 
 
 def test_a_job_that_may_wait_is_free_within_the_whole_horizon() -> None:
-    made = compiled(a_node(), jobs=[a_job(rounds=100)], policy=a_policy(shift_in_time=True))
+    in_an_hour = NOW + timedelta(hours=1)
+    made = compiled(a_node(), jobs=[a_job(rounds=50, deadline=in_an_hour)], policy=a_policy(shift_in_time=True))
     assert made.horizon.periods == 12
     (entry,) = made.problem.jobs
     assert (entry.release_period, entry.deadline_period) == (1, 12)

@@ -13,7 +13,7 @@ from sunward.domain.plans import DecisionKind, Plan, PlanStatus, Prices, SolverN
 from sunward.domain.policy import PoolKind, PoolSpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning.decide import plan
 from support.planning import (
@@ -107,9 +107,11 @@ def test_silent_sensors_hold_everything_as_it_is() -> None:
 class HopelessSolver:
     """Finds no plan for any problem."""
 
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+    def solve(
+        self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+    ) -> Solution:
         """An infeasible solution, without any number."""
-        found = InProcessSolver().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
+        found = InProcessSolver().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds, start=start)
         unknown = dict.fromkeys(("objective_grams", "lower_bound_grams", "relative_gap"))
         return replace(found, status=Status.INFEASIBLE, **unknown)  # type: ignore[arg-type]  # all None
 
@@ -125,8 +127,10 @@ def test_without_any_plan_nothing_is_claimed_of_its_emissions() -> None:
 
 def test_a_bound_that_was_not_proven_is_not_zero() -> None:
     class Boundless(InProcessSolver):
-        def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
-            found = super().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds)
+        def solve(
+            self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+        ) -> Solution:
+            found = super().solve(problem, solver=solver, time_limit_seconds=time_limit_seconds, start=start)
             return replace(found, status=Status.FEASIBLE, lower_bound_grams=None, relative_gap=None)
 
     snapshot = a_dirty_and_a_clean_node()
@@ -137,8 +141,10 @@ def test_a_bound_that_was_not_proven_is_not_zero() -> None:
 
 def test_a_fallback_is_told_with_its_cause() -> None:
     class Failing(InProcessSolver):
-        def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
-            found = super().solve(problem, solver="greedy", time_limit_seconds=time_limit_seconds)
+        def solve(
+            self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+        ) -> Solution:
+            found = super().solve(problem, solver="greedy", time_limit_seconds=time_limit_seconds, start=start)
             return replace(found, status=Status.FALLBACK, fallback="the solver process ended")
 
     snapshot = a_dirty_and_a_clean_node()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.domain.plans import PlannedSleep, PlanStatus
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import NO_PRICES, InfeasibilityCause, NodeRow, Shortfall, Solution, Status
 from sunward.optimisation.problem.solution import Prices as SolvedPrices
 from sunward.planning import outlook
@@ -110,7 +110,9 @@ def test_a_plan_that_cannot_be_says_what_has_to_give() -> None:
 class Hopeless(InProcessSolver):
     """Finds no plan, and says why."""
 
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+    def solve(
+        self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+    ) -> Solution:
         row = Shortfall(constraint=InfeasibilityCause.DEADLINE, job="default/mnist", shortfall=120.0)
         return replace(solution({}), status=Status.INFEASIBLE, objective_grams=None, infeasible_because=(row,))
 

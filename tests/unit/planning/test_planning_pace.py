@@ -60,7 +60,17 @@ def test_a_job_that_never_moves_is_done_at_full_speed(changes: dict[str, Any]) -
 
 
 def test_a_job_that_may_wait_is_never_hurried() -> None:
-    assert rounds(job(LIMIT), may_wait=True) == rounds(job(), may_wait=True)
+    """Two periods of 1000 s for rounds of 25 s: eight rounds have time to wait, whatever was moved."""
+    brief: dict[str, Any] = {"rounds": 8, "deadline": HORIZON.end}
+    assert rounds(job(LIMIT, **brief), may_wait=True) == rounds(job(**brief), may_wait=True) == (8, 0)
+
+
+@pytest.mark.parametrize(("count", "waits"), [(32, True), (33, False)])
+def test_a_job_waits_only_while_it_could_still_do_all_at_home_in_time(count: int, waits: bool) -> None:
+    """After an idle period 1000 s are left; HASTE times 32 rounds of 25 s fill them exactly."""
+    view = job(rounds=count, deadline=HORIZON.end)
+    (part,) = parts_of([(view, view.spec.shards)], NODES, NODES, HORIZON, may_wait=True, fit_deadlines=False)
+    assert part.may_wait is waits
 
 
 def test_a_missed_deadline_leaves_no_leisure() -> None:

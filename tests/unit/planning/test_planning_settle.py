@@ -11,7 +11,7 @@ from sunward.domain.energy import MeteredNode, NodePeriod
 from sunward.domain.nodes import BatterySpec, NodeSpec
 from sunward.domain.plans import SolverName
 from sunward.domain.policy import PolicySpec, PoolKind, PoolSpec
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.planning.settle import Settlement, clear
 from support.planning import InProcessSolver, a_node, a_policy
@@ -130,7 +130,9 @@ def test_without_meters_there_is_nothing_to_settle() -> None:
 class NoAnswer:
     """A solver that finds nothing."""
 
-    def solve(self, problem: Problem, *, solver: str, time_limit_seconds: float) -> Solution:
+    def solve(
+        self, problem: Problem, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None
+    ) -> Solution:
         return Solution.infeasible((), solver=SolverName.EXACT, seconds=0.0)
 
 

@@ -14,6 +14,7 @@ from sunward.domain.plans import DecisionKind, Plan, Transfer
 from sunward.domain.policy import Budgets, PoolKind
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.optimisation.problem.instance import OnPattern
 from sunward.optimisation.problem.solution import Status
 from sunward.planning.decide import plan
 from sunward.planning.hold import hold_reason
@@ -208,8 +209,8 @@ def test_a_hold_lets_a_job_wait_whose_home_must_sleep_on() -> None:
 class Impossible(InProcessSolver):
     """A solver for which nothing is possible."""
 
-    def solve(self, problem: Any, *, solver: str, time_limit_seconds: float) -> Any:
-        found = super().solve(problem, solver="greedy", time_limit_seconds=time_limit_seconds)
+    def solve(self, problem: Any, *, solver: str, time_limit_seconds: float, start: OnPattern | None = None) -> Any:
+        found = super().solve(problem, solver="greedy", time_limit_seconds=time_limit_seconds, start=start)
         return replace(found, status=Status.INFEASIBLE, objective_grams=None, lower_bound_grams=None, nodes=())
 
 

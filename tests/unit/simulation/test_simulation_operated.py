@@ -198,3 +198,28 @@ def test_a_clock_that_ticks_finer_changes_little() -> None:
     coarse, fine = ran("operator: {tick_seconds: 10}\n"), ran("operator: {tick_seconds: 2}\n")
     assert fine.load_watt_hours == pytest.approx(coarse.load_watt_hours, rel=0.01)
     assert fine.location_grams == pytest.approx(coarse.location_grams, rel=0.02)
+
+
+SUNNY = FOUR.replace("site: t,", "site: t, harvest: {city: berlin, nameplate_watts: 20},").replace(
+    "maximum_offload_ratio: 1.0", "maximum_offload_ratio: 0.5"
+)
+"""The dirty site has panels, and the sun rises three hours after the start."""
+
+
+def operated(*, waits: bool, extra: str = "", policy: str = "DETA") -> Outcome:
+    text = SUNNY + f"trace_offset_hours: 1\noperator: {{shift_in_time: {str(waits).lower()}}}\n"
+    return ran(extra, policy=policy, text=text)
+
+
+def test_a_job_that_waits_for_the_sun_emits_less_and_is_done_in_time() -> None:
+    waits, hurries = operated(waits=True), operated(waits=False)
+    assert (waits.tasks_on_time, hurries.tasks_on_time) == (1, 1)
+    assert waits.batches == pytest.approx(hurries.batches) == pytest.approx(240.0)
+    assert waits.moved_batches <= 120.0
+    assert waits.market_grams < 0.9 * hurries.market_grams
+
+
+@pytest.mark.parametrize("node", ["a", "c"])
+def test_a_node_that_fails_while_a_job_waits_costs_no_deadline(node: str) -> None:
+    outage = f"outages: [{{node: {node}, from_hours: 0.3, to_hours: 3.0}}]\n"
+    assert operated(waits=True, extra=outage).tasks_on_time == operated(waits=False, extra=outage).tasks_on_time

@@ -110,3 +110,14 @@ def test_a_file_that_is_not_text_is_a_bad_version_like_any_other(tmp_path: Path)
     path = tmp_path / "assignment.json"
     path.write_bytes(b"\xff\xfe\x00")
     assert AssignmentFile(path=path, job=JOB).read() is None
+
+
+@pytest.mark.parametrize("last", [None, 0, 7])
+def test_the_last_round_is_read_where_the_plan_names_one(last: int | None) -> None:
+    assert parse_assignment(assignment_text(GOOD, until_round=last)).until_round == last
+
+
+@pytest.mark.parametrize("last", [-1, 2.5, True, "7"])
+def test_a_last_round_that_is_no_number_of_rounds_is_refused(last: Any) -> None:
+    with pytest.raises(AssignmentError, match=r"\$\.until_round: must be a whole number of 0 or more"):
+        parse_assignment(json.dumps(json.loads(assignment_text(GOOD)) | {"until_round": last}))

@@ -103,8 +103,8 @@ class World:
         self._lost.add(node)
         self.mute.discard(node)
 
-    def assign(self, work: Work, *, plan: str = "plan-1") -> None:
-        (self.folder / "assignment.json").write_text(assignment_text(work, plan=plan))
+    def assign(self, work: Work, *, plan: str = "plan-1", until_round: int | None = None) -> None:
+        (self.folder / "assignment.json").write_text(assignment_text(work, plan=plan, until_round=until_round))
 
     def send(self, order: WorkerOrder, *, plan: str, kept: Checkpoint) -> None:
         round_number = kept.round + 1
@@ -250,6 +250,16 @@ def test_a_plan_with_too_few_workers_waits_for_another_plan(world: World) -> Non
     world.at(50.0, lambda: world.assign(BOTH, plan="better"))
     assert world.job(rounds=1).run().history[0].plan == "better"
     assert "plan thin gives batches to 1 workers, the quorum is 2" in world.reasons
+
+
+def test_after_the_last_round_of_a_plan_it_waits_for_the_next_one(world: World) -> None:
+    _together(world)
+    world.assign(BOTH, plan="two", until_round=2)
+    world.at(100.0, lambda: world.assign(BOTH, plan="more"))
+    history = world.job(rounds=4).run().history
+    assert [record.plan for record in history] == ["two", "two", "more", "more"]
+    assert "plan two asks for rounds up to 2; waits for the next plan" in world.reasons
+    assert world.seconds >= 100.0
 
 
 def test_without_a_usable_file_it_waits_with_the_reason(world: World) -> None:

@@ -163,7 +163,7 @@ class Job:
         """The assignment to obey, once enough of its workers are there."""
         while True:
             assignment = self._assignments.read()
-            reason = self._why_not(assignment)
+            reason = self._why_not(assignment, round_number)
             if assignment is not None and reason is None:
                 return assignment
             self._show(
@@ -175,10 +175,13 @@ class Job:
             )
             self._wait(self._settings.poll_seconds * 4)
 
-    def _why_not(self, assignment: RoundAssignment | None) -> str | None:
+    def _why_not(self, assignment: RoundAssignment | None, round_number: int) -> str | None:
         """Why a round cannot start now, or None when it can."""
         if assignment is None:
             return self._assignments.problem or "no assignment yet"
+        last = assignment.until_round
+        if last is not None and round_number > last:
+            return f"plan {assignment.plan} asks for rounds up to {last}; waits for the next plan"
         nodes, quorum = assignment.nodes, self._settings.minimum_workers
         if len(nodes) < quorum:
             return f"plan {assignment.plan} gives batches to {len(nodes)} workers, the quorum is {quorum}"

@@ -47,11 +47,15 @@ class WorkerAssignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundAssignment:
-    """What every worker trains in a round, under the plan that decided it."""
+    """What every worker trains in a round, under the plan that decided it.
+
+    `until_round` is the last round that the plan asks for; None sets no limit.
+    """
 
     job: str
     plan: str
     workers: tuple[WorkerAssignment, ...]
+    until_round: int | None = None
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -72,7 +76,18 @@ def parse_assignment(text: str) -> RoundAssignment:
     workers = tuple(_worker(entry, f"$.workers[{index}]") for index, entry in enumerate(_list(root, "$.workers")))
     _refuse_twice([worker.node for worker in workers], "$.workers[{}].node", "names the same node twice")
     _refuse_two_homes(workers)
-    return RoundAssignment(job=_text(root, "$.job"), plan=_text(root, "$.plan"), workers=workers)
+    return RoundAssignment(
+        job=_text(root, "$.job"), plan=_text(root, "$.plan"), workers=workers, until_round=_last_round(root)
+    )
+
+
+def _last_round(root: dict[str, Any]) -> int | None:
+    last = root.get("until_round")
+    if last is None:
+        return None
+    if isinstance(last, bool) or not isinstance(last, int) or last < 0:
+        raise AssignmentError("$.until_round", f"must be a whole number of 0 or more or left out, is {last!r}")
+    return last
 
 
 def _worker(entry: Any, path: str) -> WorkerAssignment:

@@ -116,12 +116,11 @@ async def apply_job(
 
 
 async def _apply_assignment(api: Api, job: JobSpec, directive: JobDirective, own: JobObjects, plan: str) -> int:
-    rows = directive.assignments if directive.run else ()
     name = templates.assignment_name(job)
     before = own.config_maps.get(name)
     if before is not None and _same_work(before, job, directive):
         return 0
-    body = templates.assignment_map(job, templates.assignment_file(job, rows, plan))
+    body = templates.assignment_map(job, _assignment_file(job, directive, plan))
     if before is None:
         return await _create(api, job, body)
     await api.patch(_path(body), {"metadata": {"uid": before["metadata"]["uid"]}, "data": body["data"]})
@@ -141,9 +140,14 @@ async def _refresh_mount(api: Api, job: JobSpec, own: JobObjects, plan: str) -> 
 
 def _same_work(before: Body, job: JobSpec, directive: JobDirective) -> bool:
     """Whether the file in force asks for the same work; the name of the plan alone is no reason to write."""
-    rows = directive.assignments if directive.run else ()
     text = (before.get("data") or {}).get("assignment.json", "")
-    return bool(templates.workers_of(text) == templates.workers_of(templates.assignment_file(job, rows, "")))
+    return bool(templates.work_of(text) == templates.work_of(_assignment_file(job, directive, "")))
+
+
+def _assignment_file(job: JobSpec, directive: JobDirective, plan: str) -> str:
+    if not directive.run:
+        return templates.assignment_file(job, (), plan)
+    return templates.assignment_file(job, directive.assignments, plan, directive.until_round)
 
 
 async def _ensure(api: Api, job: JobSpec, body: Body, before: Body | None) -> int:

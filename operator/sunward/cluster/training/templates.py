@@ -71,27 +71,30 @@ def assignment_name(job: JobSpec) -> str:
     return f"{job.name}-assignment"
 
 
-def assignment_file(job: JobSpec, assignments: Sequence[Assignment], plan: str) -> str:
+def assignment_file(job: JobSpec, assignments: Sequence[Assignment], plan: str, until_round: int | None = None) -> str:
     """JSON text of the assignment file: who works on which batches in every round until the next plan.
 
-    No workers means that the job waits.
+    No workers means that the job waits. After `until_round`, where there is one, it waits for the next plan.
     """
     by_node: dict[str, list[Body]] = defaultdict(list)
     for row in sorted(assignments, key=lambda a: (a.node, a.shard)):
         by_node[row.node].append({"shard": row.shard, "from_node": row.from_node, "batches": row.batches})
-    content = {
+    content: Body = {
         "schema": ASSIGNMENT_SCHEMA,
         "job": job.key,
         "plan": plan,
         "workers": [{"node": node, "shards": rows} for node, rows in sorted(by_node.items())],
     }
+    if until_round is not None:
+        content["until_round"] = until_round
     return json.dumps(content, sort_keys=True, indent=1)
 
 
-def workers_of(text: str) -> Any:
+def work_of(text: str) -> Any:
     """The work an assignment file asks for, without the name of its plan; None when it cannot be read."""
     try:
-        return parse_foreign_json(text).get("workers")
+        content = parse_foreign_json(text)
+        return content.get("workers"), content.get("until_round")
     except (ValueError, AttributeError):
         return None
 

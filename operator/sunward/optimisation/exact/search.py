@@ -6,6 +6,7 @@ recomputed from the duals here, so that "optimal" never rests on a solver's word
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,14 +16,14 @@ from sunward.domain.plans import SolverName
 from sunward.optimisation.model.build import build
 from sunward.optimisation.model.draft import Label, finish
 from sunward.optimisation.model.draft import relative_gap as gap_between
-from sunward.optimisation.model.extract import ZERO_TOLERANCE, draft_of, implied_integers, tidy_sleep
+from sunward.optimisation.model.extract import ZERO_TOLERANCE, draft_of, implied_integers, on_columns, tidy_sleep
 from sunward.optimisation.model.infeasible import explain_infeasible
 from sunward.optimisation.model.matrix import Arrays, PerColumn, fits, scaled
 from sunward.optimisation.model.plan_model import PlanModel
 from sunward.optimisation.model.prices import prices_of
 from sunward.optimisation.model.solvers import Answer, Backend, Outcome, solve_model
 from sunward.optimisation.model.work import add_soonest_cost
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import NO_PRICES, Prices, Shortfall, Solution, Status
 from sunward.optimisation.problem.violations import TOLERANCE
 from sunward.optimisation.verification.plan import OPTIMAL_GAP, check_plan
@@ -33,6 +34,9 @@ RESERVED = 0.08
 
 ON_FROM = (0.5, 0.2, ZERO_TOLERANCE)
 """Shares of a period from which a relaxation's node counts as on, in the order tried."""
+
+FREE_PERIODS = 6
+"""Periods whose integers are chosen anew where a plan is known: it is made again before the others come."""
 
 TOLERANCE_OF_FIT = 1e-9
 """Share of a row's largest possible term by which values with implied integers may miss it."""
@@ -56,6 +60,8 @@ class _Search:
     best: Solution | None = None
     bound: float = 0.0
     hint: PerColumn | None = None  # columns of the best plan that a linear model gave
+    start: OnPattern | None = None
+    node_limit: int | None = None
     used: list[str] = field(default_factory=list)
 
     def left(self) -> float:
@@ -70,12 +76,15 @@ def search(
     time_limit_seconds: float = 30.0,
     relative_gap: float = 1e-6,
     backend: Backend | None = None,
+    start: OnPattern | None = None,
+    node_limit: int | None = None,
 ) -> Solution:
     """Solve a checked problem; status optimal, feasible (with bound and gap) or infeasible (with reasons).
 
     `reference` is any solution of the same problem: where it has a plan, the search starts from it and measures its
     gap on its scale. `relative_gap` is where the search may stop; "optimal" needs 1e-6 whatever it is. `backend`
-    searches for integers, None picks the one that was faster on such problems. Raises SolveError when the time ends
+    searches for integers, None picks the one that was faster on such problems. `start` and `node_limit` as in
+    `solve_exact`. Raises SolveError when the time ends
     without any plan, or when solvers contradict each other.
     """
     began = time.perf_counter()
@@ -88,6 +97,8 @@ def search(
         deadline=began + time_limit_seconds,
         reserve=RESERVED * time_limit_seconds,
         reference=reference if reference.status is not Status.INFEASIBLE else None,
+        start=start,
+        node_limit=node_limit,
     )
     because = _run(state)
     seconds = time.perf_counter() - began
@@ -119,9 +130,39 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
         _offer(search, relaxed)
     elif relaxed.values is not None:
         _offer_implied(search, model, relaxed)
+    if model.integer.any() and search.start is not None:
+        model = _around_start(search, model, search.start)
     if model.integer.any() and not _done(search):
         return _search_integers(search, model)
     return ()
+
+
+def _around_start(search: _Search, model: Arrays, start: OnPattern) -> Arrays:
+    """Offer the known plan; the model that remains keeps to it beyond the next periods, unless that is impossible."""
+    answer = _solve(search, _kept_on(model, on_columns(search.plan, start, after=0)), Backend.GLOP)
+    if answer.values is not None:
+        settled = _solve(search, _fixed(model, _rounded_up(model, answer.values)), Backend.GLOP)
+        _offer(search, settled)
+        search.hint = settled.values if settled.values is not None else search.hint
+    near = _kept_on(model, on_columns(search.plan, start, after=FREE_PERIODS))
+    if answer.values is None and _solve(search, near, Backend.GLOP).values is None:
+        search.start = None
+        return model
+    return near
+
+
+def _kept_on(model: Arrays, on: Mapping[int, bool]) -> Arrays:
+    """The model with these columns fixed."""
+    lower, upper = model.lower.copy(), model.upper.copy()
+    for column, value in on.items():
+        if lower[column] < upper[column]:
+            lower[column] = upper[column] = float(value)
+    return replace(model, lower=lower, upper=upper)
+
+
+def _rounded_up(model: Arrays, values: PerColumn) -> PerColumn:
+    """Integers that allow at least what a relaxation does."""
+    return np.where(model.integer, np.ceil(values - ZERO_TOLERANCE), values)
 
 
 def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float | None = None) -> Answer:
@@ -132,7 +173,14 @@ def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float
         grams = float(np.max(np.abs(model.cost) * finite, initial=0.0))
     search.used.append(backend.value)
     measured = scaled(model, grams)
-    return solve_model(measured, backend, seconds=search.left(), relative_gap=search.gap / 2, hint=search.hint)
+    return solve_model(
+        measured,
+        backend,
+        seconds=search.left(),
+        relative_gap=search.gap / 2,
+        hint=search.hint,
+        node_limit=search.node_limit,
+    )
 
 
 def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:
@@ -150,7 +198,7 @@ def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
         answer = _solve(search, model, Backend.GSCIP if search.backend is Backend.HIGHS else Backend.HIGHS)
     if answer.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, answer)
-    if math.isfinite(answer.bound):
+    if math.isfinite(answer.bound) and search.start is None:
         search.bound = max(search.bound, answer.bound)
     if answer.values is None:
         return ()

@@ -7,7 +7,7 @@ from sunward.optimisation.model.flows import transport
 from sunward.optimisation.model.matrix import Integers, PerColumn
 from sunward.optimisation.model.nodes import may_sleep
 from sunward.optimisation.model.plan_model import Pair, PlanModel
-from sunward.optimisation.problem.instance import Job
+from sunward.optimisation.problem.instance import Job, OnPattern
 
 ZERO_TOLERANCE = 1e-9
 """Shares below this are a solver's rounding of zero."""
@@ -149,6 +149,16 @@ def implied_integers(plan: PlanModel, values: PerColumn, *, on_from: float) -> P
     for place, column in plan.charging.items():
         implied[column] = values[plan.charge[place]] > ZERO_TOLERANCE * plan.matrix.upper[plan.charge[place]]
     return implied
+
+
+def on_columns(plan: PlanModel, start: OnPattern, *, after: int) -> dict[int, bool]:
+    """Columns that say whether nodes are on in the periods from `after` (counted from 0) on, as in `start`."""
+    return {
+        plan.on[i, t]: is_on
+        for i, node in enumerate(plan.problem.nodes)
+        for t, is_on in enumerate(start.get(node.name, ()))
+        if after <= t < plan.problem.period_count
+    }
 
 
 def tidy_sleep(plan: PlanModel, draft: Draft) -> None:

@@ -71,11 +71,18 @@ class Answer:
 
 
 def solve_model(
-    scaled: Scaled, backend: Backend, *, seconds: float, relative_gap: float = 0.0, hint: PerColumn | None = None
+    scaled: Scaled,
+    backend: Backend,
+    *,
+    seconds: float,
+    relative_gap: float = 0.0,
+    hint: PerColumn | None = None,
+    node_limit: int | None = None,
 ) -> Answer:
     """Solve within `seconds`; integers are respected except by GLOP, which solves the relaxation.
 
-    `hint` holds values in natural units from which GSCIP starts; the other solvers take none.
+    `node_limit` ends a search for integers after so many nodes of its tree. `hint` holds values in natural units from
+    which GSCIP starts; the other solvers take none.
     """
     if seconds <= 0:
         return Answer(outcome=Outcome.UNKNOWN, reason="no time left")
@@ -85,6 +92,7 @@ def solve_model(
         start = _start(model, scaled, hint) if backend is Backend.GSCIP and hint is not None else None
         left = max(seconds - (time.perf_counter() - began), 1e-3 * seconds)  # a large model takes time to hand over
         parameters = _parameters(backend, left, relative_gap)
+        parameters.node_limit = None if relaxed else node_limit
         with _silence() if backend is Backend.HIGHS else contextlib.nullcontext():
             result = mathopt.solve(model, _TYPES[backend], params=parameters, model_params=start)
         return _answer(scaled, model, result, linear=relaxed or not scaled.model.integer.any())

@@ -6,7 +6,7 @@ Periods count from 1.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "Network",
     "Node",
+    "OnPattern",
     "Policy",
     "PoolKind",
     "Problem",
@@ -158,6 +159,10 @@ class Policy:
     export_rule: ExportRule
     maximum_asleep_nodes: int | None
     include_embodied: bool
+
+
+OnPattern = Mapping[str, Sequence[bool]]
+"""By node: whether it is on, period by period from the first; what is not said is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

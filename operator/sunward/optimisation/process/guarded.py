@@ -17,7 +17,7 @@ from typing import IO
 
 from sunward.optimisation.greedy.construct import solve_greedy
 from sunward.optimisation.problem.checks import check_problem
-from sunward.optimisation.problem.instance import Problem
+from sunward.optimisation.problem.instance import OnPattern, Problem
 from sunward.optimisation.problem.solution import Solution, SolutionError, Status
 from sunward.optimisation.problem.violations import TOLERANCE
 from sunward.optimisation.process.frames import READY, EndedError, FrameError, read_frame, write_frame
@@ -70,19 +70,26 @@ class GuardedSolver:
         self._greeted = False
         self._given_up_at = 0.0
 
-    def solve(self, problem: Problem, *, solver: str = "auto", time_limit_seconds: float = 30.0) -> Solution:
+    def solve(
+        self,
+        problem: Problem,
+        *,
+        solver: str = "auto",
+        time_limit_seconds: float = 30.0,
+        start: OnPattern | None = None,
+    ) -> Solution:
         """A verified plan: the solver's, or the greedy one with status fallback and the reason in `fallback`.
 
         Blocks for at most the time limit plus the grace, the start of the process included: where that takes longer,
         the greedy plan is the answer and the next call finds the process ready. Raises ProblemError for a wrong
         problem, and nothing else. Status infeasible comes either with the solver's reasons or, where the solver failed
-        too, with what the greedy plan could not place and the failure in `fallback`.
+        too, with what the greedy plan could not place and the failure in `fallback`. `start` is a plan to begin with.
         """
         began = time.monotonic()
         check_problem(problem)
         ready = solve_greedy(problem)
         try:
-            found = self._ask(problem, solver, _Time(began=began, limit_seconds=time_limit_seconds))
+            found = self._ask(problem, solver, _Time(began=began, limit_seconds=time_limit_seconds), start)
         except (FrameError, OSError, SolutionError) as error:
             return _fallback(ready, _one_line(error))
         reason = _checked(problem, found, ready)
@@ -111,11 +118,14 @@ class GuardedSolver:
         """The process in use, None before the first problem and after a failure."""
         return self._process.pid if self._process is not None else None
 
-    def _ask(self, problem: Problem, solver: str, allowed: "_Time") -> Solution:
+    def _ask(self, problem: Problem, solver: str, allowed: "_Time", start: OnPattern | None) -> Solution:
         with self._lock:
             try:
                 process = self._running(allowed.deadline)
-                request = {"problem": problem.to_json(), "solver": solver, "time_limit_seconds": allowed.left_seconds()}
+                request: dict[str, object] = {"problem": problem.to_json(), "solver": solver}
+                request["time_limit_seconds"] = allowed.left_seconds()
+                if start is not None:
+                    request["start"] = {name: list(values) for name, values in start.items()}
                 return _solution(_exchange(process, json.dumps(request).encode(), allowed.deadline))
             except _NotReadyError:
                 raise

@@ -34,7 +34,10 @@ def _answer(request: bytes, memory_bytes: int) -> bytes:
     try:
         asked = json.loads(request)
         found = solve(
-            parse_problem(asked["problem"]), solver=asked["solver"], time_limit_seconds=asked["time_limit_seconds"]
+            parse_problem(asked["problem"]),
+            solver=asked["solver"],
+            time_limit_seconds=asked["time_limit_seconds"],
+            start=asked.get("start"),
         )
         return json.dumps({"solution": found.to_json()}).encode()
     except MemoryError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, JobView, Shard
@@ -15,7 +16,7 @@ from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
 from sunward.optimisation.problem.solution import BatchRow
 from sunward.planning.jobs.compile_jobs import batches_to_move
-from sunward.planning.jobs.facts import moves_allowed, smallest_row
+from sunward.planning.jobs.facts import moves_allowed, rounds_done, smallest_row
 from sunward.planning.jobs.parts import JobPart
 
 EPSILON = 1e-6
@@ -25,10 +26,13 @@ MOST_ROWS = 1536
 """Assignments of a job that fit into its status, which a restarted operator reads back: six for each of 256 shards."""
 
 
-def assign_part(part: JobPart, rows: Iterable[BatchRow], *, cautious: bool = False) -> tuple[Assignment, ...]:
+def assign_part(
+    part: JobPart, rows: Iterable[BatchRow], *, cautious: bool = False, rounds: int | None = None
+) -> tuple[Assignment, ...]:
     """Whole batches per round for every shard of a part, by the proportions of the first period with work.
 
-    `cautious` moves so few that the job's limit holds however fast its rounds go.
+    `cautious` moves so few that the job's limit holds however fast its rounds go, `rounds` as many as it allows in so
+    many rounds.
     """
     if part.pinned_rows:
         return part.pinned_rows
@@ -37,7 +41,7 @@ def assign_part(part: JobPart, rows: Iterable[BatchRow], *, cautious: bool = Fal
         return at_home(part.job, part.shards)
     first = min(row.period for row in own)
     moves = fewest_moves(part, [row for row in own if row.period == first])
-    limit = batches_to_move(part, cautious=cautious)
+    limit = batches_to_move(part, cautious=cautious, rounds=rounds)
     assigned: list[Assignment] = []
     for shard in part.shards:
         batches = split_round(shard.node, moves.get(shard.node, {}), part.job.spec.steps_per_round, limit)
@@ -106,31 +110,47 @@ def split_round(home: str, shares: Mapping[str, float], steps: int, limit: int) 
     return _without_handfuls(home, dealt, smallest_row(steps), may_leave=limit >= steps)
 
 
-def runs_now(part: JobPart, rows: Iterable[BatchRow]) -> bool:
-    """Whether the first period is planned with at least half of a round, or half of what fits into a period."""
+def rounds_now(part: JobPart, rows: Iterable[BatchRow]) -> int:
+    """Whole rounds that the first period is planned with, to the nearest; none below half of a round.
+
+    Where a round is longer than a period, one from half of what fits into a period.
+    """
     first = sum(row.batches for row in rows if row.job == part.name and row.period == 1)
-    steps = part.job.spec.steps_per_round * len(part.shards)
-    return first >= 0.5 * min(1.0, part.rounds_that_fit) * steps * (1 - EPSILON)
+    rounds = first / (part.job.spec.steps_per_round * len(part.shards))
+    if rounds < 0.5 * min(1.0, part.rounds_that_fit) * (1 - EPSILON):
+        return 0
+    return max(1, math.floor(rounds + 0.5 + EPSILON))
 
 
-def directive(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow], *, may_wait: bool) -> JobDirective:
-    """What a planned job does in this period. A job whose deadline is at risk never waits."""
+def directive(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow]) -> JobDirective:
+    """What a planned job does in this period, and up to which round where it may wait."""
     at_risk = any(part.deadline_at_risk for part in parts)
-    if may_wait and not at_risk and not any(runs_now(part, rows) for part in parts):
-        message = "waits: cleaner energy is expected within the horizon"
+    rounds = max(rounds_now(part, rows) for part in parts) if parts[0].may_wait else None
+    if rounds == 0:
+        message = "waits: cleaner energy is expected before its deadline"
         return JobDirective(job=job.spec.key, run=False, cause=Cause(Reason.WAITING_FOR_LOWER_INTENSITY, message))
-    assigned = _within_limit(job, parts, rows)
+    assigned = _within_limit(job, parts, rows, rounds)
     if len({row.node for row in assigned}) < job.spec.minimum_workers or len(assigned) > MOST_ROWS:
         assigned = at_home(job, [shard for part in parts for shard in part.shards])
-    return running(job, tuple(sorted(assigned, key=lambda row: (row.shard, row.node))), at_risk=at_risk)
+    made = running(job, tuple(sorted(assigned, key=lambda row: (row.shard, row.node))), at_risk=at_risk)
+    return made if rounds is None else _ending(made, job, rounds)
 
 
-def _within_limit(job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow]) -> tuple[Assignment, ...]:
+def _ending(made: JobDirective, job: JobView, rounds: int) -> JobDirective:
+    """The same, for so many rounds of what remains."""
+    until = min(job.spec.rounds, rounds_done(job) + rounds)
+    return replace(made, until_round=until, cause=Cause(made.cause.reason, f"{made.cause.message}; to round {until}"))
+
+
+def _within_limit(
+    job: JobView, parts: Sequence[JobPart], rows: Sequence[BatchRow], rounds: int | None
+) -> tuple[Assignment, ...]:
     """The rows as planned, else with fewer moves, else with none: where nodes are faster than the homes, rounds may
     go so fast that even few moves are too many."""
+    until = None if rounds is None else rounds_done(job) + rounds
     for cautious in (False, True):
-        assigned = tuple(row for part in parts for row in assign_part(part, rows, cautious=cautious))
-        if moves_allowed(assigned, job, parts[0].period_seconds):
+        assigned = tuple(row for part in parts for row in assign_part(part, rows, cautious=cautious, rounds=rounds))
+        if moves_allowed(assigned, job, parts[0].period_seconds, until):
             return assigned
     return at_home(job, [shard for part in parts for shard in part.shards])
 

@@ -19,7 +19,7 @@ from sunward.planning.jobs.facts import (
     smallest_row,
     watt_hours_per_batch,
 )
-from sunward.planning.jobs.pace import candidates
+from sunward.planning.jobs.pace import USABLE_SHARE_OF_TIME, candidates
 from sunward.planning.jobs.parts import Horizon, JobPart
 
 LATER = " (later)"
@@ -36,13 +36,32 @@ def problem_jobs(
     """
     last = horizon.deadline_period(part.job.spec.deadline)
     end_of_now = last if part.rounds_later <= 0 else 1
-    ratio = _ratio_now(part) if part.rounds_later > 0 or last == 1 else offload_ratio_left(part)
+    spread = part.may_wait or (part.rounds_later <= 0 and last > 1)
+    ratio = offload_ratio_left(part) if spread else _ratio_now(part)
     now = _entry(part, parts, workers, part.rounds_now, ratio)
     entries = [replace(now, name=part.name, deadline_period=end_of_now)]
     if part.rounds_later > 0:
         later = _entry(part, parts, workers, part.rounds_later, _ratio_later(part))
         entries.append(replace(later, name=part.name + LATER, release_period=2, deadline_period=last))
     return tuple(entries)
+
+
+def errand(node: str) -> Job:
+    """A second of nothing on a node in the first period: the format's way to say that it must be on then."""
+    return Job(
+        name=f"{node} stays awake",
+        release_period=1,
+        deadline_period=1,
+        synchronous=False,
+        batches={node: 1.0},
+        watt_hours_per_batch={node: 0.0},
+        seconds_per_batch={node: 1.0},
+        gigabytes_per_batch=0.0,
+        maximum_offload_ratio=0.0,
+        movable_to=(),
+        minimum_workers=0,
+        minimum_batches_per_worker=0.0,
+    )
 
 
 def _entry(
@@ -61,7 +80,7 @@ def _entry(
         synchronous=True,
         batches=batches,
         watt_hours_per_batch={name: watt_hours_per_batch(part.job, node) for name, node in workers.items()},
-        seconds_per_batch={name: seconds_per_batch(part.job, name) for name in workers},
+        seconds_per_batch={name: _planned_seconds(part, name) for name in workers},
         gigabytes_per_batch=_gigabytes_per_batch(part),
         maximum_offload_ratio=ratio,
         movable_to=_movable_to(part, workers),
@@ -69,6 +88,12 @@ def _entry(
         minimum_batches_per_worker=min(smallest, total / (2 * max(1, minimum_workers))),
     )
     return pinned(entry, part, part.pinned_rows) if part.pinned_rows else entry
+
+
+def _planned_seconds(part: JobPart, node: str) -> float:
+    """Time of a batch. A plan that says how many rounds fit into a period leaves the time between rounds free."""
+    seconds = seconds_per_batch(part.job, node)
+    return seconds / USABLE_SHARE_OF_TIME if part.may_wait else seconds
 
 
 def _gigabytes_per_batch(part: JobPart) -> float:
@@ -114,10 +139,13 @@ def _ratio_now(part: JobPart) -> float:
     return min(1.0, _least_left(part) / (rounds * part.job.spec.steps_per_round))
 
 
-def batches_to_move(part: JobPart, *, cautious: bool = False) -> int:
+def batches_to_move(part: JobPart, *, cautious: bool = False, rounds: int | None = None) -> int:
     """Whole batches of a shard that may leave home in each round of this period: as planned, or so few that the
-    limit holds even if every round ran as fast as at home."""
+    limit holds even if every round ran as fast as at home. Where the directive ends after so many `rounds`, all that
+    they can spend."""
     steps = part.job.spec.steps_per_round
+    if rounds is not None:
+        return min(steps, math.floor(_least_left(part) / max(1, rounds) + 1e-6))
     if not cautious:
         return math.floor(_ratio_now(part) * steps + 1e-6)
     at_home = [

@@ -23,8 +23,7 @@ SMALLEST_ROW_SHARE = 0.2
 
 def remaining_rounds(job: JobView) -> int:
     """Rounds still to do; what the status remembers counts where the coordinator is silent."""
-    done = max(job.last_round, job.progress.round if job.progress else 0)
-    return max(0, job.spec.rounds - done)
+    return max(0, job.spec.rounds - rounds_done(job))
 
 
 def smallest_row(steps_per_round: int) -> int:
@@ -85,14 +84,23 @@ def _moved_at_most(job: JobView, shard: str) -> float:
     return float(rounds * job.spec.steps_per_round)
 
 
-def rounds_at_most(job: JobView, rows: Iterable[Assignment], period_seconds: float) -> int:
-    """Rounds that may run with these rows before the next plan; the slowest worker sets the pace."""
+def rounds_done(job: JobView) -> int:
+    """Rounds that count; what the status remembers where the coordinator is silent."""
+    return max(job.last_round, job.progress.round if job.progress else 0)
+
+
+def rounds_at_most(
+    job: JobView, rows: Iterable[Assignment], period_seconds: float, until_round: int | None = None
+) -> int:
+    """Rounds that may run with these rows before the next plan; the slowest worker sets the pace, unless the directive
+    ends them earlier."""
     busy: dict[str, float] = defaultdict(float)
     for row in rows:
         busy[row.node] += row.batches * seconds_per_batch(job, row.node)
     slowest = max(busy.values(), default=0.0)
     fit = math.ceil(FASTER_THAN_PLANNED * period_seconds / slowest) if slowest > 0 else remaining_rounds(job)
-    return max(1, min(remaining_rounds(job), fit))
+    ordered = fit if until_round is None else until_round - rounds_done(job)
+    return max(1, min(remaining_rounds(job), fit, ordered))
 
 
 def completion_time(job: JobView, rows: Sequence[Assignment], now: datetime) -> datetime | None:
@@ -122,10 +130,12 @@ def _round_seconds(job: JobView, rows: Sequence[Assignment]) -> float | None:
     return job.spec.cost.seconds_per_batch * max(batches.values())
 
 
-def moves_allowed(rows: Iterable[Assignment], job: JobView, period_seconds: float) -> bool:
-    """Whether the job's limit still holds after a period of rounds with these rows."""
+def moves_allowed(
+    rows: Iterable[Assignment], job: JobView, period_seconds: float, until_round: int | None = None
+) -> bool:
+    """Whether the job's limit still holds after a period of rounds with these rows, the last of them `until_round`."""
     listed, moved = list(rows), defaultdict[str, int](int)
     for row in listed:
         moved[row.shard] += row.batches if row.node != row.from_node else 0
-    rounds = rounds_at_most(job, listed, period_seconds)
+    rounds = rounds_at_most(job, listed, period_seconds, until_round)
     return all(count * rounds <= batches_left_to_move(job, shard) + 1e-6 for shard, count in moved.items())

@@ -27,6 +27,12 @@ from sunward.planning.jobs.pace import (
 PATIENCE = 2.0
 """A job without a deadline may take this many times as long as at full speed, so that few clean nodes can do it."""
 
+SECONDS_PER_GIGABYTE = 160.0
+"""Assumed time of a copy between sites, at 50 Mbit/s."""
+
+SMALL_COPY = 0.05
+"""Copies that take up to this share of a job's time at home are a small matter: they cost 1 to 2 % of its energy."""
+
 FEWEST_ROUNDS_TO_MOVE = 2
 """Rounds that must be left to a job's limit for a plan to move them whole: if one fits into a period, another may begin
 before the next plan."""
@@ -58,9 +64,10 @@ class JobPart:
 
     `site` is set where data must stay on it. `is_copied` parts hold shards that somebody besides their home has, so
     that moving their batches moves no data and their homes may sleep at once.
-    `rounds_now` are planned for the first period and `rounds_later` for the periods after it; a job that may wait has
-    all its rounds in `rounds_now`, free to be placed in any period. `rounds_that_fit` is what one period holds at full
-    speed. `pinned_rows` are set where a job that must not be disrupted stays as it is.
+    `rounds_now` are planned for the first period and `rounds_later` for the periods after it; a job that `may_wait` has
+    all its rounds in `rounds_now`, free to be placed in any period, and is never split by what was copied: its shards
+    go through the same rounds. `rounds_that_fit` is what one period holds at full speed. `pinned_rows` are set where a
+    job that must not be disrupted stays as it is.
     """
 
     name: str
@@ -73,6 +80,7 @@ class JobPart:
     rounds_that_fit: float
     period_seconds: float
     deadline_at_risk: bool
+    may_wait: bool = False
     pinned_rows: tuple[Assignment, ...] = ()
 
     def batches_by_home(self, rounds: float) -> dict[str, float]:
@@ -91,11 +99,13 @@ def parts_of(
     *,
     may_wait: bool,
     fit_deadlines: bool,
+    free: bool = False,
 ) -> tuple[JobPart, ...]:
     """Parts to plan: one per job, split by site where data may not leave it and by whether the data were copied.
 
     Never more is planned than the none mode would get done within the horizon, except that a deadline within the
-    horizon asks for all that remains, unless `fit_deadlines` gives it up for what fits.
+    horizon asks for all that remains, unless `fit_deadlines` gives it up for what fits. Where jobs may wait at all,
+    each of them does as long as it has time to, or for as long as the horizon where they are `free`.
     """
     parts: list[JobPart] = []
     listed = list(planned)
@@ -103,10 +113,11 @@ def parts_of(
     fit = rounds_that_fit(listed, horizon.start, horizon.period)
     for job, shards in listed:
         slowest = max(busy[shard.node] for shard in shards)
-        rounds = _Rounds(job, slowest, fit[job.spec.key], horizon, may_wait=may_wait, fit_deadlines=fit_deadlines)
+        waits = may_wait and (free or (not fit_deadlines and has_time_to_wait(job, slowest, horizon)))
+        rounds = _Rounds(job, slowest, fit[job.spec.key], horizon, may_wait=waits, fit_deadlines=fit_deadlines)
         parts += [
             JobPart(
-                name=_part_name(job, site, is_copied),
+                name=_part_name(job, site, is_copied and not waits),
                 job=job,
                 shards=group,
                 site=site,
@@ -116,11 +127,32 @@ def parts_of(
                 rounds_that_fit=rounds.fit,
                 period_seconds=horizon.period.total_seconds(),
                 deadline_at_risk=rounds.is_late,
+                may_wait=waits,
                 pinned_rows=_pinned_rows(job, group, workers, horizon),
             )
-            for (site, is_copied), group in _groups(job, shards, nodes).items()
+            for (site, is_copied), group in _groups(job, shards, nodes, together=waits).items()
         ]
     return tuple(parts)
+
+
+def has_time_to_wait(job: JobView, seconds: float, horizon: Horizon) -> bool:
+    """Whether a job may put off work in this period.
+
+    Only towards a deadline that the plan sees: without one, or with one beyond the horizon, every plan would put work
+    off to a later one. Never so long that what remains could not be done at home with HASTE if the job did nothing in
+    this period. And only where copying its data is a small matter, because then the plan need not say when they move.
+    """
+    deadline = job.spec.deadline
+    if deadline is None or not horizon.start < deadline <= horizon.end:
+        return False
+    seconds_left = (deadline - horizon.start - horizon.period).total_seconds()
+    return HASTE * seconds <= seconds_left and _copies_cheaply(job, seconds)
+
+
+def _copies_cheaply(job: JobView, seconds: float) -> bool:
+    """Whether all shards travel in a small share of the time that the work takes at home."""
+    gigabytes = sum(shard.gigabytes for shard in job.spec.shards if not is_copied(job, shard))
+    return gigabytes * SECONDS_PER_GIGABYTE <= SMALL_COPY * seconds
 
 
 class _Rounds:
@@ -172,15 +204,18 @@ def is_bound_to_homes(job: JobView) -> bool:
 
 
 def _groups(
-    job: JobView, shards: tuple[Shard, ...], nodes: Mapping[str, NodeView]
+    job: JobView, shards: tuple[Shard, ...], nodes: Mapping[str, NodeView], *, together: bool
 ) -> dict[tuple[str | None, bool], tuple[Shard, ...]]:
-    """The problem restricts moves and prices copies per job, not per shard; hence an entry for each group."""
+    """The problem restricts moves and prices copies per job, not per shard; hence an entry for each group.
+
+    Entries choose their rounds alone. A job that may wait goes `together`, or its shards would wait for each other.
+    """
     groups: dict[tuple[str | None, bool], list[Shard]] = defaultdict(list)
     for shard in shards:
         site = None
         if job.spec.data_mobility is DataMobility.SAME_SITE:
             site = nodes[shard.node].spec.site or f"node {shard.node}"
-        groups[site, is_copied(job, shard)].append(shard)
+        groups[site, together or is_copied(job, shard)].append(shard)
     return {key: tuple(group) for key, group in sorted(groups.items(), key=lambda item: (item[0][0] or "", item[0][1]))}
 
 

@@ -15,7 +15,7 @@ from sunward.domain.plans import JobDirective
 from sunward.optimisation.problem.solution import BatchRow
 from sunward.planning.jobs.assign import EPSILON, fewest_moves
 from sunward.planning.jobs.compile_jobs import LATER, batches_to_move
-from sunward.planning.jobs.facts import moves_allowed, smallest_row
+from sunward.planning.jobs.facts import is_copied, moves_allowed, smallest_row
 from sunward.planning.jobs.parts import JobPart
 
 
@@ -40,16 +40,21 @@ def _seeded(
         return entry
     assigned = entry.assignments
     for part in parts:
-        if not part.is_copied and batches_to_move(part) > 0:
+        if (part.may_wait or not part.is_copied) and batches_to_move(part) > 0:
             takers = {home: node for home, node in _takers(part, rows).items() if awake[node]}
             seeds = _with_seeds(assigned, part, takers)
-            assigned = seeds if moves_allowed(seeds, part.job, part.period_seconds) else assigned
+            allowed = moves_allowed(seeds, part.job, part.period_seconds, entry.until_round)
+            assigned = seeds if allowed else assigned
     return replace(entry, assignments=assigned)
 
 
 def _takers(part: JobPart, rows: Sequence[BatchRow]) -> dict[str, str]:
     """By home: the node that takes most of its batches later."""
-    later = [row for row in rows if row.job == part.name + LATER and row.batches > EPSILON]
+    name = part.name if part.may_wait else part.name + LATER
+    later = [row for row in rows if row.job == name and row.period > 1 and row.batches > EPSILON]
+    if part.may_wait:
+        moving = {row.period for row in later if row.home != row.on}
+        later = [row for row in later if row.period in moving]
     if not later:
         return {}
     first = min(row.period for row in later)
@@ -65,7 +70,7 @@ def _takers(part: JobPart, rows: Sequence[BatchRow]) -> dict[str, str]:
 def _with_seeds(assigned: tuple[Assignment, ...], part: JobPart, takers: dict[str, str]) -> tuple[Assignment, ...]:
     """Take the seed from the home's own row; a shard that somebody else works on already needs none."""
     seed = min(smallest_row(part.job.spec.steps_per_round), batches_to_move(part))
-    names = {shard.name: shard.node for shard in part.shards}
+    names = {shard.name for shard in part.shards if not is_copied(part.job, shard)}
     result: list[Assignment] = []
     for row in assigned:
         taker = takers.get(row.from_node) if row.shard in names else None

@@ -16,6 +16,7 @@ from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.domain.steps import Act, Step
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.planning.compile import LOOK_AHEAD_PERIODS
+from sunward.planning.fulfil import fulfilled
 from sunward.planning.sleep import transitions
 from sunward.simulation import picture
 from sunward.simulation.compile import horizon, together
@@ -58,7 +59,7 @@ class OperatedCluster:
         while self._now < end:
             self._look()
             seen = self._snapshot(period)
-            plan = self._planned(period, seen, tasks)
+            plan = fulfilled(self._planned(period, seen, tasks), seen)
             self._step(seen, plan)
             self._pass(self._pause(plan, end))
         return self._closed(stored)

@@ -86,6 +86,7 @@ class Training:
     spec: JobSpec
     owed_per_shard: float
     rows: tuple[Assignment, ...] = ()
+    until_round: int | None = None
     done: int = 0
     round: Round | None = None
     absent_since: dict[str, datetime] = field(default_factory=dict)
@@ -98,13 +99,20 @@ class Training:
         """All rounds are done."""
         return self.done >= self.spec.rounds
 
+    @property
+    def has_paused(self) -> bool:
+        """The rounds that the directive asked for are done."""
+        return self.until_round is not None and self.done >= self.until_round
+
     def assign(self, directive: JobDirective) -> None:
         """The assignment file of the plan in force; it counts from the next round on."""
         self.rows = directive.assignments if directive.run else ()
+        self.until_round = directive.until_round
 
     def view(self) -> JobView:
         """The job as the operator sees it."""
-        return JobView(spec=self.spec, progress=self._progress(), last_round=self.done, assignments=self.rows)
+        rows = () if self.has_paused else self.rows
+        return JobView(spec=self.spec, progress=self._progress(), last_round=self.done, assignments=rows)
 
     def _progress(self) -> JobProgress:
         return replace(
@@ -126,7 +134,7 @@ class Training:
 
     def begin(self, able: Collection[str], now: datetime) -> list[Copied]:
         """Start the next round if it can start now; returns the shards that travel for it."""
-        if self.round is not None or self.is_over or not self.rows:
+        if self.round is not None or self.is_over or self.has_paused or not self.rows:
             return []
         nodes = {row.node for row in self.rows}
         present = {node for node in nodes if node in able and self._can_fetch(node, able)}
@@ -227,21 +235,26 @@ def work(
     alive: Collection[str],
     now: datetime,
 ) -> Worked:
-    """Run all jobs for at most so long; ends early when a job is over, because the operator then plans anew.
+    """Run all jobs for at most so long; ends early when a job is over or pauses, because the operator then looks.
 
     `able` nodes may begin a round, `alive` ones may go on with theirs. Jobs that meet on a node share its time equally.
     """
     done = Worked()
-    over = sum(training.is_over for training in trainings.values())
+    over = _resting(trainings)
     for training in trainings.values():
         training.give_up(alive)
-    while done.seconds < seconds - _DONE and sum(t.is_over for t in trainings.values()) == over:
+    while done.seconds < seconds - _DONE and _resting(trainings) == over:
         for training in trainings.values():
             done.copies += training.begin(able, now)
         _share(trainings, seconds - done.seconds, done)
         for training in trainings.values():
             done.work += training.close()
     return done
+
+
+def _resting(trainings: Mapping[str, Training]) -> int:
+    """Jobs that are over or have done the rounds of the period."""
+    return sum(training.is_over or training.has_paused for training in trainings.values())
 
 
 def _share(trainings: Mapping[str, Training], limit: float, done: Worked) -> None:
