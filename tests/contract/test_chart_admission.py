@@ -671,13 +671,16 @@ def test_6_a_pod_may_have_the_tolerations_that_every_pod_is_given_and_its_own_ce
         {"spec": {"tolerations": [*GIVEN, {"operator": "Exists"}]}},
     ],
 )
-def test_6_of_a_pod_that_exists_the_operator_changes_its_plan_only(admin: Api, operator: Api, patch: Manifest) -> None:
+def test_6_of_a_pod_that_exists_the_operator_changes_two_annotations_only(
+    admin: Api, operator: Api, patch: Manifest
+) -> None:
     assert admin.create(pod("settled")).code == 201
     path = f"/api/v1/namespaces/{SPACE}/pods/settled"
     try:
-        assert_denied(operator.merge(f"{path}?dryRun=All", patch), "only the annotation sunward.dev/plan")
-        planned = {"metadata": {"annotations": {"sunward.dev/plan": "plan-1"}}}
-        assert operator.merge(f"{path}?dryRun=All", planned).code == 200
+        assert_denied(operator.merge(f"{path}?dryRun=All", patch), "only the annotations sunward.dev/plan and")
+        for own in ("sunward.dev/plan", "sunward.dev/certificate"):
+            planned = {"metadata": {"annotations": {own: "new"}}}
+            assert operator.merge(f"{path}?dryRun=All", planned).code == 200
     finally:
         admin.request("DELETE", f"{path}?gracePeriodSeconds=0")
 

@@ -25,6 +25,7 @@ READ = ("get", "list", "watch")
 KEEP = ("get", "list", "create", "patch", "delete")
 CHANGE = ("create", "update", "patch", "delete")
 RBAC, ADMISSION, LEASES = "rbac.authorization.k8s.io", "admissionregistration.k8s.io", "coordination.k8s.io"
+NETWORKING = "networking.k8s.io"
 DEFINITIONS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
@@ -47,6 +48,10 @@ ALLOWED: list[Question] = [
     *asked(OPERATOR, ["create", "patch", "delete"], "", ["pods"], [JOBS]),
     *asked(OPERATOR, ["create"], "", ["pods/eviction"], [JOBS]),
     *asked(OPERATOR, KEEP, "", ["services", "configmaps"], [JOBS]),
+    *asked(OPERATOR, ["create", "patch"], "", ["secrets"], [JOBS]),
+    *asked(OPERATOR, ["list", "create", "patch"], NETWORKING, ["networkpolicies"], [JOBS]),
+    *asked(OPERATOR, ["create"], "", ["secrets"], [HOME]),
+    *asked(OPERATOR, ["get"], "", ["secrets"], [HOME], "sunward-job-authority"),
     *asked(OPERATOR, ["create"], "", ["events"], [JOBS, "default"]),
     *asked(OPERATOR, ["create"], LEASES, ["leases"], [HOME]),
     *asked(OPERATOR, ["get", "update"], LEASES, ["leases"], [HOME], "sunward-operator"),
@@ -62,7 +67,13 @@ DENIED: list[Question] = [
     *asked(OPERATOR, ["create"], "", ["pods/exec", "pods/attach", "pods/portforward", "pods/binding"], [JOBS]),
     *asked(OPERATOR, ["patch", "update"], "", ["pods/ephemeralcontainers"], [JOBS]),
     *asked(OPERATOR, ["update", "deletecollection"], "", ["pods"], [JOBS]),
-    *asked(OPERATOR, READ, "", ["secrets"], ["", HOME, JOBS]),
+    *asked(OPERATOR, READ, "", ["secrets"], ["", HOME, JOBS, OTHER]),
+    *asked(OPERATOR, ["get"], "", ["secrets"], [HOME], "another"),
+    *asked(OPERATOR, ["get"], "", ["secrets"], [JOBS], "sunward-job-authority"),
+    *asked(OPERATOR, ["update", "delete", "deletecollection"], "", ["secrets"], [HOME, JOBS]),
+    *asked(OPERATOR, ["patch"], "", ["secrets"], ["", HOME, OTHER]),
+    *asked(OPERATOR, CHANGE, NETWORKING, ["networkpolicies"], ["", HOME, OTHER]),
+    *asked(OPERATOR, ["update", "delete", "deletecollection"], NETWORKING, ["networkpolicies"], [JOBS]),
     *asked(OPERATOR, KEEP, "", ["configmaps"], ["", HOME, OTHER]),
     *asked(OPERATOR, CHANGE, OURS, ["energynodes", "energypolicies"]),
     *asked(OPERATOR, CHANGE, OURS, ["trainingjobs"], [JOBS]),

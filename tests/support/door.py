@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sunward.cluster.training.certificates import Authority, Bundle
+from sunward_trainer.protocol.credentials import Credentials
 
 JOB_UID = "5d0c1f5e-6f0a-4d0e-9a51-3f0a36a3a001"
 AUTHORITY = Authority(b"a seed that is thirty-two bytes.", JOB_UID)
@@ -51,3 +53,9 @@ def client_context(folder: Path | None, *, authority: Authority = AUTHORITY) -> 
     if folder is not None:
         context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
     return context
+
+
+def server_context(authority: Authority = AUTHORITY) -> ssl.SSLContext:
+    """A coordinator's end of a connection."""
+    with tempfile.TemporaryDirectory() as folder:
+        return Credentials(coordinator_folder(Path(folder), authority)).server

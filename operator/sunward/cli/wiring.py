@@ -21,6 +21,7 @@ from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.access.watching import keep_watching
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
+from sunward.cluster.training.authorities import Authorities
 from sunward.domain.errors import SunwardError
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.optimisation.process.guarded import GuardedSolver
@@ -98,6 +99,7 @@ class Process:
             lease=Lease(
                 api, options.namespace, options.identity, shown=lambda body: self._watches.read_all("leases", [body])
             ),
+            authorities=Authorities(api, options.namespace),
             watches=self._watches,
             identity=Identity(started_at=lambda: clock.at(self._started), node_name=options.node_name),
             clock=clock,

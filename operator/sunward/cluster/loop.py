@@ -29,6 +29,8 @@ from sunward.cluster.reporting.pin_report import PinMemory
 from sunward.cluster.reporting.usage_report import UsageMemory
 from sunward.cluster.reporting.writer import Known, StatusWriter
 from sunward.cluster.settling.settlement import Settler
+from sunward.cluster.training.authorities import Authorities
+from sunward.cluster.training.coordinators import Coordinators
 from sunward.domain.nodes import PowerState
 from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
@@ -63,6 +65,7 @@ class Ports:
     drivers: Drivers
     reporter: Reporter
     lease: Lease
+    authorities: Authorities
     identity: Identity
     watches: WatchLiveness = field(default_factory=WatchLiveness)
     service_account: str = "sunward-trainer"
@@ -79,12 +82,12 @@ class Loop:
         self._youngest_token = 0
         api, clock, dirty, memory = ports.api, ports.clock, self.mark_dirty, PodMemory()
         self._containment = Containment(clock, self._contained)
-        held = self._containment
+        held, coordinators = self._containment, Coordinators(ports.session, ports.authorities, clock)
         sources = (ports.sensors, ports.intensities, ports.identity, ports.watches)
-        self._observer = Observer(api, ports.session, *sources, memory)
+        self._observer = Observer(api, coordinators, *sources, memory)
         self._keeper = PlanKeeper(api, ports.forecaster, ports.solver, ports.reporter, clock, held)
         self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty, held, memory)
-        self._jobs = JobApplier(api, ports.service_account, held)
+        self._jobs = JobApplier(api, ports.service_account, ports.authorities, clock, held)
         self._statuses = StatusWriter(api, clock, dirty, held)
         self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)
         self._pins = PinMemory()

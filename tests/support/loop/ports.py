@@ -148,7 +148,7 @@ class Session:
 
     def get(self, url: str, **_: Any) -> Answer:
         self._process.must_live()
-        return Answer(self._process.world.answer(url.removeprefix("http://").split(":")[0]))
+        return Answer(self._process.world.answer(url.removeprefix("https://").split(":")[0]))
 
 
 class Answer:

@@ -13,6 +13,7 @@ from sunward.cluster.access.lease import Lease
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.ports import Drivers, Sensors
 from sunward.cluster.reading.observe import Identity
+from sunward.cluster.training.authorities import Authorities
 from sunward.domain.cause import Cause
 from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
@@ -68,6 +69,7 @@ class Process:
                 drivers=drivers or WorldDrivers(self),
                 reporter=SilentReporter(self),
                 lease=self.lease,
+                authorities=Authorities(api, "sunward-system"),
                 identity=Identity(started_at=lambda: started, node_name="hub"),
                 clock=lambda: world.now + world.skew,
             )

@@ -22,6 +22,7 @@ from sunward.cluster.access.lease import Lease
 from sunward.cluster.access.server_clock import ServerClock
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
+from sunward.cluster.training.authorities import Authorities
 from sunward.domain.cause import Cause
 from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
@@ -104,6 +105,7 @@ async def a_life(world: RealWorld, kubeconfig: Path, label: str) -> AsyncIterato
             drivers=Drivers(session, settings.relays, clock=clock),
             reporter=told,
             lease=Lease(api, NAMESPACE, POD_NAME),
+            authorities=Authorities(api, NAMESPACE),
             identity=Identity(started_at=lambda: clock.at(started), node_name=None),
             clock=clock,
         )

@@ -1,6 +1,7 @@
 """Coordinators of training jobs on a real control plane: they answer at their Service's address and count rounds.
 
-The Services of such a cluster lie on loopback, so that the operator reaches a coordinator exactly as in a cluster. A
+The Services of such a cluster lie on loopback, so that the operator reaches a coordinator exactly as in a cluster, over
+TLS with the certificate in the Secret that a kubelet would mount. A
 round passes while the coordinator's pod and every worker of the assignment run on living machines; what was trained
 outlives them, as checkpoints do.
 """
@@ -8,10 +9,14 @@ outlives them, as checkpoints do.
 from __future__ import annotations
 
 import json
+import ssl
+import tempfile
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final
 
 from support.crds import Api
@@ -100,10 +105,12 @@ class Training:
             return
         name = f"{state.job['metadata']['name']}-coordinator"
         service = self.admin.get(f"{_SPACE}/services/{name}")
-        if service.code == 200:
+        secret = self.admin.get(f"{_SPACE}/secrets/{name}-door")
+        if service.code == 200 and secret.code == 200:
             address = service.body["spec"]["clusterIP"]
             state.server = ThreadingHTTPServer((address, PROGRESS_PORT), _handler(state))
             state.server.daemon_threads = True
+            state.server.socket = _context(secret.body["data"]).wrap_socket(state.server.socket, server_side=True)
             threading.Thread(target=state.server.serve_forever, daemon=True).start()
 
     def _train(self, state: State) -> None:
@@ -136,6 +143,18 @@ class Training:
         state.over, state.workers = True, ()
         for name in pods:
             self.admin.merge(f"{_SPACE}/pods/{name}/status", {"status": {"phase": "Succeeded"}})
+
+
+def _context(data: Mapping[str, str]) -> ssl.SSLContext:
+    """What a coordinator listens with: only holders of a certificate of the job are let in."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in data.items():
+            (Path(folder) / name).write_bytes(b64decode(content))
+        context.load_verify_locations(Path(folder) / "ca.crt")
+        context.load_cert_chain(Path(folder) / "tls.crt", Path(folder) / "tls.key")
+    return context
 
 
 def _handler(state: State) -> type[BaseHTTPRequestHandler]:

@@ -235,7 +235,9 @@ def test_only_ready_worker_pods_of_the_job_count() -> None:
         pod("d", ready=True, uid="another job of that name"),
         {"metadata": {"name": "e"}},
     ]
-    objects = JobObjects(pods={body["metadata"]["name"]: body for body in pods}, services={}, config_maps={})
+    objects = JobObjects(
+        pods={body["metadata"]["name"]: body for body in pods}, services={}, config_maps={}, network_policies={}
+    )
     assert objects.ready_workers(a_job().spec) == 1
 
 

@@ -16,7 +16,7 @@ from sunward.cluster.training.jobs import NO_OBJECTS
 from sunward.domain.cause import Cause
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
-from support.loop.store import Store
+from support.loop.store import Address, Store
 from support.planning import NOW, a_job, a_node, a_plan, a_policy, a_snapshot, an_assignment
 from support.store_api import StoreApi
 
@@ -32,7 +32,7 @@ class SlowNamespaces(StoreApi):
         self.tried: list[str] = []
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Body:
-        namespace = path.split("/")[4]
+        namespace = Address.of(path).namespace
         self.tried.append(namespace)
         await asyncio.sleep(self.delays.get(namespace, 0.0))
         return await super().create(path, body)

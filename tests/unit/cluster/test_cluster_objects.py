@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from base64 import b64decode
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.cluster.access.api import ApiError, Body
 from sunward.cluster.reporting import changes, report
 from sunward.cluster.training import jobs, templates
+from sunward.cluster.training.certificates import LIFETIME, RENEW_BEFORE, Authority
+from sunward.cluster.training.door import Door
 from sunward.cluster.training.jobs import JobObjects, Placement
 from sunward.domain.cause import Cause
 from sunward.domain.errors import NameTaken
@@ -50,7 +54,9 @@ ROWS = (
     Assignment(job=JOB.key, shard="b", from_node="pi-02", node="pi-01", batches=50),
 )
 RUN = JobDirective(job=JOB.key, run=True, cause=Cause(Reason.MOVED_TO_CLEANER_NODE), assignments=ROWS)
-WHERE = Placement(coordinator_node="hub", workers={"pi-01": "pi-01"})
+WHERE = Placement(coordinator_node="hub", workers={"pi-01": "pi-01"}, sites={"pi-01": "garage"})
+AUTHORITY = Authority(b"a seed that is thirty-two bytes.", JOB.uid)
+TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 PODS = [
     templates.coordinator_pod(JOB, "hub", "sunward-trainer"),
     templates.worker_pod(JOB, "pi-01", "pi-01", "10.96.0.5", "sunward-trainer"),
@@ -63,6 +69,7 @@ class Store:
     def __init__(self) -> None:
         self.bodies: dict[str, Body] = {}
         self.writes = 0
+        self.now = TODAY
 
     async def get(self, path: str) -> Body:
         return self.bodies[path]
@@ -85,7 +92,9 @@ class Store:
 
     async def patch(self, path: str, body: Body) -> Body:
         self.writes += 1
-        self.bodies[path] |= {key: value for key, value in body.items() if key == "data"}
+        self.bodies[path] |= {key: value for key, value in body.items() if key in ("data", "spec")}
+        annotations = (body.get("metadata") or {}).get("annotations") or {}
+        self.bodies[path]["metadata"].setdefault("annotations", {}).update(annotations)
         return self.bodies[path]
 
     async def replace(self, path: str, body: Body) -> Body:
@@ -101,20 +110,65 @@ class Store:
         return await jobs.read_objects(self, JOB.namespace)
 
     async def apply(self, directive: JobDirective = RUN, plan: str = "plan-1") -> int:
-        return await jobs.apply_job(self, JOB, directive, WHERE, await self.objects(), "sunward-trainer", plan)
+        door = Door(job=JOB, authority=AUTHORITY, operator_namespace="sunward-system", now=self.now)
+        return await jobs.apply_job(self, directive, WHERE, await self.objects(), door, "sunward-trainer", plan)
 
 
 async def test_two_passes_make_everything_and_a_third_writes_nothing() -> None:
     store = Store()
-    assert await store.apply() == 3  # assignment, Service, coordinator: the address is known afterwards
-    assert await store.apply() == 1  # the worker
+    assert await store.apply() == 6  # assignment, policies, Service, coordinator: the address is known afterwards
+    assert await store.apply() == 2  # the worker and its certificate
     assert await store.apply() == 0
     assert sorted(key.rsplit("/", 1)[1] for key in store.bodies) == [
         "mnist-assignment",
         "mnist-coordinator",
         "mnist-coordinator",
+        "mnist-coordinator",
+        "mnist-coordinator-door",
+        "mnist-worker",
         "mnist-worker-pi-01",
+        "mnist-worker-pi-01-door",
     ]
+
+
+def _made(store: Store) -> list[str]:
+    """Kinds in the order in which they were made."""
+    return [body["kind"] for body in store.bodies.values()]
+
+
+async def test_policies_come_before_the_pods_that_they_protect_and_a_secret_before_its_pod() -> None:
+    store = Store()
+    await store.apply()
+    await store.apply()
+    made = _made(store)
+    assert max(i for i, kind in enumerate(made) if kind == "NetworkPolicy") < made.index("Secret")
+    assert [kind for kind in made if kind in ("Secret", "Pod")] == ["Secret", "Pod", "Secret", "Pod"]
+
+
+async def test_a_certificate_is_renewed_before_it_expires_and_only_then() -> None:
+    store = Store()
+    await store.apply()
+    await store.apply()
+    secret = "/api/v1/namespaces/default/secrets/mnist-worker-pi-01-door"
+    first = store.bodies[secret]["data"]
+    store.now = TODAY + LIFETIME - RENEW_BEFORE - timedelta(minutes=1)
+    assert await store.apply() == 0
+    store.now = TODAY + LIFETIME - RENEW_BEFORE
+    assert await store.apply() == 4  # Secret and annotation, of coordinator and worker
+    assert await store.apply() == 0
+    renewed = store.bodies[secret]["data"]
+    assert renewed["tls.crt"] != first["tls.crt"]
+    assert x509.load_pem_x509_certificate(b64decode(renewed["tls.crt"])).not_valid_after_utc == store.now + LIFETIME
+
+
+async def test_a_policy_that_somebody_opened_is_closed_again() -> None:
+    store = Store()
+    await store.apply()
+    path = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies/mnist-worker"
+    before = store.bodies[path]["spec"]
+    store.bodies[path] = {**store.bodies[path], "spec": {**before, "egress": [{}]}}
+    await store.apply()
+    assert store.bodies[path]["spec"] == before
 
 
 async def test_another_plan_with_the_same_work_writes_nothing() -> None:
@@ -162,7 +216,10 @@ def test_every_pod_meets_the_restricted_profile_and_has_no_token(pod: Body) -> N
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert {next(iter(set(volume) - {"name"})) for volume in spec["volumes"]} <= {"emptyDir", "configMap"}
+    assert {next(iter(set(volume) - {"name"})) for volume in spec["volumes"]} <= {"emptyDir", "configMap", "secret"}
+    assert [volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume] == [
+        f"{pod['metadata']['name']}-door"
+    ]
 
 
 @pytest.mark.parametrize("pod", PODS, ids=["coordinator", "worker"])
@@ -211,8 +268,9 @@ async def test_an_object_of_an_earlier_job_of_the_same_name_is_not_taken_for_our
     store = Store()
     await store.apply()
     again = replace(JOB, uid="4-5-6")
+    door = Door(job=again, authority=AUTHORITY, operator_namespace="sunward-system", now=TODAY)
     with pytest.raises(NameTaken):
-        await jobs.apply_job(store, again, RUN, WHERE, await store.objects(), "sunward-trainer", "plan-1")
+        await jobs.apply_job(store, RUN, WHERE, await store.objects(), door, "sunward-trainer", "plan-1")
 
 
 @pytest.mark.parametrize(

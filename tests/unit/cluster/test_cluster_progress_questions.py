@@ -17,9 +17,15 @@ from aiohttp.test_utils import TestServer
 
 from sunward.cli.connections import open_local_session
 from sunward.cluster.training import progress_questions
+from sunward.cluster.training.authorities import Authorities
+from sunward.cluster.training.certificates import Authority
+from sunward.cluster.training.coordinators import Coordinators, client_context
 from sunward.cluster.training.progress_questions import LARGEST_BYTES, Answer, ask_all
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobProgress
+from support.door import AUTHORITY, STRANGE_AUTHORITY, now, server_context
+from support.loop.store import Store
+from support.store_api import StoreApi
 
 GOOD = {"schema": "sunward.dev/progress/v1alpha1", "round": 3, "phase": "training"}
 
@@ -42,15 +48,17 @@ class Everywhere(AbstractResolver):
 
 
 @asynccontextmanager
-async def coordinators() -> AsyncIterator[aiohttp.ClientSession]:
-    """A session in which the name of a coordinator says how it answers."""
+async def coordinators(authority: Authority = AUTHORITY) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session in which the name of a coordinator says how it answers; all have a certificate of one authority."""
     application = web.Application()
     application.router.add_get("/progress", _answer)
-    async with TestServer(application) as server:
-        assert server.port is not None
-        connector = aiohttp.TCPConnector(resolver=Everywhere(server.port), limit=0)
-        async with open_local_session(connector) as session:
-            yield session
+    server = TestServer(application, scheme="https")
+    await server.start_server(ssl=server_context(authority))
+    assert server.port is not None
+    connector = aiohttp.TCPConnector(resolver=Everywhere(server.port), limit=0)
+    async with open_local_session(connector) as session:
+        yield session
+    await server.close()
 
 
 async def _answer(request: web.Request) -> web.StreamResponse:
@@ -96,6 +104,7 @@ async def infinite(_: web.Request) -> web.StreamResponse:
     return web.Response(text=text, content_type="application/json")
 
 
+OPERATOR = client_context(AUTHORITY.operator(now()))
 ANSWERS: dict[str, Callable[[web.Request], object]] = {  # type: ignore[assignment]  # all are coroutines
     "good": good,
     "words": with_words,
@@ -112,7 +121,7 @@ async def asked(names: Iterable[str]) -> dict[str, Answer]:
     """What comes of asking coordinators, by namespace/job; the job's name begins with the kind of its answer."""
     addresses = {name: f"{name.split('/')[1]}.{number}.test" for number, name in enumerate(names)}
     async with coordinators() as session:
-        return dict(await ask_all(session, addresses))
+        return dict(await ask_all(session, addresses, dict.fromkeys(addresses, OPERATOR)))
 
 
 @pytest.mark.parametrize(
@@ -171,9 +180,30 @@ async def test_a_namespace_has_its_share_of_the_bytes_and_takes_none_of_anothers
 
 async def test_without_a_job_nobody_is_asked() -> None:
     async with coordinators() as session:
-        assert await ask_all(session, {}) == {}
+        assert await ask_all(session, {}, {}) == {}
 
 
 async def test_an_address_that_no_url_can_hold_is_silence() -> None:
     async with coordinators() as session:
-        assert await ask_all(session, {"a/x": "not an address["}) == {"a/x": None}
+        assert await ask_all(session, {"a/x": "not an address["}, {"a/x": OPERATOR}) == {"a/x": None}
+
+
+async def test_a_server_that_cannot_prove_to_be_the_jobs_coordinator_is_not_believed() -> None:
+    async with coordinators(STRANGE_AUTHORITY) as session:
+        found = await ask_all(session, {"a/x": "good.1.test"}, {"a/x": OPERATOR})
+    assert str(found["a/x"]) == "/progress: came from a server without a certificate of this job's coordinator"
+
+
+async def test_the_operator_shows_a_certificate_of_each_job_and_needs_the_seed_for_it() -> None:
+    """A seed that cannot be used is a fault of each job's progress, not of the pass."""
+    store = Store()
+    authorities = Authorities(StoreApi(store), "sunward-system")
+    async with coordinators(await authorities.of("uid-1")) as session:
+        asking = Coordinators(session, authorities, now)
+        found = await asking.ask({"a/x": "good.1.test", "a/y": "good.2.test"}, {"a/x": "uid-1", "a/y": "uid-2"})
+        assert isinstance(found["a/x"], JobProgress)
+        assert "without a certificate of this job" in str(found["a/y"])
+        store.patch("/api/v1/namespaces/sunward-system/secrets/sunward-job-authority", {"data": {"seed": "AAAA"}})
+        asking = Coordinators(session, Authorities(StoreApi(store), "sunward-system"), now)
+        found = await asking.ask({"a/x": "good.1.test"}, {"a/x": "uid-1"})
+        assert "cannot be asked without a certificate" in str(found["a/x"])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.timed import TimedApi
 from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.training import jobs
+from sunward.cluster.training.authorities import Authorities
+from sunward.cluster.training.door import Door
 from sunward.cluster.training.placement import placement
-from sunward.domain.jobs import JobView
+from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.plans import JobDirective, Plan
 from sunward.planning.jobs.directives import directives_of, job_over
 
@@ -27,7 +30,17 @@ AT_ONCE = 8
 class JobApplier:
     """Remembers in which order jobs were carried out, so that none waits for ever for others to end."""
 
-    def __init__(self, api: Api, account: str, containment: Containment, *, seconds: float = ALL_SECONDS) -> None:
+    def __init__(
+        self,
+        api: Api,
+        account: str,
+        authorities: Authorities,
+        clock: Callable[[], datetime],
+        containment: Containment,
+        *,
+        seconds: float = ALL_SECONDS,
+    ) -> None:
+        self._authorities, self._clock = authorities, clock
         self._api = TimedApi(api, min(REQUEST_SECONDS, seconds))
         self._account = account
         self._containment = containment
@@ -70,7 +83,15 @@ class JobApplier:
         where = placement(job, directive, seen.snapshot)
         if where is not None:
             found = seen.objects[job.spec.namespace]
-            await jobs.apply_job(self._api, job.spec, directive, where, found, self._account, plan)
+            await jobs.apply_job(self._api, directive, where, found, await self._door(job.spec), self._account, plan)
+
+    async def _door(self, job: JobSpec) -> Door:
+        return Door(
+            job=job,
+            authority=await self._authorities.of(job.uid),
+            operator_namespace=self._authorities.namespace,
+            now=self._clock(),
+        )
 
 
 def subject_of(job: JobView) -> Subject:

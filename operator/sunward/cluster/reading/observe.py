@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import aiohttp
-
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.causes import cause_of, is_unreachable
 from sunward.cluster.objects import schema, usage
@@ -17,8 +15,9 @@ from sunward.cluster.objects.crd_types import TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.read import ClusterState, InvalidObject, coordinator_nodes, invalid_object, read_cluster
+from sunward.cluster.training.coordinators import Coordinators
 from sunward.cluster.training.jobs import NO_OBJECTS, JobObjects, read_objects
-from sunward.cluster.training.progress_questions import Answer, ask_all
+from sunward.cluster.training.progress_questions import Answer
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
@@ -54,7 +53,7 @@ class Identity:
 
 async def observe(
     api: Api,
-    session: aiohttp.ClientSession,
+    coordinators: Coordinators,
     sensors: Sensors,
     intensities: Intensities,
     identity: Identity,
@@ -67,7 +66,7 @@ async def observe(
     (meters, sensors_available), zones, (jobs, objects, invalid) = await asyncio.gather(
         _read_meters(sensors, state.specs, now),
         _read_zones(intensities, state, now),
-        _read_jobs(api, session, state),
+        _read_jobs(api, coordinators, state),
     )
     known = {spec.node_name for spec in state.specs}
     snapshot = Snapshot(
@@ -129,12 +128,12 @@ def _view(spec: NodeSpec, state: ClusterState, meters: Mapping[str, MeterFacts])
 
 
 async def _read_jobs(
-    api: Api, session: aiohttp.ClientSession, state: ClusterState
+    api: Api, coordinators: Coordinators, state: ClusterState
 ) -> tuple[tuple[JobView, ...], Mapping[str, JobObjects], tuple[InvalidObject, ...]]:
     """Jobs with what exists of them. Nothing is asked about a namespace that the policy does not list."""
     specs, invalid = _parse_jobs(state)
     objects, faults = await _read_namespaces(api, {spec.namespace for spec in specs} & set(state.policy.namespaces))
-    answers = await ask_all(session, _addresses(specs, objects, state))
+    answers = await coordinators.ask(_addresses(specs, objects, state), {spec.key: spec.uid for spec in specs})
     homes = coordinator_nodes(state.pods_by_node)
     views: list[JobView] = []
     for spec in specs:

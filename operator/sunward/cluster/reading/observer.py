@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-import aiohttp
-
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.watch_liveness import WatchLiveness
@@ -14,6 +12,7 @@ from sunward.cluster.ports import Intensities, Sensors
 from sunward.cluster.reading.observe import Identity, Observation, observe
 from sunward.cluster.reading.pod_memory import PodMemory
 from sunward.cluster.reading.read import ClusterState
+from sunward.cluster.training.coordinators import Coordinators
 from sunward.planning.data_quality import judgement
 from sunward.planning.data_quality.history import ReadingHistory
 from sunward.planning.data_quality.verdict import DataVerdict
@@ -27,7 +26,7 @@ class Observer:
     def __init__(
         self,
         api: Api,
-        session: aiohttp.ClientSession,
+        coordinators: Coordinators,
         sensors: Sensors,
         intensities: Intensities,
         identity: Identity,
@@ -35,7 +34,7 @@ class Observer:
         memory: PodMemory,
     ) -> None:
         self._api = api
-        self._session = session
+        self._coordinators = coordinators
         self._sensors = sensors
         self._intensities = intensities
         self._identity = identity
@@ -57,7 +56,7 @@ class Observer:
 
     async def _observe(self, now: datetime, *, is_leader: bool) -> Observation:
         return await observe(
-            self._api, self._session, self._sensors, self._intensities, self._identity, now, is_leader=is_leader
+            self._api, self._coordinators, self._sensors, self._intensities, self._identity, now, is_leader=is_leader
         )
 
     def _expect(self, state: ClusterState) -> None:

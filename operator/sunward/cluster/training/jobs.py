@@ -5,17 +5,20 @@ Workers are only ever added here. They leave a node by eviction when it is drain
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sunward.cluster.access.api import Api, ApiError, core
+from sunward.cluster.access.api import Api, ApiError, apis, core
 from sunward.cluster.training import templates
+from sunward.cluster.training.door import Door, Pass
 from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import JobSpec
 from sunward.domain.plans import JobDirective
 
 Body = dict[str, Any]
+NETWORKING = "networking.k8s.io/v1"
 SELECTOR = "app.kubernetes.io/managed-by=sunward"
 
 
@@ -26,11 +29,15 @@ class JobObjects:
     pods: Mapping[str, Body]
     services: Mapping[str, Body]
     config_maps: Mapping[str, Body]
+    network_policies: Mapping[str, Body]
 
     def of(self, job: JobSpec) -> JobObjects:
         """The objects whose owner is this very job, by its UID."""
         return JobObjects(
-            pods=_owned(self.pods, job), services=_owned(self.services, job), config_maps=_owned(self.config_maps, job)
+            pods=_owned(self.pods, job),
+            services=_owned(self.services, job),
+            config_maps=_owned(self.config_maps, job),
+            network_policies=_owned(self.network_policies, job),
         )
 
     def coordinator_address(self, job: JobSpec) -> str | None:
@@ -49,7 +56,7 @@ class JobObjects:
         return next((pod for pod in self.pods.values() if _label(pod, templates.NODE_LABEL) == label), None)
 
 
-NO_OBJECTS = JobObjects(pods={}, services={}, config_maps={})
+NO_OBJECTS = JobObjects(pods={}, services={}, config_maps={}, network_policies={})
 """What is known of a namespace that is not read."""
 
 
@@ -78,6 +85,9 @@ async def read_objects(api: Api, namespace: str) -> JobObjects:
         pods=_by_name(await api.list(core("pods", namespace=namespace), labelSelector=SELECTOR)),
         services=_by_name(await api.list(core("services", namespace=namespace), labelSelector=SELECTOR)),
         config_maps=_by_name(await api.list(core("configmaps", namespace=namespace), labelSelector=SELECTOR)),
+        network_policies=_by_name(
+            await api.list(apis(NETWORKING, "networkpolicies", namespace=namespace), labelSelector=SELECTOR)
+        ),
     )
 
 
@@ -87,32 +97,79 @@ def _by_name(bodies: list[Body]) -> dict[str, Body]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where the parts of a job go: EnergyNode name -> Kubernetes node name for every node that needs a worker."""
+    """Where the parts of a job go: EnergyNode name -> Kubernetes node name for every node that needs a worker.
+
+    `sites` are those of the nodes that have one.
+    """
 
     coordinator_node: str
     workers: Mapping[str, str]
+    sites: Mapping[str, str]
 
 
 async def apply_job(
-    api: Api, job: JobSpec, directive: JobDirective, placement: Placement, found: JobObjects, account: str, plan: str
+    api: Api, directive: JobDirective, placement: Placement, found: JobObjects, door: Door, account: str, plan: str
 ) -> int:
     """Bring the job's objects to what the directive says; returns the number of writes.
 
-    Raises NameTaken when an object of that name belongs to another owner, and ApiError.
+    `door` is that of the job: its network policies come before any pod that they protect. Raises NameTaken when an
+    object of that name belongs to another owner, and ApiError.
     """
-    own = found.of(job)
+    job, own = door.job, found.of(door.job)
     writes = await _apply_assignment(api, job, directive, own, plan)
+    for policy in door.network_policies():
+        writes += await _keep_policy(api, job, policy, own.network_policies.get(policy["metadata"]["name"]))
     service = templates.coordinator_service(job)
     writes += await _ensure(api, job, service, own.services.get(service["metadata"]["name"]))
     coordinator = templates.coordinator_pod(job, placement.coordinator_node, account)
-    writes += await _ensure(api, job, coordinator, own.pods.get(coordinator["metadata"]["name"]))
+    before = own.pods.get(coordinator["metadata"]["name"])
+    writes += await _ensure_pod(api, door, coordinator, before, door.coordinator)
     address = own.coordinator_address(job)
     if address is None:
         return writes  # the next pass knows the address that the new Service was given
     for node, node_name in sorted(placement.workers.items()):
         pod = templates.worker_pod(job, node, node_name, address, account)
-        writes += await _ensure(api, job, pod, own.worker(node))
+        make_pass = partial(door.worker, node, placement.sites.get(node))
+        writes += await _ensure_pod(api, door, pod, own.worker(node), make_pass)
     return writes
+
+
+async def _keep_policy(api: Api, job: JobSpec, policy: Body, before: Body | None) -> int:
+    """Create the policy, or bring back what somebody changed."""
+    if before is None:
+        return await _create(api, job, policy)
+    if before["spec"] == policy["spec"]:
+        return 0
+    await api.patch(_path(policy), {"metadata": {"uid": before["metadata"]["uid"]}, "spec": policy["spec"]})
+    return 1
+
+
+async def _ensure_pod(api: Api, door: Door, pod: Body, before: Body | None, make_pass: Callable[[], Pass]) -> int:
+    """The pod with its Secret, which is there first; a pod that stays gets a new certificate in time."""
+    if before is not None and (_is_over(before) or door.is_current(before)):
+        return await _ensure(api, door.job, pod, before)
+    made = make_pass()
+    writes = await _put_secret(api, made.secret)
+    annotations = dict(made.annotations)
+    if before is None:
+        pod["metadata"]["annotations"] = annotations
+        return writes + await _create(api, door.job, pod)
+    metadata = before["metadata"]
+    path = core("pods", metadata["name"], namespace=door.job.namespace)
+    await api.patch(path, {"metadata": {"uid": metadata["uid"], "annotations": annotations}})
+    return writes + 1
+
+
+async def _put_secret(api: Api, secret: Body) -> int:
+    """Create the Secret or replace its content, without reading it: admission policy 10 protects all others."""
+    try:
+        await api.create(_path(secret, named=False), secret)
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        owners = {"ownerReferences": secret["metadata"]["ownerReferences"]}
+        await api.patch(_path(secret), {"metadata": owners, "data": secret["data"]})
+    return 1
 
 
 async def _apply_assignment(api: Api, job: JobSpec, directive: JobDirective, own: JobObjects, plan: str) -> int:
@@ -180,6 +237,8 @@ async def _create(api: Api, job: JobSpec, body: Body) -> int:
 
 
 def _path(body: Body, *, named: bool = True) -> str:
-    kind = {"Pod": "pods", "Service": "services", "ConfigMap": "configmaps"}[body["kind"]]
     metadata = body["metadata"]
-    return core(kind, metadata["name"] if named else "", namespace=metadata["namespace"])
+    name, namespace = metadata["name"] if named else "", metadata["namespace"]
+    if body["kind"] == "NetworkPolicy":
+        return apis(NETWORKING, "networkpolicies", name, namespace=namespace)
+    return core(f"{body['kind'].lower()}s", name, namespace=namespace)

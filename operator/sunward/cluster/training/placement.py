@@ -18,7 +18,8 @@ def placement(job: JobView, directive: JobDirective, snapshot: Snapshot) -> Plac
         return None
     wanted = {row.node for row in directive.assignments} | set(_sources(job, directive))
     workers = {node.name: node.spec.node_name for node in snapshot.nodes if node.name in wanted and _can_work(node)}
-    return Placement(coordinator_node=coordinator, workers=workers)
+    sites = {node.name: node.spec.site for node in snapshot.nodes if node.name in workers and node.spec.site}
+    return Placement(coordinator_node=coordinator, workers=workers, sites=sites)
 
 
 def _coordinator_node(snapshot: Snapshot) -> str | None:

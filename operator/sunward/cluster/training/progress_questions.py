@@ -7,12 +7,15 @@ share of the bytes, and they take turns in the order of asking.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
+from typing import Any
 
 import aiohttp
 
+from sunward.cluster.training.certificates import COORDINATOR_NAME
 from sunward.cluster.training.progress import parse_progress
 from sunward.cluster.training.templates import PROGRESS_PORT
 from sunward.domain.errors import InvalidInput
@@ -34,9 +37,14 @@ HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 """A body that is packed may be a thousand times as long as it looks, so none is taken."""
 
 
-async def ask_all(session: aiohttp.ClientSession, addresses: Mapping[str, str]) -> Mapping[str, Answer]:
-    """What the coordinators answer, by namespace/job as the addresses are. Raises nothing for what they say."""
-    round_ = _Round(session, addresses)
+async def ask_all(
+    session: aiohttp.ClientSession, addresses: Mapping[str, str], contexts: Mapping[str, ssl.SSLContext]
+) -> Mapping[str, Answer]:
+    """What the coordinators answer, by namespace/job as the addresses are. Raises nothing for what they say.
+
+    `contexts` are the TLS settings by namespace/job: a coordinator has to prove that it is that job's.
+    """
+    round_ = _Round(session, addresses, contexts)
     order = list(_in_turn(addresses))
     found = await asyncio.gather(*(round_.ask(key, addresses[key]) for key in order))
     return dict(zip(order, found, strict=True))
@@ -58,8 +66,10 @@ def _namespace(key: str) -> str:
 class _Round:
     """The questions of one pass and what is left for them."""
 
-    def __init__(self, session: aiohttp.ClientSession, addresses: Mapping[str, str]) -> None:
-        self._session = session
+    def __init__(
+        self, session: aiohttp.ClientSession, addresses: Mapping[str, str], contexts: Mapping[str, ssl.SSLContext]
+    ) -> None:
+        self._session, self._contexts = session, contexts
         self._deadline = asyncio.get_running_loop().time() + TOTAL_SECONDS
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._share = max(LARGEST_BYTES, TOTAL_BYTES // max(1, len({_namespace(key) for key in addresses})))
@@ -74,6 +84,8 @@ class _Round:
             return error
         except TimeoutError:
             return self._late()
+        except aiohttp.ClientConnectorCertificateError:
+            return InvalidInput("/progress", "came from a server without a certificate of this job's coordinator")
         except (aiohttp.ClientError, OSError, ValueError):
             return None  # ValueError: an address that no URL can hold
         except Exception as error:  # the shell around one coordinator, which may answer anything
@@ -86,8 +98,9 @@ class _Round:
         return InvalidInput("/progress", f"was not read within the {TOTAL_SECONDS:g} s for all jobs of a pass")
 
     async def _body(self, key: str, address: str) -> bytes:
-        url = f"http://{address}:{PROGRESS_PORT}/progress"
-        async with self._session.get(url, timeout=TIMEOUT, allow_redirects=False, headers=HEADERS) as response:
+        url = f"https://{address}:{PROGRESS_PORT}/progress"
+        proof: dict[str, Any] = {"ssl": self._contexts[key], "server_hostname": COORDINATOR_NAME}
+        async with self._session.get(url, timeout=TIMEOUT, allow_redirects=False, headers=HEADERS, **proof) as response:
             _refuse_head(response)
             body = bytearray()
             try:

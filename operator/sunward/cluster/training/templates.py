@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any
 
 from sunward.domain.foreign_json import parse_foreign_json
-from sunward.domain.jobs import Assignment, JobSpec
+from sunward.domain.jobs import Assignment, DataMobility, JobSpec
 
 Body = dict[str, Any]
 JOB_LABEL = "sunward.dev/job"
@@ -38,6 +38,9 @@ TMP_MEBIBYTES = 512
 LOG_MEBIBYTES = 128
 CPU_LIMIT = "4"
 """As many cores as the machines have that these jobs are made for."""
+TLS_FOLDER = "/etc/sunward-tls"
+SECRET_MODE = 0o440
+"""Readable for the pod's group, which is the trainer's own (fsGroup)."""
 
 
 def coordinator_name(job: JobSpec) -> str:
@@ -64,6 +67,16 @@ def label_value(name: str) -> str:
 def _cut(name: str, whole: str, limit: int) -> str:
     digest = hashlib.sha256(whole.encode()).hexdigest()[:HASH_LENGTH]
     return f"{name[: limit - HASH_LENGTH - 1].rstrip('-.')}-{digest}"
+
+
+def secret_name(pod: str) -> str:
+    """Name of the Secret with a pod's certificate; admission policies 6 and 10 expect it."""
+    return f"{pod}-door"
+
+
+def worker_policy_name(job: JobSpec) -> str:
+    """Name of the NetworkPolicy of the job's workers; the coordinator's has its Service's name."""
+    return f"{job.name}-worker"
 
 
 def assignment_name(job: JobSpec) -> str:
@@ -104,7 +117,7 @@ def assignment_map(job: JobSpec, text: str) -> Body:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(job, assignment_name(job), "assignment"),
+        "metadata": metadata(job, assignment_name(job), "assignment"),
         "data": {"assignment.json": text},
     }
 
@@ -115,7 +128,7 @@ def coordinator_service(job: JobSpec) -> Body:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(job, coordinator_name(job), "coordinator"),
+        "metadata": metadata(job, coordinator_name(job), "coordinator"),
         "spec": {
             "selector": _labels(job, "coordinator"),
             "publishNotReadyAddresses": True,
@@ -133,7 +146,8 @@ def _labels(job: JobSpec, component: str) -> dict[str, str]:
     }
 
 
-def _metadata(job: JobSpec, name: str, component: str) -> Body:
+def metadata(job: JobSpec, name: str, component: str) -> Body:
+    """Name, labels and owner of one of the job's objects."""
     return {
         "name": name,
         "namespace": job.namespace,
@@ -169,6 +183,7 @@ def coordinator_pod(job: JobSpec, node_name: str, service_account: str) -> Body:
         "--maximum-norm-factor", str(job.maximum_norm_factor),
         "--listen", f"0.0.0.0:{PROGRESS_PORT}",
         "--superlink", f"0.0.0.0:{SUPERLINK_PORT}",
+        *_door(job),
         *(["--target-accuracy", str(job.target_accuracy_percent)] if job.target_accuracy_percent else []),
         "--model", job.app or DEFAULT_MODEL,
         *_shards(job),
@@ -192,6 +207,7 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, ser
         "--coordinator-port", str(PROGRESS_PORT),
         "--superlink-port", str(SUPERLINK_PORT),
         "--shard-server-port", str(SHARD_PORT),
+        *_door(job),
         "--shards-dir", "/var/lib/sunward/shards",
         "--cache-dir", "/var/lib/sunward/cache",
         *_shards(job),
@@ -199,13 +215,18 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, ser
     ]  # fmt: skip
     pod = _pod(job, worker_name(job, node), "worker", node_name, service_account, arguments)
     pod["metadata"]["labels"][NODE_LABEL] = label_value(node)
-    pod["spec"]["containers"][0]["ports"] = [{"containerPort": SHARD_PORT}]
+    if job.data_mobility is not DataMobility.NEVER:
+        pod["spec"]["containers"][0]["ports"] = [{"containerPort": SHARD_PORT}]
     return pod
 
 
 def _shards(job: JobSpec) -> list[str]:
     """Workers cut the data by them; the coordinator knows by their homes who may register."""
     return [part for s in job.shards for part in ("--shard", f"{s.name}={s.node}:{s.samples}")]
+
+
+def _door(job: JobSpec) -> list[str]:
+    return ["--tls-dir", TLS_FOLDER, "--data-mobility", str(job.data_mobility)]
 
 
 WORKER_ARGUMENTS = frozenset({"partition"})
@@ -226,7 +247,7 @@ def _pod(job: JobSpec, name: str, component: str, node_name: str, account: str, 
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(job, name, component),
+        "metadata": metadata(job, name, component),
         "spec": {
             "serviceAccountName": account,
             "automountServiceAccountToken": False,
@@ -245,6 +266,7 @@ def _pod(job: JobSpec, name: str, component: str, node_name: str, account: str, 
             "volumes": [
                 {"name": "state", "emptyDir": {"sizeLimit": f"{_state_mebibytes(job)}Mi"}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": f"{TMP_MEBIBYTES}Mi"}},
+                {"name": "door", "secret": {"secretName": secret_name(name), "defaultMode": SECRET_MODE}},
             ],
         },
     }
@@ -270,6 +292,7 @@ def _container(job: JobSpec, component: str, arguments: list[str]) -> Body:
         "volumeMounts": [
             {"name": "state", "mountPath": "/var/lib/sunward"},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  # an emptyDir of the pod
+            {"name": "door", "mountPath": TLS_FOLDER, "readOnly": True},
         ],
     }
 
