@@ -92,10 +92,13 @@ def store_data(data: DataSet, folder: Path) -> Path:
 
 
 class Federation:
-    """A coordinator and workers as real processes on loopback, ended by their ids."""
+    """A coordinator and workers as real processes on loopback, ended by their ids. Not `secured`, they speak HTTP."""
 
-    def __init__(self, folder: Path, *, data: DataSet, shards: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(
+        self, folder: Path, *, data: DataSet, shards: Mapping[str, tuple[str, int]], secured: bool = True
+    ) -> None:
         self.folder = folder
+        self._secured = secured
         self.state = folder / "state"
         self.assignment = folder / "etc" / "assignment.json"
         self.assignment.parent.mkdir(parents=True)
@@ -120,7 +123,8 @@ class Federation:
             *("--rounds", str(rounds), "--steps-per-round", str(steps), "--batch-size", "20", "--model", model),
             *("--listen", f"127.0.0.1:{self.port}", "--superlink", f"127.0.0.1:{self.superlink_port}"),
             *("--data-dir", str(self._data), "--linger-seconds", "20", *self._every_shard()),
-            *("--tls-dir", str(coordinator_folder(self.folder / "tls-coordinator")), *arguments),
+            *self._door(coordinator_folder(self.folder / "tls-coordinator")),
+            *arguments,
         )
 
     def _every_shard(self) -> list[str]:
@@ -136,10 +140,13 @@ class Federation:
             *("--superlink-port", str(self.superlink_port), "--address", "127.0.0.1"),
             *("--shard-server-port", str(port), "--shards-dir", str(own / "shards")),
             *("--cache-dir", str(own / "cache"), "--data-dir", str(self._data)),
-            *("--tls-dir", str(worker_folder(self.folder / f"tls-{node}", node))),
+            *self._door(worker_folder(self.folder / f"tls-{node}", node)),
             *(*self._every_shard(), *arguments),
             program=("-m", "sunward_trainer") if lies is None else (str(HOSTILE_WORKER), json.dumps(dict(lies))),
         )
+
+    def _door(self, certificate: Path) -> list[str]:
+        return ["--tls-dir", str(certificate)] if self._secured else ["--insecure"]
 
     def _start(self, name: str, *arguments: str, program: tuple[str, ...] = ("-m", "sunward_trainer")) -> None:
         environment = {**os.environ, "PYTHONPATH": str(TRAINER_FOLDER), "FLWR_HOME": str(self.folder / "flwr")}
@@ -160,8 +167,9 @@ class Federation:
     def progress(self) -> dict[str, Any] | None:
         """The coordinator's progress, or None while it does not answer."""
         try:
-            url = f"https://127.0.0.1:{self.port}/progress"
-            with urllib.request.urlopen(url, timeout=2, context=self._operator) as answer:
+            scheme, context = ("https", self._operator) if self._secured else ("http", None)
+            url = f"{scheme}://127.0.0.1:{self.port}/progress"
+            with urllib.request.urlopen(url, timeout=2, context=context) as answer:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except (OSError, ValueError):

@@ -138,10 +138,9 @@ def test_the_operators_own_certificate_is_for_tls_1_3_and_for_a_named_server() -
 # who may connect to whom
 
 
-def of_job(component: str, *, job: str = "digits", namespace: str = "team-a") -> Endpoint:
-    return Endpoint(
-        namespace=namespace, labels={templates.JOB_LABEL: job, templates.COMPONENT_LABEL: component, "more": "x"}
-    )
+def of_job(component: str, *, namespace: str = "team-a", **changes: str) -> Endpoint:
+    labels = templates.labels(replace(JOB, **changes), component)
+    return Endpoint(namespace=namespace, labels={**labels, "more": "x"})
 
 
 COORDINATOR, WORKER = of_job("coordinator"), of_job("worker")
@@ -153,9 +152,10 @@ DNS = Endpoint(namespace="kube-system", labels={"k8s-app": "kube-dns"})
 STRANGERS = [
     Endpoint(namespace="team-a"),
     Endpoint(namespace="team-a", labels={"app": "web"}),
-    of_job("worker", job="other"),
+    of_job("worker", name="other"),
+    of_job("worker", uid="an earlier job of the same name"),
     of_job("worker", namespace="team-b"),
-    of_job("coordinator", job="other"),
+    of_job("coordinator", name="other"),
     Endpoint(namespace="team-a", labels=OPERATOR.labels),
     Endpoint(namespace="sunward-system", labels={"app.kubernetes.io/name": "sunward"}),
     Endpoint(namespace="kube-system", labels={"app": "kube-dns"}),

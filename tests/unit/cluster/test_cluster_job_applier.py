@@ -12,6 +12,7 @@ from sunward.cluster.access.api import Body
 from sunward.cluster.acting.job_applier import JobApplier
 from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.reading.observe import Observation
+from sunward.cluster.training.authorities import Authorities
 from sunward.cluster.training.jobs import NO_OBJECTS
 from sunward.domain.cause import Cause
 from sunward.domain.plans import JobDirective
@@ -44,7 +45,10 @@ class Scene:
     def __init__(self, delays: Mapping[str, float], namespaces: list[str]) -> None:
         self.api, self.now = SlowNamespaces(delays), NOW
         self.held = Containment(lambda: self.now, lambda *_: None)
-        self.applier = JobApplier(self.api, "sunward-trainer", self.held, seconds=SECONDS)
+        authorities = Authorities(StoreApi(Store()), "sunward-system")
+        self.applier = JobApplier(
+            self.api, "sunward-trainer", authorities, lambda: self.now, self.held, seconds=SECONDS
+        )
         jobs = [a_job("mnist", namespace=name, progress=None) for name in namespaces]
         rows = {job.spec.key: (an_assignment(job.spec.key, "shard-pi-01", "pi-01", "pi-01"),) for job in jobs}
         self.plan = a_plan(

@@ -122,8 +122,7 @@ class Door:
         }
 
     def _pods(self, component: str) -> Body:
-        labels = {templates.JOB_LABEL: self.job.name, templates.COMPONENT_LABEL: component}
-        return {"podSelector": {"matchLabels": labels}}
+        return {"podSelector": {"matchLabels": templates.labels(self.job, component)}}
 
     def _operator(self) -> Body:
         labels = {"app.kubernetes.io/name": "sunward", "app.kubernetes.io/component": "operator"}

@@ -130,14 +130,15 @@ def coordinator_service(job: JobSpec) -> Body:
         "kind": "Service",
         "metadata": metadata(job, coordinator_name(job), "coordinator"),
         "spec": {
-            "selector": _labels(job, "coordinator"),
+            "selector": labels(job, "coordinator"),
             "publishNotReadyAddresses": True,
             "ports": [{"name": name, "port": port, "targetPort": port} for name, port in ports],
         },
     }
 
 
-def _labels(job: JobSpec, component: str) -> dict[str, str]:
+def labels(job: JobSpec, component: str) -> dict[str, str]:
+    """What the pods of one part of a job carry, and are selected by."""
     return {
         "app.kubernetes.io/managed-by": "sunward",
         JOB_LABEL: job.name,
@@ -151,7 +152,7 @@ def metadata(job: JobSpec, name: str, component: str) -> Body:
     return {
         "name": name,
         "namespace": job.namespace,
-        "labels": _labels(job, component),
+        "labels": labels(job, component),
         "ownerReferences": [
             {
                 "apiVersion": "sunward.dev/v1alpha1",
