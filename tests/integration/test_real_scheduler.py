@@ -53,6 +53,16 @@ async def a_node(api: KubernetesApi, name: str, zone: str, **spec: Any) -> None:
     await api.patch(core("nodes", name, sub="status"), {"status": status})
 
 
+async def settled(api: KubernetesApi) -> None:
+    """Wait until the control plane has taken back the taint that every new Node has until it is Ready."""
+    for _ in range(200):
+        taints = [one["key"] for node in await api.list(core("nodes")) for one in node["spec"].get("taints") or ()]
+        if "node.kubernetes.io/not-ready" not in taints:
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError("the nodes are still tainted as not ready")
+
+
 def a_pod(dice: random.Random, number: int) -> Body:
     """A pod that asks for some of everything that the check knows."""
     app = dice.choice(["a", "b"])
@@ -109,6 +119,7 @@ async def test_the_check_says_of_every_pod_what_the_scheduler_says(api: Kubernet
     await a_node(api, "n2", "west")
     await a_node(api, "n3", "west", taints=[{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])
     await a_node(api, "n4", "east", unschedulable=True)
+    await settled(api)
     dice, verdicts = random.Random(SEED), set()
     for number in range(HOW_MANY):
         body = a_pod(dice, number)

@@ -196,3 +196,9 @@ def test_a_node_with_a_pod_that_may_take_any_amount_has_an_unknown_rest() -> Non
 )
 def test_pods_that_ask_to_stay_for_ever_or_for_a_while(annotations: dict[str, str], stays: bool) -> None:
     assert asks_to_stay(annotations, NOON) is stays
+
+
+def test_a_node_that_is_ready_and_still_tainted_as_not_ready_takes_no_pod_yet() -> None:
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    free, closed = capacities([a_node("n1", taints=[taint])], [])
+    assert (free, [room.node for room in closed]) == ((), ["n1"])

@@ -113,7 +113,11 @@ def _emptiest_first(room: FreeCapacity) -> tuple[int, str]:
 def _takes_pods(node: Body) -> bool:
     conditions = (node.get("status") or {}).get("conditions") or ()
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return ready and not (node.get("spec") or {}).get("unschedulable")
+    spec = node.get("spec") or {}
+    is_kept_away = any(
+        one.get("key") in PASSING_TAINTS and one.get("effect") != PREFERENCE for one in spec.get("taints") or ()
+    )
+    return ready and not spec.get("unschedulable") and not is_kept_away
 
 
 def _room(node: Body, bound: Mapping[str, Sequence[PodFacts]]) -> FreeCapacity:
