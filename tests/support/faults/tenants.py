@@ -23,7 +23,7 @@ from support.crds import Api
 from support.hostile import BAD_VALUES, fields_of, spoilt
 from support.real import objects as real_objects
 from support.real.cluster import RealWorld
-from support.real.training import PROGRESS_PORT
+from support.real.training import PROGRESS_PORT, door_context
 
 Body = dict[str, Any]
 HOME: Final = "default"
@@ -281,17 +281,23 @@ def _listen_until(
 ) -> None:
     while not over.wait(0.5):
         answer = world.admin.get("/api/v1/services?labelSelector=sunward.dev/component=coordinator")
-        found = {body["spec"].get("clusterIP", "") for body in answer.body.get("items") or ()}
-        wanted = {address for address in found if address.startswith("127.")}
-        for address in servers.keys() - wanted:
+        found = {body["spec"].get("clusterIP", ""): body["metadata"] for body in answer.body.get("items") or ()}
+        wanted = {address: owner for address, owner in found.items() if address.startswith("127.")}
+        for address in servers.keys() - wanted.keys():
             server = servers.pop(address)
             server.shutdown()
             server.server_close()
-        for address in sorted(wanted - servers.keys()):
+        for address in sorted(wanted.keys() - servers.keys()):
+            owner = wanted[address]
+            secret = world.admin.get(f"/api/v1/namespaces/{owner['namespace']}/secrets/{owner['name']}-door")
+            if secret.code != 200:
+                continue  # the operator writes it before the coordinator's pod
             try:
                 servers[address] = ThreadingHTTPServer((address, PROGRESS_PORT), handler)
             except OSError:
                 continue
+            listening = door_context(secret.body["data"]).wrap_socket(servers[address].socket, server_side=True)
+            servers[address].socket = listening
             servers[address].daemon_threads = True
             threading.Thread(target=servers[address].serve_forever, daemon=True).start()
     for server in servers.values():

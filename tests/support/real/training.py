@@ -110,7 +110,7 @@ class Training:
             address = service.body["spec"]["clusterIP"]
             state.server = ThreadingHTTPServer((address, PROGRESS_PORT), _handler(state))
             state.server.daemon_threads = True
-            state.server.socket = _context(secret.body["data"]).wrap_socket(state.server.socket, server_side=True)
+            state.server.socket = door_context(secret.body["data"]).wrap_socket(state.server.socket, server_side=True)
             threading.Thread(target=state.server.serve_forever, daemon=True).start()
 
     def _train(self, state: State) -> None:
@@ -145,7 +145,7 @@ class Training:
             self.admin.merge(f"{_SPACE}/pods/{name}/status", {"status": {"phase": "Succeeded"}})
 
 
-def _context(data: Mapping[str, str]) -> ssl.SSLContext:
+def door_context(data: Mapping[str, str]) -> ssl.SSLContext:
     """What a coordinator listens with: only holders of a certificate of the job are let in."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
