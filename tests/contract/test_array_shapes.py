@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.array_shapes import places, states_shape
+from support.tree.array_shapes import places, states_shape
 
 
 def test_every_public_array_says_its_shape() -> None:

@@ -104,7 +104,7 @@ REFUSED = {
     "http://plug.lan/a/../b": "out of the path",
     "http://plug.lan/./": "out of the path",
     "http://plug.lan/%2e": "an http(s) URL",
-    "http://user:secret@plug.lan": "leave user, password",
+    "http://user:pw@plug.lan": "leave user, password",
     "http://plug.lan/?a=b": "leave user, password",
     "http://plug.lan#a": "leave user, password",
     "ftp://plug.lan": "an http(s) URL",

@@ -15,7 +15,7 @@ from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
 from sunward.domain.nodes import ExportRule, OverridePower, Role
 from sunward.domain.policy import OperatingMode, PoolKind
 from support import chart, crds
-from support.registries import PROVIDERS
+from support.tree.registries import PROVIDERS
 
 ELSEWHERE = {"EnergyNode .spec.sleep.driver", "/$defs/relay/properties/driver", "/$defs/source/properties/provider"}
 """Chosen from a registry: `test_registries`."""

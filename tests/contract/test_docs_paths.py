@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.static_gates import tracked
+from support.tree.static_gates import tracked
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [

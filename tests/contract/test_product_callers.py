@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.callers import Symbol, entry_points, product
+from support.tree.callers import Symbol, entry_points, product
 
 CALLED_FROM_OUTSIDE = {
     "sunward.cluster.objects.crd_types:": "generated: one type for every part of the resources, as they are defined",

@@ -21,7 +21,7 @@ from sunward_audit.relays import READERS
 from support import chart, crds
 from support.loop.lying_relays import KINDS
 from support.planning import a_node
-from support.registries import DRIVERS, PROVIDERS, relay, sections
+from support.tree.registries import DRIVERS, PROVIDERS, relay, sections
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))["$defs"]

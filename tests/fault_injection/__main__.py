@@ -17,8 +17,8 @@ sys.path[0:1] = [str(ROOT / part) for part in ("tests", "operator", "node_export
 
 from fault_injection.campaign import campaign  # noqa: E402
 from fault_injection.ending import end_in_order  # noqa: E402
-from fault_injection.outcome import Options, Outcome  # noqa: E402
 from fault_injection.registry import SUITES, run  # noqa: E402
+from support.faults.outcome import Options, Outcome  # noqa: E402
 
 TOLD_VIOLATIONS = 20
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from fault_injection.ending import end_in_order
-from fault_injection.outcome import Options, Outcome
 from support.faults.kinds import Kind
+from support.faults.outcome import Options, Outcome
 from support.faults.scene import Scene, audit_violations, fault_scene
 from support.faults.trials import PATIENCE_SECONDS, Recovery, Trial, attempt, kill, silence
 from support.real.audit_process import audited

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fault_injection.ending import end
-from fault_injection.outcome import Options
 from fault_injection.registry import SUITES
+from support.faults.outcome import Options
 
 LIMIT_SECONDS = 7200.0
 """The longest take an hour on two cores with nothing beside them."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from fault_injection.outcome import Options, Outcome
 from support.faults import churn
+from support.faults.outcome import Options, Outcome
 
 TITLE = "R13 churn"
 TRACES = 20

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from signal import Signals
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.loop.crash import SCENARIOS, Figures, crash_everywhere, dies_again_and_again, misses
 from support.real.cluster import obstacle, real_cluster
 from support.real.journal import duplicates, fencing

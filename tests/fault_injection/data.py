@@ -10,8 +10,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from fault_injection.outcome import Options, Outcome
 from support.faults import data_faults
+from support.faults.outcome import Options, Outcome
 from support.real import data as real_data
 from support.sources import prometheus_binary
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.guards.drain_table import CASES, OWN, Case
 from support.real.audit_process import audited
 from support.real.cluster import ENERGY_NODES, RealWorld, is_marked, obstacle, power_state, real_cluster

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.real.cluster import RealWorld, obstacle, real_cluster
 from support.real.objects import policy
 from support.real.operator_process import PROGRAM

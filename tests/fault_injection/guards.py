@@ -6,7 +6,7 @@ branch never taken); the share of changes that tests notice is the figure.
 
 from __future__ import annotations
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.guards import mutants, small_changes
 from support.guards import registry as safety_guards
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from signal import Signals
 from typing import Any
 
-from fault_injection.outcome import Options, Outcome
 from support.chart import NAMESPACE
 from support.faults.kinds import Fault, Kind
+from support.faults.outcome import Options, Outcome
 from support.faults.proxy import FaultProxy
 from support.real.audit_process import audited
 from support.real.cluster import RealWorld, obstacle, real_cluster

@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from fault_injection.outcome import Options, Outcome
 from support import chart, crds
+from support.faults.outcome import Options, Outcome
 from support.real.cluster import ENERGY_NODES, POLICY, RealWorld, obstacle, real_cluster
 from support.real.journal import wait_until
 from support.real.operator_process import PROGRAM, Operator, token

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.loop.model import RULES, SEEN, OperatorMachine
 
 TITLE = "R2 stateful model"

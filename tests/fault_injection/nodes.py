@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.guards.node_table import BOOT_SECONDS, STORIES
 from support.real.audit_process import audited
 from support.real.cluster import RealWorld, obstacle, real_cluster

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from hypothesis import HealthCheck, given, seed, settings
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.planning_space import PROPERTIES, Situation, planned_under, situations
 
 TITLE = "R1 planner properties"

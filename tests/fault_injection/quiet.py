@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.real.cluster import RealWorld, obstacle, real_cluster
 from support.real.objects import policy
 from support.real.operator_process import Operator

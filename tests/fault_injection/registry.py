@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Protocol, cast
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 
 SUITES = {
     "planner": "R1 planner properties",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.loop.lying_relays import CASES, KINDS, Seen, play
 
 TITLE = "R23 lying relays"

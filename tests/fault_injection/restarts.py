@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from signal import Signals
 from typing import Any
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.real import objects as real_objects
 from support.real.audit_process import audited
 from support.real.cluster import RealWorld, obstacle, real_cluster

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 
 TITLE = "R18 rights and policies"
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from fault_injection.outcome import Options, Outcome
 from support.faults import solver_faults
+from support.faults.outcome import Options, Outcome
 
 TITLE = "R19 solver faults"
 

@@ -12,7 +12,7 @@ import random
 
 import pytest
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.faults.scene import audit_violations, fault_stage
 from support.faults.stale import StaleTrials, Tally
 from support.real.audit_process import audited

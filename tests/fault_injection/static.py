@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fault_injection.outcome import Options, Outcome
-from support import static_gates as gates
+from support.faults.outcome import Options, Outcome
+from support.tree import static_gates as gates
 
 TITLE = "R24 static gates"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.faults.scene import audit_violations, switchable
 from support.faults.tenants import FOREIGN, HOME, LISTED, Tenants, coordinators
 from support.real.audit_process import audited

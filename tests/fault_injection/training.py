@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fault_injection.outcome import Options, Outcome
 from sunward_trainer.coordinator.checkpoint import Checkpoint
 from sunward_trainer.learning.data import DataSet, Installed, load_data
 from support.faults.federation import (
@@ -26,6 +25,7 @@ from support.faults.federation import (
     Federation,
     accuracy_percent,
 )
+from support.faults.outcome import Options, Outcome
 
 TITLE = "R22 training"
 FAULTS_IN_A_RUN = 6

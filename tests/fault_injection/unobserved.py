@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fault_injection.outcome import Options, Outcome
+from support.faults.outcome import Options, Outcome
 from support.faults.scene import Scene, audit_violations, fault_scene
 from support.faults.traces import Losses, pair_losses, reference, single_losses, try_loss
 from support.real import quick_operator

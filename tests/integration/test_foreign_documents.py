@@ -19,7 +19,7 @@ from sunward.cli.settings import load_settings
 from sunward.cluster.reporting.job_figures import figures
 from sunward.cluster.reporting.report import job_status
 from sunward.cluster.training.progress import parse_progress
-from sunward.cluster.training.templates import workers_of
+from sunward.cluster.training.templates import work_of
 from sunward.domain.errors import InvalidInput, SourceUnavailable
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import Assignment
@@ -239,7 +239,7 @@ def check_line(case: Spoilt, said: str) -> None:
         (ELECTRICITY_MAPS, electricity_maps),
         (SHELLY, relay(ShellySettings(driver="Shelly", url="http://10.0.0.1"))),
         (TASMOTA, relay(TasmotaSettings(driver="Tasmota", url="http://10.0.0.1"))),
-        (ASSIGNMENT, lambda body: workers_of(body.decode("utf-8", "replace"))),
+        (ASSIGNMENT, lambda body: work_of(body.decode("utf-8", "replace"))),
     ],
     ids=["progress", "meters", "energy", "electricity-maps", "shelly", "tasmota", "assignment"],
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fault_injection import tenants
-from fault_injection.outcome import Options
 from support.faults.kinds import Kind
+from support.faults.outcome import Options
 from support.faults.scene import fault_scene, fault_stage
 from support.faults.stale import StaleTrials
 from support.faults.traces import CAUSES, Loss, happen

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from fault_injection import training
-from fault_injection.outcome import Options
 from fault_injection.training import ROUNDS, Played, play, violations
 from sunward_trainer.learning.data import DataSet, Installed, load_data
 from sunward_trainer.protocol import rounds
 from support.faults.federation import COORDINATOR_FAULTS, NODES, WORKER_FAULTS, Fault
+from support.faults.outcome import Options
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from sunward_lab.world.__main__ import arguments, main, options_of
 from sunward_lab.world.process import Options, run
 from sunward_lab.world.scenario import load_scenario
 from support.ports import free_port
-from support.registries import relay as a_relay
+from support.tree.registries import relay as a_relay
 
 
 @dataclass(frozen=True, slots=True)

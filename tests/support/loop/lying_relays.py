@@ -23,7 +23,7 @@ from support.loop.crash import converge, misses, one_sleeper
 from support.loop.ports import IDLE_WATTS
 from support.loop.process import Process, run
 from support.loop.world import World, Write, override
-from support.registries import relay as a_relay
+from support.tree.registries import relay as a_relay
 
 VICTIM = "pi-3"
 PATIENCE = aiohttp.ClientTimeout(total=0.15)

@@ -149,14 +149,14 @@ async def test_a_certificate_is_renewed_before_it_expires_and_only_then() -> Non
     store = Store()
     await store.apply()
     await store.apply()
-    secret = "/api/v1/namespaces/default/secrets/mnist-worker-pi-01-door"
-    first = store.bodies[secret]["data"]
+    path = "/api/v1/namespaces/default/secrets/mnist-worker-pi-01-door"
+    first = store.bodies[path]["data"]
     store.now = TODAY + LIFETIME - RENEW_BEFORE - timedelta(minutes=1)
     assert await store.apply() == 0
     store.now = TODAY + LIFETIME - RENEW_BEFORE
     assert await store.apply() == 4  # Secret and annotation, of coordinator and worker
     assert await store.apply() == 0
-    renewed = store.bodies[secret]["data"]
+    renewed = store.bodies[path]["data"]
     assert renewed["tls.crt"] != first["tls.crt"]
     assert x509.load_pem_x509_certificate(b64decode(renewed["tls.crt"])).not_valid_after_utc == store.now + LIFETIME
 

@@ -14,8 +14,8 @@ from sunward.cluster.access.api import Api, ApiError, core, ours
 from sunward.cluster.acting.rescue import Rescued, wake_all, wake_one
 from sunward.power.finder import Drivers
 from support.loop.store import Body, Store
-from support.registries import relay as a_relay
 from support.sources import FakeServer, serving
+from support.tree.registries import relay as a_relay
 
 MARK = "sunward.dev/cordoned-by"
 ASLEEP: Body = {"key": "sunward.dev/asleep", "effect": "NoSchedule"}

@@ -12,8 +12,8 @@ import pytest
 
 from fault_injection.campaign import one, table
 from fault_injection.ending import end
-from fault_injection.outcome import Options, Outcome
 from fault_injection.registry import SUITES, find
+from support.faults.outcome import Options, Outcome
 
 PACKAGE = Path(__file__).parents[2] / "fault_injection"
 

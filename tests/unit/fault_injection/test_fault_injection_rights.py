@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fault_injection import rights
-from fault_injection.outcome import Options
+from support.faults.outcome import Options
 
 HEAD = '<testsuites><testsuite><properties><property name="must-allow" value="40"/>'
 HEAD += '<property name="must-deny" value="60"/><property name="denials.p1" value="{denials}"/></properties>'

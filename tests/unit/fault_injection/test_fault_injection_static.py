@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from support.static_gates import SAFETY_PACKAGE, secrets, secrets_in
+from support.tree.static_gates import SAFETY_PACKAGE, secrets, secrets_in
 
 ROOT = Path(__file__).parents[3]
 LOCK = """# comment

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from sunward.domain.errors import SourceUnavailable
 from sunward.power.finder import Drivers
-from support.registries import relay
+from support.tree.registries import relay
 
 
 def authority(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:

@@ -21,8 +21,8 @@ from sunward.power.registry import RelaySettings
 from sunward.power.relay import BODY_LIMIT_BYTES
 from support.guards.cases import a_cut_node, case_of, reason_of
 from support.planning import NOW, a_node
-from support.registries import relay
 from support.sources import FakeServer, serving
+from support.tree.registries import relay
 
 RELAYS = {"relay-pi-01": "Shelly", "plug-1": "Tasmota", "plug-2": "Tasmota"}
 

@@ -17,8 +17,8 @@ from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
 from sunward.power.finder import Drivers
 from sunward_lab.world.digest import DigestGuard
-from support.registries import relay
 from support.sources import FakeServer, serving
+from support.tree.registries import relay
 
 PASSWORD = "hunter 2&=%ü"
 REALM = "shellyplugsg3-a0dd6c000001"

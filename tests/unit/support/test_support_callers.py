@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from support.callers import Symbol, read
+from support.tree.callers import Symbol, read
 
 
 def unreached(roots: tuple[str, ...] = (), packages: tuple[str, ...] = (), **modules: str) -> set[str]:

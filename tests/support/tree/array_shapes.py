@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PACKAGES = ("operator/sunward", "trainer/sunward_trainer", "node_exporter/sunward_exporter")
 ARRAYS = frozenset({"NDArray", "ndarray"})
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CODE = ("operator", "node_exporter", "trainer", "lab", "auditor")
 BIN = Path(sys.executable).parent
 LONGEST_SECRETS_FILE_BYTES = 2_000_000
