@@ -20,6 +20,8 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.foreign_json import parse_foreign_json
 from sunward.settings.trust import trusted
 
+UNPACKED = {"Accept-Encoding": "identity"}
+"""What is asked for: the size of an answer is known before its content only where it is not compressed."""
 NOT_FOUND = "HTTP 404: no such path or zone; check the URL and the zone"
 LONGEST_WORDS = 160
 """Of a server's own explanation, in characters."""
@@ -102,7 +104,7 @@ class JsonReader:
                 timeout=timeout,
                 allow_redirects=False,
                 ssl=trusted(self.ca_file, self.name),
-                headers={**self.headers(), **arguments.pop("headers", {})},
+                headers={**UNPACKED, **self.headers(), **arguments.pop("headers", {})},
                 **arguments,
             ) as response:
                 if response.status == 404:

@@ -82,8 +82,9 @@ async def packed(_: web.Request) -> web.StreamResponse:
 async def endless(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    while True:
+    for _ in range(64):  # far more than is read; a caller that has gone is not always noticed
         await response.write(b" " * 65536)
+    return response
 
 
 async def silent(_: web.Request) -> web.StreamResponse:

@@ -62,7 +62,8 @@ def test_an_unknown_suite_is_refused() -> None:
 TINY = """
 import runpy, sys, types
 sys.path[0:0] = [{tests!r}]
-from fault_injection import outcome, registry
+from fault_injection import registry
+from support.faults import outcome
 tiny = types.ModuleType("fault_injection.tiny")
 tiny.run = lambda options: outcome.Outcome(
     suite="tiny", title="R0 tiny", seed=options.seed, counts={{"points": 1}}, violations=[]
