@@ -7,6 +7,7 @@ objects are exchanged for others, so no reader waits for a meter.
 from __future__ import annotations
 
 import math
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +68,8 @@ class Sampler:
         self.battery = BatteryProbe()
         self._choices: tuple[str, ...] = ()
         self._first = threading.Event()
+        self._started_at = self._clock.monotonic()
+        self._seed = random.getrandbits(32)  # one for all: meters of one rate are read at the same moments
         self._watched_at = self._clock.monotonic()
 
     @property
@@ -99,7 +102,7 @@ class Sampler:
     def keep_sampling(self, probe: Probe, stop: threading.Event) -> None:
         """Read one meter at the rate that was asked for, as far as it answers in time."""
         clock = self._clock
-        pace = Pace(self._rate(probe), clock.monotonic())
+        pace = Pace(self._rate(probe), self._started_at, random.Random(self._seed).random)
         while not stop.is_set():
             wait = pace.next(clock.monotonic(), spread=probe.is_point) - clock.monotonic()
             if wait > 0.0:
