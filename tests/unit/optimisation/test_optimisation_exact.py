@@ -344,3 +344,37 @@ def test_a_limit_of_nodes_ends_the_search_with_a_plan_and_an_honest_bound() -> N
     assert found.lower_bound_grams is not None
     assert best.objective_grams is not None
     assert found.lower_bound_grams <= best.objective_grams * (1 + 1e-6)
+
+
+def test_a_solver_that_calls_a_problem_with_a_plan_infeasible_is_checked_by_another() -> None:
+    # GSCIP 10 does so: small efficiencies beside a large harvest that may hardly leave its node.
+    plain: dict[str, float | bool] = {"can_sleep": False, "initially_awake": False, "wake_watt_hours": 0.0}
+    plain |= {"wake_seconds": 0.0, "storage_gigabytes": 0.0, "embodied_grams_per_hour": 0.5}
+    stored = replace(
+        BATTERY,
+        initial_watt_hours=1.0,
+        capacity_watt_hours=1.0,
+        minimum_watt_hours=0.0,
+        final_watt_hours=0.0,
+        charge_efficiency=0.05,
+        discharge_efficiency=0.05,
+        maximum_charge_watts=0.0,
+        maximum_discharge_watts=1.0,
+        wear_grams_per_watt_hour=0.0,
+        charge_from_grid=False,
+        exportable=True,
+    )
+    made = problem(
+        node("a", "clean", harvest=(0.0,) * 4, idle_watts=1.0, maximum_export_ratio=0.0, battery=stored, **plain),
+        node("b", "clean", harvest=(0.0, 0.0, 2000.0, 0.0), idle_watts=0.0, maximum_export_ratio=0.1, **plain),
+        node("c", harvest=(0.0, 0.0, 0.0, 13.078125), idle_watts=1.0274003420039246, maximum_export_ratio=1.0, **plain),
+        pools=(pool("a", "b", "c"),),
+        period_seconds=86400.0,
+        intensity_grams_per_kilowatt_hour={"clean": (0.0,) * 4, "dirty": (0.0, 0.0, 0.0, 24.0)},
+        sleep=False,
+        shift_in_time=False,
+        offload_tasks=False,
+        partial_period_sleep=False,
+        export_rule=ExportRule.SURPLUS_ONLY,
+    )
+    assert grams(made) > 0.0

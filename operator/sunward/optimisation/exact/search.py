@@ -194,7 +194,7 @@ def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:
 
 def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
     answer = _solve_early(search, model, search.backend)
-    if answer.outcome is Outcome.FAILED:
+    if answer.outcome is Outcome.FAILED or (answer.outcome is Outcome.INFEASIBLE and _has_plan(search)):
         answer = _solve(search, model, Backend.GSCIP if search.backend is Backend.HIGHS else Backend.HIGHS)
     if answer.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, answer)
@@ -320,9 +320,14 @@ def _fix_soonest(search: _Search) -> tuple[Shortfall, ...]:
     return ()
 
 
+def _has_plan(search: _Search) -> bool:
+    """Whether a plan is at hand, by which a solver that calls the problem infeasible is wrong."""
+    return search.reference is not None or search.best is not None
+
+
 def _confirm_infeasible(search: _Search, answer: Answer) -> tuple[Shortfall, ...]:
     """One solver's word is not enough: a plan in hand refutes it, an elastic model has to name what is missing."""
-    if search.reference is not None or search.best is not None:
+    if _has_plan(search):
         raise SolveError(f"a solver calls a problem infeasible that has a plan: {answer.reason}")
     because = explain_infeasible(search.problem, seconds=max(1.0, search.left()))
     if not because:
