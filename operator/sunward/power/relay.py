@@ -110,8 +110,13 @@ class Line:
         return None if self.relay.token_file is None else read_token(self.relay.token_file, self.name, "utf-8")
 
     def quoted(self, answer: object) -> str:
-        """An answer for an error message, after a colon; nothing of a relay that knows a password and may repeat it."""
-        return f": {str(answer)[:200]}" if self.relay.token_file is None else ""
+        """An answer for an error message, after a colon; nothing of a relay that knows a password and may repeat it.
+
+        What cannot be printed is written as an escape: half a surrogate cannot even be logged.
+        """
+        if self.relay.token_file is not None:
+            return ""
+        return ": " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(answer)[:200])
 
     def unavailable(self, why: str) -> SourceUnavailable:
         """The error that this relay gives no usable answer."""
