@@ -331,7 +331,7 @@ PLACES: dict[str, Place] = {
         "power.relay", "{_failure(error)}", "{error}", PASSWORDS
     ),
     "a relay that knows a password is not quoted": _place(
-        "power.relay", ' if self.relay.token_file is None else ""', "", PASSWORDS
+        "power.relay", "self.relay.token_file is not None", "False", PASSWORDS
     ),
     "an answer about one node has a limit": _place(
         "sources.groups",
