@@ -34,7 +34,7 @@ def test_garbage_lost_answers_and_lost_events_neither_end_the_operator_nor_lose_
 
 def test_no_object_of_a_tenant_ends_a_pass_or_delays_an_order_to_wake() -> None:
     found = tenants.attempt(Options(seed=2), 20)
-    if found.not_run is not None:
+    if found.not_run is not None:  # only where no control plane can run; with SUNWARD_REQUIRE_CLUSTER that has failed
         pytest.skip(found.not_run)
     assert found.violations == []
     assert (found.counts["orders_to_wake"], found.counts["passes_ended_by_an_object"]) == (1, 0)
