@@ -21,7 +21,7 @@ SOURCES: dict[type, Source] = {
     Quiescence: Source.CALM,
 }
 FROM_FILES = (RelayOrder, RelayRead, Request)
-"""What is read from the beginning of a file, and may have happened before anybody looked."""
+"""What is read from the beginning of a file, and may have happened before the audit began."""
 
 
 class Auditor:

@@ -1,4 +1,4 @@
-"""The auditor's own picture of the world: the newest state of every object, and what it remembers of the past.
+"""The auditor's own view of the world: the newest state of every object, and what it remembers of the past.
 
 Only `take` changes it. Checks read it.
 """
@@ -78,7 +78,7 @@ class View:
         self._led: list[tuple[datetime, datetime]] = []
 
     def take(self, event: Event) -> None:
-        """Make the event part of the picture."""
+        """Make the event part of the view."""
         self.earlier, self.now = self.now, max(self.now, event.time)
         self.began = self.began or event.time
         self.before = None
@@ -217,7 +217,7 @@ class View:
         name = facts.name_of(event.body)
         if event.gone or not facts.has_mark(event.body):
             self.cordoned_since.pop(name, None)
-        else:  # a mark that was there before the audit has stood for longer than anybody may ask
+        else:  # a mark that was there before the audit has stood for longer than any limit
             self.cordoned_since.setdefault(name, datetime.min.replace(tzinfo=UTC) if event.listed else event.time)
 
     def _pod(self, event: ObjectSeen) -> None:

@@ -137,7 +137,7 @@ def _claim(settings: Settings, run: RunFolder) -> None:
 
 
 def _forget_unborn(run: RunFolder) -> None:
-    """Remove a folder in which a start was ended before it had claimed it; anybody else's folder stays."""
+    """Remove a folder in which a start was ended before it had claimed it; other folders stay."""
     (run.path / _UNBORN).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         run.path.rmdir()

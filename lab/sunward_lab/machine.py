@@ -96,7 +96,7 @@ class Node:
         self.folder.power_file.write_text("on\n", encoding="ascii")
 
     def power_off(self) -> None:
-        """Cut the node's power: no goodbye to anybody. A node that is off stays as it is."""
+        """Cut the node's power: without a shutdown. A node that is off stays as it is."""
         self.folder.power_file.write_text("off\n", encoding="ascii")
         network.set_link(self.settings, self.machine, up=False)
         self._cut()

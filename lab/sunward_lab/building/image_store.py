@@ -95,7 +95,7 @@ def send(layout: Layout, names: Sequence[str], sockets: Iterable[Path]) -> None:
 
 
 def load(archive: Path, sockets: Iterable[Path]) -> str:
-    """Import anybody's archive, OCI or Docker, into running nodes; returns the image's name."""
+    """Import any archive, OCI or Docker, into running nodes; returns the image's name."""
     name = image_name(archive)
     with ThreadPoolExecutor(_IMPORTS_AT_ONCE) as pool:
         list(pool.map(lambda socket: run([*_images(socket), "import", str(archive)]), sockets))

@@ -245,6 +245,6 @@ def _require_known_nodes(nodes: Sequence[NodePeriod], flows: Sequence[PoolFlow])
     twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
         raise InvalidInput("nodes", f"{', '.join(twice)} named more than once")
-    strangers = sorted({flow.node for flow in flows} - names.keys())
-    if strangers:
-        raise InvalidInput("flows", f"{', '.join(strangers)} trade but are not in the books of this period")
+    unknown = sorted({flow.node for flow in flows} - names.keys())
+    if unknown:
+        raise InvalidInput("flows", f"{', '.join(unknown)} trade but are not in the books of this period")

@@ -1,4 +1,4 @@
-"""What `sunward doctor` asks relays: do they answer the operator, and do they answer anybody else as well?"""
+"""What `sunward doctor` asks relays: do they answer the operator, and do they answer without credentials?"""
 
 from __future__ import annotations
 

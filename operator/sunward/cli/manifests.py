@@ -1,4 +1,4 @@
-"""`sunward plan -f FOLDER`: manifests that nobody has applied yet, as a planning problem.
+"""`sunward plan -f FOLDER`: manifests that are not applied yet, as a planning problem.
 
 Nothing is known of a cluster here, so every node counts as healthy, handed over and idle, and every figure that a
 cluster would measure is given on the command line. What is missing is asked for and never assumed.

@@ -40,7 +40,7 @@ LONGEST_PAUSE: Mapping[Part, timedelta] = {
 }
 """A node is tried again soon, because a person may be waiting for it; everything else need not be tried often."""
 PASSING = frozenset({Reason.WRITE_CONFLICT, Reason.NOT_LEADER})
-"""Reasons that say nothing about the object: somebody else wrote first. The next pass need not wait."""
+"""Reasons that say nothing about the object: another writer came first. The next pass need not wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from sunward.forecasting.periods import resample
 def expect(snapshot: Snapshot, start: datetime, history: History) -> Forecasts:
     """Harvest (Wh) of every node and intensity (g/kWh) of every zone, (periods,) each, over the horizon from `start`.
 
-    Nodes without a source expect zeros; zones whose intensity nobody knows are left out. `spreads` holds one standard
+    Nodes without a source expect zeros; zones of unknown intensity are left out. `spreads` holds one standard
     deviation per period under `harvest/NODE` and `intensity/ZONE`, where something is known about it.
     """
     period = timedelta(seconds=snapshot.policy.planning_period_seconds)

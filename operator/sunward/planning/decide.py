@@ -65,7 +65,7 @@ def plan(
 ) -> Plan:
     """The plan of the period that begins at the forecasts' start.
 
-    With data too bad to decide by, the plan is a hold. Without a feasible plan, work goes on at home and nobody newly
+    With data too bad to decide by, the plan is a hold. Without a feasible plan, work goes on at home and no node newly
     sleeps. `previous` is the plan in force, kept where a change gains less than the policy's minimum. Without
     `alternatives` the other modes are not solved: the plan then tells no emissions by mode, and takes about half the
     time, which is what a simulation asks for that knows its savings from running every mode.
@@ -244,7 +244,7 @@ def _awake(snapshot: Snapshot, answer: Answer, jobs: Sequence[JobDirective]) -> 
 
 
 def _senders(snapshot: Snapshot, jobs: Sequence[JobDirective]) -> set[str]:
-    """Homes that somebody else has to fetch a shard from: the model counts a shard that one node holds as copied, but
+    """Homes that another node has to fetch a shard from: the model counts a shard that one node holds as copied, but
     another one that is to work on it still needs its home."""
     views = {job.spec.key: job for job in snapshot.jobs}
     return {

@@ -1,4 +1,4 @@
-"""When data are too bad to decide by: everything stays as it is, nobody newly sleeps, whoever is needed may wake."""
+"""When data are too bad to decide by: everything stays as it is, no node newly sleeps, those needed may wake."""
 
 from __future__ import annotations
 

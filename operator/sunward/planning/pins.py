@@ -1,8 +1,8 @@
-"""Which nodes are awake only because somebody's pods or jobs keep them awake. Pure.
+"""Which nodes are awake only because some namespace's pods or jobs keep them awake. Pure.
 
 A node is pinned when no work is planned on it that another node could do, and nothing but pods and jobs stands in the
 way of its sleep. A node that could not sleep anyway (its role, its meters, its times, the budgets of the policy) is
-pinned by nobody.
+pinned by no namespace.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sunward.planning.guards.rules_work import unplaced
 from sunward.planning.sleep.eligibility import sleep_obstacles
 
 OF_PODS = ("hosts-coordinator", "pods-evictable", "budgets-allow", "pods-pending", "pods-placeable")
-"""Guards that other people's pods trigger; what any other guard forbids is nobody's pin."""
+"""Guards that other people's pods trigger; what any other guard forbids is no pin."""
 HAVE_POWER = (PowerState.AWAKE, PowerState.CORDONED, PowerState.DRAINING)
 NOT_OF_TENANTS = Reason.HOSTS_SYSTEM_SINGLETON
 
@@ -52,7 +52,7 @@ def pinned_nodes(
 def kept_awake(plan: Plan, snapshot: Snapshot) -> Mapping[str, float]:
     """By namespace: nodes that are awake now on its account, for its work or because of its pins.
 
-    Namespaces that need a node at the same time share it equally. Nodes that could not sleep anyway count for nobody.
+    Namespaces that need a node at the same time share it equally. Nodes that could not sleep anyway do not count.
     """
     nodes: dict[str, float] = defaultdict(float)
     for node in snapshot.nodes:

@@ -30,7 +30,7 @@ def renewal_key(snapshot: Snapshot) -> Hashable:
 
 
 def _warmed_up(snapshot: Snapshot) -> bool:
-    """A first plan puts nobody to sleep; the next need not wait for the end of a long period."""
+    """A first plan puts no node to sleep; the next need not wait for the end of a long period."""
     running = snapshot.taken_at - snapshot.operator_started_at
     return running.total_seconds() >= snapshot.policy.budgets.warm_up_seconds
 

@@ -1,4 +1,4 @@
-"""A plan against a fresh picture: what no longer holds is dropped, with the reason, and the rest is carried out.
+"""A plan against a fresh snapshot: what no longer holds is dropped, with the reason, and the rest is carried out.
 
 Solving takes time, and the world does not wait. Dropping is always towards safety: a node stays awake, a shard goes
 home, a job that is over is left alone. Nothing new is decided here.
@@ -103,7 +103,7 @@ def _awake(
     jobs: tuple[JobDirective, ...],
     dropped: list[Dropped],
 ) -> dict[str, bool]:
-    """Nobody sleeps whom fresh data no longer allow to, or who got work back."""
+    """No node sleeps that fresh data no longer allow to, or that got work back."""
     working = {row.node for directive in jobs for row in directive.assignments}
     awake: dict[str, bool] = {}
     for name, wanted in plan.awake.items():

@@ -42,7 +42,7 @@ class Doing:
 class Done:
     """A cluster after a period: every node, the work, what moving data took on the way, and how it was decided.
 
-    `fallback` tells that no plan was made by the forecast; `plans` is None where nobody plans with a solver. `slept`
+    `fallback` tells that no plan was made by the forecast; `plans` is None where the policy uses no solver. `slept`
     and `evicted` are who was switched off and which of other people's pods was moved, and when.
     """
 

@@ -183,7 +183,7 @@ class Fault(Strict):
 
 
 class Outage(Fault):
-    """A node that is dead: it draws nothing, does nothing, and nobody knew."""
+    """A node that is dead: it draws nothing, does nothing, and its failure was not foreseen."""
 
 
 class Silence(Fault):

@@ -15,12 +15,12 @@ NOISE_RATIO = 0.01
 TOLERANCE_RATIO = 0.05
 """A meter may read this share above its nameplate; more is refused."""
 NOISE_WATTS = 0.05
-"""The noise around zero of a meter whose nameplate nobody gave."""
+"""The noise around zero of a meter without a nameplate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLimits:
-    """What a node's meters can truly show, in watts; None where nobody said, and then nothing is too much."""
+    """What a node's meters can truly show, in watts; None where it is not declared, and then no value is too large."""
 
     power_watts: float | None = None
     harvest_watts: float | None = None

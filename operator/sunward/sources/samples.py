@@ -102,7 +102,7 @@ def shortened(text: str) -> str:
 
 
 def by_node(series: Iterable[SampleSeries]) -> dict[str, list[SampleSeries]]:
-    """Series grouped by the node that service discovery named; series without a node belong to nobody."""
+    """Series grouped by the node that service discovery named; series without a node belong to none."""
     groups: defaultdict[str, list[SampleSeries]] = defaultdict(list)
     for one in series:
         if node := one.labels.get(NODE_LABEL):
@@ -111,7 +111,7 @@ def by_node(series: Iterable[SampleSeries]) -> dict[str, list[SampleSeries]]:
 
 
 def only_one(series: Sequence[SampleSeries]) -> SampleSeries | Cause:
-    """The single honest series of a node, or why there is none. Duplicates are all refused: nobody knows which lies."""
+    """The single honest series of a node, or why there is none. Of duplicates none is taken: any may be wrong."""
     if not series:
         return Cause(Reason.DATA_MISSING, "no series")
     if any(one.spoofed for one in series):

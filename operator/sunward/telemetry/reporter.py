@@ -100,7 +100,7 @@ class TelemetryReporter:
         LOGGER.error("Failed %s", where, exc_info=error, extra={"fields": {"where": where}})
 
     def contained(self, part: str, subject: str, cause: Cause, error: Exception | None) -> None:
-        """One object failed and nothing else; it will be tried again. Only what nobody foresaw needs its traceback."""
+        """One object failed and nothing else; it will be tried again. Only an unforeseen error needs its traceback."""
         self._metrics.contained(part, str(cause.reason))
         fields = {"part": part, "subject": subject, "reason": str(cause.reason), "detail": cause.message}
         unforeseen = error if cause.reason in (Reason.INTERNAL_ERROR, Reason.PLAN_FAILED) else None

@@ -1,6 +1,6 @@
 """Checkpoints that workers give back to a coordinator which has none of its own.
 
-A worker pushes its copy, so that the coordinator connects to no address that somebody told it. Whichever worker is
+A worker pushes its copy, so that the coordinator connects to no address that it was given. Whichever worker is
 asked about later, the newest copy with a valid seal is the answer: a worker can withhold a round but not invent one.
 """
 

@@ -65,7 +65,7 @@ class SuperLinkError(RuntimeError):
 class FleetOnly:
     """Serve what SuperNodes need and nothing else.
 
-    The stock application also has a Control API, where anybody who reaches the port could start or stop runs.
+    The stock application also has a Control API, where any client that reaches the port could start or stop runs.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -123,7 +123,7 @@ class _Certified(HttpToolsProtocol):
 class SuperLink:
     """The SuperLink's HTTP server in a thread of its own, with one run.
 
-    `keys` learns which worker each Flower node belongs to; without credentials nobody asks.
+    `keys` learns which worker each Flower node belongs to; without credentials it stays empty.
     """
 
     def __init__(self, host: str, port: int, *, credentials: Credentials | None, keys: FleetKeys) -> None:

@@ -30,7 +30,7 @@ class _Sent:
 
 
 class FlowerTransport:
-    """Sends orders to SuperNodes and rings the worker's bell, so that nobody has to poll."""
+    """Sends orders to SuperNodes and rings the worker's bell, so that no worker has to poll."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Shards: parts of a data set that live on one node, cut the same way by everybody.
 
 The cut is a function of the list of shards, the seed and the data set, so that each node can make its own
-shards without asking anybody, and no sample is in two of them. A shard is stored as one file that can be sent
+shards without coordination, and no sample is in two of them. A shard is stored as one file that can be sent
 over the network and checked by its SHA-256.
 """
 

@@ -1,6 +1,6 @@
 """The assignment file: which worker trains how many batches of which shard this round.
 
-The file is written by somebody else and arrives as file changes, so every error names the path inside the
+The file is written by the operator and arrives as file changes, so every error names the path inside the
 document, and a bad version never replaces a good one. This module knows nothing of Flower or of the network.
 """
 

@@ -54,7 +54,7 @@ def callers_of(credentials: Credentials | None) -> Callers:
 
 
 def door(callers: Callers, allowed: Mapping[str, frozenset[Role]]) -> Any:
-    """The middleware: 401 for a certificate that names nobody of the job, 403 for a role that the path is not for.
+    """The middleware: 401 for a certificate that names no member of the job, 403 for a role that the path is not for.
 
     `allowed` lists the roles by the first part of the path.
     """

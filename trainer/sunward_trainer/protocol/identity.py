@@ -27,7 +27,7 @@ class Role(StrEnum):
 
 
 class NotOurs(ValueError):
-    """The certificate names nobody of this job."""
+    """The certificate names no member of this job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

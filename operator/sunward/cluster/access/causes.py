@@ -12,7 +12,7 @@ WORDS_LIMIT = 768
 
 
 def cause_of(error: Exception) -> Cause:
-    """Why an object could not be carried out; an error that nobody foresaw is named by its type."""
+    """Why an object could not be carried out; an unforeseen error is named by its type."""
     if isinstance(error, ApiError):
         return Cause(_refusal(error), f"{error.verb} {error.path}: {error.status} {words(error.message)}".strip())
     known = {
@@ -39,7 +39,7 @@ def is_unreachable(error: Exception) -> bool:
 
 
 def may_pass(error: ApiError) -> bool:
-    """Whether the same request may succeed later although nobody changes anything about its object."""
+    """Whether the same request may succeed later although nothing changes about its object."""
     return _refusal(error) in (Reason.API_SERVER_UNAVAILABLE, Reason.API_SERVER_BUSY, Reason.WRITE_CONFLICT)
 
 

@@ -114,7 +114,7 @@ async def _act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None)
 
 
 async def cordon(api: Api, node_name: str, step: Step) -> None:
-    """Mark the Node unschedulable, tainted and ours. Raises ApiError(409) when somebody else cordoned it first."""
+    """Mark the Node unschedulable, tainted and ours. Raises ApiError(409) when another user cordoned it first."""
     operation = step.record.operation
 
     def patch(body: Body) -> list[Body] | None:
@@ -156,7 +156,7 @@ async def uncordon(api: Api, node_name: str) -> None:
 
 
 async def _patch_node(api: Api, node_name: str, patch: Callable[[Body], list[Body] | None]) -> None:
-    """Read, patch with a test on the version read, and try again when somebody wrote in between."""
+    """Read, patch with a test on the version read, and try again after another write in between."""
     left = ATTEMPTS
     while True:
         left -= 1

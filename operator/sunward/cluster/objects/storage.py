@@ -73,7 +73,7 @@ class Storage:
         return next(marked, None)
 
     def _free(self, name: str, claim: Body) -> Iterator[Body]:
-        """Volumes of a class that nobody has claimed and that offer the modes of access that are asked for."""
+        """Unclaimed volumes of a class and that offer the modes of access that are asked for."""
         for _, volume in sorted(self.volumes.items()):
             spec = volume.get("spec") or {}
             modes = set(claim.get("accessModes") or ()) <= set(spec.get("accessModes") or ())

@@ -166,7 +166,7 @@ def _parse_nodes(
 
 
 def _facts(body: Body) -> NodeFacts | None:
-    """What matters of a Node; one that cannot be read counts as missing, and nobody relies on it."""
+    """What matters of a Node; one that cannot be read counts as missing, and nothing relies on it."""
     try:
         return node_facts(body)
     except Exception:  # the shell around one object
@@ -264,7 +264,7 @@ def _waiting(body: Body, pod: PodFacts) -> PendingPod | None:
             return None
         since, message = parse_time(said.get("lastTransitionTime")), str(said.get("message") or "")
         return PendingPod(pod=pod, since=since, message=message[:MESSAGE_LIMIT])
-    except Exception:  # the shell around one object: what cannot be read waits for nobody
+    except Exception:  # the shell around one object: what cannot be read delays nothing else
         return None
 
 

@@ -1,4 +1,4 @@
-"""How often the status of one object may be written for what somebody else's program says. No clock of its own."""
+"""How often the status of one object may be written for what another program reports. No clock of its own."""
 
 from __future__ import annotations
 

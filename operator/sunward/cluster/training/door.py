@@ -149,7 +149,7 @@ def _tcp(*ports: int) -> list[Body]:
 
 
 def _time(text: str) -> datetime | None:
-    """A time that was written here; None for what somebody else put there."""
+    """A time that was written here; None for what another writer put there."""
     try:
         return parse_time(text)
     except ValueError:

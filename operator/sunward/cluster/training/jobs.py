@@ -65,7 +65,7 @@ def _owned(bodies: Mapping[str, Body], job: JobSpec) -> dict[str, Body]:
 
 
 def is_owned(body: Body, job: JobSpec) -> bool:
-    """Whether an object belongs to this job and not to an earlier one of the same name, or to somebody else."""
+    """Whether an object belongs to this job and not to an earlier one of the same name, or to another owner."""
     owners = body["metadata"].get("ownerReferences") or ()
     return any(owner.get("uid") == job.uid for owner in owners)
 
@@ -135,7 +135,7 @@ async def apply_job(
 
 
 async def _keep_policy(api: Api, job: JobSpec, policy: Body, before: Body | None) -> int:
-    """Create the policy, or bring back what somebody changed."""
+    """Create the policy, or restore what was changed."""
     if before is None:
         return await _create(api, job, policy)
     if before["spec"] == policy["spec"]:

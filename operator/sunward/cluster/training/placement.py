@@ -38,7 +38,7 @@ def _sleepiness(node: NodeView, snapshot: Snapshot) -> int:
 
 
 def _sources(job: JobView, directive: JobDirective) -> Iterable[str]:
-    """Homes whose shard somebody else needs and has not copied yet: their shard server must run."""
+    """Homes whose shard another node needs and has not copied yet: their shard server must run."""
     cached = dict(job.progress.cached_shards) if job.progress else {}
     for row in directive.assignments:
         if row.node != row.from_node and row.shard not in cached.get(row.node, ()):

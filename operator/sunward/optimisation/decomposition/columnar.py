@@ -89,7 +89,7 @@ class Columns:
     """A single-period problem with one array per quantity, in the order of the nodes. Units as in the names.
 
     `pool` holds the index of the node's pool in `pool_efficiency`, or `NO_POOL`. `can_work` is false where the
-    node has no work rate for the job; its two rates are then ignored. `names` is None when nobody needs them.
+    node has no work rate for the job; its two rates are then ignored. `names` is None when they are not needed.
     """
 
     settings: ColumnSettings

@@ -1,6 +1,6 @@
 """The coordinator's side of the price protocol: proposes prices, learns only sums, certifies bounds.
 
-Pure: it opens no connection and reads no clock. A round is `prices()` -> somebody asks the nodes -> `receive()`.
+Pure: it opens no connection and reads no clock. A round is `prices()` -> the caller asks the nodes -> `receive()`.
 Every round gives a lower bound (the value of the Lagrangian at the prices) and an upper bound (the cost of the best
 mixture of answers so far that meets every coupling row), so the gap is certified whenever one stops. What it may not
 know: any single node's harvest, battery, shard or reply. The mathematics is in docs/optimisation-model.md.

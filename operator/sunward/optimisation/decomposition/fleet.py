@@ -72,7 +72,7 @@ class ColumnFleet:
         return tuple(self._answer(group, prices) for group in self.parts)
 
     def opening(self) -> tuple[OracleResponse, ...]:
-        """Every group's sums if nobody trades more than it must; a possible plan, not a best reply."""
+        """Every group's sums if no node trades more than it must; a possible plan, not a best reply."""
         prices = np.zeros(len(self._live))
         self._asked.append((prices, False))
         return tuple(self._answer(stand_alone(group), prices) for group in self.parts)
@@ -132,7 +132,7 @@ def stand_alone(group: Group) -> Group:
 
 
 def _price_scales(columns: Columns, parts: Sequence[Group]) -> Floats:
-    """The largest sensible price of each row, (pools + 2,); 0 for rows that nobody can supply."""
+    """The largest sensible price of each row, (pools + 2,); 0 for rows that no node can supply."""
     scales = np.zeros(len(columns.pool_efficiency) + 2)
     dearest = float(columns.intensity_grams_per_kilowatt_hour.max(initial=0.0)) / WATT_HOURS_PER_KILOWATT_HOUR
     dearest = max(

@@ -3,7 +3,7 @@
 A reply that does not come is replaced by the node's previous one: still something the node can do, so the cut stays
 valid, but the round proves no lower bound. A node silent three times in a row is planned as self-sufficient until the
 end: from then on it stands for its opening plan, the coordinator forgets the sums that hold its trades, and lower
-bounds proven before stay true. Transport is somebody else's: this module sees replies or None.
+bounds proven before stay true. Transport is another module's: this one sees replies or None.
 """
 
 from collections.abc import Mapping, Sequence

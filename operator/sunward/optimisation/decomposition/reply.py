@@ -181,7 +181,7 @@ def _bought(uses: tuple[Floats, Floats, Floats], third: Floats, selling: float, 
 def offload_saving(group: Group, offer: Offer, harvest_price: float, detail: Detail, ratio_limit: PerNode) -> float:
     """Grams saved per unit of a larger offload ratio: what each node held back by it would still save by sending.
 
-    `ratio_limit` is each node's batches times the ratio, `detail` the plan at hand. 0 where nobody is held back.
+    `ratio_limit` is each node's batches times the ratio, `detail` the plan at hand. 0 where no node is held back.
     """
     rows = group.rows.take((detail.mode * len(group.nodes) + np.arange(len(group.nodes))).astype(np.int32))
     pooled = group.pool != NO_POOL

@@ -135,7 +135,7 @@ def missing_workers(columns: Columns, parts: Sequence[Group]) -> int:
 
 
 def _by_pool(columns: Columns) -> Iterator[tuple[int, float, Integers]]:
-    """Members by pool; a pool into which nobody can send counts as none, for nothing can be drawn from it."""
+    """Members by pool; a pool into which no node can send counts as none, for nothing can be drawn from it."""
     pool = np.full(len(columns), NO_POOL, np.int32)
     if columns.settings.share_energy and len(columns.pool_efficiency):
         sellable = columns.harvest_watt_hours * columns.maximum_export_ratio

@@ -232,7 +232,7 @@ def _node_rows(problem: Problem, plan: ColumnPlan) -> tuple[NodeRow, ...]:
 
 
 def _prices(problem: Problem, found: ColumnSolution, plan: ColumnPlan) -> Prices:
-    """The coordinator's prices; a pool that nobody can send into is priced by what its neediest member would save."""
+    """The coordinator's prices; a pool that no node can send into is priced by what its neediest member would save."""
     energy: dict[str, tuple[float, ...]] = {}
     if problem.policy.share_energy:
         worth = {

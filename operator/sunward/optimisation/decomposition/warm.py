@@ -11,7 +11,7 @@ from ortools.math_opt.python import mathopt
 CANDID = mathopt.SolveParameters()
 CANDID.glop.change_status_to_imprecise = False
 """GLOP disowns answers whose objective is far below 1, such as those of a problem that emits nothing; these serve,
-because nobody takes its word: bounds are recomputed from duals, plans are verified."""
+because its word is not relied on: bounds are recomputed from duals, plans are verified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def _top_up(
 
 
 def _share(problem: Problem, draft: Draft, load: NodePeriods, grams: NodePeriods) -> None:
-    """Give surplus to the dirtiest deficits of each pool; nobody who takes from the grid gives."""
+    """Give surplus to the dirtiest deficits of each pool; no node that takes from the grid gives."""
     index = {node.name: i for i, node in enumerate(problem.nodes)}
     need = load + draft.charge - draft.discharge - draft.harvest
     harvest = np.array([node.harvest_watt_hours for node in problem.nodes]).reshape(load.shape)

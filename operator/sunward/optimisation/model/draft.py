@@ -23,7 +23,7 @@ from sunward.optimisation.problem.solution import (
 )
 
 NANOGRAM = 1e-9
-"""Grams; nobody can tell less apart."""
+"""Grams; smaller differences do not count."""
 
 Flow = tuple[int, int, int, int]
 """job, node that holds the data, node that works, period (all from 0)."""

@@ -8,7 +8,7 @@ from sunward.optimisation.problem.solution import Prices
 def prices_of(plan: PlanModel, duals: PerRow) -> Prices:
     """Grams per watt-hour in every pool and period, grams per unit of every job's offload ratio.
 
-    A pool that nobody can send into in a period has no row; its price is what its best-placed member would save.
+    A pool that no node can send into in a period has no row; its price is what its best-placed member would save.
     """
     problem = plan.problem
     energy: dict[str, tuple[float, ...]] = {}

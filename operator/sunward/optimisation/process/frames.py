@@ -23,7 +23,7 @@ class EndedError(FrameError):
 
 
 def write_frame(descriptor: int, payload: bytes, deadline: float | None = None) -> None:
-    """Write one message completely; raises OSError when nobody reads.
+    """Write one message completely; raises OSError when the reader is gone.
 
     With a `deadline` (of `time.monotonic`) the descriptor must not block, and a reader that is late is a FrameError.
     """

@@ -202,7 +202,7 @@ def _one_by_one(nodes: Sequence[NodeView], served_by: Callable[[Sequence[NodeVie
 
 
 def _may_serve(node: NodeView, snapshot: Snapshot) -> bool:
-    """A node that sleeps or is about to, that nobody holds asleep, and that takes pods once it is up."""
+    """A node that sleeps or is about to, that no person holds asleep, and that takes pods once it is up."""
     override, facts = node.spec.override, node.facts
     is_held = override is not None and override.power is OverridePower.ASLEEP and override.holds(snapshot.taken_at)
     is_foreign = facts is None or (facts.unschedulable and not facts.has_our_cordon_mark)

@@ -1,4 +1,4 @@
-"""Guards about data: nobody is put to sleep on numbers that are old, missing, doubtful or from the future."""
+"""Guards about data: no node is put to sleep on numbers that are old, missing, doubtful or from the future."""
 
 from __future__ import annotations
 

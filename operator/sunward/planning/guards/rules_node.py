@@ -78,7 +78,7 @@ def kept_by_others(case: Case) -> Cause | None:
 
 
 def hosts_operator(case: Case) -> Cause | None:
-    """The operator would cut its own power and nobody would wake the others."""
+    """The operator would cut its own power and nothing would wake the others."""
     if not case.answers_to(case.snapshot.operator_node):
         return None
     return Cause(Reason.HOSTS_OPERATOR, "the operator itself runs on this node")
@@ -94,7 +94,7 @@ def hosts_coordinator(case: Case) -> Cause | None:
 
 
 def foreign_cordon(case: Case) -> Cause | None:
-    """Somebody else cordoned it: their business comes first, and their cordon stays."""
+    """Another user cordoned it: their purpose comes first, and their cordon stays."""
     facts = case.node.facts
     if facts is None or not facts.unschedulable or facts.has_our_cordon_mark:
         return None

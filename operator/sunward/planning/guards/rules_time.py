@@ -23,7 +23,7 @@ def warm_up(case: Case) -> Cause | None:
 
 
 def minimum_awake_time(case: Case) -> Cause | None:
-    """A wake must pay for itself. When nobody knows since when it is awake, it has not been long enough."""
+    """A wake must pay for itself. When it is unknown since when the node is awake, it has not been long enough."""
     facts = case.node.facts
     since = case.node.record.awake_since or (facts.ready_since if facts else None)
     seconds = case.node.spec.sleep.minimum_awake_seconds

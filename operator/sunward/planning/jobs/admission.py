@@ -94,7 +94,7 @@ def _possible_workers(job: JobView, shards: Iterable[Shard], workers: Mapping[st
 def out_of_turn(planned: Sequence[Planned], start: datetime, period: timedelta) -> Mapping[str, Cause]:
     """By key: why a job waits, for each whose namespace has no time left for it on one of its home nodes.
 
-    Nobody waits while the nodes have time for all.
+    No job waits while the nodes have time for all.
     """
     asked = demands(planned, start, period)
     capacity = usable_seconds(period)

@@ -53,7 +53,7 @@ def fewest_moves(part: JobPart, rows: Sequence[BatchRow]) -> dict[str, dict[str,
     """The same work on every node with as few batches away from home as possible, by home and node.
 
     Where batches come from costs the model nothing once the data are copied, so a solution may swap them in circles.
-    Nobody's share away from home grows. What must move goes first where the solution sends it and the data are.
+    No shard's part away from home grows. What must move goes first where the solution sends it and the data are.
     """
     load: dict[str, float] = defaultdict(float)
     supply: dict[str, float] = defaultdict(float)
@@ -97,7 +97,7 @@ def at_home(job: JobView, shards: Iterable[Shard]) -> tuple[Assignment, ...]:
 def split_round(home: str, shares: Mapping[str, float], steps: int, limit: int) -> dict[str, int]:
     """Deal a round's *steps* of one shard over nodes in the proportions given; at most *limit* leave home.
 
-    Sums to *steps* exactly. What leaves home is never rounded up, and nobody is given a handful: a row below the
+    Sums to *steps* exactly. What leaves home is never rounded up, and no worker is given a handful: a row below the
     smallest useful size goes to the largest, unless it is home's and nothing more may leave.
     """
     total = sum(shares.values())

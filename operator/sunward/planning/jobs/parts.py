@@ -62,7 +62,7 @@ class Horizon:
 class JobPart:
     """Shards of one job that are planned together, and how many rounds of them.
 
-    `site` is set where data must stay on it. `is_copied` parts hold shards that somebody besides their home has, so
+    `site` is set where data must stay on it. `is_copied` parts hold shards that another node besides their home has, so
     that moving their batches moves no data and their homes may sleep at once.
     `rounds_now` are planned for the first period and `rounds_later` for the periods after it; a job that `may_wait` has
     all its rounds in `rounds_now`, free to be placed in any period, and is never split by what was copied: its shards

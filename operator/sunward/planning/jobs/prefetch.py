@@ -1,7 +1,7 @@
 """Lets a shard travel before it is needed elsewhere.
 
 The model moves data in the first period, and a home that has to send them must be awake then; so it plans the sleep of
-a home for later, when the copy is there. Nobody would copy anything, and the sleep would stay later for ever, unless
+a home for later, when the copy is there. No node would copy anything, and the sleep would be postponed for ever, unless
 the node that takes over works on a few batches now: that is what makes a worker fetch a shard.
 """
 
@@ -68,7 +68,7 @@ def _takers(part: JobPart, rows: Sequence[BatchRow]) -> dict[str, str]:
 
 
 def _with_seeds(assigned: tuple[Assignment, ...], part: JobPart, takers: dict[str, str]) -> tuple[Assignment, ...]:
-    """Take the seed from the home's own row; a shard that somebody else works on already needs none."""
+    """Take the seed from the home's own row; a shard that another node works on already needs none."""
     seed = min(smallest_row(part.job.spec.steps_per_round), batches_to_move(part))
     names = {shard.name for shard in part.shards if not is_copied(part.job, shard)}
     result: list[Assignment] = []

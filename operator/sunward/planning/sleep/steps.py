@@ -19,7 +19,7 @@ from sunward.planning.guards.rules_time import CYCLE_WINDOW
 from sunward.planning.learning import after_wake
 
 UNDECIDED_LIMIT = 512
-"""Characters that are told of an error that nobody foresaw."""
+"""Characters that are reported of an unforeseen error."""
 SLEEP = Intent.SLEEP
 WAKE = Intent.WAKE
 
@@ -49,7 +49,7 @@ class Question:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the operation's deadline has passed. No operation: somebody lost it, nothing to wait for."""
+        """Whether the operation's deadline has passed. No operation: the record was lost, nothing to wait for."""
         return self.record.operation is None or self.now >= self.record.operation.deadline
 
     @property
@@ -139,7 +139,7 @@ def back_awake(question: Question, why: Cause, *, woke: bool) -> Step:
 
 
 def found_off(question: Question) -> Step:
-    """The relay proves that somebody else, or itself, cut the power: the record follows the proof."""
+    """The relay proves that the power was cut by another hand, or by itself: the record follows the proof."""
     tripped = rules_power.relay_sound(question.case)
     return move(
         question,

@@ -59,7 +59,7 @@ def advance(
 
     Each step sees the records that the steps before it write, so that the budgets hold within one pass. Nodes on their
     way come first, then sleepers that may have to wake, then the others; what a person wants awake comes first among
-    its like, so that nobody else's wake makes it wait. A node that nobody has a wish for keeps its state, and so does
+    its like, so that no other node's wake makes it wait. A node without a desired state keeps its state, and so does
     one whose step cannot be decided. `drain_failures` tells, by node, of evictions that can never succeed. `directives`
     are those of the plan in force: what it assigns counts at once, what was assigned before counts until the snapshot
     no longer says so. Nodes that are `passed_over` get no step, and the others rely on their records as they are.
@@ -210,7 +210,7 @@ def _way_back(question: Question) -> Step | None:
         return found_off(question)
     if question.want_awake:
         return back_awake(question, Cause(Reason.ROLLED_BACK, "needed again: the node stays awake"), woke=False)
-    obstacle = question.first(GuardStage.RECHECK)
+    obstacle = question.first(GuardStage.PREFLIGHT)
     if obstacle is not None:
         return back_awake(question, obstacle.prefixed("stays awake: "), woke=False)
     if question.is_overdue:

@@ -15,7 +15,7 @@ from sunward.planning.sleep.steps import WAKE, Question, back_awake, begin, move
 
 
 def asleep(question: Question) -> Step:
-    """Stay asleep, wake, or notice that somebody else woke it."""
+    """Stay asleep, wake, or notice that it was woken by another hand."""
     if _is_up(question):
         operation = begin(question, WAKE, Reason.POWERED_ON_BY_OTHERS, question.budgets.boot_timeout_seconds)
         message = "powered on externally"

@@ -169,7 +169,7 @@ class Session:
         )
 
     def _exchange(self, names: tuple[str, ...]) -> Job:
-        """Time awake for the exchange of models: no energy above idle, and nobody else can do it."""
+        """Time awake for the exchange of models: no energy above idle, and no other node can do it."""
         return replace(
             self._training(names),
             name="exchange",

@@ -154,7 +154,7 @@ class Training:
         return copies
 
     def _may_start(self, nodes: Collection[str], present: Collection[str], now: datetime) -> bool:
-        """A quorum is there, and nobody is missing who was given less than `join_seconds` to come."""
+        """A quorum is there, and no worker is missing that was given less than `join_seconds` to come."""
         self.absent_since = {node: self.absent_since.get(node, now) for node in nodes if node not in present}
         patience = timedelta(seconds=self.scenario.operator.join_seconds)
         hoped_for = any(now - since < patience for since in self.absent_since.values())

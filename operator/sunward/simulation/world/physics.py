@@ -231,7 +231,7 @@ def _exchange(
 
 
 def _close(load: float, inputs: Inputs, hours: float, charged: float, discharged: float) -> Flows:
-    """The grid gives what is missing; harvest that nobody takes is curtailed.
+    """The grid gives what is missing; harvest that is not taken is curtailed.
 
     Received energy displaces own harvest; what exceeds every sink is refused, and only what was taken
     is counted as received.

@@ -1,4 +1,4 @@
-"""What a provider of grid intensity must offer, and how its numbers are checked before anybody sees them.
+"""What a provider of grid intensity must offer, and how its numbers are checked before they are used.
 
 A provider answers for one zone at a time: what holds now, what it expects. It never falls back to anything: what to do
 when it fails is decided in one place, by the ladder (`intensity`).

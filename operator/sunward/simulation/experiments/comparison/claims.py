@@ -135,7 +135,7 @@ def _demand_claim(days: Days) -> Claim:
         paper=None,
         ours=f"DETA's reduction in all by elasticity of demand: {text}",
         level=Level.PREDICTED,
-        note="runs grow by elasticity x reduction; nobody has measured the elasticity",
+        note="runs grow by elasticity x reduction; the elasticity has not been measured",
     )
 
 

@@ -1,6 +1,6 @@
 """Days under every policy, and how they are compared: equal work, the same baseline, the same days.
 
-Work that a policy left undone is charged to it at what the baseline emits per batch, so that nobody saves by not
+Work that a policy left undone is charged to it at what the baseline emits per batch, so that no policy saves by not
 working. Knows nothing of claims.
 """
 

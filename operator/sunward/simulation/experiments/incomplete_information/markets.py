@@ -55,7 +55,7 @@ class Bid:
 
 
 def draw_market(intensities: Sequence[float], seed: int) -> Market:
-    """Three random sellers with one to two and a half times their need; nobody else has sun."""
+    """Three random sellers with one to two and a half times their need; no other owner has sun."""
     generator = np.random.default_rng(seed)
     harvest = np.zeros(len(intensities))
     sellers = generator.choice(len(intensities), _SELLERS, replace=False)
@@ -161,7 +161,7 @@ def _clear(offers: Sequence[Bid], needs: Sequence[Bid]) -> float:
 
 
 def _marginal_pair(offers: Sequence[Bid], needs: Sequence[Bid]) -> tuple[int, int] | None:
-    """The dearest seller and the cheapest buyer that still trade; None when nobody does."""
+    """The dearest seller and the cheapest buyer that still trade; None when none trades."""
     pair, left, buyer = None, [need.units for need in needs], 0
     for offer in offers:
         units = offer.units

@@ -37,7 +37,7 @@ class Temptation:
 
     @property
     def tempted(self) -> int:
-        """Markets in which somebody gains."""
+        """Markets in which an owner gains."""
         return sum(gain > _NOTHING_PERCENT for gain in self.gains)
 
 

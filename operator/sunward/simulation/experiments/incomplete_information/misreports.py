@@ -23,7 +23,7 @@ _NOTHING = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Somebody who sells (or buys) up to `units` above (or below) a price in grams per unit sent."""
+    """An owner that sells (or buys) up to `units` above (or below) a price in grams per unit sent."""
 
     node: int
     sells: bool
@@ -63,7 +63,7 @@ def _own_share(market: Market, node: int) -> float:
 
 
 def largest_gain(rule: Rule, truth: Sequence[Owner]) -> float:
-    """The most that any single owner gains by a false price, in grams; zero where nobody gains."""
+    """The most that any single owner gains by a false price, in grams; zero where none gains."""
     honest = rule(truth)
     return max(
         (
