@@ -18,7 +18,7 @@ def run(options: Options) -> Outcome:
     strange = {
         seed: why
         for seed in range(instances)
-        if (why := solver_faults.disagreement_with_the_stranger(seed)) is not None
+        if (why := solver_faults.disagreement_with_the_reference(seed)) is not None
     }
     spoilt = list(solver_faults.spoilt(options.seed, plans))
     with tempfile.TemporaryDirectory() as folder:

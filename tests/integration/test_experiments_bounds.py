@@ -12,10 +12,10 @@ from sunward.simulation.experiments.comparison.days import first_hour
 from sunward.simulation.future import Future
 from sunward.simulation.machine import first_state
 from sunward.simulation.parallel import planner
-from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.registry import policies
 from sunward.simulation.scenario import Scenario, load_scenario
 from sunward.simulation.simulator import _Run, cluster_of
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.tasks import tasks_of
 
 GAP = 1e-6

@@ -25,7 +25,7 @@ LONG: Final = frozenset(
         "tests/property/test_optimisation_space.py",
         "tests/property/test_planning_placing.py",
         "tests/property/test_simulation_invariants.py",
-        "tests/unit/optimisation/test_optimisation_stranger.py",
+        "tests/unit/optimisation/test_optimisation_reference.py",
         "tests/unit/simulation/test_simulation_operated.py::test_hysteresis_keeps_a_plan_that_little_would_improve",
         "tests/unit/simulation/test_simulation_operated.py::test_the_cycle_limit_is_what_keeps_nodes_from_flapping",
     }

@@ -192,7 +192,7 @@ def a_policy(**changes: Any) -> PolicySpec:
 
 
 def a_snapshot(*nodes: NodeView, jobs: Iterable[Any] = (), intensities: Any = None, **changes: Any) -> Snapshot:
-    """A leader's picture of a warm cluster; zones CLEAN (24 g/kWh) and DIRTY (610 g/kWh) are measured."""
+    """A leader's snapshot of a warm cluster; zones CLEAN (24 g/kWh) and DIRTY (610 g/kWh) are measured."""
     zones = (
         intensities if intensities is not None else {"CLEAN": a_zone("CLEAN", 24.0), "DIRTY": a_zone("DIRTY", 610.0)}
     )

@@ -21,7 +21,7 @@ from sunward.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from sunward.cli.settings import Settings
     from sunward.cluster.access.api import KubernetesApi
-    from sunward.cluster.acting.rescue import Rescued
+    from sunward.cluster.acting.recovery import Recovered
 
 LONGEST_OVERRIDE_MINUTES = 525_600
 """A year; what is to hold for longer belongs into the EnergyNode."""
@@ -64,10 +64,10 @@ def wake(
     if direct:
         from sunward.cli.settings import load_settings
 
-        rescued = asyncio.run(_rescue(kubeconfig, node, load_settings(settings), pause))
-        for one in rescued:
+        recovered = asyncio.run(_recover(kubeconfig, node, load_settings(settings), pause))
+        for one in recovered:
             typer.echo(str(one))
-        raise typer.Exit(1 if any(one.failed for one in rescued) else 0)
+        raise typer.Exit(1 if any(one.failed for one in recovered) else 0)
 
     async def work(api: KubernetesApi) -> list[str]:
         names = await _names(api, node)
@@ -112,11 +112,11 @@ async def _override(api: KubernetesApi, name: str, power: str, minutes: int, rea
     )
 
 
-async def _rescue(kubeconfig: str, node: str, given: Settings, pause_seconds: float) -> list[Rescued]:
+async def _recover(kubeconfig: str, node: str, given: Settings, pause_seconds: float) -> list[Recovered]:
     """Through the relays of the settings, without the operator; all of them even without a kubeconfig."""
     from sunward.cluster.access.login import NoLogin
     from sunward.cluster.access.no_server import NoServer
-    from sunward.cluster.acting.rescue import wake_all, wake_one
+    from sunward.cluster.acting.recovery import wake_all, wake_one
     from sunward.power.finder import Drivers
     from sunward.sources.session import open_session
 

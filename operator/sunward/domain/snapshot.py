@@ -1,4 +1,4 @@
-"""One frozen picture of the cluster and its energy: the only input of a plan."""
+"""One frozen snapshot of the cluster and its energy: the only input of a plan."""
 
 from __future__ import annotations
 

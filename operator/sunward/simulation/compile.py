@@ -1,6 +1,6 @@
 """What is left of a simulation as a problem without the operator's caution: the pure optimiser of the paper.
 
-The picture of the cluster goes through the operator's own `planning.compile`; then everything that the paper's model
+The snapshot of the cluster goes through the operator's own `planning.compile`; then everything that the paper's model
 does not have is lifted: whole batches, whole periods, quorums, limits of sleeping nodes, wakes that cost. What remains
 is linear, which is what makes a thousand days affordable: ten nodes and a day of hours take some 50 ms, where a plan
 with all rules and `shiftInTime` takes 20 s and more. Policies named "..., pure" use it; all others obey every rule.
@@ -20,10 +20,10 @@ from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.units import JOULES_PER_WATT_HOUR
 from sunward.optimisation.problem.instance import Job, Network, Problem
 from sunward.planning.compile import compile_problem as compile_snapshot
-from sunward.simulation import picture
+from sunward.simulation import snapshots
 from sunward.simulation.future import Outlook
-from sunward.simulation.picture import Allowed
 from sunward.simulation.scenario import Scenario
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.tasks import Task
 from sunward.simulation.world import NodeState, Power
 
@@ -106,7 +106,7 @@ def job_spec(scenario: Scenario, part: Part, *, rounds: int, steps: int, gigabyt
         data_mobility=DataMobility.ANYWHERE,
         maximum_offload_ratio=min(1.0, max(0.0, ratio)),
         minimum_workers=part.task.job.minimum_workers,
-        deadline=picture.period_start(scenario, part.task.deadline),
+        deadline=snapshots.period_start(scenario, part.task.deadline),
         emissions_budget_grams=None,
         suspend=False,
         disruption=Disruption.AT_ROUND_BOUNDARY,
@@ -150,16 +150,16 @@ def pure_problem(
     allowed: Allowed,
 ) -> tuple[Problem, Mapping[str, Part]]:
     """The problem at the start of `period` in the paper's model, and what its jobs stand for."""
-    now = picture.period_start(scenario, period)
-    policy = replace(picture.policy_spec(scenario, allowed), shift_in_time=True)
+    now = snapshots.period_start(scenario, period)
+    policy = replace(snapshots.policy_spec(scenario, allowed), shift_in_time=True)
     parts = {part.key: part for task in tasks if task.active(period) for part in parts_of(task) if _is_owed(part)}
-    believed = picture.forecasts(scenario, outlook, period)
+    believed = snapshots.forecasts(scenario, outlook, period)
     nodes = [
-        picture.rested(picture.effortless(spec), _record(states[name]), now, states[name].stored_watt_hours)
-        for name, spec in picture.node_specs(scenario).items()
+        snapshots.rested(snapshots.effortless(spec), _record(states[name]), now, states[name].stored_watt_hours)
+        for name, spec in snapshots.node_specs(scenario).items()
     ]
     jobs = [_remaining(scenario, part) for part in parts.values()]
-    view = picture.snapshot(scenario, policy, nodes, jobs, believed, now)
+    view = snapshots.snapshot(scenario, policy, nodes, jobs, believed, now)
     problem = compile_snapshot(view, believed, free=True).problem
     return _lifted(scenario, problem, parts, allowed, period), parts
 

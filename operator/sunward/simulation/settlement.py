@@ -15,7 +15,7 @@ from sunward.domain.energy import MeteredNode, NodePeriod, PoolFlow
 from sunward.domain.nodes import NodeSpec
 from sunward.domain.policy import PolicySpec
 from sunward.planning.settle import Settlement, clear
-from sunward.simulation import picture
+from sunward.simulation import snapshots
 from sunward.simulation.machine import Ran
 from sunward.simulation.scenario import BASIS, Scenario
 from sunward.simulation.solving import Solve, SolverFunction
@@ -30,8 +30,8 @@ class SimulatedSettler:
         """Describe nodes and pools once; `solve` is the planner's solver."""
         self._scenario = scenario
         self._solver = SolverFunction(solve)
-        self._specs = picture.node_specs(scenario)
-        self._policy = PolicySpec(pools=picture.pool_specs(scenario))
+        self._specs = snapshots.node_specs(scenario)
+        self._policy = PolicySpec(pools=snapshots.pool_specs(scenario))
 
     def settle(
         self,

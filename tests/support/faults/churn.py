@@ -13,10 +13,10 @@ from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution
 from sunward.optimisation.solve import solve_exact
 from sunward.simulation.outcome import Outcome
-from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.planned import Operated
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.simulator import simulate
+from sunward.simulation.snapshots import Allowed
 
 NODES = ("a", "b", "c", "d")
 PODS_PER_NODE = 2

@@ -43,13 +43,13 @@ def disagreement(seed: int) -> str | None:
     return None if truth.is_close(found.objective_grams) else f"{found.objective_grams:g} g, not {truth.objective:g} g"
 
 
-def disagreement_with_the_stranger(seed: int) -> str | None:
+def disagreement_with_the_reference(seed: int) -> str | None:
     """What is wrong with the answer to one file that uses every field of the format, by a model made of its text."""
     case = document(seed)
     least, problem = optimum(case), parse_problem(json.dumps(case))
     found = solve_exact(problem)
     if (found.status is Status.INFEASIBLE) != (least is None):
-        return f"the answer is {found.status}, the stranger's optimum is {least}"
+        return f"the answer is {found.status}, the reference optimum is {least}"
     if least is None or found.objective_grams is None:
         return None
     if found.status is not Status.OPTIMAL or not least.agrees(found.objective_grams):

@@ -129,7 +129,7 @@ def held_awake() -> PowerOverride:
 
 
 def stale_snapshot() -> Case:
-    """Fresh readings in a picture that is ten minutes old."""
+    """Fresh readings in a snapshot that is ten minutes old."""
     case = case_of(a_node(meters=some_meters(measured(2.7, at=NOW - MINUTE))))
     old = replace(case.snapshot, taken_at=NOW - timedelta(minutes=10))
     return replace(case, snapshot=old)

@@ -15,7 +15,7 @@ from support.guards.mutants import Mutant, replaced, source_of
 
 ACTS = "tests/unit/cluster/test_cluster_acts.py"
 CORDONS = "tests/unit/cluster/test_cluster_cordons.py"
-RECHECK = "tests/unit/cluster/test_cluster_recheck.py"
+PREFLIGHT = "tests/unit/cluster/test_cluster_preflight.py"
 RETENTION = "tests/unit/cluster/test_cluster_retention.py"
 LEASE = "tests/unit/cluster/test_cluster_lease.py"
 CLOCK = "tests/unit/cluster/test_cluster_server_clock.py"
@@ -27,7 +27,7 @@ SIGHT = "tests/unit/cluster/test_cluster_sight.py"
 DRIVERS = "tests/unit/power/test_power_drivers.py"
 NAMES = "tests/contract/test_chart_addresses.py"
 CERTIFICATES = "tests/unit/power/test_power_certificates.py"
-RESCUE = "tests/unit/cluster/test_cluster_rescue.py"
+RECOVERY = "tests/unit/cluster/test_cluster_recovery.py"
 SESSION = "tests/unit/sources/test_sources_session.py"
 GROUPS = "tests/unit/sources/test_sources_groups.py"
 PAGES = "tests/unit/web/test_web_serving.py"
@@ -120,29 +120,29 @@ PLACES: dict[str, Place] = {
         "cluster.acting.acts", "(operation.id, operation.fencing_token) if operation", '("none", 0) if operation', ACTS
     ),
     "the node is looked at again before the power is cut": _place(
-        "cluster.acting.recheck",
+        "cluster.acting.preflight",
         "    if step.act is not Act.POWER_OFF:\n        return None\n",
         "    return None\n",
         STALE,
     ),
     "a record that another wrote is respected": _place(
-        "cluster.acting.recheck",
+        "cluster.acting.preflight",
         "if (stored.power_state, stored.operation) == (step.record.power_state, step.record.operation):",
         "if True:",
         STALE,
     ),
     "a rule that wakes is asked once more": _place(
-        "cluster.acting.recheck",
+        "cluster.acting.preflight",
         'return None if still else f"{step.cause.reason} no longer applies"',
         "return None",
-        RECHECK,
+        PREFLIGHT,
         STALE,
     ),
     "a cordon that is gone is looked for once more": _place(
-        "cluster.acting.recheck",
+        "cluster.acting.preflight",
         'return "the node is still cordoned" if facts is not None and facts.unschedulable else None',
         "return None",
-        RECHECK,
+        PREFLIGHT,
     ),
     "a cordon that others set stays": _place(
         "cluster.objects.cordons",
@@ -322,7 +322,7 @@ PLACES: dict[str, Place] = {
         "power.relay", "ssl=trusted(self.relay.ca_file, self.name)", "ssl=False", CERTIFICATES
     ),
     "a node that got no power stays cordoned": _place(
-        "cluster.acting.rescue", "    if power.failed:", "    if False:", RESCUE
+        "cluster.acting.recovery", "    if power.failed:", "    if False:", RECOVERY
     ),
     "a name of the own network does not lead outside": _place(
         "sources.session", "is_of_cluster(host) or not parsed.is_global", "True", SESSION
@@ -452,7 +452,7 @@ PLACES: dict[str, Place] = {
     ),
     "what forbids a sleep is asked again after the cordon": _place(
         "planning.sleep.transitions",
-        "obstacle = question.first(GuardStage.RECHECK)",
+        "obstacle = question.first(GuardStage.PREFLIGHT)",
         "obstacle = None",
         TRANSITIONS,
         WALK,

@@ -192,7 +192,7 @@ OF_THE_LIMITS: tuple[Row, ...] = (
     ),
     (
         "eviction-possible",
-        GuardStage.RECHECK,
+        GuardStage.PREFLIGHT,
         Reason.DRAIN_BLOCKED,
         lambda: case_of(falling(), drain_failure=Cause(Reason.DRAIN_BLOCKED, "two disruption budgets")),
     ),

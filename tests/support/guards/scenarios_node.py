@@ -85,7 +85,7 @@ OF_THE_NODE: tuple[Row, ...] = (
     ),
     ("sensors-available", GuardStage.START, Reason.DATA_UNAVAILABLE, lambda: case_of(sensors_available=False)),
     ("power-meter", GuardStage.START, Reason.DATA_STALE, lambda: case_of(with_power_reading(at=NOW - 3 * MINUTE))),
-    ("power-meter", GuardStage.RECHECK, Reason.CLOCK_SKEW, lambda: case_of(with_power_reading(at=NOW + 3 * MINUTE))),
+    ("power-meter", GuardStage.PREFLIGHT, Reason.CLOCK_SKEW, lambda: case_of(with_power_reading(at=NOW + 3 * MINUTE))),
     (
         "power-meter",
         GuardStage.PLAN,

@@ -13,7 +13,7 @@ from aiohttp import web
 from sunward.cli.doctor import doctor
 from sunward.cli.main import main
 from sunward.cli.output import Output
-from sunward.cli.power import _rescue
+from sunward.cli.power import _recover
 from sunward.cli.settings import load_settings
 from support.sources import serving
 
@@ -226,9 +226,9 @@ async def test_every_relay_is_switched_on_without_any_kubeconfig(
             "relays": {"r": {"driver": "Shelly", "url": server.url}},
         }
         (tmp_path / "s.yaml").write_text(yaml.safe_dump(settings))
-        rescued = await _rescue("", "", load_settings(tmp_path / "s.yaml"), 0.0)
+        recovered = await _recover("", "", load_settings(tmp_path / "s.yaml"), 0.0)
     assert orders == [("Switch.Set", {"id": 0, "on": True})]
-    assert [(one.subject, bool(one.done), bool(one.failed)) for one in rescued] == [
+    assert [(one.subject, bool(one.done), bool(one.failed)) for one in recovered] == [
         ("r", True, False),
         ("EnergyNodes", False, True),
         ("Nodes", False, True),

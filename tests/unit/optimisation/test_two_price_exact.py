@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sunward.optimisation.decomposition.levelling import settle
+from sunward.optimisation.decomposition.cancellation import settle
 from sunward.optimisation.decomposition.rounds import Effort
 from sunward.optimisation.decomposition.run import begun, priced, resettled
 from sunward.optimisation.problem.instance import Problem

@@ -37,8 +37,8 @@ ASLEEP = NodeRecord(power_state=PowerState.ASLEEP, asleep_since=NOW - timedelta(
 
 
 def compiled(*nodes: NodeView, relaxed: bool = False, harvest: Any = None, **snapshot: Any) -> Compiled:
-    picture = a_snapshot(*nodes, **snapshot)
-    return compile_problem(picture, some_forecasts(picture, harvest=harvest), relaxed=relaxed)
+    seen = a_snapshot(*nodes, **snapshot)
+    return compile_problem(seen, some_forecasts(seen, harvest=harvest), relaxed=relaxed)
 
 
 def node_of(made: Compiled, name: str = "pi-01") -> Node:

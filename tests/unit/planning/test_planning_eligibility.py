@@ -65,4 +65,4 @@ def test_the_instant_of_the_question_can_be_given() -> None:
     for passed, expected in ((0, [Reason.DWELL_TIME]), (99, [Reason.DWELL_TIME]), (100, [])):
         found = sleep_obstacles(node, snapshot, now=NOW + passed * SECOND)
         assert [obstacle.cause.reason for obstacle in found] == expected
-    assert sleep_obstacles(node, snapshot), "the picture's own time counts unless another is given"
+    assert sleep_obstacles(node, snapshot), "the snapshot's own time counts unless another is given"

@@ -46,8 +46,8 @@ def step_of(
     token: int = 3,
     **snapshot: Any,
 ) -> Step:
-    picture = a_snapshot(node, *OTHERS, **snapshot)
-    return next_step(node, want_awake, picture, power, NOW, fencing_token=token)
+    seen = a_snapshot(node, *OTHERS, **snapshot)
+    return next_step(node, want_awake, seen, power, NOW, fencing_token=token)
 
 
 def outcome(step: Step) -> tuple[PowerState, Act, Reason]:

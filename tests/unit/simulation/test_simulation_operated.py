@@ -9,10 +9,10 @@ import pytest
 from sunward.simulation.future import Future
 from sunward.simulation.operated.cluster import OperatedCluster
 from sunward.simulation.outcome import Outcome
-from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.registry import policies
 from sunward.simulation.scenario import Scenario, load_scenario, parse_scenario
 from sunward.simulation.simulator import simulate
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.tasks import tasks_of
 from support.faults import churn
 from support.simulation import solve

@@ -11,7 +11,7 @@ from typing import Any
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.events import Events, pod_ref
 from sunward.cluster.access.lease import Lease
-from sunward.cluster.acting import acts, recheck
+from sunward.cluster.acting import acts, preflight
 from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.ports import Drivers, Reporter
 from sunward.cluster.reading.observe import Observation
@@ -119,7 +119,7 @@ class NodeStepper:
         """Take the steps in order; returns the view with the EnergyNodes as they were written.
 
         A step that fails is its node's own fault. The steps after it relied on its record, so they are decided anew by
-        the record that stands. Where it is not known which one does, nobody goes further towards sleep in this pass.
+        the record that stands. Where it is not known which one does, no node goes further towards sleep in this pass.
         Only a server that does not answer ends it.
         """
         bodies, snapshot, left = dict(seen.state.energy_node_bodies), seen.snapshot, list(steps)
@@ -165,7 +165,7 @@ class NodeStepper:
         body = seen.state.energy_node_bodies[step.node]
         node = seen.snapshot.node(step.node)
         assert node is not None  # steps are taken for the nodes of the snapshot
-        why = await recheck.obstacle(self._api, step, seen.snapshot, power, self._lease.token, self._clock())
+        why = await preflight.obstacle(self._api, step, seen.snapshot, power, self._lease.token, self._clock())
         if why is not None:
             await self._events.emit(body, Cause(Reason.NO_LONGER_HOLDS, why), self._clock())
             return body
@@ -194,7 +194,7 @@ class NodeStepper:
         step, now = done.step, self._clock()
         self._reporter.stepped(step)
         self._drain_failures.pop(step.node, None)
-        if step.act is not Act.EVICT or step.pods:  # else nobody was asked again yet
+        if step.act is not Act.EVICT or step.pods:  # else no pod was asked again yet
             self.refused[step.node] = done.refused
         if done.failure is not None and done.is_final:
             self._drain_failures[step.node] = done.failure

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from sunward.domain.plans import SolverName
+from sunward.optimisation.decomposition.cancellation import settle
 from sunward.optimisation.decomposition.errors import InfeasibleBlockError, NoWholePlanError, OutOfTimeError
-from sunward.optimisation.decomposition.levelling import settle
 from sunward.optimisation.decomposition.linear import Chosen, LinearFleet, choose
 from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.decomposition.rounds import Effort, Rounds

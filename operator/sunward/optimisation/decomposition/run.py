@@ -11,9 +11,9 @@ import numpy as np
 
 from sunward.domain.plans import SolverName
 from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
+from sunward.optimisation.decomposition.cancellation import settle, trim
 from sunward.optimisation.decomposition.columns import OPTIMAL_GAP
 from sunward.optimisation.decomposition.errors import NoWholePlanError, OutOfTimeError
-from sunward.optimisation.decomposition.levelling import settle, trim
 from sunward.optimisation.decomposition.linear import LinearFleet
 from sunward.optimisation.decomposition.master import PerCoupling
 from sunward.optimisation.decomposition.rounds import Effort, Rounds
@@ -144,7 +144,7 @@ def label_of(run: Run, lower: float, prices: Prices, rounds: int) -> Label:
 
 
 def prices_by_pool(run: Run, parts: Split, prices: PerCoupling) -> Prices:
-    """Energy prices by pool and period; 0 where nobody can send. Offload caps are priced by the exact solver only."""
+    """Energy prices by pool and period; 0 where no node can send. Offload caps are priced by the exact solver only."""
     if not run.problem.policy.share_energy:
         return Prices(energy_grams_per_watt_hour={}, offload_cap_grams={})
     by_pool = {place: float(prices[row]) for row, place in parts.pool_of.items()}

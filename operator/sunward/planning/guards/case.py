@@ -22,7 +22,7 @@ class GuardStage(StrEnum):
     PLAN = "Plan"  # may the plan consider putting the node to sleep
     KEEP = "Keep"  # may a sleeping node stay asleep
     START = "Start"  # may we cordon it now
-    RECHECK = "Recheck"  # cordoned: does everything still hold
+    PREFLIGHT = "Recheck"  # cordoned: does everything still hold
     CUT = "Cut"  # drained: may we ask for the power to be cut
     OFF = "Off"  # is it proven that the power is off
     ON = "On"  # is it proven that the power is on

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sunward.planning.guards import budgets, rules_data, rules_node, rules_power, rules_time, rules_work
 from sunward.planning.guards.case import Blocker, Case, GuardStage, Rule
 
-SLEEPING = (GuardStage.PLAN, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT)
+SLEEPING = (GuardStage.PLAN, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT)
 """Whatever forbids a sleep forbids it until the power is cut."""
 PROOFS = (GuardStage.OFF, GuardStage.ON, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON)
 
@@ -55,10 +55,10 @@ GUARDS: Guards = MappingProxyType(
         "override-awake": _guard(rules_node.override_awake, *SLEEPING, GuardStage.KEEP),
         "sleep-enabled": _guard(rules_node.sleep_enabled, *SLEEPING, GuardStage.KEEP),
         "active-mode": _guard(
-            rules_node.active_mode, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT, GuardStage.KEEP
+            rules_node.active_mode, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT, GuardStage.KEEP
         ),
         # what is known
-        "snapshot-fresh": _guard(rules_data.snapshot_fresh, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "snapshot-fresh": _guard(rules_data.snapshot_fresh, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT),
         "command-recent": _guard(rules_data.command_recent, GuardStage.CUT),
         "data-hold": _guard(rules_data.data_hold, *SLEEPING),
         "sensors-available": _guard(rules_data.sensors_available, *SLEEPING),
@@ -74,21 +74,21 @@ GUARDS: Guards = MappingProxyType(
         "cycle-limit": _guard(rules_time.cycle_limit, GuardStage.PLAN, GuardStage.START),
         # how many
         "transition-budget": _guard(budgets.transition_budget, GuardStage.START),
-        "sleep-limit": _guard(budgets.sleep_limit, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
-        "policy-limit": _guard(budgets.policy_limit, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "sleep-limit": _guard(budgets.sleep_limit, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT),
+        "policy-limit": _guard(budgets.policy_limit, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT),
         "excess-sleepers": _guard(budgets.excess_sleepers, GuardStage.KEEP),
         "minimum-awake-nodes": _guard(
-            budgets.minimum_awake_nodes, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT
+            budgets.minimum_awake_nodes, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT
         ),
         "wake-interval": _guard(budgets.wake_interval, GuardStage.WAKE),
         # what runs there
-        "work-moved": _guard(rules_work.work_moved, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
-        "shard-copied": _guard(rules_work.shard_copied, GuardStage.START, GuardStage.RECHECK, GuardStage.CUT),
+        "work-moved": _guard(rules_work.work_moved, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT),
+        "shard-copied": _guard(rules_work.shard_copied, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT),
         "pods-evictable": _guard(rules_work.pods_evictable, *SLEEPING),
         "budgets-allow": _guard(rules_work.budgets_allow, GuardStage.PLAN, GuardStage.START),
         "pods-pending": _guard(rules_work.pods_pending, *SLEEPING, GuardStage.KEEP),
-        "pods-placeable": _guard(rules_work.pods_placeable, GuardStage.PLAN, GuardStage.START, GuardStage.RECHECK),
-        "eviction-possible": _guard(rules_work.eviction_possible, GuardStage.RECHECK),
+        "pods-placeable": _guard(rules_work.pods_placeable, GuardStage.PLAN, GuardStage.START, GuardStage.PREFLIGHT),
+        "eviction-possible": _guard(rules_work.eviction_possible, GuardStage.PREFLIGHT),
         "drained": _guard(rules_work.drained, GuardStage.CUT),
         "volumes-detached": _guard(rules_work.volumes_detached, GuardStage.CUT),
         # what is proven

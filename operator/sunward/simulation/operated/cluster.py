@@ -18,16 +18,16 @@ from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.planning.compile import LOOK_AHEAD_PERIODS
 from sunward.planning.fulfil import fulfilled
 from sunward.planning.sleep import transitions
-from sunward.simulation import picture
+from sunward.simulation import snapshots
 from sunward.simulation.compile import horizon, together
 from sunward.simulation.future import Future, Outlook
 from sunward.simulation.machine import Done, first_state, model_of
 from sunward.simulation.operated.machines import Machine, evict, ordinary_pods
 from sunward.simulation.operated.training import Training, Worked, training_of, work
-from sunward.simulation.picture import Allowed
-from sunward.simulation.policies.base import Picture, Policy, View
+from sunward.simulation.policies.base import Observation, Policy, View
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.scenario_parts import Fault
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.tasks import Task, Work
 
 FENCING_TOKEN = 1
@@ -41,7 +41,7 @@ class OperatedCluster:
     def __init__(self, scenario: Scenario, policy: Policy, allowed: Allowed, future: Future) -> None:
         """Everything is awake and has been for long; nothing is planned yet."""
         self._scenario, self._policy, self._future = scenario, policy, future
-        self._spec = picture.policy_spec(scenario, allowed)
+        self._spec = snapshots.policy_spec(scenario, allowed)
         self._now = scenario.start
         self._machines = {name: _machine(scenario, name) for name in scenario.nodes}
         self._trainings: dict[str, Training] = {}
@@ -55,7 +55,7 @@ class OperatedCluster:
         """One period of the scenario, from its first second to its last."""
         self._open(period, tasks)
         stored = {name: machine.state.stored_watt_hours for name, machine in self._machines.items()}
-        end = picture.period_start(self._scenario, period + 1)
+        end = snapshots.period_start(self._scenario, period + 1)
         while self._now < end:
             self._look()
             seen = self._snapshot(period)
@@ -95,7 +95,7 @@ class OperatedCluster:
             machine.report(self._now)
 
     def _snapshot(self, period: int) -> Snapshot:
-        return picture.snapshot(
+        return snapshots.snapshot(
             self._scenario,
             self._spec,
             (machine.view(self._now) for machine in self._machines.values()),
@@ -108,11 +108,11 @@ class OperatedCluster:
         """Forecasts issued at the beginning of the planning period; as long as the plan will look."""
         length = self._scenario.replan_every_periods
         begun = period // length * length
-        start = picture.period_start(self._scenario, begun)
+        start = snapshots.period_start(self._scenario, begun)
         if self._forecasts is None or self._forecasts.start != start:
             ahead = self._spec.horizon_periods if self._spec.shift_in_time else LOOK_AHEAD_PERIODS
             outlook = self._future.outlook(begun, ahead * length, perfect=self._policy.oracle)
-            self._forecasts = picture.forecasts(self._scenario, outlook, begun, together=length)
+            self._forecasts = snapshots.forecasts(self._scenario, outlook, begun, together=length)
         return self._forecasts
 
     def _planned(self, period: int, seen: Snapshot, tasks: Sequence[Task]) -> Plan:
@@ -128,7 +128,7 @@ class OperatedCluster:
             outlook=self._outlook(period, tasks),
             states={name: machine.state for name, machine in self._machines.items()},
             tasks=tasks,
-            picture=Picture(snapshot=seen, forecasts=forecasts, previous=self._plan),
+            observation=Observation(snapshot=seen, forecasts=forecasts, previous=self._plan),
         )
         orders = self._policy.decide(view, 1)[0]
         if orders.plan is None:
@@ -255,9 +255,9 @@ class _Tally:
 
 
 def _machine(scenario: Scenario, name: str) -> Machine:
-    long_ago = scenario.start - picture.LONG_BEFORE
+    long_ago = scenario.start - snapshots.LONG_BEFORE
     return Machine(
-        spec=picture.node_spec(scenario, name),
+        spec=snapshots.node_spec(scenario, name),
         model=model_of(scenario, name),
         state=first_state(scenario, name),
         record=NodeRecord(awake_since=long_ago),

@@ -13,7 +13,7 @@ from sunward.domain.nodes import NodeRecord, NodeSpec, NodeView, PowerState
 from sunward.domain.pods import PodFacts
 from sunward.domain.steps import PowerReading
 from sunward.domain.units import SECONDS_PER_HOUR
-from sunward.simulation import picture
+from sunward.simulation import snapshots
 from sunward.simulation.machine import Ran, balanced
 from sunward.simulation.world import Flows, Inputs, NodeModel, NodeState, Power, step, switch_off, switch_on
 
@@ -99,8 +99,8 @@ class Machine:
         return NodeView(
             spec=self.spec,
             record=self.record,
-            facts=picture.node_facts(self.name, self.ready_since, ready=self.ready, unschedulable=self.unschedulable),
-            meters=picture.meter_facts(
+            facts=snapshots.node_facts(self.name, self.ready_since, ready=self.ready, unschedulable=self.unschedulable),
+            meters=snapshots.meter_facts(
                 now,
                 watts=self.state.draw_watts,
                 harvest_watts=self.harvest_watts,

@@ -9,14 +9,14 @@ from typing import Protocol
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Forecasts, Snapshot
 from sunward.simulation.future import Outlook
-from sunward.simulation.picture import Allowed
 from sunward.simulation.scenario import Scenario
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.tasks import Task, Work
 from sunward.simulation.world import NodeState, Power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Observation:
     """What the operator sees when it plans: its snapshot, its forecasts and the plan in force."""
 
     snapshot: Snapshot
@@ -26,14 +26,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The start of a period as a policy sees it; `picture` is there for policies that run the operator."""
+    """The start of a period as a policy sees it; `observation` is there for policies that run the operator."""
 
     scenario: Scenario
     period: int
     outlook: Outlook
     states: Mapping[str, NodeState]
     tasks: Sequence[Task]
-    picture: Picture | None = None
+    observation: Observation | None = None
 
     @property
     def hours(self) -> float:

@@ -21,9 +21,9 @@ from sunward.planning.guards.rules_work import holds_shard
 from sunward.planning.jobs.assign import at_home, running, split_round
 from sunward.planning.jobs.facts import batches_left_to_move, moves_allowed, rounds_at_most
 from sunward.simulation.compile import together
-from sunward.simulation.picture import Allowed
-from sunward.simulation.policies.base import Orders, Picture, View
+from sunward.simulation.policies.base import Observation, Orders, View
 from sunward.simulation.policies.rules import Rule
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.tasks import Task, Work
 
 GUARDED = ", guarded"
@@ -55,23 +55,23 @@ class Guarded:
     def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
         """The rule's orders for this period as directives and wishes of the operator.
 
-        Raises ValueError when the view holds no picture of the cluster.
+        Raises ValueError when the view holds no observation of the cluster.
         """
         del periods
-        if view.picture is None:
+        if view.observation is None:
             raise ValueError(f"{self.name} orders from a snapshot")
-        owners = _owners(view, view.picture)
+        owners = _owners(view, view.observation)
         orders = self.rule.order(replace(view, tasks=[t for t in view.tasks if t in owners.values()]))
-        return (replace(orders, plan=_plan(view, view.picture, owners, orders)),)
+        return (replace(orders, plan=_plan(view, view.observation, owners, orders)),)
 
 
-def _owners(view: View, seen: Picture) -> Mapping[str, Task]:
+def _owners(view: View, seen: Observation) -> Mapping[str, Task]:
     """The task of every job that still runs, by the job's key."""
     running_now = {job.spec.key for job in seen.snapshot.jobs}
     return {part.key: task for task in view.tasks for part in together(task) if part.key in running_now}
 
 
-def _plan(view: View, seen: Picture, owners: Mapping[str, Task], orders: Orders) -> Plan:
+def _plan(view: View, seen: Observation, owners: Mapping[str, Task], orders: Orders) -> Plan:
     jobs = tuple(
         _directive(job, [work for work in orders.work if work.task == owners[job.spec.key].name], seen)
         for job in seen.snapshot.jobs
@@ -88,7 +88,7 @@ def _plan(view: View, seen: Picture, owners: Mapping[str, Task], orders: Orders)
     )
 
 
-def _directive(job: JobView, works: Iterable[Work], seen: Picture) -> JobDirective:
+def _directive(job: JobView, works: Iterable[Work], seen: Observation) -> JobDirective:
     """A round with the ordered proportions; a shard that is not ordered runs at home, for a round takes all of them."""
     homes = {shard.node for shard in job.spec.shards}
     ordered = [work for work in works if work.home in homes]
@@ -135,7 +135,7 @@ def _needed(directives: Iterable[JobDirective], jobs: Iterable[JobView]) -> set[
     return senders | {row.node for row in rows}
 
 
-def _awake(view: View, seen: Picture, orders: Orders, needed: Collection[str]) -> dict[str, bool]:
+def _awake(view: View, seen: Observation, orders: Orders, needed: Collection[str]) -> dict[str, bool]:
     """Who is awake: whoever is needed, whom the rule keeps awake, and whoever is one sleeper too many."""
     nodes = view.scenario.nodes
     idle = [

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from sunward.optimisation.problem.solution import Solution, Status
 from sunward.planning import decide
 from sunward.simulation.compile import Part, pure_problem
-from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.base import Orders, View
 from sunward.simulation.policies.ready import catch_up
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.solving import Solve, SolverFunction
 from sunward.simulation.tasks import Work
 
@@ -37,12 +37,12 @@ class Operated:
     def decide(self, view: View, periods: int) -> tuple[Orders, ...]:
         """The operator's plan of one planning period.
 
-        Raises ValueError when the view holds no picture of the cluster.
+        Raises ValueError when the view holds no observation of the cluster.
         """
         del periods
-        if view.picture is None:
+        if view.observation is None:
             raise ValueError(f"{self.name} plans from a snapshot")
-        seen = view.picture
+        seen = view.observation
         plan = decide.plan(
             seen.snapshot,
             seen.forecasts,

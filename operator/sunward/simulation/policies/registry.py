@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sunward.simulation.picture import Allowed
 from sunward.simulation.policies.base import Policy
 from sunward.simulation.policies.guarded import GUARDED, Guarded
 from sunward.simulation.policies.planned import Operated, Pure
 from sunward.simulation.policies.rules import BASELINE, IN_ROUNDS, RULES
+from sunward.simulation.snapshots import Allowed
 from sunward.simulation.solving import Solve
 
 __all__ = ["BASELINE", "GUARDED", "PURE", "SLEEPERS", "policies"]

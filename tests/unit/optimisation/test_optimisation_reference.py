@@ -1,4 +1,4 @@
-"""Our optima against a second reading of the format, solved by another solver, on files that use every field of it."""
+"""Our optima against an independent implementation with another solver, on files that use every field."""
 
 import json
 import random
@@ -23,7 +23,7 @@ def cases(chunk: int) -> list[Document]:
 
 
 def rows_hold(case: Document, plan: Solution) -> bool:
-    """Whether a plan's rows keep every rule of the second reading and cost what the plan says."""
+    """Whether a plan's rows keep every rule of the reference implementation and cost what the plan says."""
     cost, claimed = cost_of(case, json.loads(plan.to_json())), plan.objective_grams
     return cost is not None and claimed is not None and abs(cost - claimed) <= 3 * RELATIVE * abs(cost) + 10 * GRAMS
 
@@ -34,7 +34,7 @@ def at_least(value: float | None, least: Least) -> bool:
 
 
 @pytest.mark.parametrize("chunk", range(15))
-def test_the_exact_optimum_is_the_strangers(chunk: int) -> None:
+def test_the_exact_optimum_is_that_of_the_reference(chunk: int) -> None:
     for case in cases(chunk):
         least, found = optimum(case), solve_exact(parse_problem(json.dumps(case)))
         assert (found.status is Status.INFEASIBLE) == (least is None)
@@ -46,7 +46,7 @@ def test_the_exact_optimum_is_the_strangers(chunk: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", range(15, 30))
-def test_greedy_and_two_price_plans_lie_above_the_strangers_optimum_and_bounds_below(chunk: int) -> None:
+def test_greedy_and_two_price_plans_lie_above_the_reference_optimum_and_bounds_below(chunk: int) -> None:
     for case in cases(chunk):
         made, least = parse_problem(json.dumps(case)), optimum(case)
         priced = None if supports(made) else solve_two_price(made, time_limit_seconds=20.0)

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from sunward.cluster.access.api import Api, ApiError, core, ours
-from sunward.cluster.acting.recheck import obstacle
+from sunward.cluster.acting.preflight import obstacle
 from sunward.cluster.objects.records import record_patch
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import Intent, NodeRecord, Operation, PowerState

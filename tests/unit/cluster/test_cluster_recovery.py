@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from sunward.cluster.access.api import Api, ApiError, core, ours
-from sunward.cluster.acting.rescue import Rescued, wake_all, wake_one
+from sunward.cluster.acting.recovery import Recovered, wake_all, wake_one
 from sunward.power.finder import Drivers
 from support.loop.store import Body, Store
 from support.sources import FakeServer, serving
@@ -92,7 +92,7 @@ class Scene:
         settings = {n: a_relay("Shelly", f"{self._fake.url}/{n}") for n in self.names}
         return Drivers(self._session, settings, timeout=PATIENCE)
 
-    async def rescue(self) -> list[Rescued]:
+    async def recover(self) -> list[Recovered]:
         return await wake_all(cast(Api, self.server), self.drivers, self.names)
 
 
@@ -103,14 +103,14 @@ async def scene() -> AsyncIterator[Scene]:
         yield Scene(fake, session, relays)
 
 
-def failures(rescued: list[Rescued]) -> list[str]:
-    return [one.subject for one in rescued if one.failed]
+def failures(recovered: list[Recovered]) -> list[str]:
+    return [one.subject for one in recovered if one.failed]
 
 
 async def test_every_node_gets_power_and_is_given_back(scene: Scene) -> None:
     for name in ("pi-1", "pi-2"):
         scene.add(name)
-    assert failures(await scene.rescue()) == []
+    assert failures(await scene.recover()) == []
     assert scene.relays.on == {"relay-pi-1", "relay-pi-2"}
     assert scene.server.is_given_back("pi-1")
     assert scene.server.is_given_back("pi-2")
@@ -120,25 +120,25 @@ async def test_a_dead_relay_is_told_and_keeps_nobody_else_asleep(scene: Scene) -
     for name in ("pi-1", "pi-2", "pi-3"):
         scene.add(name)
     scene.relays.dead.add("relay-pi-1")
-    rescued = await scene.rescue()
-    assert failures(rescued) == ["pi-1"]
-    assert "FAILED" in str(rescued[0])
+    recovered = await scene.recover()
+    assert failures(recovered) == ["pi-1"]
+    assert "FAILED" in str(recovered[0])
     assert scene.relays.on == {"relay-pi-2", "relay-pi-3"}
     assert [scene.server.is_given_back(name) for name in ("pi-1", "pi-2", "pi-3")] == [False, True, True]
-    assert "not uncordoned (kubectl uncordon pi-1)" in str(rescued[0])
+    assert "not uncordoned (kubectl uncordon pi-1)" in str(recovered[0])
 
 
 async def test_a_node_that_is_gone_keeps_nobody_else_asleep(scene: Scene) -> None:
     for name in ("pi-1", "pi-2"):
         scene.add(name)
     scene.server.store.delete(core("nodes", "pi-1"))
-    assert failures(await scene.rescue()) == ["pi-1"]
+    assert failures(await scene.recover()) == ["pi-1"]
     assert scene.relays.on == {"relay-pi-1", "relay-pi-2"}
 
 
 async def test_nodes_whose_energy_node_is_gone_are_woken_by_their_relays_and_marks(scene: Scene) -> None:
     scene.add("pi-1", energy_node=False)
-    assert failures(await scene.rescue()) == []
+    assert failures(await scene.recover()) == []
     assert scene.relays.on == {"relay-pi-1"}
     assert scene.server.is_given_back("pi-1")
 
@@ -147,19 +147,19 @@ async def test_nodes_whose_energy_node_is_gone_are_woken_by_their_relays_and_mar
 async def test_what_cannot_be_listed_is_told_and_all_relays_are_switched_on(scene: Scene, broken: set[str]) -> None:
     scene.add("pi-1")
     scene.server.broken = broken
-    assert len(failures(await scene.rescue())) == len(broken)
+    assert len(failures(await scene.recover())) == len(broken)
     assert scene.relays.on == {"relay-pi-1"}
 
 
 async def test_a_relay_that_the_settings_do_not_know_is_told(scene: Scene) -> None:
     scene.add("pi-1", known=False)
-    assert failures(await scene.rescue()) == ["pi-1"]
+    assert failures(await scene.recover()) == ["pi-1"]
     assert not scene.server.is_given_back("pi-1")
 
 
 async def test_a_cordon_of_somebody_else_stays(scene: Scene) -> None:
     scene.add("pi-1", marked=False)
-    assert failures(await scene.rescue()) == []
+    assert failures(await scene.recover()) == []
     assert scene.server.store.get(core("nodes", "pi-1"))["spec"]["unschedulable"] is True
 
 

@@ -68,7 +68,7 @@ async def _stands(api: Api, step: Step, snapshot: Snapshot) -> str | None:
 
 
 async def _another_record(api: Api, step: Step) -> str | None:
-    """The step rests on the record that it found; somebody may have written another since."""
+    """The step rests on the record that it found; another may have been written since."""
     body = await api.get(ours("energynodes", step.node))
     stored = node_record(body)
     if (stored.power_state, stored.operation) == (step.record.power_state, step.record.operation):

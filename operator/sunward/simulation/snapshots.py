@@ -209,7 +209,7 @@ def snapshot(
     forecasts: Forecasts,
     now: datetime,
 ) -> Snapshot:
-    """One picture of the cluster; every grid zone is known, as the first hour of its forecast."""
+    """One snapshot of the cluster; every grid zone is known, as the first hour of its forecast."""
     seen = tuple(nodes)
     return Snapshot(
         taken_at=now,

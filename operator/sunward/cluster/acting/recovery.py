@@ -22,7 +22,7 @@ OPERATION = "wake-by-hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rescued:
+class Recovered:
     """What was tried for one node, relay or list, and what came of it."""
 
     subject: str
@@ -35,65 +35,67 @@ class Rescued:
         return f"{self.subject}: {', '.join(told) or 'no action needed'}"
 
 
-async def wake_one(api: Api, drivers: Drivers, name: str) -> list[Rescued]:
+async def wake_one(api: Api, drivers: Drivers, name: str) -> list[Recovered]:
     """Wake the node of one EnergyNode. Raises ApiError when it cannot be read."""
     return [await _wake(api, drivers, await api.get(ours("energynodes", name)))]
 
 
-async def wake_all(api: Api, drivers: Drivers, relays: Collection[str], *, pause_seconds: float = 0.0) -> list[Rescued]:
+async def wake_all(
+    api: Api, drivers: Drivers, relays: Collection[str], *, pause_seconds: float = 0.0
+) -> list[Recovered]:
     """Wake every node, switch on every other relay, and take back every mark of ours that is left.
 
     `pause_seconds` lie between two relays, for a supply that does not bear all machines starting at once.
     """
     bodies, blind = await _listed(api, ours("energynodes"), "EnergyNodes")
-    rescued: list[Rescued] = []
+    recovered: list[Recovered] = []
     for body in bodies:
-        rescued.append(await _wake(api, drivers, body))
+        recovered.append(await _wake(api, drivers, body))
         await asyncio.sleep(pause_seconds)
     for relay in sorted(set(relays) - {_relay_of(body) for body in bodies}):
-        rescued.append(await _switch_on(drivers, relay))
+        recovered.append(await _switch_on(drivers, relay))
         await asyncio.sleep(pause_seconds)
     nodes, blind_to_nodes = await _listed(api, core("nodes"), "Nodes")
     known = {_node_of(body) for body in bodies}
     left = [await _uncordon(api, node) for node in _marked(nodes) if node not in known]
-    return [*rescued, *left, *blind, *blind_to_nodes]
+    return [*recovered, *left, *blind, *blind_to_nodes]
 
 
-async def _wake(api: Api, drivers: Drivers, body: Body) -> Rescued:
+async def _wake(api: Api, drivers: Drivers, body: Body) -> Recovered:
     """Power first, then the cordon: without power the node stays cordoned, so that no pod is sent to it."""
     relay, node = _relay_of(body), _node_of(body)
     name = body["metadata"]["name"]
-    power = await _switch_on(drivers, relay) if relay else Rescued(subject=relay)
+    power = await _switch_on(drivers, relay) if relay else Recovered(subject=relay)
     if power.failed:
-        return Rescued(subject=name, failed=(*power.failed, f"not uncordoned (kubectl uncordon {node})"))
+        return Recovered(subject=name, failed=(*power.failed, f"not uncordoned (kubectl uncordon {node})"))
     marks = await _uncordon(api, node)
-    return Rescued(subject=name, done=(*power.done, *marks.done), failed=marks.failed)
+    return Recovered(subject=name, done=(*power.done, *marks.done), failed=marks.failed)
 
 
-async def _switch_on(drivers: Drivers, relay: str) -> Rescued:
+async def _switch_on(drivers: Drivers, relay: str) -> Recovered:
     driver = drivers.at(relay)
     if driver is None:
-        return Rescued(subject=relay, failed=(f"relay {relay} is not in the settings",))
+        return Recovered(subject=relay, failed=(f"relay {relay} is not in the settings",))
     return await _tried(relay, f"relay {relay}: power-on requested", driver.switch(True, OPERATION, 0))
 
 
-async def _uncordon(api: Api, node: str) -> Rescued:
+async def _uncordon(api: Api, node: str) -> Recovered:
     return await _tried(node, "uncordoned", acts.uncordon(api, node))
 
 
-async def _tried(subject: str, what: str, doing: Awaitable[None]) -> Rescued:
+async def _tried(subject: str, what: str, doing: Awaitable[None]) -> Recovered:
     try:
         await doing
     except (ApiError, SourceUnavailable) as error:
-        return Rescued(subject=subject, failed=(str(error),))
-    return Rescued(subject=subject, done=(what,))
+        return Recovered(subject=subject, failed=(str(error),))
+    return Recovered(subject=subject, done=(what,))
 
 
-async def _listed(api: Api, path: str, what: str) -> tuple[Sequence[Body], list[Rescued]]:
+async def _listed(api: Api, path: str, what: str) -> tuple[Sequence[Body], list[Recovered]]:
     try:
         return await api.list(path), []
     except ApiError as error:
-        return [], [Rescued(subject=what, failed=(str(error),))]
+        return [], [Recovered(subject=what, failed=(str(error),))]
 
 
 def _marked(nodes: Sequence[Body]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Removes from a mixture of linear replies what only the mixing left: detours of batches, offers nobody took.
+"""Removes from a mixture of linear replies what only the mixing left: detours of batches, offers that were not taken.
 
 Works on the columns of the whole model and on the draft made of them. Knows no prices.
 """
@@ -32,7 +32,7 @@ def settle(plan: PlanModel, values: PerColumn, shares: Mapping[Pair, float]) -> 
 
 
 def trim(plan: PlanModel, draft: Draft) -> None:
-    """Nobody stays awake, harvests or draws for batches that the mixture offered to take and nobody sent, in place."""
+    """No node stays awake, harvests or draws for batches that it offered to take and that were not sent; in place."""
     problem = plan.problem
     for i, node in enumerate(problem.nodes):
         if may_sleep(plan, node) and problem.policy.partial_period_sleep and node.idle_watts >= node.asleep_watts:
