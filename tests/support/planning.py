@@ -186,9 +186,13 @@ def an_assignment(job: str, shard: str, from_node: str, node: str, batches: int 
     return Assignment(job=job, shard=shard, from_node=from_node, node=node, batches=batches)
 
 
+NAMESPACES = ("default", "team-a", "team-b")
+"""Namespaces in which the operator of `a_policy` works."""
+
+
 def a_policy(**changes: Any) -> PolicySpec:
     """An active policy with the default limits."""
-    return replace(PolicySpec(mode=OperatingMode.ACTIVE), **changes)
+    return replace(PolicySpec(mode=OperatingMode.ACTIVE, namespaces=NAMESPACES), **changes)
 
 
 def a_snapshot(*nodes: NodeView, jobs: Iterable[Any] = (), intensities: Any = None, **changes: Any) -> Snapshot:

@@ -6,7 +6,8 @@ cluster would measure is given on the command line. What is missing is asked for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,15 +17,16 @@ from sunward.cluster.objects import schema
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
 from sunward.domain.intensity import DEFAULT_BASIS
-from sunward.domain.jobs import JobView
+from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts, NodeFacts, NodeRecord, NodeSpec, NodeView, Role
-from sunward.domain.policy import NO_POLICY
+from sunward.domain.policy import NO_POLICY, PolicySpec
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot, ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.instance import Problem
 from sunward.planning.compile import compile_problem
+from sunward.planning.jobs.facts import outside
 from sunward.settings.documents import ManifestLoader, one_line, parse_yaml, read_text
 
 SOURCE = "command line"
@@ -58,7 +60,7 @@ def problem_of(
     jobs = _specs(found, "TrainingJob", schema.job_spec)
     snapshot = Snapshot(
         taken_at=moment,
-        policy=policies[0] if policies else NO_POLICY,
+        policy=_policy(policies, jobs),
         nodes=tuple(_view(spec, harvests, moment) for spec in specs),
         jobs=tuple(JobView(spec=job, progress=None) for job in jobs),
         intensities={zone: _zone(zone, grams, moment) for zone, grams in intensities.items()},
@@ -67,6 +69,19 @@ def problem_of(
         total_nodes=len(specs),
     )
     return compile_problem(snapshot, _forecasts(snapshot, harvests, intensities)).problem
+
+
+def _policy(policies: Sequence[PolicySpec], jobs: Sequence[JobSpec]) -> PolicySpec:
+    """The first policy; without one, its defaults with the namespaces of the jobs.
+
+    Raises InvalidInput for a job outside the namespaces of a given policy: the operator would create nothing for it.
+    """
+    if not policies:
+        return replace(NO_POLICY, namespaces=tuple(sorted({job.namespace for job in jobs})))
+    for job in jobs:
+        if (why := outside(job.namespace, policies[0].namespaces)) is not None:
+            raise InvalidInput(f"-f: TrainingJob {job.key}", why.message)
+    return policies[0]
 
 
 def _specs(

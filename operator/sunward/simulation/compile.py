@@ -23,11 +23,10 @@ from sunward.planning.compile import compile_problem as compile_snapshot
 from sunward.simulation import snapshots
 from sunward.simulation.future import Outlook
 from sunward.simulation.scenario import Scenario
-from sunward.simulation.snapshots import Allowed
+from sunward.simulation.snapshots import NAMESPACE, Allowed
 from sunward.simulation.tasks import Task
 from sunward.simulation.world import NodeState, Power
 
-NAMESPACE = "simulated"
 SPLIT = "--"
 """Between the name of a task and the home of its shard."""
 

@@ -34,6 +34,7 @@ from sunward.simulation.future import Outlook
 from sunward.simulation.scenario import BASIS, Scenario
 
 DRIVER = "Simulated"
+NAMESPACE = "simulated"
 LONG_BEFORE = timedelta(days=30)
 """The operator and the nodes have been running for this long when a simulation begins."""
 
@@ -64,6 +65,7 @@ def policy_spec(scenario: Scenario, allowed: Allowed) -> PolicySpec:
     horizon = max(1, scenario.horizon_periods // scenario.replan_every_periods)
     return PolicySpec(
         mode=OperatingMode.ACTIVE,
+        namespaces=(NAMESPACE,),
         planning_period_seconds=scenario.period_seconds * scenario.replan_every_periods,
         horizon_periods=min(horizon, operator.shift_periods or horizon) if shifts else horizon,
         share_energy=allowed.share_energy,

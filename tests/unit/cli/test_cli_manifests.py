@@ -58,6 +58,14 @@ def test_manifests_become_the_problem_that_an_operator_would_solve(folder: Path)
     assert solve_exact(problem, time_limit_seconds=10.0, relative_gap=1e-6).status == "optimal"
 
 
+def test_a_job_outside_the_namespaces_of_a_given_policy_is_refused_with_the_fix(folder: Path) -> None:
+    policy = {"apiVersion": "sunward.dev/v1alpha1", "kind": "EnergyPolicy", "metadata": {"name": "default"}}
+    spec = {"mode": "DryRun", "namespaces": ["other"]}
+    (folder / "policy.yaml").write_text(yaml.safe_dump({**policy, "spec": spec}), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"TrainingJob default/mnist: add default to spec\.namespaces"):
+        problem_of([folder], {"US-SCL": 24.0, "US-NWMT": 690.0}, {}, NOW)
+
+
 def test_a_zone_without_an_intensity_is_asked_for(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="give --intensity US-NWMT=NUMBER"):
         problem_of([folder], {"US-SCL": 24.0}, {}, NOW)

@@ -15,11 +15,12 @@ from sunward.domain.pods import PodFacts
 from sunward.domain.policy import NamespaceLimit
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.planning.compile import compile_problem
 from sunward.planning.guards.drain import Disposition, judge
 from sunward.planning.hold import held_pattern
 from sunward.planning.jobs.limits import over_limit, rank
 from sunward.planning.pin_limits import limited
-from support.planning import NOW, a_job, a_node, a_pod, a_policy, a_snapshot
+from support.planning import NOW, a_job, a_node, a_pod, a_policy, a_snapshot, some_forecasts
 
 HOMES = ("pi-01", "pi-02", "pi-03", "pi-04")
 
@@ -92,6 +93,16 @@ def test_a_job_that_waits_for_another_reason_takes_nothing_of_the_limit() -> Non
     directives = {entry.job: entry for entry in held_pattern(snapshot).jobs}
     assert directives["team-a/paused"].cause.reason is Reason.SUSPENDED
     assert directives["team-a/next"].run
+
+
+def test_a_job_in_a_namespace_that_the_policy_does_not_name_takes_no_time_and_keeps_no_node_awake() -> None:
+    jobs = [job("first", namespace="foreign", age=9, priority=100), job("next", age=1)]
+    snapshot = a_snapshot(a_node("pi-01"), jobs=jobs)
+    directives = {entry.job: entry for entry in held_pattern(snapshot).jobs}
+    assert directives["foreign/first"].cause.reason is Reason.NAMESPACE_NOT_ALLOWED
+    assert directives["team-a/next"].run
+    compiled = compile_problem(snapshot, some_forecasts(snapshot))
+    assert {planned.name.split(" ")[0] for planned in compiled.problem.jobs} == {"team-a/next"}
 
 
 SIZES = st.lists(st.tuples(st.integers(1, 4), st.integers(-2, 2), st.integers(0, 3)), max_size=8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from sunward.domain.jobs import DataMobility, JobView, Shard
 from sunward.domain.nodes import NodeView
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
-from sunward.planning.jobs.facts import remaining_rounds
+from sunward.planning.jobs.facts import outside, remaining_rounds
 from sunward.planning.jobs.fair_share import TOLERANCE, shares, turns
 from sunward.planning.jobs.limits import over_limit, rank
 from sunward.planning.jobs.pace import Planned, candidates, demands, usable_seconds
@@ -37,11 +37,12 @@ def split(
     """
     planned: list[Planned] = []
     waiting: list[Waiting] = []
+    allowed = frozenset(snapshot.policy.namespaces)
     for job in sorted(snapshot.jobs, key=lambda job: job.spec.key):
         if job.finished is not None:
             continue
         shards = tuple(shard for shard in job.spec.shards if shard.node in known)
-        refusal = _not_planned(job, shards, workers)
+        refusal = _not_allowed(job, allowed) or _not_planned(job, shards, workers)
         if refusal is None:
             planned.append((job, shards))
         else:
@@ -57,6 +58,12 @@ def split(
 def _without(planned: Sequence[Planned], causes: Mapping[str, Cause]) -> tuple[list[Planned], list[Waiting]]:
     kept = [(job, shards) for job, shards in planned if job.spec.key not in causes]
     return kept, [Waiting(job=job, cause=causes[job.spec.key]) for job, _ in planned if job.spec.key in causes]
+
+
+def _not_allowed(job: JobView, namespaces: Collection[str]) -> Waiting | None:
+    """Nothing of a job may be created outside `spec.namespaces`, so no node is kept awake for it."""
+    cause = outside(job.spec.namespace, namespaces)
+    return None if cause is None else Waiting(job=job, cause=cause)
 
 
 def _not_planned(job: JobView, shards: Sequence[Shard], workers: Mapping[str, NodeView]) -> Waiting | None:

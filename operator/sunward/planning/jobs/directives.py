@@ -9,6 +9,7 @@ from sunward.domain.jobs import JobPhase, JobView
 from sunward.domain.plans import JobDirective, Plan
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.planning.jobs.facts import outside
 
 
 def directives_of(plan: Plan, snapshot: Snapshot) -> Mapping[str, JobDirective]:
@@ -22,10 +23,7 @@ def directives_of(plan: Plan, snapshot: Snapshot) -> Mapping[str, JobDirective]:
 
 
 def _refusal(job: JobView, snapshot: Snapshot) -> Cause | None:
-    namespace = job.spec.namespace
-    if namespace not in snapshot.policy.namespaces:
-        return Cause(Reason.NAMESPACE_NOT_ALLOWED, f"add {namespace} to spec.namespaces of EnergyPolicy default")
-    return job.objects_fault
+    return outside(job.spec.namespace, snapshot.policy.namespaces) or job.objects_fault
 
 
 def job_over(job: JobView) -> Reason | None:

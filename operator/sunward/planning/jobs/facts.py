@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import Assignment, JobView, Shard
 from sunward.domain.nodes import NodeView
+from sunward.domain.reasons import Reason
 from sunward.domain.units import JOULES_PER_WATT_HOUR
 
 ASSUMED_SECONDS_PER_BATCH = 1.0
@@ -19,6 +21,13 @@ FASTER_THAN_PLANNED = 1.2
 
 SMALLEST_ROW_SHARE = 0.2
 """A worker that takes part in a shard gets at least this share of the shard's batches of a round."""
+
+
+def outside(namespace: str, allowed: Container[str]) -> Cause | None:
+    """Why nothing may be created in a namespace; None where it is one of those that the policy names."""
+    if namespace in allowed:
+        return None
+    return Cause(Reason.NAMESPACE_NOT_ALLOWED, f"add {namespace} to spec.namespaces of EnergyPolicy default")
 
 
 def remaining_rounds(job: JobView) -> int:
