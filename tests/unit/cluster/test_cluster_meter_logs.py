@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster.settling.meter_logs import filled, integral_watt_hours, mean_of
+from sunward.cluster.settling.meter_logs import LOG_LENGTH, Log, filled, integral_watt_hours, mean_of
 from sunward.domain.measurement import Window
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -54,3 +54,29 @@ def test_the_mean_of_a_signal_is_weighted_by_time() -> None:
 
 def test_the_mean_of_an_unknown_signal_is_unknown() -> None:
     assert mean_of([(at(25), 100.0)], START, END) is None
+
+
+READINGS = st.lists(st.tuples(st.integers(0, 100), st.floats(-5, 5)), max_size=30)
+
+
+@given(READINGS, st.integers(0, 100), st.integers(0, 100), st.integers(0, 100))
+def test_a_log_gives_what_lies_within_and_the_reading_before_and_forgets_only_what_is_older(
+    readings: list[tuple[int, float]], start: int, length: int, forgotten: int
+) -> None:
+    log, rising = Log(), [pair for n, pair in enumerate(readings) if all(pair[0] > t for t, _ in readings[:n])]
+    for seconds, value in readings:
+        log.append(at(seconds), value)
+    log.forget(at(min(start, forgotten)))
+    within = [(at(t), v) for t, v in rising if start <= t < start + length]
+    before = [(at(t), v) for t, v in rising if t < min(start, start + length)][-1:]
+    assert log.within(at(start), at(start + length)) == [*before, *within]
+    assert log.last_before(at(start)) == (at(max(t for t, _ in rising if t < start)) if before else None)
+
+
+def test_a_log_is_bounded_by_age_and_by_length() -> None:
+    log = Log()
+    for seconds in range(3 * LOG_LENGTH):
+        log.append(at(seconds), 1.0)
+    assert len(log) == LOG_LENGTH
+    log.forget(log.newest - timedelta(seconds=9))
+    assert len(log) == 11  # nine seconds, the newest itself, and what holds at their beginning

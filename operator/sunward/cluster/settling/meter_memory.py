@@ -6,12 +6,13 @@ its readings, taken in every cycle, fill the gaps. What neither measured is miss
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sunward.accounting.ledger import MissingNode
 from sunward.accounting.values import Period, ZoneFactor
-from sunward.cluster.settling.meter_logs import Log, append, filled, mean_of, nearest
+from sunward.cluster.settling.meter_logs import BATTERY_REACH, RELAY_REACH, Log, filled, kept_for, mean_of, nearest
 from sunward.domain.cause import Cause
 from sunward.domain.energy import MeteredNode
 from sunward.domain.intensity import Basis
@@ -27,27 +28,36 @@ class MeterMemory:
     """Readings of relays, batteries and harvests by node, and of intensities by basis and zone."""
 
     def __init__(self) -> None:
-        self._relays: dict[str, Log] = {}
-        self._zones: dict[Basis, dict[str, Log]] = {}
-        self._batteries: dict[str, Log] = {}
-        self._harvests: dict[str, Log] = {}
+        self._relays: dict[str, Log] = defaultdict(Log)
+        self._zones: dict[Basis, dict[str, Log]] = defaultdict(lambda: defaultdict(Log))
+        self._batteries: dict[str, Log] = defaultdict(Log)
+        self._harvests: dict[str, Log] = defaultdict(Log)
 
     def remember(self, snapshot: Snapshot, power: Mapping[str, PowerReading | None]) -> None:
         """Keep what the meters say now; called in every cycle."""
         for name, reading in power.items():
             if reading is not None and reading.watts is not None:
-                append(self._relays, name, reading.time, reading.watts)
+                self._relays[name].append(reading.time, reading.watts)
         for zone, value in snapshot.intensities.items():
             now = value.now_grams_per_kilowatt_hour
             if isinstance(now, Measurement) and value.basis is not None:
-                append(self._zones.setdefault(value.basis, {}), zone, snapshot.taken_at, now.value)
+                self._zones[value.basis][zone].append(snapshot.taken_at, now.value)
         for node in snapshot.nodes:
             ratio = node.meters.battery_ratio
             if node.spec.battery is not None and isinstance(ratio, Measurement):
-                append(self._batteries, node.name, ratio.time, ratio.value)
+                self._batteries[node.name].append(ratio.time, ratio.value)
             harvest = node.meters.harvest_watts
             if isinstance(harvest, Measurement):
-                append(self._harvests, node.name, harvest.time, harvest.value)
+                self._harvests[node.name].append(harvest.time, harvest.value)
+        self._forget(snapshot.taken_at - kept_for(snapshot.policy))
+
+    def _forget(self, before: datetime) -> None:
+        """Meters that said nothing since are gone, with their nodes, relays and zones."""
+        for logs in (self._relays, self._batteries, self._harvests, *self._zones.values()):
+            for name, log in list(logs.items()):
+                log.forget(before)
+                if log.newest < before:
+                    del logs[name]
 
     def factors(self, zones: Iterable[str], period: Period) -> dict[str, ZoneFactor]:
         """Mean intensities of the period's zones, all of one basis: books of two are no books.
@@ -59,7 +69,7 @@ class MeterMemory:
         if basis is None:
             return {}
         logs = self._zones[basis]
-        means = {zone: mean_of(logs.get(zone, ()), period.start, period.end) for zone in sorted(set(zones))}
+        means = {zone: _mean(logs, zone, period) for zone in sorted(set(zones))}
         return {
             zone: ZoneFactor(grid_zone=zone, grams_per_kilowatt_hour=mean, basis=basis)
             for zone, mean in means.items()
@@ -69,7 +79,7 @@ class MeterMemory:
     def _basis_at(self, end: datetime) -> Basis | None:
         """The basis of the last reading before a time."""
         times = {
-            basis: [time for log in logs.values() for time, _ in log if time < end]
+            basis: [time for log in logs.values() if (time := log.last_before(end)) is not None]
             for basis, logs in self._zones.items()
         }
         known = {basis: max(found) for basis, found in times.items() if found}
@@ -78,7 +88,8 @@ class MeterMemory:
     def metered(self, spec: NodeSpec, found: Metered | None, period: Period) -> MeteredNode | MissingNode:
         """A node's energy of a period from its own meter, with the relay's readings where that has gaps."""
         own = found.load if found else None
-        load = filled(own, self._relays.get(spec.name, ()), period.start, period.end)
+        relay = _within(self._relays, spec.name, period.start - RELAY_REACH, period.end + RELAY_REACH)
+        load = filled(own, relay, period.start, period.end)
         if load is None:
             return _missing(spec, "no energy reading covers the whole period")
         harvest = found.harvest if found else None
@@ -103,7 +114,7 @@ class MeterMemory:
         """Change of stored energy (Wh) between the readings nearest to both ends; None without readings there."""
         if spec.battery is None:
             return 0.0
-        log = self._batteries.get(spec.name, ())
+        log = _within(self._batteries, spec.name, period.start - BATTERY_REACH, period.end + BATTERY_REACH)
         start, end = nearest(log, period.start), nearest(log, period.end)
         return None if start is None or end is None else (end - start) * spec.battery.capacity_watt_hours
 
@@ -115,8 +126,17 @@ class MeterMemory:
         unseen_hours = max(0.0, period.hours - own_hours)
         if spec.harvest_nameplate_watts is None or unseen_hours == 0.0:
             return 0.0
-        watts = mean_of(self._harvests.get(spec.name, ()), period.start, period.end)
+        watts = _mean(self._harvests, spec.name, period)
         return None if watts is None else watts * unseen_hours
+
+
+def _within(logs: Mapping[str, Log], name: str, start: datetime, end: datetime) -> list[tuple[datetime, float]]:
+    log = logs.get(name)
+    return [] if log is None else log.within(start, end)
+
+
+def _mean(logs: Mapping[str, Log], name: str, period: Period) -> float | None:
+    return mean_of(_within(logs, name, period.start, period.end), period.start, period.end)
 
 
 def _missing(spec: NodeSpec, why: str, load: float | None = None, harvest: float | None = None) -> MissingNode:

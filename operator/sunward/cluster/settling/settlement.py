@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sunward.accounting import none_baseline
@@ -18,6 +18,7 @@ from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Reporter, Sensors
 from sunward.cluster.reporting import plan_objects, retention, settlement_objects
 from sunward.cluster.settling.job_accounts import Accounts, Settled, account_jobs, accounts
+from sunward.cluster.settling.meter_logs import GIVE_UP_AFTER
 from sunward.cluster.settling.meter_memory import MeterMemory
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.energy import MeteredNode
@@ -28,7 +29,6 @@ from sunward.domain.steps import PowerReading
 from sunward.planning import settle
 from sunward.planning.ports import SolverPort
 
-GIVE_UP_AFTER = timedelta(hours=2)
 ALL = Subject(kind="EnergyPlans", name="all")
 """The list of all plans, and what is to be deleted of it."""
 Body = Mapping[str, Any]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sunward.accounting.none_baseline import Work
 from sunward.accounting.values import Period
-from sunward.cluster.settling.meter_logs import LOG_LENGTH
+from sunward.cluster.settling.meter_logs import LOG_LENGTH, kept_for
 from sunward.domain.jobs import JobView
 from sunward.domain.snapshot import Snapshot
 
@@ -31,10 +31,12 @@ class WorkMemory:
         self._rounds: deque[Round] = deque(maxlen=LOG_LENGTH)
         self._last_rounds: dict[str, int] = {}
         self._began: dict[str, datetime] = {}
+        self._seen: dict[str, datetime] = {}
 
     def remember(self, snapshot: Snapshot) -> None:
         """Rounds that ended since the last cycle, worked on as the assignments in force said."""
         for job in snapshot.jobs:
+            self._seen[job.spec.key] = snapshot.taken_at
             self._remember_begin(job, snapshot.taken_at)
             before = self._last_rounds.get(job.spec.key, job.last_round)
             self._last_rounds[job.spec.key] = job.last_round
@@ -44,6 +46,15 @@ class WorkMemory:
                     Work(node=row.node, home=row.from_node, batches=row.batches * ended) for row in job.assignments
                 )
                 self._rounds.append(Round(time=snapshot.taken_at, job=job.spec.key, work=work))
+        self._forget(snapshot.taken_at - kept_for(snapshot.policy))
+
+    def _forget(self, before: datetime) -> None:
+        """Rounds that no settlement asks for any more, and jobs that were deleted before them."""
+        while self._rounds and self._rounds[0].time < before:
+            self._rounds.popleft()
+        for job in [job for job, seen in self._seen.items() if seen < before]:
+            for known in (self._seen, self._last_rounds, self._began):
+                known.pop(job, None)
 
     def _remember_begin(self, job: JobView, now: datetime) -> None:
         """A job that had finished rounds when it was first seen began at a time that is no longer known."""
