@@ -20,6 +20,7 @@ SUITES = {
     "data": "R10 data faults",
     "churn": "R13 churn",
     "quiet": "R14 scale and quiet",
+    "soak": "R15 soak",
     "leaders": "R16 two replicas",
     "rights": "R18 rights and policies",
     "solver": "R19 solver faults",

@@ -22,6 +22,7 @@ LONG: Final = frozenset(
         "tests/integration/test_trainer_flower.py",
         "tests/integration/test_trainer_recovery.py",
         "tests/property/test_loop_model.py",
+        "tests/property/test_loop_soak.py",
         "tests/property/test_optimisation_space.py",
         "tests/property/test_planning_placing.py",
         "tests/property/test_simulation_invariants.py",
