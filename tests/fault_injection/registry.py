@@ -34,6 +34,9 @@ SUITES = {
 }
 """Every suite, in the order in which all are run."""
 
+IN_MEMORY = frozenset({"planner", "model", "churn", "solver", "training", "relays", "soak"})
+"""Suites of the folder `in_memory`: without a server, a node or a network beyond loopback."""
+
 
 class Suite(Protocol):
     """A module of a suite."""
@@ -47,7 +50,8 @@ class Suite(Protocol):
 def find(name: str) -> Suite:
     """The module of a suite. Raises KeyError when there is none of this name."""
     SUITES[name]
-    return cast(Suite, importlib.import_module(f"fault_injection.{name}"))
+    folder = "fault_injection.in_memory" if name in IN_MEMORY else "fault_injection"
+    return cast(Suite, importlib.import_module(f"{folder}.{name}"))
 
 
 def run(name: str, options: Options) -> Outcome:

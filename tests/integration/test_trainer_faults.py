@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fault_injection import training
-from fault_injection.training import ROUNDS, Played, play, violations
+from fault_injection.in_memory import training
+from fault_injection.in_memory.training import ROUNDS, Played, play, violations
 from sunward_trainer.learning.data import DataSet, Installed, load_data
 from sunward_trainer.protocol import rounds
 from support.faults.federation import COORDINATOR_FAULTS, NODES, WORKER_FAULTS, Fault

@@ -13,7 +13,10 @@ import sys
 from support.loop.model import RULES
 
 RUNS, STEPS, SEED = 15, 30, 1
-CODE = "import sys; from fault_injection.model import one_slice; print(*one_slice({seed}, {steps}, {runs}), sep='\\n')"
+CODE = (
+    "import sys; from fault_injection.in_memory.model import one_slice; "
+    "print(*one_slice({seed}, {steps}, {runs}), sep='\\n')"
+)
 
 
 def test_there_are_many_ways_to_disturb_it() -> None:

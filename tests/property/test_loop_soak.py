@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fault_injection import soak
+from fault_injection.in_memory import soak
 from support.faults.outcome import Options
 from support.loop.soak import Kept
 
