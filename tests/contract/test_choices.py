@@ -13,7 +13,7 @@ import pytest
 from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
 from sunward.domain.nodes import ExportRule, OverridePower, Role
-from sunward.domain.policy import OperatingMode, PoolKind
+from sunward.domain.policy import OperatingMode, PoolKind, SleepOn
 from support import chart, crds
 from support.tree.registries import PROVIDERS
 
@@ -27,6 +27,7 @@ SPECS: Mapping[str, set[str]] = {
     "EnergyPlan .spec.mode": set(OperatingMode),
     "EnergyPolicy .spec.mode": set(OperatingMode),
     "EnergyPolicy .spec.pools[].kind": set(PoolKind),
+    "EnergyPolicy .spec.sleepOn": set(SleepOn),
     "TrainingJob .spec.dataMobility": set(DataMobility),
     "TrainingJob .spec.disruption": set(Disruption),
     "TrainingJob .spec.updates.rule": set(UpdateRule),

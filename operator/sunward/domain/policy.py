@@ -13,6 +13,16 @@ class OperatingMode(StrEnum):
     ACTIVE = "Active"
 
 
+class SleepOn(StrEnum):
+    """The least trusted quality of grid intensity that may put a node to sleep.
+
+    `Estimated`: the provider's estimates of the present too, where its last day is known and does not contradict them.
+    """
+
+    MEASURED = "Measured"
+    ESTIMATED = "Estimated"
+
+
 class PoolKind(StrEnum):
     """Whether a wire carries the energy, or only paper."""
 
@@ -89,6 +99,7 @@ class PolicySpec:
     minimum_gain_ratio: float = 0.05
     pools: tuple[PoolSpec, ...] = ()
     intensity_source: str = "default"
+    sleep_on: SleepOn = SleepOn.ESTIMATED
     staleness: Staleness = field(default_factory=Staleness)
     budgets: Budgets = field(default_factory=Budgets)
     namespaces: tuple[str, ...] = ()

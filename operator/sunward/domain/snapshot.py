@@ -16,16 +16,26 @@ from sunward.domain.policy import PolicySpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastDay:
+    """Lowest and highest grid intensity of a zone in the last day, g CO2e per kWh, as its provider reports it now."""
+
+    lowest_grams_per_kilowatt_hour: float
+    highest_grams_per_kilowatt_hour: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneIntensity:
     """Grid intensity of one zone, g CO2e per kWh: now, and the provider's forecast if it gives one.
 
-    `basis` is what the numbers mean; None where no source is defined, and then there are none.
+    `basis` is what the numbers mean; None where no source is defined, and then there are none. `last_day` is what an
+    estimate is compared with; None where too little of the day is known, or the value is not the provider's own.
     """
 
     zone: str
     now_grams_per_kilowatt_hour: Reading
     forecast_grams_per_kilowatt_hour: Series | None
     basis: Basis | None
+    last_day: LastDay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,9 @@ class JsonReader:
                 if response.status == 404:
                     raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response, maximum_bytes)))
                 self._refuse_bad_status(response)
+                if response.status != 200:
+                    said = _said(await self._bounded_body(response, maximum_bytes))
+                    raise SourceUnavailable(self.name, _explain_status(response.status, said))
                 body = await self._bounded_body(response, maximum_bytes)
         except TimeoutError:
             raise _Transient(f"no response within {self.limits.timeout_seconds:g} s") from None
@@ -128,9 +131,7 @@ class JsonReader:
             raise SourceUnavailable(self.name, f"HTTP {status}: redirects are not followed; set the final URL")
         if status == 422:
             raise TooLarge(self.name, "HTTP 422: the query takes too many samples")
-        if status != 200:
-            raise SourceUnavailable(self.name, _explain_status(status))
-        if response.content_type != "application/json":
+        if status == 200 and response.content_type != "application/json":
             raise SourceUnavailable(self.name, f"returned {response.content_type[:80]!r}, not application/json")
         packed = response.headers.get("Content-Encoding", "identity")
         if packed != "identity":
@@ -163,18 +164,24 @@ def _explain_wait(status: int, seconds: float | None) -> str:
 
 
 def _said(body: bytes) -> str:
-    """What an error's body says under `error` or `message`; empty if it says nothing readable."""
+    """What an error's body says; empty if it says nothing readable."""
     try:
-        document = parse_foreign_json(body)
+        return said(parse_foreign_json(body))
     except ValueError:
         return ""
-    words = document.get("error") or document.get("message") if isinstance(document, dict) else None
-    return words[:LONGEST_WORDS] if isinstance(words, str) else ""
 
 
-def _explain_status(status: int) -> str:
+def said(document: object) -> str:
+    """The words of an error, shortened: under `error` or `message`, or one level below; empty if there are none."""
+    for _ in range(2):
+        document = document.get("message") or document.get("error") if isinstance(document, dict) else document
+    return document[:LONGEST_WORDS] if isinstance(document, str) else ""
+
+
+def _explain_status(status: int, words: str) -> str:
     hints = {401: "the token or password is missing or wrong", 403: "the token lacks permission to read this"}
-    return f"HTTP {status}" + (f": {hints[status]}" if status in hints else "")
+    hint = f": {hints[status]}" if status in hints else ""
+    return f"HTTP {status}{hint}" + (f"; it says: {words!r}" if words else "")
 
 
 def _parse(name: str, body: bytes) -> Any:

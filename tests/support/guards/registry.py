@@ -409,6 +409,12 @@ PLACES: dict[str, Place] = {
     "the higher of two intensities counts": _place(
         "planning.data_quality.zones", "if high.value - low.value <= DISAGREEMENT_RATIO * low.value:", "if True:", DATA
     ),
+    "an estimate counts for sleep only where the policy says so": _place(
+        "domain.estimates", "if policy.sleep_on is SleepOn.MEASURED:", "if False:", DATA, RULES_DATA
+    ),
+    "an estimate far from the last day is doubted": _place(
+        "domain.estimates", "if low <= reading.value <= high:", "if True:", DATA, RULES_DATA
+    ),
     "an old command to cut power is not followed": _place(
         "planning.guards.rules_data", "if timedelta(0) <= age <= COMMAND_LIFETIME:", "if True:", RULES_DATA
     ),

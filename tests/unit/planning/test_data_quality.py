@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.nodes import BatterySpec, NodeRecord, NodeView, PowerState
-from sunward.domain.policy import Budgets
+from sunward.domain.policy import Budgets, SleepOn
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot, ZoneIntensity
+from sunward.domain.snapshot import LastDay, Snapshot, ZoneIntensity
 from sunward.planning.data_quality.history import Meter, ReadingHistory
 from sunward.planning.data_quality.judgement import cleaned, judge
 from sunward.planning.data_quality.verdict import DataVerdict, Use
@@ -256,6 +256,43 @@ def test_an_intensity_is_trusted_as_far_as_it_deserves(reading: Reading, use: Us
     assert reasons(verdict, "zone/CLEAN") == [(use, reason)]
     assert verdict.zones["CLEAN"].use is use
     assert verdict.hold is None
+
+
+@pytest.mark.parametrize(
+    ("value", "sleep_on", "day", "use"),
+    [
+        (100.0, SleepOn.ESTIMATED, (80.0, 200.0), Use.USE),
+        (57.0, SleepOn.ESTIMATED, (80.0, 200.0), Use.USE),
+        (259.0, SleepOn.ESTIMATED, (80.0, 200.0), Use.USE),
+        (55.0, SleepOn.ESTIMATED, (80.0, 200.0), Use.PESSIMISTIC),
+        (261.0, SleepOn.ESTIMATED, (80.0, 200.0), Use.PESSIMISTIC),
+        (100.0, SleepOn.ESTIMATED, None, Use.PESSIMISTIC),
+        (100.0, SleepOn.MEASURED, (80.0, 200.0), Use.PESSIMISTIC),
+    ],
+)
+def test_an_estimate_counts_where_the_policy_accepts_it_and_the_last_day_does_not_contradict_it(
+    value: float, sleep_on: SleepOn, day: tuple[float, float] | None, use: Use
+) -> None:
+    last = (
+        None if day is None else LastDay(lowest_grams_per_kilowatt_hour=day[0], highest_grams_per_kilowatt_hour=day[1])
+    )
+    zones = of_zone(measured(value, quality=Quality.ESTIMATED))
+    seen = taken(
+        sunny(), policy=a_policy(sleep_on=sleep_on), intensities={"CLEAN": replace(zones["CLEAN"], last_day=last)}
+    )
+    verdict = after(seen)
+
+    assert reasons(verdict, "zone/CLEAN") == [(use, Reason.ESTIMATED_INTENSITY)]
+    read = verdict.zones["CLEAN"].intensity.now_grams_per_kilowatt_hour
+    assert isinstance(read, Measurement)
+    assert (read.value, read.quality) == (value, Quality.ESTIMATED)
+
+
+def test_a_profile_is_no_estimate_that_a_policy_can_accept() -> None:
+    day = LastDay(lowest_grams_per_kilowatt_hour=80.0, highest_grams_per_kilowatt_hour=200.0)
+    zone = replace(of_zone(measured(100.0, quality=Quality.PROFILE))["CLEAN"], last_day=day)
+
+    assert after(taken(sunny(), intensities={"CLEAN": zone})).zones["CLEAN"].use is Use.PESSIMISTIC
 
 
 def test_a_forecast_for_the_present_needs_no_excuse() -> None:

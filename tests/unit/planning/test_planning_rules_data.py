@@ -10,9 +10,9 @@ import pytest
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Quality, Reading
 from sunward.domain.nodes import NodeRecord, NodeView, PowerState
-from sunward.domain.policy import Staleness
+from sunward.domain.policy import SleepOn, Staleness
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot
+from sunward.domain.snapshot import LastDay, Snapshot
 from sunward.planning.guards import rules_data
 from sunward.planning.guards.case import Case
 from support.guards.cases import A_MOMENT, BATTERY, MISSING, SECOND, case_of, reason_of
@@ -128,6 +128,25 @@ def test_an_intensity_has_a_longer_life_than_a_draw(age: timedelta, reason: Reas
 )
 def test_nobody_sleeps_on_a_guessed_intensity(quality: Quality, reason: Reason | None) -> None:
     assert reason_of(rules_data.intensity, in_zone(measured(24.0, quality=quality))) is reason
+
+
+@pytest.mark.parametrize(
+    ("sleep_on", "quality", "highest", "reason"),
+    [
+        (SleepOn.ESTIMATED, Quality.ESTIMATED, 30.0, None),
+        (SleepOn.ESTIMATED, Quality.ESTIMATED, 18.0, Reason.ESTIMATED_INTENSITY),
+        (SleepOn.ESTIMATED, Quality.PROFILE, 30.0, Reason.ESTIMATED_INTENSITY),
+        (SleepOn.MEASURED, Quality.ESTIMATED, 30.0, Reason.ESTIMATED_INTENSITY),
+    ],
+)
+def test_an_estimate_puts_a_node_to_sleep_only_where_the_policy_and_the_last_day_allow_it(
+    sleep_on: SleepOn, quality: Quality, highest: float, reason: Reason | None
+) -> None:
+    zone = a_zone("CLEAN", measured(24.0, quality=quality))
+    day = LastDay(lowest_grams_per_kilowatt_hour=10.0, highest_grams_per_kilowatt_hour=highest)
+    case = case_of(policy=a_policy(sleep_on=sleep_on), intensities={"CLEAN": replace(zone, last_day=day)})
+
+    assert reason_of(rules_data.intensity, case) is reason
 
 
 def test_an_intensity_that_is_too_old_is_old_and_not_a_guess() -> None:

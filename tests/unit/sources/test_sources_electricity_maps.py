@@ -122,6 +122,23 @@ async def test_an_unknown_zone_is_said_to_be_unknown() -> None:
     assert expected is None
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (401, {"error": "Invalid auth-token"}, "HTTP 401: .* is missing or wrong; it says: 'Invalid auth-token'"),
+        (403, {"message": "Your plan does not include it"}, "HTTP 403: .*; it says: 'Your plan does not include it'"),
+        (400, {"error": {"code": "X", "message": "zone is malformed"}}, "HTTP 400; it says: 'zone is malformed'"),
+        (400, {"error": 3}, "HTTP 400$"),
+        (200, {"error": "No data"}, "returned no data for zone US-SCL; it says: 'No data'"),
+        (200, {"status": "error", "message": "busy"}, "returned no data for zone US-SCL; it says: 'busy'"),
+    ],
+)
+async def test_an_error_is_told_in_the_servers_own_words(status: int, body: object, words: str) -> None:
+    async with maps(body, status=status) as (provider, _):
+        with pytest.raises(SourceUnavailable, match=words):
+            await provider.now("US-SCL", NOON)
+
+
 @pytest.mark.parametrize("body", [{**LATEST, "zone": "DE"}, [], {"carbonIntensity": 24}])
 async def test_an_answer_for_another_zone_is_no_answer(body: object) -> None:
     async with maps(body) as (provider, _):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sunward.domain.errors import SourceUnavailable
 from sunward.domain.intensity import Basis
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
+from sunward.domain.snapshot import LastDay
 from sunward.sources.build import build_intensities
 from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
 from sunward.sources.intensity.provider import Datum, regular_series
@@ -46,7 +47,7 @@ class Scripted:
     async def forecast(self, zone: str, at: datetime) -> Series | None:
         self.forecasts += 1
         if self.expected is None:
-            raise SourceUnavailable("scripted", "has no forecast today")
+            raise SourceUnavailable("scripted", "has no forecast today", self.retry_after_seconds)
         return self.expected(at)
 
     async def history(self, zone: str, at: datetime) -> Sequence[Datum]:
@@ -260,6 +261,61 @@ async def test_where_there_is_no_forecast_yesterday_stands_in_as_an_estimate() -
     assert (found.start, found.values[:3], found.quality) == (NOON, (12.0, 13.0, 14.0), Quality.ESTIMATED)
     assert isinstance(later, Measurement)
     assert (later.value, later.quality) == (17.0, Quality.ESTIMATED)
+
+
+async def days_of(provider: Scripted, at: datetime = NOON) -> LastDay | None:
+    return (await ladder(provider).read(["US-SCL"], at))["US-SCL"].last_day
+
+
+@pytest.mark.parametrize(("hours", "known"), [(12, True), (11, False), (0, False)])
+async def test_an_estimate_comes_with_the_last_day_where_half_of_it_is_known(hours: int, known: bool) -> None:
+    provider = Scripted(
+        lambda at: datum(at, quality=Quality.ESTIMATED), expected=None, past=a_day_of_hours()[1:][:hours]
+    )
+    expected = LastDay(lowest_grams_per_kilowatt_hour=0.0, highest_grams_per_kilowatt_hour=23.0) if known else None
+
+    assert await days_of(provider) == expected
+
+
+async def test_hours_before_the_last_day_are_not_of_it() -> None:
+    before = [replace(one, time=one.time - timedelta(hours=14)) for one in a_day_of_hours()]
+
+    assert await days_of(Scripted(lambda at: datum(at, quality=Quality.ESTIMATED), expected=None, past=before)) is None
+
+
+async def test_without_its_provider_an_estimate_has_the_last_day_in_its_own_hour_only() -> None:
+    provider = Scripted(lambda at: datum(at, quality=Quality.ESTIMATED), expected=None, past=a_day_of_hours())
+    of = ladder(provider)
+    await now(of, NOON)
+    provider.answer = None
+
+    within = (await of.read(["US-SCL"], NOON + timedelta(minutes=59)))["US-SCL"]
+    after = (await of.read(["US-SCL"], NOON + timedelta(minutes=60)))["US-SCL"]
+
+    assert within.last_day is not None
+    assert after.last_day is None
+    assert quality(after.now_grams_per_kilowatt_hour) is Quality.ESTIMATED
+
+
+async def test_what_held_yesterday_is_not_checked_by_itself() -> None:
+    provider = Scripted(datum, expected=None, past=a_day_of_hours())
+    of = ladder(provider)
+    await now(of, NOON)
+    provider.answer = None
+
+    later = (await of.read(["US-SCL"], NOON + timedelta(hours=5)))["US-SCL"]
+
+    assert quality(later.now_grams_per_kilowatt_hour) is Quality.ESTIMATED
+    assert later.last_day is None
+
+
+async def test_a_provider_whose_forecast_says_wait_is_left_alone() -> None:
+    provider = Scripted(datum, expected=None, retry_after_seconds=1800.0)
+    of = ladder(provider, refresh_seconds=300.0)
+    for second in range(0, 3600, 10):
+        await now(of, NOON + timedelta(seconds=second))
+
+    assert (provider.calls, provider.forecasts) == (6, 2)  # at 0 and, after the pause, every 300 s from 1800 s on
 
 
 async def test_a_forecast_that_is_refused_is_asked_for_rarely() -> None:

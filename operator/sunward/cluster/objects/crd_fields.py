@@ -74,6 +74,7 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "includeEmbodied": Field("boolean", default=False),
         "minimumGainPercent": Field("integer", default=5, minimum=0, maximum=100),
         "intensitySource": Field("string", default="default"),
+        "sleepOn": Field("string", default="Estimated", values=("Measured", "Estimated")),
         "pools": Field("array", default=[]),
         "pools[].name": Field("string", required=True),
         "pools[].kind": Field("string", required=True, values=("Physical", "Contractual")),

@@ -684,6 +684,9 @@ class EnergyPlan(TypedDict):
 EnergyPolicySpecMode = Literal["DryRun", "Active"]
 
 
+EnergyPolicySpecSleepOn = Literal["Measured", "Estimated"]
+
+
 EnergyPolicySpecPoolKind = Literal["Physical", "Contractual"]
 
 
@@ -752,6 +755,7 @@ class EnergyPolicySpec(TypedDict):
     includeEmbodied: bool
     minimumGainPercent: int
     intensitySource: str
+    sleepOn: EnergyPolicySpecSleepOn
     pools: list[EnergyPolicySpecPool]
     namespaces: list[str]
     limits: list[EnergyPolicySpecLimit]

@@ -40,7 +40,16 @@ from sunward.domain.nodes import (
     Role,
     SleepSpec,
 )
-from sunward.domain.policy import Budgets, NamespaceLimit, OperatingMode, PolicySpec, PoolKind, PoolSpec, Staleness
+from sunward.domain.policy import (
+    Budgets,
+    NamespaceLimit,
+    OperatingMode,
+    PolicySpec,
+    PoolKind,
+    PoolSpec,
+    SleepOn,
+    Staleness,
+)
 
 Body = Mapping[str, Any]
 MILLI = 1e-3
@@ -201,6 +210,7 @@ def policy_spec(body: Body) -> PolicySpec:
         minimum_gain_ratio=spec["minimumGainPercent"] / 100,
         pools=tuple(_pool(pool) for pool in spec["pools"]),
         intensity_source=spec["intensitySource"],
+        sleep_on=SleepOn(spec["sleepOn"]),
         staleness=Staleness(
             sensors_seconds=float(limits["sensorsSeconds"]),
             intensity_seconds=float(limits["intensitySeconds"]),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.estimates import doubt
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot, ZoneIntensity
@@ -76,15 +77,17 @@ def _now(
 def _guessed(
     zone: ZoneIntensity, reading: Measurement, snapshot: Snapshot, trail: ReadingHistory
 ) -> tuple[Reading, Finding | None]:
-    """A guess gives way to what was measured within the hour, and else loses its vote."""
+    """A guess gives way to what was measured within the hour; an estimate that the policy accepts counts as one."""
     known = trail.measured_intensity.get(zone.zone)
     if known is not None and timedelta(0) <= known.age(snapshot.taken_at) <= MEASURED_KEPT:
         kept = Measurement(value=known.value, time=known.time, quality=Quality.LAST_KNOWN_GOOD, source=known.source)
         message = f"the measured {known.value:.0f} g/kWh is used instead of an estimate of {reading.value:.0f} g/kWh"
         return kept, _found(zone, Use.USE, Cause(Reason.ESTIMATED_INTENSITY, message))
-    message = (
-        f"{reading.value:.0f} g/kWh is {reading.quality.value.lower()}, not measured; used to place work, not to sleep"
-    )
+    message = f"{reading.value:.0f} g/kWh is {reading.quality.value.lower()}, not measured"
+    why = doubt(zone, reading, snapshot.policy) if reading.quality is Quality.ESTIMATED else ""
+    if why is None:
+        return reading, _found(zone, Use.USE, Cause(Reason.ESTIMATED_INTENSITY, f"{message}; spec.sleepOn accepts it"))
+    message = f"{message}; used to place work, not to sleep" + (f": {why}" if why else "")
     return reading, _found(zone, Use.PESSIMISTIC, Cause(Reason.ESTIMATED_INTENSITY, message))
 
 

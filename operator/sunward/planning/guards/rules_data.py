@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.estimates import doubt
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.policy import Staleness
@@ -20,7 +21,7 @@ COMMAND_LIFETIME = timedelta(seconds=60)
 
 TRUSTED_SENSOR = (Quality.MEASURED,)
 TRUSTED_INTENSITY = (Quality.MEASURED, Quality.LAST_KNOWN_GOOD, Quality.FORECAST)
-"""Estimates and profiles may guide work, never a sleep."""
+"""Profiles may guide work, never a sleep; of estimates, `domain.estimates` says which."""
 
 
 def snapshot_fresh(case: Case) -> Cause | None:
@@ -76,7 +77,7 @@ def battery_meter(case: Case) -> Cause | None:
 
 
 def intensity(case: Case) -> Cause | None:
-    """The zone must be known, fresh by the datum's own time, and not a mere estimate."""
+    """The zone must be known, fresh by the datum's own time, and no guess that the policy does not accept."""
     zone = case.snapshot.intensities.get(case.node.spec.grid_zone)
     if zone is None:
         return Cause(Reason.UNKNOWN_ZONE, f"no intensity source covers grid zone {case.node.spec.grid_zone}")
@@ -85,8 +86,11 @@ def intensity(case: Case) -> Cause | None:
     limit = staleness.intensity_seconds
     refusal = issue_of(reading, case.now, limit, staleness, f"intensity of {zone.zone}")
     if refusal is None and isinstance(reading, Measurement) and reading.quality not in TRUSTED_INTENSITY:
-        why = f"intensity of {zone.zone} is only {reading.quality.value}"
-        return Cause(Reason.ESTIMATED_INTENSITY, why)
+        why = doubt(zone, reading, case.snapshot.policy) if reading.quality is Quality.ESTIMATED else ""
+        if why is None:
+            return None
+        message = f"intensity of {zone.zone} is only {reading.quality.value}" + (f": {why}" if why else "")
+        return Cause(Reason.ESTIMATED_INTENSITY, message)
     return refusal
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,9 +17,9 @@ from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import ZoneIntensity
+from sunward.domain.snapshot import LastDay, ZoneIntensity
 from sunward.domain.units import SECONDS_PER_HOUR
-from sunward.sources.intensity.provider import IntensityProvider, yesterday
+from sunward.sources.intensity.provider import Datum, IntensityProvider, yesterday
 
 LONGEST_GOOD_SECONDS = 7200.0
 """A datum older than this is no longer called good, however recently it was fetched."""
@@ -31,16 +30,19 @@ FIRST_RETRY_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 86_400.0
 """The longest time that a provider may ask to be left alone; a longer one is cut to this."""
 FORECAST_RETRY_REFRESHES = 10.0
-"""So many refresh intervals pass before a forecast that was refused is asked for again."""
+"""So many refresh intervals pass before a forecast that was refused, or the last day, is asked for again."""
 LARGEST_SKEW_SECONDS = 60.0
 """A datum from further in the future is not of now."""
+FEWEST_HOURS_OF_A_DAY = 12
+"""Of so many hours of the last day a value must be known before an estimate is compared with it."""
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LONGEST_LEAD_SECONDS = 3600.0
 """Providers publish the datum of an hour some minutes before it begins; from further ahead, the clock is wrong."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Memory:
-    """What is remembered of one zone; `coming` is the datum of an hour that has not begun."""
+    """What is remembered of one zone; `coming` is the datum of an hour that has not begun, `day` its last day."""
 
     asked_at: datetime | None = None
     pause_seconds: float = 0.0
@@ -49,6 +51,8 @@ class _Memory:
     coming: Measurement | None = None
     forecast: Series | None = None
     forecast_due: datetime | None = None
+    day: Sequence[Datum] = ()
+    day_due: datetime | None = None
     failure: Absent | None = None
 
 
@@ -75,11 +79,13 @@ class IntensityLadder:
             await self._refresh(zone, memory, at)
         if memory.coming is not None and memory.coming.time <= at:
             memory.good, memory.coming = memory.coming, None
+        best = self._best(zone, memory, at)
         return ZoneIntensity(
             zone=zone,
-            now_grams_per_kilowatt_hour=self._best(zone, memory, at),
+            now_grams_per_kilowatt_hour=best,
             forecast_grams_per_kilowatt_hour=_usable(memory.forecast, at),
             basis=self.provider.basis,
+            last_day=_last_day(memory.day, at) if best is memory.good and _holds(memory, at) else None,
         )
 
     async def _refresh(self, zone: str, memory: _Memory, at: datetime) -> None:
@@ -93,20 +99,38 @@ class IntensityLadder:
             memory.coming = found
         else:
             memory.good = found
-        if memory.forecast_due is None or at >= memory.forecast_due:
+        try:
             await self._refresh_forecast(zone, memory, at)
+        except SourceUnavailable as error:
+            _leave_alone(memory, error)
 
     async def _refresh_forecast(self, zone: str, memory: _Memory, at: datetime) -> None:
         """The provider's forecast; where it gives none, as on a free account, yesterday stands in, asked for rarely."""
-        with suppress(SourceUnavailable):
-            found = await self.provider.forecast(zone, at)
-            if found is not None:
-                memory.forecast, memory.forecast_due = found, None
-                return
-        memory.forecast_due = at + timedelta(seconds=FORECAST_RETRY_REFRESHES * self.refresh_seconds)
-        if _usable(memory.forecast, at) is None:
-            with suppress(SourceUnavailable):
-                memory.forecast = yesterday(await self.provider.history(zone, at), at, self.name)
+        refused: SourceUnavailable | None = None
+        if memory.forecast_due is None or at >= memory.forecast_due:
+            try:
+                found = await self.provider.forecast(zone, at)
+            except SourceUnavailable as error:
+                found, refused = None, error
+            memory.forecast, memory.forecast_due = (found, None) if found else (memory.forecast, self._later(at))
+        if not _asks_to_wait(refused):
+            await self._refresh_day(zone, memory, at)
+        if refused is not None:
+            raise refused
+
+    async def _refresh_day(self, zone: str, memory: _Memory, at: datetime) -> None:
+        """The zone's last day, where something is taken from it: yesterday as a forecast, or a check of estimates."""
+        is_estimate = memory.good is not None and memory.good.quality is Quality.ESTIMATED
+        lacks_forecast = _usable(memory.forecast, at) is None
+        if not (is_estimate or lacks_forecast) or (memory.day_due is not None and at < memory.day_due):
+            return
+        memory.day_due = self._later(at)
+        memory.day = await self.provider.history(zone, at)
+        if lacks_forecast:
+            memory.forecast = yesterday(memory.day, at, self.name)
+
+    def _later(self, at: datetime) -> datetime:
+        return at + timedelta(seconds=FORECAST_RETRY_REFRESHES * self.refresh_seconds)
 
     async def _now(self, zone: str, at: datetime, memory: _Memory) -> Reading:
         """The provider's answer, if it is one that may be believed; otherwise it is left alone for a while."""
@@ -115,8 +139,7 @@ class IntensityLadder:
         try:
             found = await self.provider.now(zone, at)
         except SourceUnavailable as error:
-            asked_for = error.retry_after_seconds
-            memory.pause_seconds = max(memory.pause_seconds, min(asked_for or 0.0, LONGEST_PAUSE_SECONDS))
+            _leave_alone(memory, error)
             return Absent(cause=Cause(Reason.DATA_UNAVAILABLE, error.why), source=self.name)
         return found if isinstance(found, Absent) else _fault(found, at, self.name) or found
 
@@ -181,6 +204,30 @@ def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
     if age > LONGEST_GOOD_SECONDS:
         return Absent(cause=Cause(Reason.DATA_STALE, f"its value is {age / SECONDS_PER_HOUR:.1f} h old"), source=source)
     return None
+
+
+def _leave_alone(memory: _Memory, error: SourceUnavailable) -> None:
+    """Whatever was asked: a provider that asks to be left alone is, within reason."""
+    asked_for = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS)
+    memory.pause_seconds = max(memory.pause_seconds, asked_for)
+
+
+def _holds(memory: _Memory, at: datetime) -> bool:
+    """Whether the value is still of now: without its provider, an estimate is one of the hour that it names only."""
+    return memory.failure is None or (memory.good is not None and memory.good.age(at) < HOUR)
+
+
+def _asks_to_wait(error: SourceUnavailable | None) -> bool:
+    return error is not None and error.retry_after_seconds is not None
+
+
+def _last_day(day: Sequence[Datum], at: datetime) -> LastDay | None:
+    """What the hours of the day before `at` were between, or None when too few of them are known."""
+    known = [datum for datum in day if at - DAY <= datum.time <= at]
+    if len({datum.time.replace(minute=0, second=0, microsecond=0) for datum in known}) < FEWEST_HOURS_OF_A_DAY:
+        return None
+    values = [datum.grams_per_kilowatt_hour for datum in known]
+    return LastDay(lowest_grams_per_kilowatt_hour=min(values), highest_grams_per_kilowatt_hour=max(values))
 
 
 def _usable(series: Series | None, at: datetime) -> Series | None:

@@ -23,7 +23,7 @@ from sunward.domain.measurement import Absent, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.settings.address import Url
 from sunward.settings.token import TokenFile, read_token
-from sunward.sources.http import JsonReader, Limits, NotFound
+from sunward.sources.http import JsonReader, Limits, NotFound, said
 from sunward.sources.intensity.provider import (
     Datum,
     IntensityProvider,
@@ -99,8 +99,7 @@ class ElectricityMaps:
         url = f"{folder}/carbon-intensity/{question}"
         body = await self.reader.get(url, parameters, self._headers())
         if not isinstance(body, Mapping) or body.get("zone") != zone:
-            other = str(body.get("zone"))[:40] if isinstance(body, Mapping) else "none"
-            raise SourceUnavailable(self.reader.name, f"returned data for zone {other}, not {zone}: was it renamed?")
+            raise SourceUnavailable(self.reader.name, _another(body, zone))
         return body
 
     def _headers(self) -> dict[str, str]:
@@ -130,3 +129,12 @@ class ElectricityMaps:
                 raise SourceUnavailable(self.reader.name, f"{key} has a value that is not an intensity in g/kWh")
             data.append(Datum(time=time, grams_per_kilowatt_hour=value))
         return data
+
+
+def _another(body: object, zone: str) -> str:
+    """Why an answer is none about this zone."""
+    words = said(body)
+    if words:
+        return f"returned no data for zone {zone}; it says: {words!r}"
+    other = str(body.get("zone"))[:40] if isinstance(body, Mapping) else "none"
+    return f"returned data for zone {other}, not {zone}: was it renamed?"
