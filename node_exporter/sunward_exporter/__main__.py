@@ -13,9 +13,11 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from sunward_exporter.boards import model
 from sunward_exporter.collector import SnapshotCollector
 from sunward_exporter.discovery import Choice
 from sunward_exporter.readings import Limits
+from sunward_exporter.rules import for_node
 from sunward_exporter.sampler import WATCH_SECONDS, Sampler, Settings
 from sunward_exporter.server import application, serve
 
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Sample and serve until SIGTERM or SIGINT; 0 then, 2 for wrong flags."""
     flags = parser().parse_args(arguments)
     try:
+        _apply_rules(flags)
         settings = _settings(flags)
         host, port = _address(flags.listen)
     except ValueError as error:
@@ -60,6 +63,14 @@ def _run(sampler: Sampler, host: str, port: int) -> int:
 
 def _alive(sampler: Sampler) -> bool:
     return time.monotonic() - sampler.snapshot.monotonic < UNHEALTHY_SECONDS
+
+
+def _apply_rules(flags: argparse.Namespace) -> None:
+    """What the file of rules sets for this node takes the place of the flags. Raises ValueError."""
+    if flags.rules is None:
+        return
+    for name, value in for_node(flags.rules, flags.node_name, model(flags.sysfs_root)).items():
+        setattr(flags, name, value)
 
 
 def _settings(flags: argparse.Namespace) -> Settings:
@@ -125,6 +136,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="W",
         help="reject harvest readings above this (plus 5 %%)",
     )
+    add("--rules", type=Path, metavar="FILE", help="JSON file of settings for some nodes or boards (default none)")
+    add("--node-name", default="", metavar="NAME", help="name of the node, to which the rules refer")
     add("--harvest-ramp-watts-per-second", type=_watts, metavar="W", help="reject steeper changes of the harvest")
     return flags
 

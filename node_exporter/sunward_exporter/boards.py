@@ -12,7 +12,16 @@ LARGEST_WATTS: Final = (("Raspberry Pi", 90.0),)
 strongest of both, gives a port 90 W."""
 
 
+def model(root: Path) -> str:
+    """What the device tree calls the board, else vendor and product as the firmware (DMI) gives them; else empty."""
+    named = read_text(root / "firmware" / "devicetree" / "base" / "model")
+    if named is not None:
+        return named
+    firmware = (read_text(root / "class" / "dmi" / "id" / name) for name in ("sys_vendor", "product_name"))
+    return " ".join(text for text in firmware if text is not None)
+
+
 def largest_watts(root: Path) -> float | None:
-    """Watts; None for a board that is not known, and for a machine without a device tree."""
-    model = read_text(root / "firmware" / "devicetree" / "base" / "model") or ""
-    return next((watts for beginning, watts in LARGEST_WATTS if model.startswith(beginning)), None)
+    """Watts; None for a board that is not known."""
+    name = model(root)
+    return next((watts for beginning, watts in LARGEST_WATTS if name.startswith(beginning)), None)

@@ -26,6 +26,7 @@ class PowerChannel:
     sampled_at: float | None = None
     samples: int = 0
     refusals: Mapping[Refusal, int] = field(default_factory=dict)
+    newest_refusal: Refusal | None = None
 
     def take(self, reading: Reading | Refusal, monotonic: float, wall: float) -> PowerChannel:
         """The channel after one more attempt to read its meter."""
@@ -34,11 +35,17 @@ class PowerChannel:
             return self.refuse(sample)
         energy, lost = add(self.energy, sample, MAXIMUM_GAP_SECONDS)
         refusals = self.refusals if lost is None else _counted(self.refusals, lost)
-        return replace(self, energy=energy, sampled_at=wall, samples=self.samples + 1, refusals=refusals)
+        return replace(
+            self, energy=energy, sampled_at=wall, samples=self.samples + 1, refusals=refusals, newest_refusal=None
+        )
 
     def refuse(self, reason: Refusal) -> PowerChannel:
         """The channel after an attempt that gave nothing."""
-        return replace(self, refusals=_counted(self.refusals, reason))
+        return replace(self, refusals=_counted(self.refusals, reason), newest_refusal=reason)
+
+    def absence(self, monotonic: float) -> Refusal | None:
+        """Why there is no power to show; None where there is one, and before the first attempt."""
+        return self.newest_refusal if self.watts(monotonic) is None else None
 
     def watts(self, monotonic: float) -> float | None:
         """The last accepted power; None where it is too old to be shown as now."""
@@ -50,23 +57,24 @@ class PowerChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryChannel:
-    """State of charge as a ratio; None before the first reading and while the gauge is silent."""
+    """State of charge as a ratio; None before the first reading and while the gauge is silent, `absence` says why."""
 
     source: str = "battery"
     ratio: float | None = None
     sampled_at: float | None = None
     refusals: Mapping[Refusal, int] = field(default_factory=dict)
+    absence: Refusal | None = None
 
     def take(self, value: float | Refusal, wall: float) -> BatteryChannel:
         """The channel after one more attempt to read the gauge."""
         ratio = check_ratio(value)
         if isinstance(ratio, Refusal):
             return self.refuse(ratio)
-        return replace(self, ratio=ratio, sampled_at=wall)
+        return replace(self, ratio=ratio, sampled_at=wall, absence=None)
 
     def refuse(self, reason: Refusal) -> BatteryChannel:
         """The channel after an attempt that gave nothing."""
-        return replace(self, ratio=None, refusals=_counted(self.refusals, reason))
+        return replace(self, ratio=None, refusals=_counted(self.refusals, reason), absence=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

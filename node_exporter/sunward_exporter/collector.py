@@ -81,6 +81,12 @@ CHOICES = Family(
     help="Always 1; a channel of this machine that can tell a power, as a flag may name it.",
     labels=("meter",),
 )
+ABSENT = Family(
+    name="sunward_exporter_meter_absent",
+    kind="gauge",
+    help="Always 1; why there is no value of `node`, `harvest` or `battery` now.",
+    labels=("source", "reason"),
+)
 SAMPLES = Family(
     name="sunward_exporter_samples",
     kind="counter",
@@ -93,7 +99,19 @@ BUILD_INFO = Family(
     help="Always 1; the label is the version of the exporter.",
     labels=("version",),
 )
-CONTRACT = (POWER, ENERGY, HARVEST_POWER, HARVEST_ENERGY, BATTERY, LAST_SAMPLE, ERRORS, SAMPLES, CHOICES, BUILD_INFO)
+CONTRACT = (
+    POWER,
+    ENERGY,
+    HARVEST_POWER,
+    HARVEST_ENERGY,
+    BATTERY,
+    LAST_SAMPLE,
+    ERRORS,
+    ABSENT,
+    SAMPLES,
+    CHOICES,
+    BUILD_INFO,
+)
 
 
 class SnapshotCollector(Collector):
@@ -161,6 +179,15 @@ def _errors(snapshot: Snapshot) -> Iterator[Value]:
             yield (channel.source, reason.value), channel.refusals.get(reason, 0)
 
 
+def _absent(snapshot: Snapshot) -> Iterator[Value]:
+    """By the fixed names: whoever asks why there is no meter cannot know what it would be called."""
+    powers = (("node", snapshot.node), ("harvest", snapshot.harvest))
+    why = {name: channel.absence(snapshot.monotonic) for name, channel in powers if channel is not None}
+    if snapshot.battery is not None:
+        why["battery"] = snapshot.battery.absence
+    yield from (((name, reason.value), 1) for name, reason in why.items() if reason is not None)
+
+
 def _samples(snapshot: Snapshot) -> Iterator[Value]:
     for channel in (snapshot.node, snapshot.harvest):
         if channel is not None:
@@ -187,6 +214,7 @@ _VALUES: dict[Family, Callable[[Snapshot], Iterable[Value]]] = {
     BATTERY: _battery,
     LAST_SAMPLE: _last_samples,
     ERRORS: _errors,
+    ABSENT: _absent,
     SAMPLES: _samples,
     CHOICES: _choices,
     BUILD_INFO: _build_info,

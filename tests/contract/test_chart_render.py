@@ -16,6 +16,7 @@ from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
 from sunward.cli.settings import parse_settings
 from sunward_exporter.collector import CONTRACT
+from sunward_exporter.rules import for_node
 from support import chart
 
 KUBERNETES = "1.34"
@@ -51,6 +52,10 @@ FULL: dict[str, Any] = {
         "batteryDevice": "bat0",
         "nameplateWatts": 15,
         "harvestNameplateWatts": 10.5,
+        "meters": [
+            {"boards": ["Raspberry Pi 4*"], "nodeDevices": ["ina3221/VDD IN"]},
+            {"nodes": ["pc-*"], "rateHertz": 1},
+        ],
         "group": 994,
     },
     "policy": {"spec": {"mode": "Active", "planningPeriodSeconds": 60}},
@@ -199,6 +204,8 @@ def test_the_exporter_runs_everywhere_and_gets_its_flags(full: list[chart.Manife
         "--battery-device=bat0",
         "--nameplate-watts=15",
         "--harvest-nameplate-watts=10.5",
+        "--rules=/etc/sunward/rules.json",
+        "--node-name=$(NODE_NAME)",
     ]
     assert pod["containers"][0]["volumeMounts"][0]["subPathExpr"] == "$(NODE_NAME)"
     assert pod["securityContext"]["supplementalGroups"] == [994]
@@ -409,3 +416,10 @@ def test_kind_gets_a_control_plane_and_three_managed_workers_with_sensors() -> N
     assert all(node["labels"] == {"sunward.dev/managed": "true"} for node in config["nodes"][1:])
     for node in config["nodes"]:
         assert node["extraMounts"][0]["containerPath"] == values["exporter"]["sysfs"]["hostPath"]
+
+
+def test_the_exporter_reads_the_rules_that_the_chart_gives_it(full: list[chart.Manifest], tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text(chart.one(full, "ConfigMap", "sunward-exporter")["data"]["rules.json"], encoding="utf-8")
+    assert for_node(file, "pi-01", "Raspberry Pi 4 Model B Rev 1.4") == {"node_device": ["ina3221/VDD IN"]}
+    assert for_node(file, "pc-01", "LENOVO 10T7") == {"rate_hertz": 1.0}

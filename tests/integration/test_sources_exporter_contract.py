@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sunward.domain.measurement import Measurement, Metered, Quality
+from sunward.domain.measurement import Absent, Measurement, Metered, Quality
 from sunward.domain.nodes import MeterFacts, NodeSpec
+from sunward.domain.reasons import Reason
 from sunward.sources.sensors import PrometheusSensors
 from support.exporter import Sysfs
 from support.planning import a_node
@@ -75,6 +76,28 @@ async def test_what_the_sensors_hold_is_what_the_operator_reads(tmp_path: Path) 
     assert energy.harvest is not None
     assert energy.load.watt_hours == pytest.approx(4.5 * WINDOW_SECONDS / 3600.0, rel=0.05)
     assert energy.harvest.watt_hours / energy.load.watt_hours == pytest.approx(6.25 / 4.5, rel=EDGES)
+
+
+async def test_a_choice_that_a_person_has_to_make_reaches_the_operator_with_the_names(tmp_path: Path) -> None:
+    for number, address in enumerate(("1-0040", "1-0041")):
+        folder = tmp_path / f"sys/devices/i2c-1/{address}/hwmon/hwmon{number}"
+        folder.mkdir(parents=True)
+        for name, content in {"name": "ina219", "in1_input": 5124, "curr1_input": 742}.items():
+            (folder / name).write_text(f"{content}\n")
+        link = tmp_path / f"sys/class/hwmon/hwmon{number}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder)
+    async with contextlib.AsyncExitStack() as stack:
+        port = await stack.enter_async_context(exporter(tmp_path / "sys"))
+        configuration = scrape_configuration([(port, "pi-01")])
+        sensors = PrometheusSensors(source=await stack.enter_async_context(prometheus(tmp_path, configuration)))
+        reading = (await until(partial(read, sensors), is_ambiguous)).power_watts
+    assert isinstance(reading, Absent)
+    assert reading.cause.message.endswith("exporter.nodeDevices: ina219@1-0040, ina219@1-0041")
+
+
+def is_ambiguous(facts: MeterFacts) -> bool:
+    return isinstance(facts.power_watts, Absent) and facts.power_watts.cause.reason is Reason.AMBIGUOUS_METER
 
 
 async def read(sensors: PrometheusSensors) -> MeterFacts:

@@ -50,6 +50,15 @@ and `--harvest-device` take it: `DEVICE` is a driver (`ina219`), a label, an add
 (`ina219@1-0040`, `ina219-i2c-1-40`) or a channel's label; `DEVICE/CHANNEL` selects a channel by number or label;
 several selected channels are added. The exporter looks for missing meters every five seconds.
 
+Nodes of different kinds are configured in one release by rules: the chart's `exporter.meters`, a list in which each
+entry names nodes (`nodes`) or boards (`boards`: the model that the device tree or the firmware gives), with `*` for any
+characters, and what holds there. The first entry that fits a node replaces the settings for all nodes; where an entry
+names both, both have to fit. A rule with an error ends the exporter of the nodes that it fits, with a message that
+names the field.
+
+Where there is no value, `sunward_exporter_meter_absent` gives the reason. The operator reads it into the condition
+`SensorsFresh` of the EnergyNode, with the names to choose from, and `sunward doctor` shows it.
+
 Without a nameplate flag, a power above 20 kW is refused, on a Raspberry Pi one above 90 W.
 
 The lab provides the same files for every node: `class/hwmon/hwmon0/{name=sunward_node, power1_label=node,

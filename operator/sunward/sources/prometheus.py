@@ -23,6 +23,7 @@ from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import MeterFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.units import JOULES_PER_WATT_HOUR
+from sunward.sources import absences
 from sunward.sources.groups import Found, NodeGroups
 from sunward.sources.http import JsonReader
 from sunward.sources.integrals import Gap, increase, merge
@@ -94,7 +95,7 @@ class PrometheusSource:
         instants = await asyncio.gather(*(self._instant(metric, nodes, at) for metric in _GAUGES))
         clocks = await self._ask(partial(selector, Metric.LAST_SAMPLE, self.settings.job), nodes, at)
         power, harvest, battery = instants
-        return {
+        facts = {
             node: MeterFacts(
                 power_watts=self._reading(power, node, limits.power_watts, clocks.get(node, [])),
                 harvest_watts=self._reading(harvest, node, limits.harvest_watts, clocks.get(node, [])),
@@ -102,6 +103,21 @@ class PrometheusSource:
             )
             for node, limits in nodes.items()
         }
+        silent = [node for node, found in facts.items() if absences.is_silent(found)]
+        return facts | await self._explained({node: facts[node] for node in silent}, at) if silent else facts
+
+    async def _explained(self, silent: Mapping[str, MeterFacts], at: datetime) -> dict[str, MeterFacts]:
+        """Nodes of which something was not found, with what their exporters say about it."""
+        why = await self._ask(partial(selector, Metric.ABSENT, self.settings.job), silent, at)
+        told = [node for node in silent if absences.asks_for_a_choice(why.get(node, []))]
+        choices = await self._ask_choices(told, at) if told else {}
+        return {
+            node: absences.explained(facts, why.get(node, []), choices.get(node, [])) for node, facts in silent.items()
+        }
+
+    async def _ask_choices(self, nodes: Collection[str], at: datetime) -> Mapping[str, Found]:
+        question = partial(selector, Metric.CHOICES, self.settings.job)
+        return await self._groups.ask(question, nodes, at, BYTES_PER_SERIES * absences.MOST_CHOICES)
 
     async def energy(self, nodes: Collection[str], start: datetime, end: datetime) -> dict[str, WindowEnergy | Absent]:
         """Energy each node consumed in [start, end); ask `settle_delay_seconds` after the end or later."""

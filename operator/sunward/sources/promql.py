@@ -25,6 +25,8 @@ class Metric(StrEnum):
     HARVEST_ENERGY = "sunward_node_harvest_energy_joules_total"
     BATTERY_RATIO = "sunward_node_battery_state_of_charge_ratio"
     LAST_SAMPLE = "sunward_node_last_sample_timestamp_seconds"
+    ABSENT = "sunward_exporter_meter_absent"
+    CHOICES = "sunward_exporter_meter_info"
 
 
 def quote(value: str) -> str:

@@ -130,9 +130,42 @@ def test_what_is_unknown_is_absent_and_never_zero(tmp_path: Path) -> None:
     assert counted == {("sunward_node_sensor_errors_total", "node", "NoMeter")}
     assert {key[0] for key in shown} == {
         "sunward_exporter_build_info",
+        "sunward_exporter_meter_absent",
         "sunward_exporter_samples_total",
         "sunward_node_sensor_errors_total",
     }
+
+
+def test_an_absence_is_said_with_its_reason_until_there_is_a_value(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    sampler = sampled(at)
+    assert absences(sampler) == {("node", "NoMeter")}
+    at.sysfs.node(3.0)
+    at.sysfs.write("hwmon/hwmon1/name", "harvest")
+    at.sysfs.write("hwmon/hwmon1/power1_input", "none")
+    at.sysfs.write("power_supply/battery/type", "Battery")
+    sampler.look()
+    sample(at, sampler)
+    assert absences(sampler) == {("harvest", "NotANumber"), ("battery", "DataMissing")}
+
+
+def test_a_value_that_grows_old_leaves_the_reason_of_the_newest_attempt(at: Bench) -> None:
+    sampler = sampled(at)
+    assert absences(sampler) == set()
+    at.sysfs.write("hwmon/hwmon0/power1_input", -4_000_000)
+    sample(at, sampler)
+    assert absences(sampler) == set()
+    at.clock.now += 6.0
+    sample(at, sampler)
+    assert ("node", "NegativeValue") in absences(sampler)
+
+
+def absences(sampler: Sampler) -> set[tuple[str, str]]:
+    """What is said to be absent, with the reasons."""
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(lambda: sampler.snapshot))
+    found = [sample for family in registry.collect() for sample in family.samples]
+    return {(s.labels["source"], s.labels["reason"]) for s in found if s.name == "sunward_exporter_meter_absent"}
 
 
 def test_health_tells_whether_the_sampler_lives(address: str, at: Bench) -> None:

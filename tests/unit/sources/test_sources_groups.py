@@ -124,7 +124,7 @@ async def test_a_node_to_blame_is_left_out_for_a_while_and_then_asked_about_agai
         fleet.asked.clear()
         again = await powers(source, NODES, NOW + timedelta(seconds=2))
         assert again["pi-007"] is Reason.DATA_UNAVAILABLE
-        assert len(fleet.asked) == 7 * 3
+        assert len(fleet.asked) == 8 * 3
         assert "pi-007" not in {node for nodes in fleet.asked for node in nodes}
         fleet.bad.clear()
         later = NOW + timedelta(seconds=LEFT_OUT_SECONDS)

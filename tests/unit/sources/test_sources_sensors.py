@@ -90,7 +90,7 @@ async def test_all_questions_are_asked_for_the_same_instant() -> None:
         await meters.read([NODE], NOON)
 
     assert {form["time"] for form in answers.asked} == {f"{NOON.timestamp():.3f}"}
-    assert len(answers.asked) == 7
+    assert len(answers.asked) == 8  # the last one asks why there is no harvest and no battery
 
 
 async def test_declared_power_bounds_what_is_believed() -> None:
