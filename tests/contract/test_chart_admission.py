@@ -340,6 +340,33 @@ def test_3_a_namespace_taken_from_the_policy_is_protected_at_once(admin: Api, op
     eventually(lambda: evict(operator, SPACE, uid="1").code == 404)
 
 
+@pytest.mark.parametrize(
+    ("scope", "namespace", "passes"),
+    [
+        ({"names": [OTHER]}, OTHER, True),
+        ({"names": ["elsewhere"]}, OTHER, False),
+        ({"matchLabels": {"kubernetes.io/metadata.name": OTHER}}, OTHER, True),
+        ({"matchLabels": {"kubernetes.io/metadata.name": OTHER, "tier": "free"}}, OTHER, False),
+        ({"allBut": ["elsewhere"]}, OTHER, True),
+        ({"allBut": [OTHER]}, OTHER, False),
+        ({"allBut": []}, "kube-system", False),
+    ],
+)
+def test_3_the_policy_names_further_namespaces_for_evictions(
+    admin: Api, operator: Api, scope: Manifest, namespace: str, passes: bool
+) -> None:
+    path = crds.path_of(plan_policy())
+    admin.merge(path, {"spec": {"evictNamespaces": scope}})
+    try:
+        expected = (
+            (lambda answer: answer.code == 404) if passes else (lambda answer: "spec.namespaces" in answer.message)
+        )
+        eventually(lambda: expected(evict(operator, namespace, uid="1")))
+    finally:
+        admin.merge(path, {"spec": {"evictNamespaces": None}})
+        eventually(lambda: "spec.namespaces" in evict(operator, namespace, uid="1").message)
+
+
 def eventually(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:
     """The API server learns of a changed policy by a watch of its own."""
     deadline = time.monotonic() + seconds

@@ -22,6 +22,7 @@ from support import chart
 KUBERNETES = "1.34"
 FULL: dict[str, Any] = {
     "jobNamespaces": ["default", "team-a"],
+    "evictNamespaces": {"names": ["media", "team-a"]},
     "imagePullSecrets": [{"name": "registry"}],
     "networkPolicy": {"enabled": True, "scrapers": {"app": "prometheus"}},
     "files": {"intensity.csv": "time,DE\n2026-01-01T00:00:00Z,380\n"},
@@ -69,6 +70,7 @@ VARIANTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "own-prometheus": ({"prometheus": {"enabled": False, "url": "http://prometheus.monitoring.svc:9090"}}, ()),
 }
 OURS = ("EnergyPolicy",)
+SPACES = {chart.NAMESPACE, "default", "team-a", "media"}
 
 
 @pytest.fixture(scope="module", params=sorted(VARIANTS))
@@ -102,7 +104,7 @@ def test_every_object_carries_the_common_labels_and_stands_in_a_known_namespace(
 ) -> None:
     for manifest in manifests:
         assert manifest["metadata"]["labels"]["app.kubernetes.io/name"] == "sunward"
-        assert manifest["metadata"].get("namespace", chart.NAMESPACE) in {chart.NAMESPACE, "default", "team-a"}
+        assert manifest["metadata"].get("namespace", chart.NAMESPACE) in SPACES
 
 
 def pods(manifests: list[chart.Manifest]) -> list[tuple[str, chart.Manifest]]:
@@ -307,6 +309,20 @@ def test_a_job_namespace_gets_its_rights_only_when_it_is_listed(full: list[chart
     assert {space for space, name in roles if name == "sunward-operator-jobs"} == {"default", "team-a"}
 
 
+@pytest.mark.parametrize(
+    ("scope", "wide", "reads_labels"),
+    [({"names": ["a"]}, False, False), ({"matchLabels": {"a": "b"}}, True, True), ({"allBut": []}, True, False)],
+)
+def test_a_cluster_wide_right_to_evict_needs_a_scope_that_only_the_server_knows(
+    tmp_path: Path, scope: dict[str, Any], wide: bool, reads_labels: bool
+) -> None:
+    manifests = chart.render(tmp_path, values={"evictNamespaces": scope})
+    assert chart.one(manifests, "EnergyPolicy", "default")["spec"]["evictNamespaces"] == scope
+    found = [rule for m in chart.of_kind(manifests, "ClusterRole") for rule in m["rules"]]
+    assert any("pods/eviction" in rule["resources"] for rule in found) is wide
+    assert any("namespaces" in rule["resources"] for rule in found) is reads_labels
+
+
 def test_the_charts_definitions_are_the_repositorys(tmp_path: Path) -> None:
     ours = {path.name: path.read_bytes() for path in (chart.ROOT / "crds").glob("*.yaml")}
     assert {path.name: path.read_bytes() for path in (chart.CHART / "crds").glob("*.yaml")} == ours
@@ -340,6 +356,14 @@ def test_admission_policies_can_be_left_out(tmp_path: Path, policies: bool) -> N
         ({"prometheus": {"scrapeIntervalSeconds": 0}}, "/prometheus/scrapeIntervalSeconds"),
         ({"jobNamespaces": []}, "/jobNamespaces"),
         ({"jobNamespaces": ["Team A"]}, "/jobNamespaces/0"),
+        ({"evictNamespaces": {"names": ["kube-system"]}}, "/evictNamespaces/names/0"),
+        ({"evictNamespaces": {"names": []}}, "/evictNamespaces/names"),
+        ({"evictNamespaces": {"names": ["a"], "allBut": ["b"]}}, "/evictNamespaces"),
+        ({"evictNamespaces": {"matchLabels": {}}}, "/evictNamespaces/matchLabels"),
+        (
+            {"evictNamespaces": {"allBut": []}, "admissionPolicies": {"enabled": False}},
+            "use evictNamespaces.names",
+        ),
         ({"intensitySources": {"a": {"provider": "guess"}}}, "/intensitySources/a/provider"),
         ({"intensitySources": {"a": {"provider": "static"}}}, "gramsPerKilowattHour"),
         ({"intensitySources": {"a": {"provider": "electricity-maps"}}}, "url"),

@@ -15,7 +15,7 @@ __all__ = ["control_plane"]  # the fixture
 pytestmark = pytest.mark.cluster
 
 OPERATOR, EXPORTER, TRAINER = "sunward-operator", "sunward-exporter", "sunward-trainer"
-HOME, JOBS, OTHER = chart.NAMESPACE, "rights-jobs", "rights-other"
+HOME, JOBS, MEDIA, OTHER = chart.NAMESPACE, "rights-jobs", "rights-media", "rights-other"
 OURS = "sunward.dev"
 
 # account, verb, group, resource[/subresource], namespace ("" = the whole cluster), name
@@ -46,7 +46,7 @@ ALLOWED: list[Question] = [
     *asked(OPERATOR, (*READ, "create", "delete"), OURS, ["energyplans"]),
     *asked(OPERATOR, ["patch"], OURS, ["energyplans/status"]),
     *asked(OPERATOR, ["create", "patch", "delete"], "", ["pods"], [JOBS]),
-    *asked(OPERATOR, ["create"], "", ["pods/eviction"], [JOBS]),
+    *asked(OPERATOR, ["create"], "", ["pods/eviction"], [JOBS, MEDIA]),
     *asked(OPERATOR, KEEP, "", ["services", "configmaps"], [JOBS]),
     *asked(OPERATOR, ["create", "patch"], "", ["secrets"], [JOBS]),
     *asked(OPERATOR, ["list", "create", "patch"], NETWORKING, ["networkpolicies"], [JOBS]),
@@ -64,6 +64,8 @@ DENIED: list[Question] = [
     *asked(OPERATOR, ["get", "create"], "", ["nodes/proxy"]),
     *asked(OPERATOR, [*CHANGE, "deletecollection"], "", ["pods"], ["", OTHER, HOME, "kube-system"]),
     *asked(OPERATOR, ["create"], "", ["pods/eviction"], ["", OTHER, HOME, "kube-system"]),
+    *asked(OPERATOR, [*CHANGE, "deletecollection"], "", ["pods", "services", "secrets"], [MEDIA]),
+    *asked(OPERATOR, READ, "", ["namespaces"]),
     *asked(OPERATOR, ["create"], "", ["pods/exec", "pods/attach", "pods/portforward", "pods/binding"], [JOBS]),
     *asked(OPERATOR, ["patch", "update"], "", ["pods/ephemeralcontainers"], [JOBS]),
     *asked(OPERATOR, ["update", "deletecollection"], "", ["pods"], [JOBS]),
@@ -100,9 +102,10 @@ def admin(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory)
     """An administrator at a server with the chart's rights."""
     api = crds.administrator(control_plane.kubeconfig)
     spaces: list[crds.Manifest] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (HOME, JOBS)
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (HOME, JOBS, MEDIA)
     ]
-    rendered = chart.render(tmp_path_factory.mktemp("chart"), values={"jobNamespaces": [JOBS]})
+    values = {"jobNamespaces": [JOBS], "evictNamespaces": {"names": [MEDIA, JOBS]}}
+    rendered = chart.render(tmp_path_factory.mktemp("chart"), values=values)
     for manifest in [*spaces, *chart.of_kind(rendered, *chart.RIGHTS)]:
         answer = api.apply(manifest)
         assert answer.code in (200, 201), answer.message

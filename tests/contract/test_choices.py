@@ -13,7 +13,7 @@ import pytest
 from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
 from sunward.domain.nodes import ExportRule, OverridePower, Role
-from sunward.domain.policy import OperatingMode, PoolKind, SleepOn
+from sunward.domain.policy import EmptyDirs, OperatingMode, PoolKind, SleepOn
 from support import chart, crds
 from support.tree.registries import PROVIDERS
 
@@ -25,6 +25,7 @@ SPECS: Mapping[str, set[str]] = {
     "EnergyNode .spec.export.rule": set(ExportRule),
     "EnergyNode .spec.override.power": set(OverridePower),
     "EnergyPlan .spec.mode": set(OperatingMode),
+    "EnergyPolicy .spec.localData.emptyDir": set(EmptyDirs),
     "EnergyPolicy .spec.mode": set(OperatingMode),
     "EnergyPolicy .spec.pools[].kind": set(PoolKind),
     "EnergyPolicy .spec.sleepOn": set(SleepOn),

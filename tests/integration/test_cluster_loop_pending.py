@@ -227,6 +227,34 @@ async def test_a_pod_of_a_namespace_that_is_not_listed_keeps_its_node_without_a_
     assert condition(world, "pi-3", "Sleepable")["reason"] == "NamespaceNotAllowed"
 
 
+async def test_a_pod_of_a_namespace_for_evictions_leaves_once_the_right_is_there() -> None:
+    world = World(jobs=False)
+    for name in WORKERS:
+        world.store.create(core("pods", namespace="media"), new_pod(f"media-{name}", name, "ReplicaSet", "media"))
+    world.store.patch(ours("energypolicies", "default"), {"spec": {"evictNamespaces": {"names": ["media"]}}})
+    world.store.no_evictions = {"media"}
+    process = await run(world, Process(world, "op"), 300)
+    assert (asleep(world), evictions(world)) == ([], [])
+    assert not [one for one in world.store.of("nodes") if one["spec"].get("unschedulable")]
+    assert "no right to evict" in condition(world, "pi-3", "Sleepable")["message"]
+    world.store.no_evictions = set()
+    await run(world, process, 900)
+    assert asleep(world)
+    assert evictions(world)
+
+
+@pytest.mark.parametrize(("word", "sleeps"), [("Keep", False), ("Delete", True)])
+async def test_empty_dirs_keep_their_node_awake_unless_the_policy_lets_them_go(word: str, sleeps: bool) -> None:
+    world = World(jobs=False)
+    for name in WORKERS:
+        submit(world, f"db-{name}", node=name, volumes=[{"name": "cache", "emptyDir": {}}])
+    world.store.patch(ours("energypolicies", "default"), {"spec": {"localData": {"emptyDir": word}}})
+    await run(world, Process(world, "op"), 600)
+    assert bool(asleep(world)) is sleeps
+    if not sleeps:
+        assert "emptyDir cache" in condition(world, "pi-3", "Sleepable")["message"]
+
+
 async def test_a_budget_that_lets_nothing_go_is_seen_before_the_cordon() -> None:
     world = World(jobs=False)
     for name in WORKERS:

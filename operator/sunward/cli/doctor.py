@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
+from sunward.cli.diagnosis.findings import Finding
 from sunward.cli.doctor_relays import relays
 from sunward.cli.output import Output, print_data, print_table
 from sunward.domain.errors import InvalidInput, SunwardError
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
-
-Finding = tuple[str, bool | None, str]
-"""What was checked, whether it is as it should be (None: it could not be checked from here), and what to do."""
 
 ANSWERS = {True: "yes", False: "NO", None: "not checked"}
 CRDS = ("energynodes", "trainingjobs", "energypolicies", "energyplans")
@@ -70,7 +69,20 @@ async def examine(api: KubernetesApi) -> list[Finding]:
     leases = await api.list(apis("coordination.k8s.io/v1", "leases"), fieldSelector="metadata.name=sunward-operator")
     held = any((lease.get("spec") or {}).get("holderIdentity") for lease in leases)
     findings.append(("operator", held, "" if held else "helm install sunward helm/sunward, then look at its pod"))
-    return findings
+    return findings + await _awake(api)
+
+
+async def _awake(api: KubernetesApi) -> list[Finding]:
+    """What keeps each node awake. Raises ApiError when the API server cannot be asked."""
+    from sunward.cli.diagnosis.awake import awake_findings
+    from sunward.cluster.access.api import core
+    from sunward.cluster.reading.read import read_cluster
+
+    state = await read_cluster(api, datetime.now(UTC))
+    selected = state.policy.evict_namespaces.match_labels
+    spaces = await api.list(core("namespaces")) if selected else []
+    labels = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in spaces}
+    return awake_findings(state, labels)
 
 
 async def prometheus(settings: Path | None) -> list[Finding]:

@@ -11,6 +11,7 @@ from sunward.cli.clusterio import Kubeconfig, with_api
 from sunward.cli.job_account import FIGURES, account_lines
 from sunward.cli.output import Output, print_data
 from sunward.domain.errors import InvalidInput
+from sunward.domain.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
@@ -99,6 +100,11 @@ def lines(data: Body) -> list[str]:
     return text
 
 
+def _cost(milligrams_per_hour: int) -> str:
+    per_day = milligrams_per_hour * HOURS_PER_DAY / 1000
+    return f"{milligrams_per_hour} mg CO2e an hour, {per_day:.1f} g CO2e a day at the present intensity"
+
+
 def pin_lines(data: Body) -> list[str]:
     """Who keeps a node awake that would sleep otherwise, and at what cost; or which nodes a job keeps awake."""
     if data["pinnedNodes"]:
@@ -106,6 +112,6 @@ def pin_lines(data: Body) -> list[str]:
     if not data["pinnedBy"]:
         return []
     rate = data["pinnedMilligramsCO2ePerHour"]
-    cost = "an unknown amount, because its grid intensity is not known" if rate is None else f"{rate} mg CO2e an hour"
+    cost = "an unknown amount, because its grid intensity is not known" if rate is None else _cost(rate)
     holders = ", ".join(f"{pin['holder']} ({pin['reason']})" for pin in data["pinnedBy"])
     return [f"  kept awake only by: {holders}", f"  that costs {cost}"]

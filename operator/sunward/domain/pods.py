@@ -199,6 +199,7 @@ class FreeCapacity:
 class PodFacts:
     """What the drain needs to know of one pod on a node.
 
+    `local_storage` has kind and name of each volume that makes `uses_local_storage` true.
     `held` tells why it is known that its eviction is refused or in vain. `budget` tells which disruption budgets do
     not let it go at present; during a drain that may change with every pod that starts elsewhere.
     """
@@ -214,6 +215,7 @@ class PodFacts:
     is_terminating: bool
     do_not_disrupt: bool
     uses_local_storage: bool
+    local_storage: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     needs: Needs = field(default_factory=Needs)
     priority: int = 0

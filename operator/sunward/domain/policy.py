@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+SYSTEM_NAMESPACE = "kube-system"
 
 
 class OperatingMode(StrEnum):
@@ -85,6 +88,33 @@ class NamespaceLimit:
         return f"spec.limits[{self.place}].{field_name} of EnergyPolicy default"
 
 
+class EmptyDirs(StrEnum):
+    """What happens to an emptyDir on disk when its pod must leave the node."""
+
+    KEEP = "Keep"  # the pod keeps its node awake
+    DELETE = "Delete"  # the pod is evicted, the contents are lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionScope:
+    """Further namespaces whose pods may leave for a sleep; `all_but` is None unless it stands for all others."""
+
+    names: tuple[str, ...] = ()
+    match_labels: tuple[tuple[str, str], ...] = ()
+    all_but: tuple[str, ...] | None = None
+
+    def covers(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Whether a namespace belongs to it; `labels` are None where they are not known, and then match nothing."""
+        if self.all_but is not None:
+            return namespace not in (*self.all_but, SYSTEM_NAMESPACE)
+        if namespace in self.names:
+            return True
+        return bool(self.match_labels) and labels is not None and set(self.match_labels) <= set(labels.items())
+
+
+NO_EVICTIONS = EvictionScope()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySpec:
     """The whole policy in base units."""
@@ -103,6 +133,8 @@ class PolicySpec:
     staleness: Staleness = field(default_factory=Staleness)
     budgets: Budgets = field(default_factory=Budgets)
     namespaces: tuple[str, ...] = ()
+    evict_namespaces: EvictionScope = NO_EVICTIONS
+    empty_dirs: EmptyDirs = EmptyDirs.KEEP
     solver_time_limit_seconds: float = 10.0
     keep_plans: int = 100
     include_embodied: bool = False
@@ -114,6 +146,10 @@ class PolicySpec:
         named = (limit for limit in self.limits if namespace in limit.namespaces)
         rest = (limit for limit in self.limits if not limit.namespaces)
         return next(named, None) or next(rest, None)
+
+    def lets_evict(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Whether pods of a namespace with these labels (None where they are not known) may be evicted."""
+        return namespace in self.namespaces or self.evict_namespaces.covers(namespace, labels)
 
 
 NO_POLICY = PolicySpec(intensity_source="")

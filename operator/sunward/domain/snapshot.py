@@ -45,7 +45,8 @@ class Snapshot:
     `awake_node_hours` are those of the last day by namespace, as the EnergyPolicy's status has them.
     `data_hold` is the data ladder's word that nothing may be decided on these data. `free_capacities` are the nodes
     that take pods now, the emptiest first; `closed_capacities` all others, with what they could take. `pending` are
-    pods for which the scheduler found no node.
+    pods for which the scheduler found no node. `namespace_labels` are read only where the policy selects namespaces by
+    label. `without_right` are namespaces in which the operator has no right to evict, each with why.
     """
 
     taken_at: datetime
@@ -64,6 +65,8 @@ class Snapshot:
     closed_capacities: tuple[FreeCapacity, ...] = ()
     pending: tuple[PendingPod, ...] = ()
     awake_node_hours: Mapping[str, float] = field(default_factory=dict)
+    namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    without_right: Mapping[str, Cause] = field(default_factory=dict)
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""

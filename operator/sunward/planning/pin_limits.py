@@ -12,14 +12,15 @@ from dataclasses import replace
 from sunward.domain.nodes import NodeView
 from sunward.domain.pods import PodFacts
 from sunward.domain.snapshot import Snapshot
+from sunward.planning.eviction_scope import not_evictable
 from sunward.planning.guards.drain import ENDED_PHASES
 
 
 def limited(snapshot: Snapshot) -> Snapshot:
     """The snapshot with the annotations that count.
 
-    Those on the first nodes by name count, so that the same ones do in every pass. Where the operator may not evict, in
-    namespaces that `spec.namespaces` does not list, every annotation counts.
+    Those on the first nodes by name count, so that the same ones do in every pass. Where the operator may not evict,
+    because the policy does not list the namespace or the right is missing, every annotation counts.
     """
     over = _over(snapshot)
     if not over:
@@ -31,13 +32,18 @@ def limited(snapshot: Snapshot) -> Snapshot:
 def _over(snapshot: Snapshot) -> dict[str, frozenset[str]]:
     """By node: namespaces whose annotations do not count there."""
     over: dict[str, set[str]] = defaultdict(set)
-    for namespace in snapshot.policy.namespaces:
+    for namespace in _evictable(snapshot):
         limit = snapshot.policy.limit_of(namespace)
         if limit is not None and limit.pins is not None:
             held = sorted(node.name for node in snapshot.nodes if any(_asks(pod, namespace) for pod in node.pods))
             for name in held[limit.pins :]:
                 over[name].add(namespace)
     return {name: frozenset(namespaces) for name, namespaces in over.items()}
+
+
+def _evictable(snapshot: Snapshot) -> list[str]:
+    present = {pod.namespace for node in snapshot.nodes for pod in node.pods}
+    return sorted(name for name in present if not_evictable(snapshot, name) is None)
 
 
 def _asks(pod: PodFacts, namespace: str) -> bool:

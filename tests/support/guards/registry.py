@@ -63,6 +63,7 @@ PENDING_LOOP = "tests/integration/test_cluster_loop_pending.py"
 ONE_AFTER_ANOTHER = f"{PENDING_LOOP}::test_a_pod_that_waits_on_all_the_same_does_not_wake_one_node_after_another"
 DISRUPTIONS = "tests/unit/cluster/test_cluster_disruptions.py"
 MEMORY = "tests/unit/cluster/test_cluster_pod_memory.py"
+EVICTION_RIGHTS = "tests/unit/cluster/test_cluster_eviction_rights.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -563,8 +564,8 @@ PLACES: dict[str, Place] = {
     ),
     "annotations count where nobody may evict": _place(
         "planning.pin_limits",
-        "for namespace in snapshot.policy.namespaces:",
-        "for namespace in {pod.namespace for node in snapshot.nodes for pod in node.pods}:",
+        "sorted(name for name in present if not_evictable(snapshot, name) is None)",
+        "sorted(present)",
         LIMITS,
     ),
     "a namespace's share does not grow with what it asks for": _place(
@@ -639,7 +640,19 @@ PLACES: dict[str, Place] = {
         "cluster.objects.disruptions", "if len(own) > 1:", "if False:", DISRUPTIONS
     ),
     "a namespace that is not listed is left alone": _place(
-        "cluster.reading.pod_memory", "if pod.namespace not in snapshot.policy.namespaces:", "if False:", MEMORY
+        "cluster.reading.pod_memory", "        if forbidden is not None:\n", "        if False:\n", MEMORY
+    ),
+    "evictions are counted on only where there is a right": _place(
+        "cluster.reading.eviction_rights",
+        """if answer["status"]["allowed"] is True:""",
+        "if True:",
+        EVICTION_RIGHTS,
+    ),
+    "an emptyDir is kept unless the policy says otherwise": _place(
+        "cluster.objects.disruptions",
+        """if "emptyDir" not in volume or empty_dirs is EmptyDirs.DELETE:""",
+        "if True:",
+        DISRUPTIONS,
     ),
     "an eviction that is forbidden is remembered": _place(
         "cluster.reading.pod_memory",

@@ -21,7 +21,7 @@ from sunward.domain.policy import PolicySpec
 from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Step
 from support.loop.ports import FlatForecaster, Session, Solver, WorldDrivers, WorldIntensities, WorldSensors
-from support.loop.store import Address, Body, cloned
+from support.loop.store import REVIEWS, Address, Body, cloned
 from support.loop.world import World, Write
 
 
@@ -150,6 +150,9 @@ class ProcessApi:
         return self._store.list(path, selectors.get("labelSelector", ""))
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Body:
+        if Address.of(path).kind == REVIEWS:
+            self._read("POST", path)
+            return self._store.review(body)
         return cast(Body, self._process.write("POST", path, body, lambda: self._store.create(path, body)))
 
     async def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Body:

@@ -17,6 +17,9 @@ Body = dict[str, Any]
 STATUS_KINDS = frozenset({"energynodes", "energyplans", "trainingjobs", "nodes", "pods"})
 
 
+REVIEWS = "selfsubjectaccessreviews"
+
+
 def cloned(body: Any) -> Any:
     """A deep copy of JSON values, twenty times as fast as copy.deepcopy."""
     return marshal.loads(marshal.dumps(body))
@@ -57,6 +60,8 @@ class Store:
     def __init__(self) -> None:
         self.objects: dict[str, dict[tuple[str, str], Body]] = {}
         self.writer = "kubectl"
+        self.no_evictions: set[str] = set()
+        self.reviews: list[str] = []
         self._version = 0
         self._addresses = 0
 
@@ -88,6 +93,8 @@ class Store:
         where = Address.of(path)
         if where.sub == "eviction":
             return self._evict(path, body)
+        if where.kind == REVIEWS:
+            return self.review(body)
         metadata = dict(body["metadata"])
         key = (where.namespace or metadata.get("namespace", ""), metadata["name"])
         if key in self.objects.setdefault(where.kind, {}):
@@ -107,6 +114,11 @@ class Store:
             created["spec"]["clusterIP"] = f"10.96.0.{self._addresses}"
         self.objects[where.kind][key] = created
         return cast(Body, cloned(created))
+
+    def review(self, body: Mapping[str, Any]) -> Body:
+        """The authoriser's answer to a SelfSubjectAccessReview about evictions; nothing is stored."""
+        self.reviews.append(body["spec"]["resourceAttributes"]["namespace"])
+        return {**body, "status": {"allowed": self.reviews[-1] not in self.no_evictions}}
 
     def patch(self, path: str, patch: Mapping[str, Any] | Sequence[Any]) -> Body:
         """Merge patch or JSON patch; through /status only the status changes, elsewhere it does not.

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from sunward.cluster.objects.disruptions import asks_to_stay, budget_refusal, keeps_files, kept_by_others
+from sunward.cluster.objects.disruptions import asks_to_stay, budget_refusal, kept_by_others, kept_volumes
+from sunward.cluster.reading.read import pod_facts
+from sunward.domain.policy import EmptyDirs
 from sunward.domain.reasons import Reason
 
 NOON = datetime(2026, 6, 21, 12, tzinfo=UTC)
@@ -15,10 +17,10 @@ SAFE = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 
 
 def pod(*volumes: dict[str, Any], annotations: dict[str, str] | None = None, **status: Any) -> dict[str, Any]:
-    metadata = {"namespace": "default", "name": "web", "labels": {"app": "web"}, "annotations": annotations or {}}
+    metadata = {"namespace": "default", "name": "web", "uid": "1", "labels": {"app": "web"}}
     ready = [{"type": "Ready", "status": "True"}]
     return {
-        "metadata": metadata,
+        "metadata": {**metadata, "annotations": annotations or {}},
         "spec": {"volumes": list(volumes)},
         "status": {"phase": "Running", "conditions": ready} | status,
     }
@@ -40,7 +42,27 @@ def pod(*volumes: dict[str, Any], annotations: dict[str, str] | None = None, **s
     ],
 )
 def test_files_that_would_be_lost(volumes: Any, annotations: Any, keeps: bool) -> None:
-    assert keeps_files(pod(*volumes, annotations=annotations)) is keeps
+    assert bool(kept_volumes(pod(*volumes, annotations=annotations))) is keeps
+
+
+@pytest.mark.parametrize(
+    ("volumes", "kept"),
+    [
+        ([{"name": "cache", "emptyDir": {}}], ()),
+        ([{"name": "cache", "emptyDir": {}}, {"name": "data", "hostPath": {"path": "/srv"}}], ("hostPath data",)),
+        ([{"name": "both", "emptyDir": {}, "hostPath": {"path": "/srv"}}], ("hostPath both",)),
+    ],
+)
+def test_the_policy_may_let_empty_dirs_go_and_nothing_else(volumes: Any, kept: tuple[str, ...]) -> None:
+    assert kept_volumes(pod(*volumes), EmptyDirs.DELETE) == kept
+    read = pod_facts(pod(*volumes), NOON, empty_dirs=EmptyDirs.DELETE)
+    assert (read.uses_local_storage, read.local_storage) == (bool(kept), kept)
+
+
+def test_an_annotation_that_asks_to_stay_holds_although_empty_dirs_may_go() -> None:
+    annotated = pod({"name": "a", "emptyDir": {}}, annotations={SAFE: "false"})
+    read = pod_facts(annotated, NOON, empty_dirs=EmptyDirs.DELETE)
+    assert (read.uses_local_storage, read.do_not_disrupt) == (False, True)
 
 
 @pytest.mark.parametrize("key", ["karpenter.sh/do-not-disrupt", "karpenter.sh/do-not-evict"])

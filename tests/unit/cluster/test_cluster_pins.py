@@ -91,7 +91,10 @@ def test_only_namespaces_of_the_policy_have_series_of_their_own() -> None:
         ({"pinnedNodes": ["n1", "n2"]}, ["  keeps awake: n1, n2"]),
         (
             {"pinnedBy": [{"holder": "a/x", "reason": "DoNotDisrupt"}], "pinnedMilligramsCO2ePerHour": 62},
-            ["  kept awake only by: a/x (DoNotDisrupt)", "  that costs 62 mg CO2e an hour"],
+            [
+                "  kept awake only by: a/x (DoNotDisrupt)",
+                "  that costs 62 mg CO2e an hour, 1.5 g CO2e a day at the present intensity",
+            ],
         ),
         (
             {"pinnedBy": [{"holder": "a/x", "reason": "DoNotDisrupt"}]},

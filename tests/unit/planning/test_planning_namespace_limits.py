@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobView
 from sunward.domain.pods import PodFacts
-from sunward.domain.policy import NamespaceLimit
+from sunward.domain.policy import EvictionScope, NamespaceLimit
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
 from sunward.planning.compile import compile_problem
@@ -170,3 +171,15 @@ def test_a_pod_that_would_be_lost_blocks_beyond_the_limit_too(changes: dict[str,
 def test_where_the_operator_may_not_evict_every_annotation_counts() -> None:
     cluster = pinned_cluster(annotated("elsewhere"), annotated(), pins=0)
     assert all(blocks == [True, False] for blocks in held(cluster).values())
+
+
+def test_annotations_are_limited_wherever_the_policy_lets_pods_go() -> None:
+    nodes = [a_node(name, pods=[annotated("media")]) for name in ("pi-01", "pi-02")]
+    policy = a_policy(
+        namespaces=(),
+        evict_namespaces=EvictionScope(names=("media",)),
+        limits=limits({"namespaces": ("media",), "pins": 1}),
+    )
+    assert held(limited(a_snapshot(*nodes, policy=policy))) == {"pi-01": [True], "pi-02": [False]}
+    without = {"media": Cause(Reason.NAMESPACE_NOT_ALLOWED, "no right")}
+    assert held(limited(a_snapshot(*nodes, policy=policy, without_right=without)))["pi-02"] == [True]

@@ -700,6 +700,26 @@ class EnergyPolicySpecPool(TypedDict):
     efficiencyPercent: int
 
 
+class EnergyPolicySpecEvictNamespaces(TypedDict):
+    """`spec.evictNamespaces`: evictNamespaces are further namespaces whose pods may be evicted before a power-off;
+    no TrainingJob is planned there. The operator counts on an eviction only where it also has the right, which the
+    chart's value of the same name grants. Default none.
+    """
+
+    names: NotRequired[list[str]]
+    matchLabels: NotRequired[dict[str, str]]
+    allBut: NotRequired[list[str]]
+
+
+EnergyPolicySpecLocalDataEmptyDir = Literal["Keep", "Delete"]
+
+
+class EnergyPolicySpecLocalData(TypedDict):
+    """`spec.localData`: localData is what happens to files that a pod keeps on its node when the pod must leave."""
+
+    emptyDir: EnergyPolicySpecLocalDataEmptyDir
+
+
 class EnergyPolicySpecLimit(TypedDict):
     """`spec.limits[]`: limits of what one namespace may use, so that none crowds out the others. Each namespace of
     an entry has the entry's values to itself. Default none.
@@ -758,6 +778,8 @@ class EnergyPolicySpec(TypedDict):
     sleepOn: EnergyPolicySpecSleepOn
     pools: list[EnergyPolicySpecPool]
     namespaces: list[str]
+    evictNamespaces: NotRequired[EnergyPolicySpecEvictNamespaces]
+    localData: EnergyPolicySpecLocalData
     limits: list[EnergyPolicySpecLimit]
     budgets: EnergyPolicySpecBudgets
     stalenessLimits: EnergyPolicySpecStalenessLimits

@@ -10,6 +10,7 @@ from typing import Any
 from sunward.cluster.access.times import parse_time
 from sunward.cluster.objects.constraints import label_selector
 from sunward.domain.cause import Cause
+from sunward.domain.policy import EmptyDirs
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.fitting import meets
 
@@ -30,6 +31,7 @@ NODE_TAINTS = ("ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karp
 NEGATIVE = ("", "false")
 OF_THE_SYSTEM = ("/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo")
 """Files that say the same on every node and hold nothing of the pod."""
+EMPTY_DIR, HOST_PATH = "emptyDir", "hostPath"
 
 
 def asks_to_stay(annotations: Mapping[str, str], now: datetime) -> bool:
@@ -59,24 +61,29 @@ def kept_by_others(node: Body) -> str | None:
     return next(iter((*marks, *(key for key in taints if key in NODE_TAINTS))), None)
 
 
-def keeps_files(pod: Body) -> bool:
-    """Whether the pod has files on its node that would be lost.
+def kept_volumes(pod: Body, empty_dirs: EmptyDirs = EmptyDirs.KEEP) -> tuple[str, ...]:
+    """Kind and name of each volume whose files on the node would be lost, and must not be.
 
     A directory in memory ends with the pod wherever it runs. The owner's word that the pod, or some of its volumes, may
-    go is the annotation that the cluster autoscaler reads.
+    go is the annotation that the cluster autoscaler reads; the administrator's is `spec.localData` of the policy.
     """
     annotations = pod["metadata"].get("annotations") or {}
     if annotations.get(SAFE_TO_EVICT) == "true":
-        return False
+        return ()
     safe = {name.strip() for name in annotations.get(SAFE_VOLUMES, "").split(",")}
-    volumes = (pod.get("spec") or {}).get("volumes") or ()
-    return any(_is_local(volume) for volume in volumes if volume.get("name") not in safe)
+    volumes = [one for one in (pod.get("spec") or {}).get("volumes") or () if one.get("name") not in safe]
+    kinds = [(_local_kind(volume, empty_dirs), volume.get("name")) for volume in volumes]
+    return tuple(f"{kind} {name}" for kind, name in kinds if kind)
 
 
-def _is_local(volume: Body) -> bool:
+def _local_kind(volume: Body, empty_dirs: EmptyDirs) -> str:
+    """The kind of a volume with files on the node; empty for any other."""
     if "hostPath" in volume:
-        return ((volume["hostPath"] or {}).get("path") or "").rstrip("/") not in OF_THE_SYSTEM
-    return "emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory"
+        path = ((volume["hostPath"] or {}).get("path") or "").rstrip("/")
+        return "" if path in OF_THE_SYSTEM else HOST_PATH
+    if "emptyDir" not in volume or empty_dirs is EmptyDirs.DELETE:
+        return ""
+    return "" if (volume["emptyDir"] or {}).get("medium") == "Memory" else EMPTY_DIR
 
 
 def budget_refusal(pod: Body, budgets: Sequence[Body]) -> Cause | None:

@@ -21,6 +21,7 @@ from sunward.cluster.objects.crd_types import (
     EnergyNodeSpecSleep,
     EnergyPolicySpec,
     EnergyPolicySpecBudgets,
+    EnergyPolicySpecEvictNamespaces,
     EnergyPolicySpecLimit,
     EnergyPolicySpecPool,
     TrainingJobSpec,
@@ -42,6 +43,8 @@ from sunward.domain.nodes import (
 )
 from sunward.domain.policy import (
     Budgets,
+    EmptyDirs,
+    EvictionScope,
     NamespaceLimit,
     OperatingMode,
     PolicySpec,
@@ -218,11 +221,22 @@ def policy_spec(body: Body) -> PolicySpec:
         ),
         budgets=_budgets(spec["budgets"]),
         namespaces=tuple(spec["namespaces"]),
+        evict_namespaces=_evictions(spec.get("evictNamespaces") or {}),
+        empty_dirs=EmptyDirs(spec["localData"]["emptyDir"]),
         solver_time_limit_seconds=float(spec["solver"]["timeLimitSeconds"]),
         keep_plans=spec["keepPlans"],
         include_embodied=spec["includeEmbodied"],
         limits=tuple(_limit(place, limit) for place, limit in enumerate(spec["limits"])),
         observed_generation=int(metadata.get("generation", 0)),
+    )
+
+
+def _evictions(scope: EnergyPolicySpecEvictNamespaces) -> EvictionScope:
+    all_but = scope.get("allBut")
+    return EvictionScope(
+        names=tuple(scope.get("names") or ()),
+        match_labels=tuple(sorted((scope.get("matchLabels") or {}).items())),
+        all_but=None if all_but is None else tuple(all_but),
     )
 
 

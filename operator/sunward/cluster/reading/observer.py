@@ -9,6 +9,7 @@ from sunward.cluster.access.api import Api
 from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.watch_liveness import WatchLiveness
 from sunward.cluster.ports import Intensities, Sensors
+from sunward.cluster.reading.eviction_rights import EvictionRights
 from sunward.cluster.reading.observe import Identity, Observation, observe
 from sunward.cluster.reading.pod_memory import PodMemory
 from sunward.cluster.reading.read import ClusterState
@@ -42,6 +43,7 @@ class Observer:
         self._memory = memory
         self._trail = ReadingHistory()
         self._claims = ClaimHistory()
+        self._rights = EvictionRights()
         self.verdict: DataVerdict | None = None
 
     async def look(self, now: datetime, *, is_leader: bool) -> Observation:
@@ -55,9 +57,10 @@ class Observer:
         return self._judged(await self._observe(now, is_leader=is_leader))
 
     async def _observe(self, now: datetime, *, is_leader: bool) -> Observation:
-        return await observe(
+        seen = await observe(
             self._api, self._coordinators, self._sensors, self._intensities, self._identity, now, is_leader=is_leader
         )
+        return replace(seen, snapshot=await self._rights.told(self._api, seen.snapshot))
 
     def _expect(self, state: ClusterState) -> None:
         """What was read, the watches must bring too."""

@@ -15,6 +15,7 @@ from sunward.domain.nodes import NodeView
 from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.planning.eviction_scope import not_evictable
 from sunward.planning.guards.drain import BlockingPod, is_our_worker
 
 Value = TypeVar("Value")
@@ -104,9 +105,9 @@ class PodMemory:
         return node if pods == node.pods else replace(node, pods=pods)
 
     def _why_held(self, node: str, pod: PodFacts, snapshot: Snapshot) -> Cause | None:
-        if pod.namespace not in snapshot.policy.namespaces:
-            why = f"is in a namespace in which the operator may evict nothing; add {pod.namespace} to spec.namespaces"
-            return Cause(Reason.NAMESPACE_NOT_ALLOWED, f"{why} of EnergyPolicy default")
+        forbidden = not_evictable(snapshot, pod.namespace)
+        if forbidden is not None:
+            return forbidden
         for key in (_refusal_key(pod), _return_key(node, pod)):
             tries = self._refusals.get(key)
             if tries is not None and snapshot.taken_at < tries.until:

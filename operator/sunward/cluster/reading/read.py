@@ -22,7 +22,7 @@ from sunward.cluster.objects.storage import Storage, storage
 from sunward.domain.cause import Cause
 from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec
 from sunward.domain.pods import FreeCapacity, PendingPod, PodFacts
-from sunward.domain.policy import NO_POLICY, PolicySpec
+from sunward.domain.policy import NO_POLICY, EmptyDirs, PolicySpec
 from sunward.domain.reasons import Reason
 
 Body = dict[str, Any]
@@ -90,7 +90,7 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
     policy_body = await read_policy(api)
     policy, wrong_policy = _parse_policy(policy_body)
     known = storage(volumes, claims, classes)
-    pod_list = [_pod(pod, now, known, budgets) for pod in pods]
+    pod_list = [_pod(pod, now, known, budgets, policy.empty_dirs) for pod in pods]
     specs, records, invalid = _parse_nodes(energy_nodes)
     facts = {found.name: found for found in map(_facts, nodes) if found is not None}
     free, closed = capacities([body for body in nodes if body["metadata"]["name"] in facts], pod_list)
@@ -173,10 +173,10 @@ def _facts(body: Body) -> NodeFacts | None:
         return None
 
 
-def _pod(body: Body, now: datetime, known: Storage, budgets: Sequence[Body]) -> PodFacts:
+def _pod(body: Body, now: datetime, known: Storage, budgets: Sequence[Body], empty_dirs: EmptyDirs) -> PodFacts:
     """What the drain needs to know of a pod; one that cannot be read stays where it is, and so does its node."""
     try:
-        return pod_facts(body, now, known, budgets)
+        return pod_facts(body, now, known, budgets, empty_dirs)
     except Exception:  # the shell around one object
         metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
         return PodFacts(
@@ -222,9 +222,14 @@ def node_facts(body: Mapping[str, Any]) -> NodeFacts:
 
 
 def pod_facts(
-    body: Mapping[str, Any], now: datetime, known: Storage = NO_STORAGE, budgets: Sequence[Body] = ()
+    body: Mapping[str, Any],
+    now: datetime,
+    known: Storage = NO_STORAGE,
+    budgets: Sequence[Body] = (),
+    empty_dirs: EmptyDirs = EmptyDirs.KEEP,
 ) -> PodFacts:
     """What the drain needs to know of a Pod object; `known` tells where its volumes can be used."""
+    kept = disruptions.kept_volumes(body, empty_dirs)
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     annotations = metadata.get("annotations") or {}
     owner = next((o for o in metadata.get("ownerReferences") or () if o.get("controller")), None)
@@ -240,7 +245,8 @@ def pod_facts(
         is_mirror="kubernetes.io/config.mirror" in annotations,
         is_terminating=bool(metadata.get("deletionTimestamp")),
         do_not_disrupt=disruptions.asks_to_stay(annotations, now),
-        uses_local_storage=disruptions.keeps_files(body),
+        uses_local_storage=bool(kept),
+        local_storage=kept,
         labels=tuple(sorted((metadata.get("labels") or {}).items())),
         needs=needs_of(body, known),
         priority=int(spec.get("priority") or 0),

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sunward.domain.cause import Cause
 from sunward.domain.pods import PodFacts, Taint
+from sunward.domain.policy import SYSTEM_NAMESPACE
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.fitting import tolerates
 
@@ -16,9 +17,10 @@ COMPONENT_LABEL = "sunward.dev/component"
 PART_OF_LABEL = "app.kubernetes.io/part-of"
 WORKER = "worker"
 COORDINATOR = "coordinator"
-SYSTEM_NAMESPACE = "kube-system"
 SYSTEM_PRIORITY = 2_000_000_000
 """From here on Kubernetes' own priority classes begin (system-cluster-critical); no user may define a higher one."""
+NAMED_VOLUMES = 4
+"""Volumes of a pod that a message names: conditions have little room."""
 ENDED_PHASES = ("Succeeded", "Failed")
 CORDON = (
     Taint(key="sunward.dev/asleep", value="", effect="NoSchedule"),
@@ -120,7 +122,8 @@ def _blocker(pod: PodFacts) -> Cause | None:
     if pod.owner_kind is None:
         return Cause(Reason.UNEVICTABLE_POD, "has no controller that would recreate it")
     if pod.uses_local_storage:
-        return Cause(Reason.UNEVICTABLE_POD, "uses storage local to this node, which would be lost")
+        files = ", ".join(pod.local_storage[:NAMED_VOLUMES]) or "unknown"
+        return Cause(Reason.UNEVICTABLE_POD, f"uses storage local to this node, which would be lost: {files}")
     if comes_back(pod):
         return Cause(Reason.UNEVICTABLE_POD, "tolerates the cordon, so that it could come back to the node at once")
     return None

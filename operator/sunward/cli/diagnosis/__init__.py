@@ -1,0 +1,1 @@
+"""What `sunward doctor` looks at, apart from Prometheus and the relays."""
