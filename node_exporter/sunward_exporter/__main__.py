@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from sunward_exporter.boards import model
 from sunward_exporter.collector import SnapshotCollector
-from sunward_exporter.discovery import Choice
+from sunward_exporter.discovery import Choice, Places
 from sunward_exporter.readings import Limits
 from sunward_exporter.rules import for_node
 from sunward_exporter.sampler import WATCH_SECONDS, Sampler, Settings
@@ -75,7 +75,7 @@ def _apply_rules(flags: argparse.Namespace) -> None:
 
 def _settings(flags: argparse.Namespace) -> Settings:
     return Settings(
-        sysfs_root=flags.sysfs_root,
+        places=Places(root=flags.sysfs_root, opener=flags.rapl_socket, firmware=flags.pmic_device),
         rate_hertz=flags.rate_hertz,
         choice=Choice(node=tuple(flags.node_device), harvest=tuple(flags.harvest_device), battery=flags.battery_device),
         node_limits=Limits(nameplate_watts=flags.nameplate_watts, ramp_watts_per_second=flags.ramp_watts_per_second),
@@ -135,6 +135,13 @@ def parser() -> argparse.ArgumentParser:
         type=_watts,
         metavar="W",
         help="reject harvest readings above this (plus 5 %%)",
+    )
+    add("--rapl-socket", type=Path, metavar="FILE", help="socket of the opener of RAPL counters (default none)")
+    add(
+        "--pmic-device",
+        type=Path,
+        metavar="FILE",
+        help="firmware's device of a Raspberry Pi 5, /dev/vcio (default none)",
     )
     add("--rules", type=Path, metavar="FILE", help="JSON file of settings for some nodes or boards (default none)")
     add("--node-name", default="", metavar="NAME", help="name of the node, to which the rules refer")

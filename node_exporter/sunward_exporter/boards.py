@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,17 @@ from sunward_exporter.sysfs import read_text
 LARGEST_WATTS: Final = (("Raspberry Pi", 90.0),)
 """Beginnings of models. A Raspberry Pi with all that hangs on it is fed by USB-C or by a PoE hat; IEEE 802.3bt, the
 strongest of both, gives a port 90 W."""
+
+
+SUPPLY_WATTS: Final = (
+    ("Raspberry Pi 5", 27.0),
+    ("Raspberry Pi 500", 27.0),
+    ("Raspberry Pi Compute Module 5", 27.0),
+    ("Raspberry Pi Zero", 12.75),
+    ("Raspberry Pi 3", 12.75),
+    ("Raspberry Pi", 15.3),
+)
+"""What the vendor's own supply for the board gives: more is possible with other supplies, but not usual."""
 
 
 def model(root: Path) -> str:
@@ -23,5 +35,14 @@ def model(root: Path) -> str:
 
 def largest_watts(root: Path) -> float | None:
     """Watts; None for a board that is not known."""
+    return _of_board(root, LARGEST_WATTS)
+
+
+def supply_watts(root: Path) -> float | None:
+    """Watts; None for a board that is not known."""
+    return _of_board(root, SUPPLY_WATTS)
+
+
+def _of_board(root: Path, table: Sequence[tuple[str, float]]) -> float | None:
     name = model(root)
-    return next((watts for beginning, watts in LARGEST_WATTS if name.startswith(beginning)), None)
+    return next((watts for beginning, watts in table if name.startswith(beginning)), None)

@@ -34,15 +34,18 @@ class Device:
 
     def spelled(self, others: Iterable[Device]) -> str:
         """The shortest name that no other device has."""
-        for name in (self.driver, self.label, f"{self.driver}@{self.address}"):
+        for name in (self.driver, self.label, self.address and f"{self.driver}@{self.address}"):
             if name and not any(other != self and name in other.names for other in others):
                 return name
-        return f"{self.driver}@{self.address}"
+        return f"{self.driver}@{self.address or '?'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One channel; `is_first` marks the one that is meant where only its device is named."""
+    """One channel; `is_first` marks the one that is meant where only its device is named.
+
+    `default_shunt` says that its driver was not told the shunt and took its own default, which is seldom right.
+    """
 
     device: Device
     channel: str
@@ -50,6 +53,7 @@ class Candidate:
     is_first: bool
     role: Role
     meter: Callable[[], PowerMeter]
+    default_shunt: bool = False
 
     def matches(self, device: str, channel: str | None) -> bool:
         """Whether a person means it by DEVICE or DEVICE/CHANNEL, or by its channel's label alone."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sunward_exporter import gauges, hwmon, iio, powercap
+from sunward_exporter import gauges, hwmon, iio, pmic, powercap, supplies
 from sunward_exporter.candidates import Candidate
 from sunward_exporter.gauges import Battery
 from sunward_exporter.meters import PowerMeter, Sum
@@ -21,6 +21,8 @@ from sunward_exporter.roles import Role
 HARVEST = "harvest"
 _MACHINE = (Role.NODE, Role.TOTAL, Role.SUPPLY, Role.OUTPUT)
 """Names that mean the whole machine, the plainest first."""
+_BY_ITSELF = ("rapl", pmic.DRIVER)
+"""What the machine knows of itself without a meter, in part: used where there is no meter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A meter and its name, the `source` label."""
+    """A meter and its name, the `source` label; `default_shunt` as in `Candidate`."""
 
     source: str
     meter: PowerMeter
+    default_shunt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +53,20 @@ class Devices:
     choices: tuple[str, ...]
 
 
-def discover(root: Path, choice: Choice) -> Devices:
-    """Look at all devices below a sysfs root. Reads files only, and never fails for a device that vanishes."""
-    found = [*hwmon.candidates(root), *iio.candidates(root), *powercap.candidates(root)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where devices are: the sysfs root, the socket of the opener of RAPL counters, and the firmware's device."""
+
+    root: Path = Path("/sys")
+    opener: Path | None = None
+    firmware: Path | None = None
+
+
+def discover(places: Places, choice: Choice) -> Devices:
+    """Look at all devices. Reads files only, and never fails for a device that vanishes."""
+    root = places.root
+    found = [*hwmon.candidates(root), *iio.candidates(root), *powercap.candidates(root, places.opener)]
+    found += supplies.candidates(root, found) + pmic.candidates(places.firmware)
     chosen = _chosen(found, choice.node)
     harvest = (
         _chosen(found, choice.harvest) if choice.harvest else _harvest([c for c in found if c not in _list(chosen)])
@@ -96,14 +110,27 @@ def _node(found: Sequence[Candidate]) -> list[Candidate] | Refusal:
     for role in _MACHINE:
         named = [candidate for candidate in found if candidate.role is role]
         if named:
-            return named if role is Role.SUPPLY else _only(named)
-    others = [candidate for candidate in found if candidate.device.driver != "rapl"]
+            return named if role is Role.SUPPLY and _are_alike(named) else _only(named)
+    others = [candidate for candidate in found if candidate.device.driver not in _BY_ITSELF]
     unnamed = [candidate for candidate in others if candidate.role is Role.UNNAMED and candidate.is_first]
-    parts = [candidate for candidate in others if candidate.role is Role.PART]
-    if unnamed or parts:
-        return _only(unnamed or parts)
-    processor = [c for c in found if c.device.driver == "rapl" and c.is_first]
-    return processor or (Refusal.NOT_OF_THE_MACHINE if others else Refusal.NO_METER)
+    parts = [candidate for candidate in others if candidate.role in (Role.PART, Role.CORE)]
+    if unnamed:
+        return _only([*unnamed, *_alone(parts, others)])
+    if any(candidate.role is Role.PART for candidate in parts):
+        return _only(parts)
+    itself = [c for c in found if c.device.driver in _BY_ITSELF and c.is_first]
+    return itself or (Refusal.NOT_OF_THE_MACHINE if others else Refusal.NO_METER)
+
+
+def _alone(parts: Sequence[Candidate], others: Sequence[Candidate]) -> list[Candidate]:
+    """Parts that are the only channel of their device: what their label means is less sure than that of many rails."""
+    devices = [candidate.device for candidate in others]
+    return [part for part in parts if part.role is Role.PART and devices.count(part.device) == 1]
+
+
+def _are_alike(supplies: Sequence[Candidate]) -> bool:
+    """Supplies side by side are of one make; inputs of different makes may lie in series."""
+    return len({candidate.device.driver for candidate in supplies}) == 1
 
 
 def _joined(picked: list[Candidate] | Refusal, found: Sequence[Candidate]) -> Found | Refusal:
@@ -111,7 +138,8 @@ def _joined(picked: list[Candidate] | Refusal, found: Sequence[Candidate]) -> Fo
         return picked
     meters = [candidate.meter() for candidate in picked]
     source = "+".join(_spelled(candidate, found) for candidate in picked)
-    return Found(source=source, meter=meters[0] if len(meters) == 1 else Sum(meters=meters))
+    meter = meters[0] if len(meters) == 1 else Sum(meters=meters)
+    return Found(source=source, meter=meter, default_shunt=any(candidate.default_shunt for candidate in picked))
 
 
 def _spelled(candidate: Candidate, found: Sequence[Candidate]) -> str:

@@ -6,6 +6,7 @@ hold over what they can hold. power_supply gives microwatt-hours, microampere-ho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from sunward_exporter.readings import Refusal
 from sunward_exporter.sysfs import read_number, read_text
 
 _STORES: Final = frozenset({"Battery", "UPS"})
+_ACCESSORIES: Final = re.compile(r"hid.*|wacom.*|.*controller.*|sony_.*|nintendo_.*|apple_mfi.*|gip.*")
+"""Names of what is connected to the machine, for kernels that give it no scope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +56,17 @@ def find(root: Path, chosen: str | None) -> Battery | Refusal:
         return Battery(devices=named) if named else Refusal.DEVICE_NOT_FOUND
     types = {folder: read_text(folder / "type") for folder in found}
     stores = [folder for folder, kind in types.items() if kind in _STORES]
-    own = [folder for folder in stores if read_text(folder / "scope") != "Device"]
+    own = [folder for folder in stores if not _is_accessory(folder)]
     if own:
         return Battery(devices=own)
     if None in types.values():
         return Refusal.UNREADABLE
     return Refusal.NOT_OF_THE_MACHINE if stores else Refusal.DATA_MISSING
+
+
+def _is_accessory(folder: Path) -> bool:
+    scope = read_text(folder / "scope")
+    return scope == "Device" or (scope is None and _ACCESSORIES.fullmatch(folder.name) is not None)
 
 
 def _charge(device: Path) -> _Charge | Refusal:

@@ -33,8 +33,14 @@ from sunward_exporter.sysfs import Attribute, Folder, read_number, read_text
 _CHANNEL: Final = re.compile(r"(?:energy|power|curr)(?P<number>[0-9]{1,2})_(?:input|average)")
 NOMINAL_VOLTS: Final = {"rpi_poe": 5.0}
 """Supplies that show their current only, with the voltage that they regulate to."""
-SINGLE_CELL_VOLTS: Final = (2.5, 4.35)
-"""The bus of a shunt in the lead of one lithium cell; no board's supply lies in between."""
+CELL_VOLTS: Final = ((2.5, 4.35), (5.6, 8.5))
+"""The bus of a shunt in the lead of one or two lithium cells; no usual supply of a board lies in between."""
+OWN_SUPPLIES: Final = frozenset({("ltc2990", "0")})
+"""Voltages that a chip measures of itself."""
+CHANNELS: Final = {"ina3221": 3}
+"""Chips that show sums of their channels as further ones."""
+DEFAULT_SHUNT: Final = {"ina219": 10_000.0, "ina220": 10_000.0}
+"""Micro-ohms that the kernel's driver takes where nothing tells it; nearly every board has another shunt (100 mOhm)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,8 @@ def candidates(root: Path) -> list[Candidate]:
 
 def _devices(root: Path) -> Iterator[_Hwmon]:
     for folder in folders(root / "class" / "hwmon"):
+        if not (folder / "name").exists():
+            folder = folder / "device"  # where kernels before 3.13 have the attributes
         driver = read_text(folder / "name")
         if driver is not None:
             files = frozenset(path.name for path in folders(folder))
@@ -91,19 +99,19 @@ def _address(folder: Path) -> str | None:
 def _device_role(folder: Path, device: Device) -> Role:
     """A device tree's label is the word of whoever built the machine; it comes before what the driver says."""
     labelled = of_label(device.label)
-    if labelled in (Role.NODE, Role.HARVEST, Role.TOTAL):
+    if labelled in (Role.NODE, Role.HARVEST, Role.TOTAL, Role.OUTPUT):
         return labelled
     if device.driver in NOMINAL_VOLTS:
         return Role.UNNAMED
-    is_bridge = "power_supply" in folder.resolve().parts
-    return (
-        Role.FOREIGN if is_bridge or Role.FOREIGN in (labelled, of_driver(device.driver)) else of_driver(device.driver)
-    )
+    known = of_driver(device.driver)
+    if "power_supply" in folder.resolve().parts or Role.FOREIGN in (labelled, known):
+        return Role.FOREIGN
+    return Role.CORE if labelled is Role.CORE else known
 
 
 def _channels(at: _Hwmon) -> Iterator[Candidate]:
     numbers = sorted({match["number"] for name in at.files if (match := _CHANNEL.fullmatch(name))}, key=int)
-    usable = [number for number in numbers if _build(at, number) is not None]
+    usable = [number for number in numbers if _is_on(at, number) and _build(at, number) is not None]
     for number in usable:
         label = next(filter(None, (at.label(kind, number) for kind in ("power", "curr", "in", "energy"))), None)
         yield Candidate(
@@ -111,24 +119,38 @@ def _channels(at: _Hwmon) -> Iterator[Candidate]:
             channel=number,
             label=label,
             is_first=number == usable[0],
-            role=_role(at, number, label, alone=len(usable) == 1),
+            role=_role(at, number, label),
             meter=partial(_meter, at, number),
+            default_shunt=_has_default_shunt(at),
         )
 
 
-def _role(at: _Hwmon, number: str, label: str | None, *, alone: bool) -> Role:
+def _is_on(at: _Hwmon, number: str) -> bool:
+    """Whether the channel is one of the chip's, and not switched off."""
+    if int(number) > CHANNELS.get(at.device.driver, 99):
+        return False
+    switches = (f"{kind}{number}_enable" for kind in ("in", "curr", "power"))
+    return not any(at.has(name) and read_number(at.folder / name) == 0.0 for name in switches)
+
+
+def _has_default_shunt(at: _Hwmon) -> bool:
+    default = DEFAULT_SHUNT.get(at.device.driver)
+    return default is not None and read_number(at.folder / "shunt_resistor") == default
+
+
+def _role(at: _Hwmon, number: str, label: str | None) -> Role:
     labels = [of_label(at.label(kind, number)) for kind in ("power", "curr", "in")]
     if at.role is Role.FOREIGN or _is_battery(at, number):
         return Role.FOREIGN
-    for role in (Role.HARVEST, Role.NODE, Role.TOTAL, Role.SUPPLY, Role.FOREIGN):
+    named = (Role.HARVEST, Role.NODE, Role.TOTAL)
+    for role in named if at.role is Role.CORE else (*named, Role.SUPPLY, Role.FOREIGN):
         if role in labels:
             return role
     if at.role is not Role.UNNAMED:
         return at.role
-    if label is None and is_single_cell(at.folder, number):
+    if label is None and is_battery_lead(at.folder, number):
         return Role.FOREIGN
-    found = of_label(label)
-    return Role.UNNAMED if alone and found is Role.PART else found
+    return of_label(label)
 
 
 def _is_battery(at: _Hwmon, number: str) -> bool:
@@ -136,10 +158,10 @@ def _is_battery(at: _Hwmon, number: str) -> bool:
     return at.has(name) and read_number(at.folder / name) == 1.0
 
 
-def is_single_cell(folder: Path, number: str) -> bool:
-    """Whether the channel's bus has the voltage of one lithium cell, so that its shunt lies in the battery's lead."""
+def is_battery_lead(folder: Path, number: str) -> bool:
+    """Whether the channel's bus has the voltage of lithium cells, so that its shunt lies in the battery's lead."""
     millivolts = read_number(folder / f"in{number}_input")
-    return isinstance(millivolts, float) and SINGLE_CELL_VOLTS[0] <= millivolts * MILLI <= SINGLE_CELL_VOLTS[1]
+    return isinstance(millivolts, float) and any(low <= millivolts * MILLI <= high for low, high in CELL_VOLTS)
 
 
 def _meter(at: _Hwmon, number: str) -> PowerMeter:
@@ -195,7 +217,8 @@ def _voltage(at: _Hwmon, folder: Folder, number: str) -> Scaled | Constant | Non
         return Constant(value=NOMINAL_VOLTS[at.device.driver])
     named = _partner(at, number)
     for other in (named, number, str(int(number) - 1)):
-        found = _best(at, folder, f"in{other}", MILLI) if other is not None else None
+        is_own = (at.device.driver, other) in OWN_SUPPLIES
+        found = None if other is None or is_own else _best(at, folder, f"in{other}", MILLI)
         if found is not None:
             return found
     return None

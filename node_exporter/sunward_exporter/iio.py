@@ -18,6 +18,8 @@ from sunward_exporter.meters import MILLI, Followed, PowerFile, PowerMeter, Scal
 from sunward_exporter.roles import Role, of_driver, of_label
 from sunward_exporter.sysfs import Attribute, Folder, read_text
 
+_MONITORS: Final = re.compile(r"(ina|pac19|ltc29|max9611|max344)\w*")
+"""Chips whose voltage and current belong together; those of other converters are of different things."""
 _QUANTITY: Final = re.compile(r"in_(?P<kind>power|voltage|current)(?P<number>[0-9]*)_(?:raw|input)")
 
 
@@ -32,9 +34,8 @@ def _channels(folder: Path) -> Iterator[Candidate]:
         return
     device = Device(driver=driver, address=_address(folder), label=read_text(folder / "label"))
     numbers = _numbers(folder)
-    channels = numbers["power"] or [""]
-    if not numbers["power"] and not (numbers["voltage"] and numbers["current"]):
-        return
+    is_pair = bool(numbers["voltage"] and numbers["current"]) and _MONITORS.fullmatch(driver) is not None
+    channels = numbers["power"] or ([""] if is_pair else [])
     for number in channels:
         label = read_text(folder / f"rail_name_{number}") or read_text(folder / f"in_power{number}_label")
         yield Candidate(
@@ -42,7 +43,7 @@ def _channels(folder: Path) -> Iterator[Candidate]:
             channel=number or "0",
             label=label,
             is_first=number == channels[0],
-            role=_role(device, label, alone=len(channels) == 1),
+            role=_role(device, label),
             meter=partial(_meter, folder, device, number),
         )
 
@@ -57,37 +58,43 @@ def _numbers(folder: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"power": [], "voltage": [], "current": []}
     for path in folders(folder):
         match = _QUANTITY.fullmatch(path.name)
-        if match:
+        if match and _unit(folder, f"in_{match['kind']}", match["number"]) is not None:
             found[match["kind"]].append(match["number"])
     return found
 
 
-def _role(device: Device, label: str | None, *, alone: bool) -> Role:
+def _role(device: Device, label: str | None) -> Role:
     for role in (of_label(device.label), of_driver(device.driver)):
-        if role in (Role.NODE, Role.HARVEST, Role.TOTAL, Role.FOREIGN):
+        if role in (Role.NODE, Role.HARVEST, Role.TOTAL, Role.FOREIGN, Role.CORE):
             return role
-    found = of_label(label)
-    return Role.UNNAMED if alone and found is Role.PART else found
+    return of_label(label)
 
 
 def _meter(folder: Path, device: Device, number: str) -> PowerMeter:
     held, numbers = Folder(folder), _numbers(folder)
     if numbers["power"]:
-        meter: PowerMeter = PowerFile(power=_scaled(folder, held, f"in_power{number}"))
+        meter: PowerMeter = PowerFile(power=_scaled(folder, held, "in_power", number))
     else:
-        voltage = _scaled(folder, held, f"in_voltage{numbers['voltage'][-1]}")
-        current = _scaled(folder, held, f"in_current{numbers['current'][0]}")
+        voltage = _scaled(folder, held, "in_voltage", numbers["voltage"][-1])
+        current = _scaled(folder, held, "in_current", numbers["current"][0])
         meter = VoltageTimesCurrent(voltage=voltage, current=current)
     return Followed(meter=meter, name=Attribute(held, "name"), expected=device.driver)
 
 
-def _scaled(folder: Path, held: Folder, stem: str) -> Scaled:
-    """One quantity in base units: a raw number has its scale, which is a decimal fraction, beside it."""
-    if (folder / f"{stem}_input").exists():
-        return Scaled(attribute=Attribute(held, f"{stem}_input"), unit=MILLI)
-    return Scaled(attribute=Attribute(held, f"{stem}_raw"), unit=MILLI * _scale(folder / f"{stem}_scale"))
+def _scaled(folder: Path, held: Folder, kind: str, number: str) -> Scaled:
+    """One quantity in base units."""
+    stem = f"{kind}{number}"
+    name = f"{stem}_input" if (folder / f"{stem}_input").exists() else f"{stem}_raw"
+    return Scaled(attribute=Attribute(held, name), unit=_unit(folder, kind, number) or MILLI)
 
 
-def _scale(path: Path) -> float:
-    text = read_text(path)
-    return float(text) if text is not None and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,12})?", text) else 1.0
+def _unit(folder: Path, kind: str, number: str) -> float | None:
+    """What one of the channel's numbers is in base units; None for a raw number whose scale is not known.
+
+    The scale is a decimal fraction beside the number, or one for all channels of its kind.
+    """
+    if (folder / f"{kind}{number}_input").exists():
+        return MILLI
+    texts = (read_text(folder / f"{stem}_scale") for stem in (f"{kind}{number}", kind))
+    text = next((text for text in texts if text is not None), "")
+    return MILLI * float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,12})?", text) else None

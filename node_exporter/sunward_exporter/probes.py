@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from sunward_exporter.channels import BatteryChannel, PowerChannel
 from sunward_exporter.discovery import Found
@@ -69,6 +70,7 @@ class PowerProbe(Probe):
         self._source = source
         self._optional = optional
         self._meter: PowerMeter | None = None
+        self._default_shunt = False
 
     @property
     def is_point(self) -> bool:
@@ -86,6 +88,7 @@ class PowerProbe(Probe):
                     self._refuse(found)
                 return
             self._meter = found.meter
+            self._default_shunt = found.default_shunt
             if self.channel is None or self.channel.source != (self._source or found.source):
                 self.channel = self._new(found.source)
 
@@ -103,7 +106,8 @@ class PowerProbe(Probe):
         self.channel = (self.channel or self._new("node")).refuse(reason)
 
     def _new(self, meter: str) -> PowerChannel:
-        return PowerChannel(source=self._source or meter, limits=self._limits)
+        limits = self._limits if self._default_shunt else replace(self._limits, default_shunt_watts=None)
+        return PowerChannel(source=self._source or meter, limits=limits)
 
 
 class BatteryProbe(Probe):

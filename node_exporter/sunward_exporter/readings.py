@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     NOT_A_NUMBER = "NotANumber"
     NEGATIVE_VALUE = "NegativeValue"
     ABOVE_NAMEPLATE = "AboveNameplate"
+    SHUNT_VALUE = "ShuntValue"
     RAMP_TOO_STEEP = "RampTooSteep"
     IMPLAUSIBLE_UNIT = "ImplausibleUnit"
     NO_METER = "NoMeter"
@@ -45,10 +46,12 @@ class Limits:
     """What a channel can truly show; None where no nameplate is given.
 
     `nameplate_watts` is the most the machine can draw or the panel can give; `ramp_watts_per_second` is the steepest
-    change that is physically possible.
+    change that is physically possible. `default_shunt_watts` is the most that is believed of a meter whose driver was
+    not told its shunt: ten times too much is the known fault.
     """
 
     nameplate_watts: float | None = None
+    default_shunt_watts: float | None = None
     ramp_watts_per_second: float | None = None
 
 
@@ -75,18 +78,21 @@ def check_power(
     """The sample at that moment, or why it cannot be true; noise just below zero becomes zero."""
     if isinstance(reading, Refusal):
         return reading
-    refusal = _implausible(reading.watts, limits.nameplate_watts)
+    refusal = _implausible(reading.watts, limits)
     if refusal is not None:
         return refusal
     sample = Sample(seconds=seconds, watts=max(0.0, reading.watts), joules=reading.joules)
     return Refusal.RAMP_TOO_STEEP if _too_steep(sample, previous, limits) else sample
 
 
-def _implausible(watts: float, nameplate_watts: float | None) -> Refusal | None:
+def _implausible(watts: float, limits: Limits) -> Refusal | None:
+    nameplate_watts = limits.nameplate_watts
     if not math.isfinite(watts):
         return Refusal.NOT_A_NUMBER
     if watts < -(NOISE_WATTS if nameplate_watts is None else NOISE_RATIO * nameplate_watts):
         return Refusal.NEGATIVE_VALUE
+    if limits.default_shunt_watts is not None and watts > limits.default_shunt_watts * (1.0 + TOLERANCE_RATIO):
+        return Refusal.SHUNT_VALUE
     if nameplate_watts is not None and watts > nameplate_watts * (1.0 + TOLERANCE_RATIO):
         return Refusal.ABOVE_NAMEPLATE
     return Refusal.IMPLAUSIBLE_UNIT if watts > LARGEST_WATTS and nameplate_watts is None else None

@@ -12,11 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from sunward_exporter.boards import largest_watts
+from sunward_exporter.boards import largest_watts, supply_watts
 from sunward_exporter.channels import Snapshot
-from sunward_exporter.discovery import HARVEST, Choice, discover
+from sunward_exporter.discovery import HARVEST, Choice, Places, discover
 from sunward_exporter.pace import Pace
 from sunward_exporter.probes import BatteryProbe, PowerProbe, Probe
 from sunward_exporter.readings import Limits
@@ -46,7 +45,7 @@ class Clock:
 class Settings:
     """What to sample and how. Raises ValueError for a rate outside 0.1 to 1000 Hz."""
 
-    sysfs_root: Path = Path("/sys")
+    places: Places = field(default_factory=Places)
     rate_hertz: float = 10.0
     choice: Choice = field(default_factory=Choice)
     node_limits: Limits = field(default_factory=Limits)
@@ -87,7 +86,7 @@ class Sampler:
         """Look for the meters that do not deliver. May hang with a driver."""
         if self.node.delivers and self.harvest.delivers and self.battery.delivers:
             return
-        found = discover(self._settings.sysfs_root, self._settings.choice)
+        found = discover(self._settings.places, self._settings.choice)
         self._choices = found.choices
         self.node.offer(found.node)
         self.harvest.offer(found.harvest)
@@ -137,7 +136,7 @@ class Sampler:
 
 def _with_board(settings: Settings) -> Limits:
     """The node's limits; without a nameplate, what its board can draw."""
-    limits = settings.node_limits
+    limits, root = settings.node_limits, settings.places.root
     if limits.nameplate_watts is not None:
-        return limits
-    return replace(limits, nameplate_watts=largest_watts(settings.sysfs_root))
+        return replace(limits, default_shunt_watts=limits.nameplate_watts)
+    return replace(limits, nameplate_watts=largest_watts(root), default_shunt_watts=supply_watts(root))

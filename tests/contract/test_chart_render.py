@@ -57,6 +57,8 @@ FULL: dict[str, Any] = {
             {"boards": ["Raspberry Pi 4*"], "nodeDevices": ["ina3221/VDD IN"]},
             {"nodes": ["pc-*"], "rateHertz": 1},
         ],
+        "rapl": {"enabled": True},
+        "pmicDevice": "/dev/vcio",
         "group": 994,
     },
     "policy": {"spec": {"mode": "Active", "planningPeriodSeconds": 60}},
@@ -206,6 +208,8 @@ def test_the_exporter_runs_everywhere_and_gets_its_flags(full: list[chart.Manife
         "--battery-device=bat0",
         "--nameplate-watts=15",
         "--harvest-nameplate-watts=10.5",
+        "--rapl-socket=/run/sunward/rapl.sock",
+        "--pmic-device=/dev/vcio",
         "--rules=/etc/sunward/rules.json",
         "--node-name=$(NODE_NAME)",
     ]
@@ -447,3 +451,14 @@ def test_the_exporter_reads_the_rules_that_the_chart_gives_it(full: list[chart.M
     file.write_text(chart.one(full, "ConfigMap", "sunward-exporter")["data"]["rules.json"], encoding="utf-8")
     assert for_node(file, "pi-01", "Raspberry Pi 4 Model B Rev 1.4") == {"node_device": ["ina3221/VDD IN"]}
     assert for_node(file, "pc-01", "LENOVO 10T7") == {"rate_hertz": 1.0}
+
+
+def test_only_the_opener_is_root_and_only_where_it_is_asked_for(full: list[chart.Manifest], tmp_path: Path) -> None:
+    pod = chart.pod_spec(chart.one(full, "DaemonSet", "sunward-exporter"))
+    users = {one["name"]: one["securityContext"].get("runAsUser") for one in pod["containers"]}
+    assert users == {"exporter": None, "opener": 0}
+    opener = pod["containers"][1]
+    assert not opener.get("ports")
+    assert {mount["name"] for mount in opener["volumeMounts"]} == {"sysfs", "opener"}
+    plain = chart.pod_spec(chart.one(chart.render(tmp_path), "DaemonSet", "sunward-exporter"))
+    assert [one["name"] for one in plain["containers"]] == ["exporter"]

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sunward_exporter.discovery import Places
 from sunward_exporter.sampler import Clock, Sampler, Settings
 
 START_UNIX_SECONDS = 1_795_348_800.0
@@ -96,7 +97,7 @@ class Bench:
 
 def bench(root: Path, **settings: object) -> Bench:
     """A bench at a folder; settings are those of the sampler."""
-    return Bench(sysfs=Sysfs(root), settings=Settings(sysfs_root=root, **settings))  # type: ignore[arg-type]
+    return Bench(sysfs=Sysfs(root), settings=Settings(places=Places(root=root), **settings))  # type: ignore[arg-type]
 
 
 def sample(at: Bench, sampler: Sampler) -> None:

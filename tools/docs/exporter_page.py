@@ -29,19 +29,29 @@ devices change at each boot and are never used; a device that takes the number o
   2. one that a vendor labels as the input of the whole board (`VDD_IN`, `Total System Power`)
   3. the inputs (`pin`) of all power supplies, added
   4. the output of a charger or hat (`OUTPUT`)
-  5. the only channel without a known label
-  6. the processor's RAPL counters: `psys` where there is one, else all packages, which cover only the processor
+  5. the only channel whose label names no part of the machine
+  6. what the machine knows of itself: the processor's RAPL counters (`psys` where the board feeds it, else all
+     packages, which cover only the processor), or a Raspberry Pi 5's power chip
 - *battery*: all `power_supply` devices of type `Battery` or `UPS`, as one store; an empty bay and a device of scope
   `Device` (a mouse) are left out
 
-Never taken for the node by rule: batteries and adapters bridged from `power_supply`, what a USB-C port has negotiated,
-graphics cards, processors' own rails, optics, PoE ports that feed others, and a shunt in the lead of a single lithium
-cell. What is chosen or labelled as harvest is never consumption.
+Never taken for the node by rule: batteries, chargers and adapters bridged from `power_supply`, what a USB-C port has
+negotiated, graphics and accelerator cards, fans and pumps, optics, ports that feed others, rails of processors and
+memory and the regulators that feed them, and a shunt in the lead of one or two lithium cells (an unlabelled bus of 2.5
+to 4.35 V or 5.6 to 8.5 V). What is chosen or labelled as harvest is never consumption. Channels that are switched off
+(`in*_enable`) do not exist. Inputs (`pin`) of different makes may lie in series and are not added.
+
+RAPL: since Linux 5.10 only root may open the counters, and `PermissionDenied` is counted. With `exporter.rapl.enabled`
+in the chart's values, a second container of the pod opens them (root without capabilities, network or token) and gives
+the open files to the exporter. Raspberry Pi 5: with `exporter.pmicDevice` the firmware is asked for what
+`vcgencmd pmic_read_adc` shows; the sum of all outputs is corrected by a published fit (jfikar/RPi5-power: 1.1451 times
+the sum, plus 0.5879 W), and what the 5 V pins and USB ports feed is not seen.
 
 Each channel is read as well as it allows: energy from the chip's own counter (`energy*_input`, RAPL), power from
 `power*_average` or `power*_input`, otherwise voltage times current, the voltage chosen by its label (`VBUS` on POWER-Z
 meters) or its number. A PoE hat that shows only its current is taken at its nominal 5 V. A power whose current is
-negative is negative. IIO devices are read in the same way. The state of charge is `energy_now / energy_full`, otherwise
+negative is negative. IIO devices are read in the same way, with the scale of the
+channel or of all channels of its kind. The state of charge is `energy_now / energy_full`, otherwise
 `charge_now / charge_full`, otherwise `capacity` in percent.
 
 If several channels match, none is used and `AmbiguousMeter` is counted: the meters may be connected in series, and
@@ -59,7 +69,11 @@ names the field.
 Where there is no value, `sunward_exporter_meter_absent` gives the reason. The operator reads it into the condition
 `SensorsFresh` of the EnergyNode, with the names to choose from, and `sunward doctor` shows it.
 
-Without a nameplate flag, a power above 20 kW is refused, on a Raspberry Pi one above 90 W.
+Without a nameplate flag, a power above 20 kW is refused, on a Raspberry Pi one above 90 W. INA219 boards nearly always
+have a shunt of 100 mOhm, and the kernel assumes 10 mOhm unless the device tree says otherwise, so that ten times too
+much is shown: where the assumption stands (`shunt_resistor` is 10000) and the power is above the nameplate or above
+what the board's own supply gives, `ShuntValue` is counted. Set `shunt-resistor` in the device-tree overlay, or
+`exporter.meters[].nameplateWatts` if the shunt is right.
 
 The lab provides the same files for every node: `class/hwmon/hwmon0/{name=sunward_node, power1_label=node,
 power1_input}`, `class/hwmon/hwmon1/{name=sunward_harvest, power1_label=harvest, power1_input}` and
@@ -93,6 +107,7 @@ REASONS = {
     Refusal.UNREADABLE: "the file could not be read, or was inconsistent three times in a row",
     Refusal.PERMISSION_DENIED: "the exporter's user may not read the file (RAPL belongs to root since Linux 5.10)",
     Refusal.TIMED_OUT: "a read took more than five seconds; counted once for each",
+    Refusal.SHUNT_VALUE: "a power above what the board's supply gives, from a chip whose shunt the kernel was not told",
     Refusal.NOT_A_NUMBER: "the content is not an integer",
     Refusal.NEGATIVE_VALUE: "below zero by more than the meter's noise",
     Refusal.ABOVE_NAMEPLATE: "more than 5 % above the nameplate set by a flag, or above what the board can draw",

@@ -87,6 +87,7 @@ class Reason(StrEnum):
     PERMISSION_DENIED = "PermissionDenied"
     TIMED_OUT = "TimedOut"
     UNREADABLE = "Unreadable"
+    SHUNT_VALUE = "ShuntValue"
     UNKNOWN_ZONE = "UnknownZone"
     ESTIMATED_INTENSITY = "EstimatedIntensity"
     FORECAST_INCOMPLETE = "ForecastIncomplete"

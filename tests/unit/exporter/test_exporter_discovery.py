@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sunward_exporter.discovery import Choice, Found, discover
+from sunward_exporter.discovery import Choice, Found, Places, discover
 from sunward_exporter.meters import Counted, Counter, Scaled
 from sunward_exporter.readings import Reading, Refusal
 from sunward_exporter.sysfs import Attribute
@@ -33,14 +33,14 @@ def counter(zone: Path) -> Counter:
 
 
 def test_a_machine_without_meters_has_none(sysfs: Sysfs) -> None:
-    found = discover(sysfs.root, Choice())
+    found = discover(Places(root=sysfs.root), Choice())
     assert (found.node, found.harvest, found.battery) == (Refusal.NO_METER, Refusal.DATA_MISSING, Refusal.DATA_MISSING)
 
 
 def test_labels_tell_node_and_harvest_apart(sysfs: Sysfs) -> None:
     sysfs.node(2.7)
     sysfs.harvest(8.25)
-    found = discover(sysfs.root, Choice())
+    found = discover(Places(root=sysfs.root), Choice())
     assert watts(found.node) == pytest.approx(2.7)
     assert watts(found.harvest) == pytest.approx(8.25)
 
@@ -51,7 +51,7 @@ def test_a_lone_current_sensor_is_the_nodes_meter_beside_a_thermometer(sysfs: Sy
     sysfs.write("hwmon/hwmon1/name", "ina219")
     for name, value in {"in0_input": 4, "in1_input": 5100, "curr1_input": 600}.items():
         sysfs.write(f"hwmon/hwmon1/{name}", value)
-    found = discover(sysfs.root, Choice())
+    found = discover(Places(root=sysfs.root), Choice())
     assert watts(found.node) == pytest.approx(5.1 * 0.6)
     assert not isinstance(found.node, Refusal)
     assert found.node.source == "ina219"
@@ -61,7 +61,7 @@ def test_a_usb_meter_counts_voltage_from_zero(sysfs: Sysfs) -> None:
     sysfs.write("hwmon/hwmon0/name", "powerz")
     sysfs.write("hwmon/hwmon0/in0_input", 5000)
     sysfs.write("hwmon/hwmon0/curr1_input", 700)
-    assert watts(discover(sysfs.root, Choice()).node) == pytest.approx(3.5)
+    assert watts(discover(Places(root=sysfs.root), Choice()).node) == pytest.approx(3.5)
 
 
 @pytest.mark.parametrize("broken", ["in0_input", "curr1_input"])
@@ -69,7 +69,7 @@ def test_voltage_without_current_is_no_power(sysfs: Sysfs, broken: str) -> None:
     sysfs.write("hwmon/hwmon0/name", "powerz")
     sysfs.write("hwmon/hwmon0/in0_input", 5000)
     sysfs.write("hwmon/hwmon0/curr1_input", 700)
-    meter = discover(sysfs.root, Choice()).node
+    meter = discover(Places(root=sysfs.root), Choice()).node
     sysfs.write(f"hwmon/hwmon0/{broken}", "nan")
     assert watts(meter) is Refusal.NOT_A_NUMBER
 
@@ -83,7 +83,7 @@ def test_a_power_file_is_preferred_to_voltage_times_current(sysfs: Sysfs) -> Non
     sysfs.node(3.0)
     sysfs.write("hwmon/hwmon0/in1_input", 5000)
     sysfs.write("hwmon/hwmon0/curr1_input", 100)
-    assert watts(discover(sysfs.root, Choice()).node) == pytest.approx(3.0)
+    assert watts(discover(Places(root=sysfs.root), Choice()).node) == pytest.approx(3.0)
 
 
 def two_meters(sysfs: Sysfs) -> None:
@@ -117,12 +117,12 @@ class Steady:
 
 def test_two_meters_are_not_guessed_between(sysfs: Sysfs) -> None:
     two_meters(sysfs)
-    assert discover(sysfs.root, Choice()).node is Refusal.AMBIGUOUS_METER
+    assert discover(Places(root=sysfs.root), Choice()).node is Refusal.AMBIGUOUS_METER
 
 
 def test_a_choice_settles_which_meter_it_is(sysfs: Sysfs) -> None:
     two_meters(sysfs)
-    found = discover(sysfs.root, Choice(node=("powerz",), harvest=("ina226",)))
+    found = discover(Places(root=sysfs.root), Choice(node=("powerz",), harvest=("ina226",)))
     assert watts(found.node) == pytest.approx(6.0)
     assert watts(found.harvest) == pytest.approx(2.0)
 
@@ -132,7 +132,7 @@ def test_chosen_rails_are_summed_and_a_silent_one_makes_the_sum_unknown(sysfs: S
     for rail, milliamperes in ((1, 300), (2, 500)):
         sysfs.write(f"hwmon/hwmon0/in{rail}_input", 5000)
         sysfs.write(f"hwmon/hwmon0/curr{rail}_input", milliamperes)
-    found = discover(sysfs.root, Choice(node=("ina3221/1", "ina3221/2")))
+    found = discover(Places(root=sysfs.root), Choice(node=("ina3221/1", "ina3221/2")))
     assert watts(found.node) == pytest.approx(4.0)
     assert not isinstance(found.node, Refusal)
     assert found.node.source == "ina3221+ina3221/2"
@@ -144,7 +144,7 @@ def test_chosen_rails_are_summed_and_a_silent_one_makes_the_sum_unknown(sysfs: S
 def test_a_choice_that_does_not_exist_is_not_found(sysfs: Sysfs, name: str) -> None:
     sysfs.write("hwmon/hwmon0/name", "ina3221")
     sysfs.write("hwmon/hwmon0/power1_input", 1)
-    assert discover(sysfs.root, Choice(node=(name,))).node is Refusal.DEVICE_NOT_FOUND
+    assert discover(Places(root=sysfs.root), Choice(node=(name,))).node is Refusal.DEVICE_NOT_FOUND
 
 
 def zones(sysfs: Sysfs, **joules: int) -> None:
@@ -167,7 +167,7 @@ def test_without_any_other_meter_the_processors_own_counters_are_used(
     sysfs: Sysfs, before: dict[str, int], after: dict[str, int], growth: float
 ) -> None:
     zones(sysfs, **before)
-    found = discover(sysfs.root, Choice()).node
+    found = discover(Places(root=sysfs.root), Choice()).node
     assert isinstance(found, Found)
     assert found.source == "rapl"
     assert found.meter.read(0.0) is None
@@ -202,7 +202,7 @@ def test_a_chip_that_counts_energy_shows_its_power_and_its_count(sysfs: Sysfs) -
     sysfs.write("hwmon/hwmon0/name", "ina228")
     sysfs.write("hwmon/hwmon0/power1_input", 4_590_000)
     sysfs.write("hwmon/hwmon0/energy1_input", 1_000_000)
-    found = discover(sysfs.root, Choice()).node
+    found = discover(Places(root=sysfs.root), Choice()).node
     assert isinstance(found, Found)
     assert found.meter.read(0.0) == Reading(watts=pytest.approx(4.59))
     sysfs.write("hwmon/hwmon0/energy1_input", 3_000_000)
@@ -231,7 +231,7 @@ def test_a_battery_tells_its_charge_by_the_best_file_it_has(
 ) -> None:
     for name, value in {"type": "Battery", **files}.items():
         sysfs.write(f"power_supply/bat/{name}", value)
-    battery = discover(sysfs.root, Choice()).battery
+    battery = discover(Places(root=sysfs.root), Choice()).battery
     assert not isinstance(battery, Refusal)
     assert battery.read() == ratio
 
@@ -244,7 +244,7 @@ def supply(sysfs: Sysfs, name: str, **files: object) -> None:
 
 def charge(sysfs: Sysfs, chosen: str | None = None) -> float | Refusal:
     """What the machine's batteries hold."""
-    found = discover(sysfs.root, Choice(battery=chosen)).battery
+    found = discover(Places(root=sysfs.root), Choice(battery=chosen)).battery
     return found if isinstance(found, Refusal) else found.read()
 
 
@@ -284,13 +284,13 @@ def test_a_mouse_is_not_the_machines_battery(sysfs: Sysfs) -> None:
 def test_what_a_person_chose_for_the_harvest_is_never_consumption(sysfs: Sysfs) -> None:
     sysfs.write("hwmon/hwmon0/name", "ina226")
     sysfs.write("hwmon/hwmon0/power1_input", 12_350_000)
-    found = discover(sysfs.root, Choice(harvest=("ina226",)))
+    found = discover(Places(root=sysfs.root), Choice(harvest=("ina226",)))
     assert found.node is Refusal.NO_METER
     assert watts(found.harvest) == pytest.approx(12.35)
 
 
 def test_the_channels_to_choose_from_are_named_as_a_flag_takes_them(sysfs: Sysfs) -> None:
     two_meters(sysfs)
-    choices = discover(sysfs.root, Choice()).choices
+    choices = discover(Places(root=sysfs.root), Choice()).choices
     assert set(choices) == {"powerz", "ina226"}
-    assert all(isinstance(discover(sysfs.root, Choice(node=(name,))).node, Found) for name in choices)
+    assert all(isinstance(discover(Places(root=sysfs.root), Choice(node=(name,))).node, Found) for name in choices)

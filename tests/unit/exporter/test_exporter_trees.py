@@ -1,4 +1,4 @@
-"""What is shown of real machines, by the trees of `sysfs_trees.yaml`."""
+"""What is shown of real machines, by the trees of `sysfs_trees*.yaml`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from sunward_exporter.discovery import Choice
 from sunward_exporter.readings import Refusal
 from support.exporter import Bench, bench, sample
 
-TREES: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
-    (Path(__file__).parent / "sysfs_trees.yaml").read_text(encoding="utf-8")
-)
+TREES: Mapping[str, Mapping[str, Any]] = {
+    name: tree
+    for file in ("sysfs_trees.yaml", "sysfs_trees_boards.yaml")
+    for name, tree in yaml.safe_load((Path(__file__).parent / file).read_text(encoding="utf-8")).items()
+}
 SECONDS = 3
 
 
@@ -42,7 +44,7 @@ def measured(at: Bench, tree: Mapping[str, Any]) -> dict[str, float | str | None
     """What is shown after some seconds: a number, or the reason that was counted."""
     sampler = at.sampler()
     for second in range(SECONDS):
-        raise_counters(at.settings.sysfs_root, tree, second)
+        raise_counters(at.settings.places.root, tree, second)
         sample(at, sampler)
         at.clock.now += 1.0
     shown, battery = sampler.snapshot, sampler.snapshot.battery
