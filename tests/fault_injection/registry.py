@@ -18,6 +18,7 @@ SUITES = {
     "nodes": "R8 node faults",
     "drain": "R9 drain table",
     "data": "R10 data faults",
+    "misoperations": "R12 misoperations",
     "churn": "R13 churn",
     "quiet": "R14 scale and quiet",
     "soak": "R15 soak",

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from support.loop.model import OperatorMachine
 from support.loop.store import Body
+from support.loop.world import World
 
 KILLS = ("the_operator_dies_at_a_write", "the_operator_is_restarted", "the_leader_stops_and_another_takes_over")
 """Disturbances that would end the one process whose life this is."""
@@ -58,7 +59,7 @@ class Soak:
         self.machine._mend()
         if not self.machine._settles():
             self.violations.append(f"day {len(self.evenings) + 1}: the cluster does not come to rest")
-        self._jobs_leave()
+        leave(self.machine.world)
         self._judge()
         self.evenings.append(kept(self.machine))
 
@@ -75,15 +76,6 @@ class Soak:
     def _pass(self, passes: int) -> None:
         for _ in range(passes):
             self.machine._pass()
-
-    def _jobs_leave(self) -> None:
-        """Jobs are deleted, and all that they own with them; the names come again the next day."""
-        world = self.machine.world
-        gone = {job["metadata"]["uid"] for job in world.store.of("trainingjobs")}
-        for bodies in world.store.objects.values():
-            for key in [key for key, body in bodies.items() if _uids(body) & gone]:
-                del bodies[key]
-        world.training.clear()
 
     def _judge(self) -> None:
         day = len(self.evenings) + 1
@@ -126,6 +118,15 @@ def kept(machine: OperatorMachine) -> Kept:
     world = {id(machine), id(machine.world), id(machine.process), id(machine.world.store), id(machine.auditor)}
     objects = sum(1 for _ in _reachable(machine.process.loop, world))
     return Kept(objects=objects, files=len(os.listdir("/proc/self/fd")), threads=threading.active_count())
+
+
+def leave(world: World) -> None:
+    """Jobs are deleted, and all that they own with them; their names may come again."""
+    gone = {job["metadata"]["uid"] for job in world.store.of("trainingjobs")}
+    for bodies in world.store.objects.values():
+        for key in [key for key, body in bodies.items() if _uids(body) & gone]:
+            del bodies[key]
+    world.training.clear()
 
 
 def _uids(body: Body) -> set[str]:
