@@ -215,6 +215,8 @@ def test_both_know_the_same_public_endings() -> None:
 SHELLY = {"driver": "Shelly", "url": "http://192.168.1.57"}
 TASMOTA = {"driver": "Tasmota", "url": "http://192.168.1.58"}
 STATIC = {"provider": "static", "gramsPerKilowattHour": {"DE": 380}}
+WATTTIME = {"provider": "watttime", "username": "me"}
+SERIES = {"provider": "prometheus", "url": "https://prometheus.example.org"}
 SECRET = {"name": "plugs", "key": "password"}
 OWN_SETTINGS = {"url": "https://prometheus.example.org"}
 OWN = {**OWN_SETTINGS, "enabled": False}
@@ -258,6 +260,31 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"intensitySources": {"a": {**STATIC, "annualMean": {False: 30}}}},
         {"intensitySources": {"a": {**STATIC, "annualMean": {False: 30}}}},
         "in quotes",
+    ),
+    "Norway's percentiles": (
+        {"intensitySources": {"a": {**WATTTIME, "passwordSecretRef": SECRET, "gramsAtPercentile": {False: [1, 2]}}}},
+        {"intensitySources": {"a": {**WATTTIME, "passwordFile": "/p", "gramsAtPercentile": {False: [1.0, 2.0]}}}},
+        "in quotes",
+    ),
+    "a chain to nowhere": (
+        {"intensitySources": {"a": STATIC, "b": {"provider": "chain", "sources": ["a", "c"]}}},
+        {"intensitySources": {"a": STATIC, "b": {"provider": "chain", "sources": ["a", "c"]}}},
+        "is no source that a chain can name",
+    ),
+    "a chain of itself": (
+        {"intensitySources": {"a": STATIC, "b": {"provider": "chain", "sources": ["a", "b"]}}},
+        {"intensitySources": {"a": STATIC, "b": {"provider": "chain", "sources": ["a", "b"]}}},
+        "is no source that a chain can name",
+    ),
+    "numbers that are not lifecycle": (
+        {"intensitySources": {"a": {"provider": "neso", "basis": "average-lifecycle"}}},
+        {"intensitySources": {"a": {"provider": "neso", "basis": "average-lifecycle"}}},
+        "average-direct",
+    ),
+    "a user of a series without a password": (
+        {"intensitySources": {"a": {"provider": "prometheus", "url": "http://prometheus:9090", "username": "me"}}},
+        {"intensitySources": {"a": {"provider": "prometheus", "url": "http://prometheus:9090", "username": "me"}}},
+        "are used together",
     ),
     "a source without a zone": (
         {"intensitySources": {"a": {**STATIC, "gramsPerKilowattHour": {}}}},
@@ -343,6 +370,32 @@ def test_the_access_to_a_prometheus_of_ones_own_reaches_the_operator_as_files(tm
     bundled = chart.template(tmp_path, values={"prometheus": {"access": {"tenant": "farm"}}})
     assert bundled.returncode != 0
     assert "/prometheus/access" in bundled.stderr
+
+
+def test_the_secrets_of_sources_reach_the_operator_as_files(tmp_path: Path) -> None:
+    sources = {
+        "moer": {**WATTTIME, "passwordSecretRef": SECRET},
+        "us": {"provider": "eia", "tokenSecretRef": SECRET},
+        "series": {**SERIES, "username": "me", "passwordSecretRef": SECRET, "caSecretRef": SECRET, "tenant": "farm"},
+        "uk": {"provider": "neso"},
+        "any": {"provider": "chain", "sources": ["uk", "fixed"], "basis": "average-direct"},
+        "fixed": {**STATIC, "basis": "average-direct"},
+    }
+    manifests = chart.render(tmp_path, values={"intensitySources": sources})
+    settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    pod = chart.pod_spec(chart.one(manifests, "Deployment", "sunward-operator"))
+    mounts = {mount["name"]: Path(mount["mountPath"]) for mount in pod["containers"][0]["volumeMounts"]}
+    files = {
+        mounts[volume["name"]] / volume["secret"]["items"][0]["path"] for volume in pod["volumes"] if "secret" in volume
+    }
+    given = settings.intensity_sources
+    assert set(given) == set(sources)
+    assert {
+        given["moer"].password_file,
+        given["us"].token_file,
+        given["series"].password_file,
+        given["series"].ca_file,
+    } == files
 
 
 def test_what_the_chart_accepts_the_operator_accepts(tmp_path: Path) -> None:

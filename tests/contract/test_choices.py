@@ -12,8 +12,10 @@ import pytest
 
 from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
+from sunward.domain.measurement import Quality
 from sunward.domain.nodes import ExportRule, OverridePower, Role
 from sunward.domain.policy import EmptyDirs, OperatingMode, PoolKind, SleepOn
+from sunward.sources.intensity.providers.prometheus_series import UNITS
 from support import chart, crds
 from support.tree.registries import PROVIDERS
 
@@ -68,6 +70,8 @@ def test_every_choice_of_the_chart_is_carried_out() -> None:
         "/properties/prometheus/properties/discovery": discovery,
         "/$defs/pull": {"Always", "IfNotPresent", "Never"},
         "/$defs/source/properties/basis": set(BASES),
+        "/$defs/source/properties/unit": set(UNITS),
+        "/$defs/source/properties/quality": set(Quality),
     }
     offered = {path: allowed for path, allowed in enumerations(values) if path not in ELSEWHERE}
     assert offered.keys() == carried_out.keys()

@@ -101,9 +101,10 @@ def test_the_chart_offers_every_provider_and_no_other() -> None:
 
 @pytest.mark.parametrize(("name", "section"), sections(PROVIDERS).items())
 def test_the_chart_knows_the_fields_of_every_provider(name: str, section: dict[str, Any]) -> None:
-    fields = in_the_chart(set(section["properties"]), tokenFile="tokenSecretRef")
+    files = {"tokenFile": "tokenSecretRef", "passwordFile": "passwordSecretRef", "caFile": "caSecretRef"}
+    fields = in_the_chart(set(section["properties"]), **files)
     assert allowed(SCHEMA["source"], "provider", name) == fields
-    assert required(SCHEMA["source"], "provider", name) == set(section["required"])
+    assert required(SCHEMA["source"], "provider", name) == in_the_chart(set(section["required"]), **files)
 
 
 def test_every_provider_is_documented() -> None:

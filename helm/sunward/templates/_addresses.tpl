@@ -131,21 +131,21 @@ plain http leaves the cluster here; use https, or end the name of a Service with
 {{- include "sunward.checkUrl" (dict "root" . "where" "prometheus.url" "url" .Values.prometheus.url) -}}
 {{- end -}}
 {{- with .Values.prometheus.access -}}
-{{- if ne (empty .username) (empty .passwordSecretRef) -}}
-{{- fail "prometheus.access: username and passwordSecretRef are used together: set both, or neither" -}}
-{{- end -}}
-{{- if and .username .tokenSecretRef -}}
-{{- fail "prometheus.access: only one of tokenSecretRef and username is sent: remove the other" -}}
-{{- end -}}
-{{- if and .caSecretRef (not (regexMatch "^[Hh][Tt][Tt][Pp][Ss]:" $.Values.prometheus.url)) -}}
-{{- fail "prometheus.access: caSecretRef is used with https only: change url to https, or remove caSecretRef" -}}
-{{- end -}}
+{{- include "sunward.checkAccess" (dict "where" "prometheus.access" "access" . "url" $.Values.prometheus.url) -}}
 {{- end -}}
 {{- range $name, $source := .Values.intensitySources -}}
 {{- if $source.url -}}
 {{- include "sunward.checkUrl" (dict "root" $ "where" (printf "intensitySources.%s.url" $name) "url" $source.url) -}}
 {{- end -}}
-{{- range $field := list "gramsPerKilowattHour" "annualMean" "profile" -}}
+{{- if eq $source.provider "prometheus" -}}
+{{- include "sunward.checkAccess" (dict "where" (printf "intensitySources.%s" $name) "access" $source "url" $source.url) -}}
+{{- end -}}
+{{- range $one := $source.sources -}}
+{{- if eq "chain" (dig $one "provider" "chain" $.Values.intensitySources) -}}
+{{- fail (printf "intensitySources.%s.sources: %q is no source that a chain can name: define it in intensitySources, with a provider other than chain" $name $one) -}}
+{{- end -}}
+{{- end -}}
+{{- range $field := list "gramsPerKilowattHour" "annualMean" "profile" "gramsAtPercentile" "labels" -}}
 {{- include "sunward.checkNames" (dict "where" (printf "intensitySources.%s.%s" $name $field) "map" (get $source $field)) -}}
 {{- end -}}
 {{- end -}}
@@ -166,6 +166,19 @@ plain http leaves the cluster here; use https, or end the name of a Service with
 {{- fail (printf "%s: is the same switch as relay %s: correct url or switchId, or remove one of the two" $where .) -}}
 {{- end -}}
 {{- $_ := set $seen $switch $name -}}
+{{- end -}}
+{{- end }}
+
+{{/* Fails unless the credentials for a Prometheus fit together. Needs where, access and url. */}}
+{{- define "sunward.checkAccess" -}}
+{{- if ne (empty .access.username) (empty .access.passwordSecretRef) -}}
+{{- fail (printf "%s: username and passwordSecretRef are used together: set both, or neither" .where) -}}
+{{- end -}}
+{{- if and .access.username .access.tokenSecretRef -}}
+{{- fail (printf "%s: only one of tokenSecretRef and username is sent: remove the other" .where) -}}
+{{- end -}}
+{{- if and .access.caSecretRef (not (regexMatch "^[Hh][Tt][Tt][Pp][Ss]:" .url)) -}}
+{{- fail (printf "%s: caSecretRef is used with https only: change url to https, or remove caSecretRef" .where) -}}
 {{- end -}}
 {{- end }}
 

@@ -47,9 +47,12 @@ http://sunward-prometheus.{{ .Release.Namespace }}.svc:9090
 
 {{/* A source or relay in which references to Secrets are replaced by the mounted files. */}}
 {{- define "sunward.withFiles" -}}
-{{- $entry := omit .entry "tokenSecretRef" "credentialsSecretRef" "caSecretRef" -}}
+{{- $entry := omit .entry "tokenSecretRef" "credentialsSecretRef" "passwordSecretRef" "caSecretRef" -}}
 {{- if or .entry.tokenSecretRef .entry.credentialsSecretRef -}}
 {{- $entry = set $entry "tokenFile" (printf "/etc/sunward/secrets/%s/token" .mount) -}}
+{{- end -}}
+{{- if .entry.passwordSecretRef -}}
+{{- $entry = set $entry "passwordFile" (printf "/etc/sunward/secrets/%s-password/password" .mount) -}}
 {{- end -}}
 {{- if .entry.caSecretRef -}}
 {{- $entry = set $entry "caFile" (printf "/etc/sunward/secrets/%s-ca/ca.crt" .mount) -}}
@@ -101,6 +104,9 @@ sharedAddressSpace: true
 {{- range $name, $entry := $entries -}}
 {{- with $entry.tokenSecretRef | default $entry.credentialsSecretRef -}}
 {{- $secrets = append $secrets (dict "mount" (printf "%s-%s" $kind $name) "name" .name "key" .key "path" "token") -}}
+{{- end -}}
+{{- with $entry.passwordSecretRef -}}
+{{- $secrets = append $secrets (dict "mount" (printf "%s-%s-password" $kind $name) "name" .name "key" .key "path" "password") -}}
 {{- end -}}
 {{- with $entry.caSecretRef -}}
 {{- $secrets = append $secrets (dict "mount" (printf "%s-%s-ca" $kind $name) "name" .name "key" .key "path" "ca.crt") -}}

@@ -11,6 +11,7 @@ import typer
 
 from sunward.cli.clusterio import ClusterUnreachable, Kubeconfig, with_api
 from sunward.cli.diagnosis.findings import Finding
+from sunward.cli.doctor_intensities import grid_zones, intensities
 from sunward.cli.doctor_relays import relays
 from sunward.cli.output import Output, print_data, print_table
 from sunward.domain.errors import InvalidInput, SunwardError
@@ -35,11 +36,14 @@ def doctor(
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
 ) -> None:
     """Diagnose the installation and suggest fixes. Exit status 1 if a check fails."""
+    zones: list[str] = []
     try:
         findings = with_api(kubeconfig, examine)
+        zones = with_api(kubeconfig, grid_zones) if settings is not None else []
     except (ClusterUnreachable, InvalidInput) as error:
         findings = [("cluster", False, str(error))]
     findings += asyncio.run(prometheus(settings)) + asyncio.run(relays(settings))
+    findings += asyncio.run(intensities(settings, zones))
     if output is Output.TABLE:
         print_table("Checks", ("check", "ok", "what to do"), [(n, ANSWERS[ok], text) for n, ok, text in findings])
     else:

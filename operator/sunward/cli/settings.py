@@ -19,6 +19,7 @@ from sunward.power.registry import RelaySettings
 from sunward.settings.address import SHARED_SPACE
 from sunward.settings.documents import one_line, parse_yaml, read_text
 from sunward.settings.section import Section
+from sunward.sources.intensity.providers.chain import ChainSettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.settings import PrometheusSettings
 
@@ -52,6 +53,7 @@ def parse_settings(text: str, *, where: str = "settings") -> Settings:
     except ValidationError as error:
         raise InvalidInput(*_first_error(where, error)) from None
     _refuse_shared_switches(where, settings)
+    _refuse_broken_chains(where, settings)
     return settings
 
 
@@ -66,6 +68,14 @@ def _refuse_shared_switches(where: str, settings: Settings) -> None:
         if others:
             why = f"is the same switch as relay {others[0]}: correct url or switchId, or remove one of the two"
             raise InvalidInput(f"{where}: relays.{name}", why)
+
+
+def _refuse_broken_chains(where: str, settings: Settings) -> None:
+    """A chain needs sources that exist and whose numbers mean the same."""
+    for name, section in settings.intensity_sources.items():
+        why = section.fault(settings.intensity_sources) if isinstance(section, ChainSettings) else None
+        if why is not None:
+            raise InvalidInput(f"{where}: intensitySources.{name}.sources", why)
 
 
 def _first_error(where: str, error: ValidationError) -> tuple[str, str]:

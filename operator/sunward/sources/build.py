@@ -8,11 +8,15 @@ import aiohttp
 
 from sunward.sources.http import JsonReader, Limits
 from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
+from sunward.sources.intensity.provider import IntensityProvider
+from sunward.sources.intensity.providers.chain import ChainSettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.prometheus import PrometheusSource
 from sunward.sources.sensors import PrometheusSensors
-from sunward.sources.settings import NAME, PrometheusSettings
+from sunward.sources.settings import PrometheusSettings
 
+NAME = "prometheus"
+"""What errors call it."""
 LARGEST_PROMETHEUS_ANSWER_BYTES = 32 << 20
 """About two hundred nodes, which are asked about at once, scraped every 5 s, for a period of an hour."""
 
@@ -20,7 +24,9 @@ LARGEST_PROMETHEUS_ANSWER_BYTES = 32 << 20
 def build_sensors(settings: PrometheusSettings, session: aiohttp.ClientSession) -> PrometheusSensors:
     """The nodes' meters behind this Prometheus."""
     limits = Limits(timeout_seconds=settings.timeout_seconds, maximum_bytes=LARGEST_PROMETHEUS_ANSWER_BYTES)
-    reader = JsonReader(name=NAME, session=session, limits=limits, headers=settings.headers, ca_file=settings.ca_file)
+    reader = JsonReader(
+        name=NAME, session=session, limits=limits, headers=lambda: settings.headers(NAME), ca_file=settings.ca_file
+    )
     return PrometheusSensors(source=PrometheusSource(reader=reader, settings=settings))
 
 
@@ -28,11 +34,14 @@ def build_intensities(
     sources: Mapping[str, IntensitySourceSettings], session: aiohttp.ClientSession
 ) -> IntensitySources:
     """Every intensity source of the settings by its name, each with its ladder."""
+    providers: dict[str, IntensityProvider] = {}
+    for name, section in sorted(sources.items(), key=lambda one: isinstance(one[1], ChainSettings)):
+        providers[name] = section.build(name, session, providers)
     return IntensitySources(
         ladders={
             name: IntensityLadder(
                 name=name,
-                provider=section.build(name, session),
+                provider=providers[name],
                 refresh_seconds=section.refresh_seconds,
                 profile=section.profile,
                 annual_mean=section.annual_mean,

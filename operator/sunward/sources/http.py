@@ -49,6 +49,10 @@ class TooLarge(SourceUnavailable):
     """The answer has more bytes than asked for, or the server says that it would (HTTP 422 of Prometheus)."""
 
 
+class Unauthorised(SourceUnavailable):
+    """The server does not accept the credentials, or no longer (HTTP 401)."""
+
+
 class NotFound(SourceUnavailable):
     """The server answers, but knows nothing of what was asked (HTTP 404); `said` is its own explanation, or empty."""
 
@@ -111,8 +115,9 @@ class JsonReader:
                     raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response, maximum_bytes)))
                 self._refuse_bad_status(response)
                 if response.status != 200:
-                    said = _said(await self._bounded_body(response, maximum_bytes))
-                    raise SourceUnavailable(self.name, _explain_status(response.status, said))
+                    words = _said(await self._bounded_body(response, maximum_bytes))
+                    kind = Unauthorised if response.status == 401 else SourceUnavailable
+                    raise kind(self.name, _explain_status(response.status, words))
                 body = await self._bounded_body(response, maximum_bytes)
         except TimeoutError:
             raise _Transient(f"no response within {self.limits.timeout_seconds:g} s") from None

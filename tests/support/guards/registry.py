@@ -410,6 +410,15 @@ PLACES: dict[str, Place] = {
     "the higher of two intensities counts": _place(
         "planning.data_quality.zones", "if high.value - low.value <= DISAGREEMENT_RATIO * low.value:", "if True:", DATA
     ),
+    "a value that is no intensity refuses the whole answer": _place(
+        "sources.intensity.rows", "if checked is None:", "if False:", "tests/unit/sources/test_sources_providers.py"
+    ),
+    "a percentile is not taken for pounds": _place(
+        "sources.intensity.providers.watttime",
+        "if given != unit:",
+        "if False:",
+        "tests/unit/sources/test_sources_providers.py",
+    ),
     "an estimate counts for sleep only where the policy says so": _place(
         "domain.estimates", "if policy.sleep_on is SleepOn.MEASURED:", "if False:", DATA, RULES_DATA
     ),

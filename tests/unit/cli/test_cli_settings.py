@@ -46,7 +46,7 @@ def test_a_whole_file_is_understood() -> None:
         (
             "provider: electricity-maps",
             "provider: entsoe",
-            r"intensitySources\.grid\.provider: unknown provider: choose one of 'electricity-maps', 'static', 'file'",
+            r"intensitySources\.grid\.provider: unknown provider: choose one of 'electricity-maps', .*'neso'.*'chain'",
         ),
         ("provider: electricity-maps\n", "\n", r"intensitySources\.grid\.provider: Field required"),
         ("{provider: static,", "{provider: static, url: 'https://a.b',", r"intensitySources\.desk\.url: Extra inputs"),

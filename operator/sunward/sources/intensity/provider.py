@@ -26,10 +26,11 @@ HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Datum:
-    """One intensity at the start of the time for which it holds."""
+    """One intensity at the start of the time for which it holds. `is_estimated` where its source says so."""
 
     time: datetime
     grams_per_kilowatt_hour: float
+    is_estimated: bool = False
 
 
 class IntensityProvider(Protocol):

@@ -14,7 +14,6 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import Field
 
 from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
@@ -23,33 +22,37 @@ from sunward.domain.measurement import Absent, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.settings.address import Url
 from sunward.settings.token import TokenFile, read_token
-from sunward.sources.http import JsonReader, Limits, NotFound, said
+from sunward.sources.http import JsonReader, NotFound, said
 from sunward.sources.intensity.provider import (
     Datum,
     IntensityProvider,
-    checked_intensity,
     parse_time,
     reading,
     regular_series,
     unknown_zone,
 )
-from sunward.sources.intensity.section import IntensitySection
+from sunward.sources.intensity.rows import data_of, rows_under
+from sunward.sources.intensity.section import HttpSection
 
 NO_DATA: Final = "no recent data"
 """In the body of a 404: the zone exists, and its grid's data are late. Otherwise there is no such zone."""
 
 
-class ElectricityMapsSettings(IntensitySection):
+class ElectricityMapsSettings(HttpSection):
     """An account at an API that speaks version 3 of Electricity Maps."""
 
     provider: Literal["electricity-maps"]
     url: Url
     token_file: TokenFile | None = None
-    timeout_seconds: float = Field(default=10.0, gt=0.0, le=60.0)
 
-    def build(self, name: str, session: aiohttp.ClientSession) -> IntensityProvider:
+    def build(
+        self,
+        name: str,
+        session: aiohttp.ClientSession,
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+    ) -> IntensityProvider:
         """The provider that asks this API."""
-        reader = JsonReader(name=name, session=session, limits=Limits(timeout_seconds=self.timeout_seconds))
+        reader = self.reader(name, session)
         return ElectricityMaps(reader=reader, url=self.url, basis=self.basis, token_file=self.token_file)
 
 
@@ -91,7 +94,7 @@ class ElectricityMaps:
             body = await self._ask("history", zone)
         except NotFound:
             return ()
-        return tuple(sorted(self._data(body, "history"), key=lambda datum: datum.time))
+        return self._data(body, "history")
 
     async def _ask(self, question: str, zone: str) -> Mapping[str, Any]:
         parameters = {"zone": zone, "emissionFactorType": self.basis.scope.value}
@@ -114,21 +117,12 @@ class ElectricityMaps:
         quality = Quality.ESTIMATED if body.get("isEstimated") is not False else Quality.MEASURED
         return reading(body.get("carbonIntensity"), time, quality, self.reader.name)
 
-    def _data(self, body: Mapping[str, Any], key: str) -> list[Datum]:
+    def _data(self, body: Mapping[str, Any], key: str) -> tuple[Datum, ...]:
         """The rows under `key` that have a time and a possible value; one row out of range refuses them all."""
-        rows = body.get(key)
-        if not isinstance(rows, Sequence) or isinstance(rows, str):
-            raise SourceUnavailable(self.reader.name, f"returned no {key}")
-        data = []
-        for row in rows:
-            time = parse_time(row.get("datetime")) if isinstance(row, Mapping) else None
-            if time is None or row.get("carbonIntensity") is None:
-                continue
-            value = checked_intensity(row["carbonIntensity"])
-            if value is None:
-                raise SourceUnavailable(self.reader.name, f"{key} has a value that is not an intensity in g/kWh")
-            data.append(Datum(time=time, grams_per_kilowatt_hour=value))
-        return data
+        rows = rows_under(body, self.reader.name, key)
+        return data_of(
+            rows, self.reader.name, lambda row: parse_time(row.get("datetime")), lambda row: row.get("carbonIntensity")
+        )
 
 
 def _another(body: object, zone: str) -> str:

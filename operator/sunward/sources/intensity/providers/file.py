@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import io
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from pydantic import Field
 from sunward.domain.cause import Cause
 from sunward.domain.errors import SourceUnavailable
 from sunward.domain.foreign_json import parse_foreign_json
-from sunward.domain.intensity import Basis
+from sunward.domain.intensity import Basis, FactorScope
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading, Series
 from sunward.domain.reasons import Reason
 from sunward.sources.intensity.provider import (
@@ -31,10 +30,10 @@ from sunward.sources.intensity.provider import (
     unknown_zone,
 )
 from sunward.sources.intensity.section import IntensitySection
+from sunward.sources.intensity.tables import Cell, csv_cells
 
 HOUR = timedelta(hours=1)
 LARGEST_FILE_BYTES = 16 << 20
-_TIME_COLUMNS = ("time", "time_utc", "datetime")
 
 
 class FileSettings(IntensitySection):
@@ -43,14 +42,19 @@ class FileSettings(IntensitySection):
     provider: Literal["file"]
     path: Path = Field(strict=False)
 
-    def build(self, name: str, session: aiohttp.ClientSession) -> IntensityProvider:  # noqa: ARG002  a file needs no connection
+    def build(
+        self,
+        name: str,
+        session: aiohttp.ClientSession,  # noqa: ARG002  needs no connection
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+    ) -> IntensityProvider:
         """The provider that reads this file."""
         return FileIntensity(name=name, path=self.path, basis=self.basis)
 
 
 @dataclass(slots=True, kw_only=True)
 class FileIntensity:
-    """A CSV file (a time column and one column per zone) or a JSON list of {time, zone, gramsPerKilowattHour}.
+    """A CSV file (`tables`) or a JSON list of {time, zone, gramsPerKilowattHour}.
 
     Rows hold from their time to the next; a file that has changed on disk is read again.
     """
@@ -74,7 +78,8 @@ class FileIntensity:
             return Absent(cause=Cause(Reason.DATA_MISSING, f"begins after {at.isoformat()}"), source=self.name)
         row, end = data[index], _end(data, index)
         time = row.time + (at - row.time) // HOUR * HOUR if end is not None and at < end else row.time
-        return Measurement(value=row.grams_per_kilowatt_hour, time=time, quality=Quality.MEASURED, source=self.name)
+        quality = Quality.ESTIMATED if row.is_estimated else Quality.MEASURED
+        return Measurement(value=row.grams_per_kilowatt_hour, time=time, quality=quality, source=self.name)
 
     async def forecast(self, zone: str, at: datetime) -> Series | None:
         """The rows that follow, taken as what is expected."""
@@ -93,7 +98,7 @@ class FileIntensity:
             stat = await asyncio.to_thread(self.path.stat)
             stamp = (stat.st_mtime_ns, stat.st_size)
             if self._zones is None or stamp != self._stamp:
-                self._zones = await asyncio.to_thread(_load, self.path, stat.st_size)
+                self._zones = await asyncio.to_thread(_load, self.path, stat.st_size, self.basis.scope)
                 self._stamp = stamp
         except (OSError, ValueError, csv.Error) as error:
             raise SourceUnavailable(self.name, f"{self.path.name}: {error}") from None
@@ -107,21 +112,28 @@ def _end(data: Sequence[Datum], index: int) -> datetime | None:
     return data[index].time + (data[index].time - data[index - 1].time) if index > 0 else None
 
 
-def _load(path: Path, size: int) -> Mapping[str, tuple[Datum, ...]]:
+def _load(path: Path, size: int, scope: FactorScope) -> Mapping[str, tuple[Datum, ...]]:
     """All zones of a file in order of time; raises ValueError that names the row."""
     if size > LARGEST_FILE_BYTES:
         raise ValueError(f"is larger than {LARGEST_FILE_BYTES} bytes")
     text = path.read_text(encoding="utf-8-sig")  # spreadsheets begin a file with a byte order mark
-    rows = _json_rows(text) if path.suffix == ".json" else _csv_rows(text)
     zones: defaultdict[str, list[Datum]] = defaultdict(list)
-    for where, time_text, zone, value in rows:
-        time, number = parse_time(time_text), checked_intensity(value)
+    for cell in _json_cells(text) if path.suffix == ".json" else csv_cells(text, scope):
+        time, number = _time(cell), checked_intensity(cell.value)
         if time is None:
-            raise ValueError(f"{where}: {_short(time_text)} is not a time with a zone, such as 2026-06-01T12:00:00Z")
+            why = "is not a time with a zone, such as 2026-06-01T12:00:00Z"
+            raise ValueError(f"{cell.where}: {_short(cell.time)} {why}")
         if number is None:
-            raise ValueError(f"{where}: {_short(value)} is not an intensity between 0 and 1500 g/kWh")
-        zones[zone].append(Datum(time=time, grams_per_kilowatt_hour=number))
+            raise ValueError(f"{cell.where}: {_short(cell.value)} is not an intensity between 0 and 1500 g/kWh")
+        datum = Datum(time=time, grams_per_kilowatt_hour=number, is_estimated=cell.is_estimated)
+        zones[cell.zone].append(datum)
     return {zone: tuple(sorted(data, key=lambda datum: datum.time)) for zone, data in zones.items()}
+
+
+def _time(cell: Cell) -> datetime | None:
+    """A cell's time; one without a time zone counts only where its column says that it is UTC."""
+    found = parse_time(cell.time)
+    return parse_time(f"{cell.time}+00:00") if found is None and cell.is_utc else found
 
 
 def _short(value: object) -> str:
@@ -129,29 +141,11 @@ def _short(value: object) -> str:
     return repr(value)[:80]
 
 
-def _csv_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
-    table = csv.DictReader(io.StringIO(text))
-    time_column = next((name for name in table.fieldnames or () if name in _TIME_COLUMNS), None)
-    if time_column is None:
-        raise ValueError(f"line 1: has no column named {', '.join(_TIME_COLUMNS)}")
-    for row in table:
-        for zone, cell in row.items():
-            if zone != time_column and cell:
-                yield f"line {table.line_num}", row[time_column], zone, _number(cell)
-
-
-def _number(cell: str) -> object:
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
-
-
-def _json_rows(text: str) -> Iterator[tuple[str, object, str, object]]:
+def _json_cells(text: str) -> Iterator[Cell]:
     rows: Any = parse_foreign_json(text)
     if not isinstance(rows, list):
         raise ValueError("is not a JSON list")
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping) or not isinstance(row.get("zone"), str):
             raise ValueError(f"[{number}]: is not an object with time, zone and gramsPerKilowattHour")
-        yield f"[{number}]", row.get("time"), row["zone"], row.get("gramsPerKilowattHour")
+        yield Cell(where=f"[{number}]", time=row.get("time"), zone=row["zone"], value=row.get("gramsPerKilowattHour"))

@@ -22,7 +22,12 @@ class StaticSettings(IntensitySection):
     provider: Literal["static"]
     grams_per_kilowatt_hour: dict[Zone, GramsPerKilowattHour] = Field(min_length=1, max_length=500)
 
-    def build(self, name: str, session: aiohttp.ClientSession) -> IntensityProvider:  # noqa: ARG002  numbers need no connection
+    def build(
+        self,
+        name: str,
+        session: aiohttp.ClientSession,  # noqa: ARG002  needs no connection
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+    ) -> IntensityProvider:
         """The provider of these numbers."""
         return StaticIntensity(name=name, grams_per_kilowatt_hour=self.grams_per_kilowatt_hour, basis=self.basis)
 
