@@ -22,10 +22,14 @@ MOST_ZONES = 50
 
 
 async def grid_zones(api: KubernetesApi) -> list[str]:
-    """The grid zones that EnergyNodes name, each once; those that are no text are left to the API server."""
-    from sunward.cluster.access.api import ours
+    """The grid zones that EnergyNodes name, each once; none where there are no EnergyNodes to read."""
+    from sunward.cluster.access.api import ApiError, ours
 
-    named: list[Any] = [body["spec"].get("gridZone") for body in await api.list(ours("energynodes"))]
+    try:
+        bodies = await api.list(ours("energynodes"))
+    except ApiError:
+        return []  # that the definition is missing, or may not be read, is already told
+    named: list[Any] = [body["spec"].get("gridZone") for body in bodies]
     return sorted({zone for zone in named if isinstance(zone, str)})[:MOST_ZONES]
 
 

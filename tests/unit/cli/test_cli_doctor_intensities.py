@@ -9,7 +9,8 @@ import pytest
 import yaml
 from aiohttp import web
 
-from sunward.cli.doctor_intensities import intensities
+from sunward.cli.doctor_intensities import grid_zones, intensities
+from sunward.cluster.access.api import ApiError
 from support.sources import serving
 
 STATIC = {"provider": "static", "gramsPerKilowattHour": {"DE": 380.0, "FR": 40.0}}
@@ -59,3 +60,20 @@ async def test_without_zones_nothing_is_asked(tmp_path: Path) -> None:
     assert [ok for _, ok, _ in await intensities(settings(tmp_path, fixed=STATIC), [])] == [None]
     assert await intensities(None, ["DE"]) == []
     assert await intensities(tmp_path / "none.yaml", ["DE"]) == []
+
+
+class Nodes:
+    """An API server that lists these EnergyNodes, or refuses."""
+
+    def __init__(self, *zones: object, refuses: bool = False) -> None:
+        self._zones, self._refuses = zones, refuses
+
+    async def list(self, path: str, **_selectors: str) -> list[dict[str, Any]]:
+        if self._refuses:
+            raise ApiError(404, "GET", path, "NotFound")
+        return [{"spec": {"gridZone": zone}} for zone in self._zones]
+
+
+async def test_zones_are_those_of_the_nodes_and_none_where_there_is_no_definition() -> None:
+    assert await grid_zones(Nodes("FR", "DE", "FR", False)) == ["DE", "FR"]  # type: ignore[arg-type]
+    assert await grid_zones(Nodes(refuses=True)) == []  # type: ignore[arg-type]
