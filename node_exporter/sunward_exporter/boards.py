@@ -1,4 +1,4 @@
-"""What a board can draw at most, by its model in the device tree: a limit where no nameplate was given."""
+"""Which board this is, by its device tree or its DMI tables, and what such a board can draw at most."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from sunward_exporter.sysfs import read_text
 
+LONGEST_MODEL: Final = 128
 LARGEST_WATTS: Final = (("Raspberry Pi", 90.0),)
 """Beginnings of models. A Raspberry Pi with all that hangs on it is fed by USB-C or by a PoE hat; IEEE 802.3bt, the
 strongest of both, gives a port 90 W."""
@@ -31,6 +32,15 @@ def model(root: Path) -> str:
         return named
     firmware = (read_text(root / "class" / "dmi" / "id" / name) for name in ("sys_vendor", "product_name"))
     return " ".join(text for text in firmware if text is not None)
+
+
+def shown_model(root: Path) -> str | None:
+    """The model as a label may have it: at most 128 printable characters, None for an empty one.
+
+    It is a string of the machine's firmware.
+    """
+    text = "".join(letter for letter in model(root) if letter.isprintable())
+    return " ".join(text.split())[:LONGEST_MODEL] or None
 
 
 def largest_watts(root: Path) -> float | None:

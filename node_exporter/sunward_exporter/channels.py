@@ -81,7 +81,7 @@ class BatteryChannel:
 class Snapshot:
     """Everything the metrics say, at one moment; channels that do not exist on this machine are None.
 
-    `choices` are the names of all channels of this machine that can tell a power.
+    `choices` are the names of all channels of this machine that can tell a power; `board` is its model, if it says one.
     """
 
     monotonic: float
@@ -89,6 +89,7 @@ class Snapshot:
     harvest: PowerChannel | None
     battery: BatteryChannel | None
     choices: tuple[str, ...] = ()
+    board: str | None = None
 
 
 def _counted(refusals: Mapping[Refusal, int], reason: Refusal) -> Mapping[Refusal, int]:

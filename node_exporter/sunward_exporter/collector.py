@@ -99,6 +99,12 @@ BUILD_INFO = Family(
     help="Always 1; the label is the version of the exporter.",
     labels=("version",),
 )
+BOARD = Family(
+    name="sunward_exporter_board_info",
+    kind="gauge",
+    help="Always 1; the label is the model of the board, by its device tree or its DMI tables.",
+    labels=("model",),
+)
 CONTRACT = (
     POWER,
     ENERGY,
@@ -110,6 +116,7 @@ CONTRACT = (
     ABSENT,
     SAMPLES,
     CHOICES,
+    BOARD,
     BUILD_INFO,
 )
 
@@ -198,6 +205,11 @@ def _choices(snapshot: Snapshot) -> Iterator[Value]:
     yield from (((name,), 1) for name in sorted(set(snapshot.choices))[:MOST_CHOICES])
 
 
+def _board(snapshot: Snapshot) -> Iterator[Value]:
+    if snapshot.board is not None:
+        yield (snapshot.board,), 1
+
+
 def _build_info(_: Snapshot) -> Iterator[Value]:
     yield (__version__,), 1
 
@@ -217,5 +229,6 @@ _VALUES: dict[Family, Callable[[Snapshot], Iterable[Value]]] = {
     ABSENT: _absent,
     SAMPLES: _samples,
     CHOICES: _choices,
+    BOARD: _board,
     BUILD_INFO: _build_info,
 }

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from sunward_exporter.boards import largest_watts, supply_watts
+from sunward_exporter.boards import largest_watts, shown_model, supply_watts
 from sunward_exporter.channels import Snapshot
 from sunward_exporter.discovery import HARVEST, Choice, Places, discover
 from sunward_exporter.pace import Pace
@@ -66,6 +66,7 @@ class Sampler:
         self.harvest = PowerProbe(limits=settings.harvest_limits, source=HARVEST, optional=True)
         self.battery = BatteryProbe()
         self._choices: tuple[str, ...] = ()
+        self._board = shown_model(settings.places.root)
         self._first = threading.Event()
         self._started_at = self._clock.monotonic()
         self._seed = random.getrandbits(32)  # one for all: meters of one rate are read at the same moments
@@ -80,6 +81,7 @@ class Sampler:
             harvest=self.harvest.channel,
             battery=self.battery.channel,
             choices=self._choices,
+            board=self._board,
         )
 
     def look(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sunward.cluster.access.api import FIELD_MANAGER
+from sunward.cluster.access.server_clock import ServerClock
 from support.loop.store import Body, Store
 
 
@@ -14,6 +15,7 @@ class StoreApi:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.clock = ServerClock()
 
     async def get(self, path: str) -> Body:
         return self.store.get(path)

@@ -148,7 +148,7 @@ scrape_configs:
       - {source_labels: [__meta_kubernetes_pod_node_name], target_label: node}
     metric_relabel_configs:
       - {source_labels: [__name__], regex: sunward_.+, action: keep}
-      - regex: __name__|job|instance|node|source|reason|meter|version|exported_(job|instance|node)
+      - regex: __name__|job|instance|node|source|reason|meter|model|version|exported_(job|instance|node)
         action: labelkeep
 ```
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from sunward.cli.doctor_intensities import grid_zones, intensities
 from sunward.cli.doctor_relays import relays
 from sunward.cli.output import Output, print_data, print_table
 from sunward.domain.errors import InvalidInput, SunwardError
+from sunward.domain.policy import NO_POLICY
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
@@ -53,7 +55,7 @@ def doctor(
 
 
 async def examine(api: KubernetesApi) -> list[Finding]:
-    """All checks, in the order in which a newcomer meets them."""
+    """All checks, in the order in which a newcomer meets them. Raises ApiError when the server cannot be asked."""
     from sunward.cluster.access.api import ApiError, apis, core, ours
 
     findings: list[Finding] = []
@@ -64,16 +66,59 @@ async def examine(api: KubernetesApi) -> list[Finding]:
         except ApiError as error:
             if error.status != 404:
                 raise
-            findings.append((f"resource {plural}", False, "kubectl apply -f crds/"))
-            return findings
+            return [*findings, await _no_definitions(api, plural)]
     nodes = {body["metadata"]["name"]: body for body in await api.list(core("nodes"))}
     energy_nodes = await api.list(ours("energynodes"))
     findings += _nodes(nodes, energy_nodes)
     findings.append(policy_finding(await api.list(ours("energypolicies"))))
     leases = await api.list(apis("coordination.k8s.io/v1", "leases"), fieldSelector="metadata.name=sunward-operator")
     held = any((lease.get("spec") or {}).get("holderIdentity") for lease in leases)
-    findings.append(("operator", held, "" if held else "helm install sunward helm/sunward, then look at its pod"))
-    return findings + await _awake(api)
+    findings.append(("leader", held, "" if held else "no operator leads: see its row, then kubectl logs of its pod"))
+    return findings + await _installation(api, energy_nodes) + await _awake(api)
+
+
+async def _no_definitions(api: KubernetesApi, plural: str) -> Finding:
+    """A server that is no Kubernetes also answers 404; nothing is applied to it. Raises ApiError for such a one."""
+    from sunward.cli.diagnosis.installation import APPLY_CRDS
+    from sunward.cluster.access.api import ApiError
+
+    try:
+        version = await api.get("/version")
+    except ApiError as error:
+        raise ApiError(0, error.verb, error.path, f"{error.status} {error.message}") from error
+    if "gitVersion" not in version:
+        raise ApiError(0, "GET", "/version", "the response names no version of Kubernetes")
+    return (f"resource {plural}", False, APPLY_CRDS)
+
+
+async def _installation(api: KubernetesApi, energy_nodes: list[dict[str, Any]]) -> list[Finding]:
+    """What runs of Sunward, with which definitions, rights and settings, and by which clock."""
+    from sunward.cli.diagnosis import installation, settings_map
+    from sunward.cluster.access.api import ours
+    from sunward.cluster.objects import schema
+
+    policies = {body["metadata"]["name"]: body for body in await api.list(ours("energypolicies"))}
+    try:
+        policy = schema.policy_spec(policies["default"])
+    except (KeyError, SunwardError):
+        policy = NO_POLICY  # what is wrong with it is a finding of its own
+    findings = await permitted("installation", installation.pod_findings(api))
+    findings += await permitted("definitions", installation.definition_findings(api))
+    findings += await permitted("rights", installation.rights_findings(api, policy))
+    findings += await permitted("settings", settings_map.settings_findings(api, policy, energy_nodes))
+    return [*findings, installation.clock_finding(datetime.now(UTC), api.clock())]
+
+
+async def permitted(name: str, check: Awaitable[list[Finding]]) -> list[Finding]:
+    """The findings of a check; one that this login may not make is said to be unmade. Raises other ApiErrors."""
+    from sunward.cluster.access.api import ApiError
+
+    try:
+        return await check
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return [(name, None, f"this login lacks the right for {error.verb} {error.path}")]
 
 
 async def _awake(api: KubernetesApi) -> list[Finding]:
@@ -109,7 +154,11 @@ async def prometheus(settings: Path | None) -> list[Finding]:
 
 def _nodes(nodes: dict[str, Any], energy_nodes: list[dict[str, Any]]) -> list[Finding]:
     findings: list[Finding] = [
-        ("EnergyNodes", bool(energy_nodes), "" if energy_nodes else "create one EnergyNode per node: docs/resources.md")
+        (
+            "EnergyNodes",
+            bool(energy_nodes),
+            "" if energy_nodes else "sunward init, then kubectl apply -f sunward-setup/energynodes.yaml",
+        )
     ]
     for body in energy_nodes:
         name = body["metadata"]["name"]

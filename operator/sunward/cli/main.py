@@ -56,8 +56,9 @@ def _register() -> None:
         status,
         verify,
     )
+    from sunward.cli.setup import init
 
-    for module in (plan, verify, explain, explain_problem, simulate, experiment, status, run, doctor, power):
+    for module in (init, plan, verify, explain, explain_problem, simulate, experiment, status, run, doctor, power):
         module.register(app)
 
 

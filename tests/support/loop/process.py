@@ -150,7 +150,7 @@ class ProcessApi:
         return self._store.list(path, selectors.get("labelSelector", ""))
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Body:
-        if Address.of(path).kind == REVIEWS:
+        if Address.of(path).kind in REVIEWS:
             self._read("POST", path)
             return self._store.review(body)
         return cast(Body, self._process.write("POST", path, body, lambda: self._store.create(path, body)))

@@ -17,7 +17,7 @@ Body = dict[str, Any]
 STATUS_KINDS = frozenset({"energynodes", "energyplans", "trainingjobs", "nodes", "pods"})
 
 
-REVIEWS = "selfsubjectaccessreviews"
+REVIEWS = ("selfsubjectaccessreviews", "subjectaccessreviews")
 
 
 def cloned(body: Any) -> Any:
@@ -93,7 +93,7 @@ class Store:
         where = Address.of(path)
         if where.sub == "eviction":
             return self._evict(path, body)
-        if where.kind == REVIEWS:
+        if where.kind in REVIEWS:
             return self.review(body)
         metadata = dict(body["metadata"])
         key = (where.namespace or metadata.get("namespace", ""), metadata["name"])
@@ -116,7 +116,7 @@ class Store:
         return cast(Body, cloned(created))
 
     def review(self, body: Mapping[str, Any]) -> Body:
-        """The authoriser's answer to a SelfSubjectAccessReview about evictions; nothing is stored."""
+        """The authoriser's answer to a review of the right to evict; nothing is stored."""
         self.reviews.append(body["spec"]["resourceAttributes"]["namespace"])
         return {**body, "status": {"allowed": self.reviews[-1] not in self.no_evictions}}
 

@@ -12,6 +12,7 @@ from sunward.cli.explain import pin_lines
 from sunward.cluster.access.api import core
 from sunward.domain.pods import PodFacts
 from sunward.domain.policy import EvictionScope
+from support import crds
 from support.loop.objects import WORKERS, new_pod
 from support.loop.process import Process, run
 from support.loop.world import World
@@ -74,6 +75,8 @@ async def test_the_operators_words_and_the_command_stand_side_by_side() -> None:
         body = new_pod(f"media-{name}", name, "ReplicaSet", "media")
         body["spec"]["volumes"] = [{"name": "cache", "emptyDir": {}}]
         world.store.create(core("pods", namespace="media"), body)
+    for definition in crds.definitions():
+        world.store.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
     await run(world, Process(world, "op"), 200)
     advice = {name: text for name, ok, text in await examine(StoreApi(world.store)) if ok}
     said = advice["pi-2 stays awake"]

@@ -8,8 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
+from sunward_exporter.boards import shown_model
 from sunward_exporter.channels import PowerChannel
+from sunward_exporter.collector import SnapshotCollector
+from sunward_exporter.discovery import Places
 from sunward_exporter.readings import Limits, Refusal
 from sunward_exporter.sampler import DISCOVERY_SECONDS, Sampler, Settings
 from support.exporter import START_UNIX_SECONDS, Bench, bench, sample
@@ -272,3 +276,23 @@ def test_a_gauge_that_hangs_is_counted_and_delays_no_other_meter(tmp_path: Path)
         gate.set()
         reader.join()
     assert sampler.snapshot.battery.ratio == 0.5
+
+
+@pytest.mark.parametrize(
+    ("files", "model"),
+    [
+        ({"firmware/devicetree/base/model": "Raspberry Pi 4 Model B Rev 1.4\0"}, "Raspberry Pi 4 Model B Rev 1.4"),
+        ({"class/dmi/id/sys_vendor": "Intel\n", "class/dmi/id/product_name": "NUC\x1b[1m\n"}, "Intel NUC[1m"),
+        ({"class/dmi/id/product_name": "x" * 500}, "x" * 128),
+        ({"class/dmi/id/product_name": " \n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_board_is_named_as_its_firmware_names_it(tmp_path: Path, files: dict[str, str], model: str | None) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert shown_model(tmp_path) == model
+    snapshot = Sampler(Settings(places=Places(root=tmp_path))).snapshot
+    page = generate_latest(SnapshotCollector(lambda: snapshot)).decode()
+    assert ("sunward_exporter_board_info{" in page) is (model is not None)

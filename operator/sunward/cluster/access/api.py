@@ -25,6 +25,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=8)
 EVICTION_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_read=20)
 """The server itself repeats an eviction that meets a conflict, a UID of the past for one, for ten seconds."""
 PAGE_SIZE = 500
+LARGEST_TEXT_BYTES = 1 << 20
 FIELD_MANAGER = "sunward-operator"
 """The name under which the server notes the fields that our patches set."""
 MERGE = "application/merge-patch+json"
@@ -106,6 +107,22 @@ class KubernetesApi:
             if error.status != 404:
                 raise
 
+    async def text(self, path: str) -> str:
+        """A text that something behind the server's proxy answers, at most `LARGEST_TEXT_BYTES`. Raises ApiError."""
+        serialised = await self._client.param_serialize(
+            method="GET", resource_path=path, header_params={"Accept": "text/plain"}, auth_settings=["BearerToken"]
+        )
+        try:
+            answer = await self._client.call_api(*serialised, _request_timeout=TIMEOUT)
+            content = await _bounded(answer.response.content)
+        except client.ApiException as error:
+            raise ApiError(error.status or 0, "GET", path, _message_of(error)) from error
+        except (TimeoutError, OSError, aiohttp.ClientError) as error:
+            raise ApiError(0, "GET", path, f"cannot be reached: {error}") from error
+        if int(answer.status) >= 400:
+            raise ApiError(int(answer.status), "GET", path, _status_message(content))
+        return content.decode("utf-8", "replace")
+
     async def _request(
         self,
         verb: str,
@@ -138,6 +155,16 @@ class KubernetesApi:
         if status >= 400:
             raise ApiError(status, verb, path, _status_message(content))
         return _object(content, verb, path)
+
+
+async def _bounded(stream: aiohttp.StreamReader) -> bytes:
+    """What a stream holds, up to its bound; the rest is not read."""
+    content = b""
+    async for chunk in stream.iter_chunked(1 << 16):
+        content += chunk
+        if len(content) >= LARGEST_TEXT_BYTES:
+            break
+    return content[:LARGEST_TEXT_BYTES]
 
 
 def _object(content: bytes, verb: str, path: str) -> Body:
