@@ -76,6 +76,12 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         default=50,
         help="time without a heartbeat after which a node is NotReady",
     )
+    parser.add_argument(
+        "--unhealthy-zone-threshold-percent",
+        type=int,
+        default=95,
+        help="share of NotReady nodes, sleeping ones included, from which on no pod is moved off a failed node",
+    )
     parser.set_defaults(command=_up)
 
 
@@ -100,6 +106,7 @@ def _up(options: argparse.Namespace) -> None:
         scenario=options.scenario,
         worker_cores=options.worker_cores,
         node_monitor_grace_seconds=options.node_monitor_grace_seconds,
+        unhealthy_zone_threshold_percent=options.unhealthy_zone_threshold_percent,
     )
     cluster.up(settings, options.run_dir, _teller())
     print(f"export KUBECONFIG={RunFolder(options.run_dir.absolute()).kubeconfig}")

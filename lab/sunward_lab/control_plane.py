@@ -39,6 +39,7 @@ class ControlPlane:
     local: str
     address: str
     grace_seconds: int = 50
+    unhealthy_zone_threshold_percent: int | None = None
     audited_user: str = ""
     service_network: IPv4Network = SERVICE_NETWORK
 
@@ -153,8 +154,14 @@ class ControlPlane:
             f"--cluster-signing-key-file={who.authority_key}",
             f"--node-monitor-grace-period={self.grace_seconds}s",
             f"--node-monitor-period={max(1, min(5, self.grace_seconds // 4))}s",
+            *self._threshold(),
             *_RATES,
         ]
+
+    def _threshold(self) -> list[str]:
+        """The flag for how many nodes may be out before evictions stop; none leaves Kubernetes' own."""
+        percent = self.unhealthy_zone_threshold_percent
+        return [] if percent is None else [f"--unhealthy-zone-threshold={percent / 100}"]
 
     def _scheduler(self) -> list[str]:
         kubeconfig = self.identities.kubeconfig(identities.SCHEDULER)
@@ -171,6 +178,7 @@ def for_settings(settings: Settings, run: RunFolder, binaries: Path) -> ControlP
         local=local,
         address=address,
         grace_seconds=settings.node_monitor_grace_seconds,
+        unhealthy_zone_threshold_percent=settings.unhealthy_zone_threshold_percent,
         audited_user=settings.audited_user,
         service_network=IPv4Network(settings.service_network),
     )

@@ -39,6 +39,8 @@ class Settings:
     network 10.<77 + instance>.0.0/16, so that two never share an address. `worker_cores` is how much of this
     machine's cores the pods of one worker may use, None for no limit: a worker is then as fast whether it
     works alone or beside the others. Every write of `audited_user` is kept in the API server's audit log.
+    From `unhealthy_zone_threshold_percent` of not ready nodes on, Kubernetes moves no pods off failed nodes; None is
+    its own 55 %. The demo lets more than half of the workers sleep.
     A control plane without machines may number its Services from another `service_network`, of loopback for instance.
     """
 
@@ -49,6 +51,7 @@ class Settings:
     scenario: str | None = None
     worker_cores: float | None = None
     node_monitor_grace_seconds: int = 50
+    unhealthy_zone_threshold_percent: int | None = 95
     audited_user: str = ""
     service_network: str = str(SERVICE_NETWORK)
 
@@ -59,6 +62,9 @@ class Settings:
             raise LabError(f"--kwok-nodes {self.kwok_nodes}: give 0 to 5000")
         if not 0 <= self.instance <= 100:
             raise LabError(f"--instance {self.instance}: give 0 to 100")
+        threshold = self.unhealthy_zone_threshold_percent
+        if threshold is not None and not 1 <= threshold <= 100:
+            raise LabError(f"--unhealthy-zone-threshold-percent {threshold}: give 1 to 100")
         if self.worker_cores is not None and not 0.01 <= self.worker_cores <= 1000.0:
             raise LabError(f"--worker-cores {self.worker_cores}: give 0.01 or more")
 

@@ -45,6 +45,7 @@ def running_control_plane(
     *,
     kwok_nodes: int = 0,
     grace_seconds: int = 50,
+    unhealthy_zone_threshold_percent: int | None = None,
     audited_user: str = "",
     service_network: str = str(SERVICE_NETWORK),
 ) -> Iterator[ControlPlane]:
@@ -54,6 +55,7 @@ def running_control_plane(
         kwok_nodes=kwok_nodes,
         world=False,
         node_monitor_grace_seconds=grace_seconds,
+        unhealthy_zone_threshold_percent=unhealthy_zone_threshold_percent,
         audited_user=audited_user,
         service_network=service_network,
     )

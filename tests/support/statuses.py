@@ -31,6 +31,7 @@ from sunward.cluster.settling.job_accounts import Settled, account_jobs, account
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.cause import Cause
 from sunward.domain.estimate import Estimate
+from sunward.domain.eviction import EvictionSettings, LimitSource
 from sunward.domain.intensity import BASES, Basis
 from sunward.domain.jobs import JobPhase, JobView, Refusal, UpdateChecks, UpdateRule
 from sunward.domain.measurement import Absent, Quality
@@ -356,6 +357,9 @@ def energy_policies() -> Iterator[Mapping[str, Any]]:
     yield usage.status({}, NOW + 7200 * SECOND)
     for status in PlanStatus:
         yield policy_report.policy_status(a_snapshot(awake, total_nodes=3), a_plan(solver=a_report(status)), {}, NOW)
+    for source in LimitSource:
+        snapshot = a_snapshot(awake, controllers=(EvictionSettings(source=source),))
+        yield policy_report.policy_status(snapshot, a_plan(), {}, NOW)
 
 
 class Recorder:

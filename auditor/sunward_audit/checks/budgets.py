@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sunward_audit import facts
+from sunward_audit import disruption, facts
 from sunward_audit.checks.power import cut_node
 from sunward_audit.events import Event, ObjectSeen
 from sunward_audit.facts import FALLING, RISING
 from sunward_audit.verdicts import Verdict
 from sunward_audit.view import View
 
-HARMLESS_NODES = 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """Names of Nodes by what they do. `out` are those that Kubernetes counts as failed, or soon will."""
+    """Names of Nodes by what they do. `out` are those that Kubernetes counts as failed, or soon will.
+
+    At most `limit` may be out, so that Kubernetes still heals real failures.
+    """
 
     total: int
     falling: tuple[str, ...]
     asleep: tuple[str, ...]
     out: tuple[str, ...]
     awake_workers: tuple[str, ...]
-
-    @property
-    def limit(self) -> int:
-        """Most nodes that may be out, so that Kubernetes still heals real failures."""
-        return max(HARMLESS_NODES, self.total // 2)
+    limit: int
 
 
 def census(view: View, cut: str | None = None) -> Census:
@@ -46,7 +43,14 @@ def census(view: View, cut: str | None = None) -> Census:
         and states.get(name) not in RISING
     ]  # fmt: skip
     return Census(
-        total=len(nodes), falling=tuple(down), asleep=tuple(asleep), out=tuple(out), awake_workers=tuple(awake)
+        total=len(nodes),
+        falling=tuple(down),
+        asleep=tuple(asleep),
+        out=tuple(out),
+        awake_workers=tuple(awake),
+        limit=disruption.most_out(
+            list(nodes.values()), list(view.of("pods")), view.lenient_limits.unhealthy_zone_threshold
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunward.domain.units import JOULES_PER_WATT_HOUR
+from sunward_lab.settings import Settings
 from sunward_lab.spec import WorldNode, WorldSpec
 from sunward_lab.world.scenario import Scenario
 
@@ -89,6 +90,7 @@ def policy(tempo: Tempo, sites: Sequence[str], workers: int) -> Body:
         "budgets": {
             "nodesInTransition": 1,
             "minimumAwakeNodes": max(1, workers // 3),
+            "unhealthyZoneThresholdPercent": Settings().unhealthy_zone_threshold_percent,
             "dwellSeconds": 5,
             "warmUpSeconds": 10,
             "drainTimeoutSeconds": 45,

@@ -16,6 +16,7 @@ from sunward.cli.clusterio import NAME
 from sunward.cluster.objects import schema
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput
+from sunward.domain.eviction import known_settings
 from sunward.domain.intensity import DEFAULT_BASIS
 from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
@@ -56,17 +57,18 @@ def problem_of(
     _known("--harvest", harvests, {spec.name for spec in specs}, "EnergyNode")
     _require("--intensity", sorted({spec.grid_zone for spec in specs} - intensities.keys()), "grid zone")
     _require("--harvest", sorted(s.name for s in specs if s.harvest_nameplate_watts and s.name not in harvests), "node")
-    policies = _specs(found, "EnergyPolicy", schema.policy_spec)
     jobs = _specs(found, "TrainingJob", schema.job_spec)
+    policy = _policy(_specs(found, "EnergyPolicy", schema.policy_spec), jobs)
     snapshot = Snapshot(
         taken_at=moment,
-        policy=_policy(policies, jobs),
+        policy=policy,
         nodes=tuple(_view(spec, harvests, moment) for spec in specs),
         jobs=tuple(JobView(spec=job, progress=None) for job in jobs),
         intensities={zone: _zone(zone, grams, moment) for zone, grams in intensities.items()},
         operator_started_at=moment - LONG_AGO,
         operator_node=None,
         total_nodes=len(specs),
+        controllers=known_settings((), policy.budgets.unhealthy_zone_threshold_ratio),
     )
     return compile_problem(snapshot, _forecasts(snapshot, harvests, intensities)).problem
 

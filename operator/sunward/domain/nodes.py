@@ -197,7 +197,10 @@ class NodeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What the Kubernetes Node object says. `kept_by` is an annotation or taint by which another tool keeps it."""
+    """What the Kubernetes Node object says. `kept_by` is an annotation or taint by which another tool keeps it.
+
+    `failure_zone` is the group of nodes by which the node lifecycle controller judges it; empty without labels.
+    """
 
     name: str
     uid: str
@@ -212,6 +215,7 @@ class NodeFacts:
     has_our_taint: bool
     has_our_cordon_mark: bool
     heartbeat_at: datetime | None = None
+    failure_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

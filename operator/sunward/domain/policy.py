@@ -51,6 +51,7 @@ class Budgets:
     nodes_in_transition: int = 1
     minimum_awake_nodes: int = 1
     maximum_asleep_nodes: int | None = None
+    unhealthy_zone_threshold_ratio: float | None = None
     dwell_seconds: float = 600.0
     warm_up_seconds: float = 60.0
     drain_timeout_seconds: float = 300.0

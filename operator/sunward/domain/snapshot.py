@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.eviction import UNCONFIGURED, EvictionSettings
 from sunward.domain.intensity import Basis
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Reading, Series
@@ -39,6 +40,14 @@ class ZoneIntensity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneNodes:
+    """How many nodes one failure zone of Kubernetes has, and how many that no EnergyNode names are not ready."""
+
+    total: int
+    unmanaged_not_ready: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything a plan may know. `operator_started_at` serves the warm-up rule; `is_leader` is judged by the Lease.
 
@@ -46,7 +55,9 @@ class Snapshot:
     `data_hold` is the data ladder's word that nothing may be decided on these data. `free_capacities` are the nodes
     that take pods now, the emptiest first; `closed_capacities` all others, with what they could take. `pending` are
     pods for which the scheduler found no node. `namespace_labels` are read only where the policy selects namespaces by
-    label. `without_right` are namespaces in which the operator has no right to evict, each with why.
+    label. `without_right` are namespaces in which the operator has no right to evict, each with why. `zones` counts
+    the nodes of each failure zone; empty where the cluster is one zone. `controllers` are the settings of its
+    controller managers, of which any one may lead.
     """
 
     taken_at: datetime
@@ -67,6 +78,8 @@ class Snapshot:
     awake_node_hours: Mapping[str, float] = field(default_factory=dict)
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     without_right: Mapping[str, Cause] = field(default_factory=dict)
+    zones: Mapping[str, ZoneNodes] = field(default_factory=dict)
+    controllers: tuple[EvictionSettings, ...] = UNCONFIGURED
 
     def node(self, name: str) -> NodeView | None:
         """The node of that name, or None."""

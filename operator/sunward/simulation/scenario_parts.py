@@ -195,9 +195,10 @@ class Operator(Strict):
 
     `shift_in_time` is the policy's switch: without it a job never waits for a better hour. With it a plan looks as far
     as the scenario's horizon, or `shift_periods` ahead; a job waits only while its deadline is in sight.
-    `join_seconds` is how long a round waits for workers that are not there yet: longer than the trainer's own 10 s,
-    so that policies do equal work. `watts` and `watt_hours_per_plan` are counted against the operator, at the
-    intensity of `zone` (the dirtiest one unless named).
+    `unhealthy_zone_threshold_ratio` is how the cluster's kube-controller-manager is set, which limits how many nodes
+    may sleep; without it half of them. `join_seconds` is how long a round waits for workers that are not there yet:
+    longer than the trainer's own 10 s, so that policies do equal work. `watts` and `watt_hours_per_plan` are counted
+    against the operator, at the intensity of `zone` (the dirtiest one unless named).
     """
 
     tick_seconds: Annotated[float, Field(ge=1, le=300)] = 10.0
@@ -209,6 +210,7 @@ class Operator(Strict):
     maximum_cycles_per_day: Annotated[int, Field(ge=0)] = 6
     dwell_seconds: NotNegative = 600.0
     maximum_asleep_nodes: Annotated[int, Field(ge=0)] | None = None
+    unhealthy_zone_threshold_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     join_seconds: NotNegative = 900.0
     watts: NotNegative = 0.05
     watt_hours_per_plan: NotNegative = 0.0005

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.eviction import known_settings
 from sunward.domain.jobs import JobView
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
 from sunward.domain.nodes import (
@@ -74,7 +75,11 @@ def policy_spec(scenario: Scenario, allowed: Allowed) -> PolicySpec:
         shift_in_time=shifts,
         minimum_gain_ratio=operator.minimum_gain_ratio,
         pools=pool_specs(scenario),
-        budgets=Budgets(dwell_seconds=operator.dwell_seconds, maximum_asleep_nodes=operator.maximum_asleep_nodes),
+        budgets=Budgets(
+            dwell_seconds=operator.dwell_seconds,
+            maximum_asleep_nodes=operator.maximum_asleep_nodes,
+            unhealthy_zone_threshold_ratio=operator.unhealthy_zone_threshold_ratio,
+        ),
     )
 
 
@@ -232,6 +237,7 @@ def snapshot(
         operator_started_at=scenario.start - LONG_BEFORE,
         operator_node=None,
         total_nodes=len(scenario.nodes),
+        controllers=known_settings((), policy.budgets.unhealthy_zone_threshold_ratio),
         free_capacities=tuple(
             _room(node) for node in sorted(seen, key=lambda node: len(node.pods)) if _takes_pods(node)
         ),

@@ -64,6 +64,9 @@ ONE_AFTER_ANOTHER = f"{PENDING_LOOP}::test_a_pod_that_waits_on_all_the_same_does
 DISRUPTIONS = "tests/unit/cluster/test_cluster_disruptions.py"
 MEMORY = "tests/unit/cluster/test_cluster_pod_memory.py"
 EVICTION_RIGHTS = "tests/unit/cluster/test_cluster_eviction_rights.py"
+CONTROLLERS = "tests/unit/cluster/test_cluster_controllers.py"
+EVICTION = "tests/unit/domain/test_domain_eviction.py"
+SLEEPERS = "tests/unit/planning/test_planning_limits.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -634,6 +637,38 @@ PLACES: dict[str, Place] = {
     ),
     "pods that leave together take room from each other": _place(
         "planning.guards.placing", "self.free[found] = self.free[found].less(pod.needs.requests)", "pass", FITTING
+    ),
+    # how many may sleep
+    "only servers say how the cluster is set": _place(
+        "cluster.objects.controllers",
+        "if any(label in _labels(body) for label in SERVER_LABELS)]",
+        "]",
+        CONTROLLERS,
+    ),
+    "only a static pod of kube-system shows its command": _place(
+        "cluster.objects.controllers",
+        'MIRROR in (metadata.get("annotations") or {}) and metadata["namespace"] == "kube-system"',
+        "True",
+        CONTROLLERS,
+    ),
+    "of several controllers the most careful one counts": _place(
+        "domain.eviction", "return min(controllers,", "return max(controllers,", EVICTION
+    ),
+    "what was read counts before the policy's word": _place(
+        "domain.eviction", "tuple(one or word for one in read)", "tuple(word for one in read)", EVICTION
+    ),
+    "a rate that heals nothing is none": _place("domain.eviction", ">= REDUCED_PER_SECOND", ">= 0.0", EVICTION),
+    "each failure zone has a limit": _place(
+        "planning.guards.budgets",
+        "return (None, _zone_of(case.node)) if len(case.snapshot.zones) > 1 else (None,)",
+        "return (None,)",
+        SLEEPERS,
+    ),
+    "the planner has the room of each failure zone": _place(
+        "planning.guards.budgets",
+        "        room = min(room, sum(",
+        "        room = max(room, sum(",
+        SLEEPERS,
     ),
     # who is evicted, and how often
     "another tool's mark on a node is read": _place(

@@ -85,6 +85,14 @@ class RealWorld:
 
     # what people do
 
+    def make_server(self, node: str, *arguments: str) -> None:
+        """Give a node the role of the control plane, and with arguments the annotation by which k3s tells its own."""
+        annotations = {"k3s.io/node-args": json.dumps(["server", *arguments])} if arguments else {}
+        labels = {"node-role.kubernetes.io/control-plane": "true"}
+        self._accepted(
+            self.admin.merge(f"{NODES}/{node}", {"metadata": {"labels": labels, "annotations": annotations}})
+        )
+
     def allow_asleep(self, nodes: int) -> None:
         """At most this many nodes may sleep; the planner wants as many as it may. None may: all are woken."""
         self.change_policy(sleep=nodes > 0, budgets={"maximumAsleepNodes": nodes})
@@ -224,17 +232,20 @@ def real_cluster(
     policy: Body | None = None,
     scrape_seconds: float = 1.0,
     more_sleep: bool = False,
+    unhealthy_zone_threshold_percent: int | None = None,
 ) -> Iterator[RealWorld]:
     """Start everything but the operator, and take it down again whatever happens.
 
     `nodes` have a machine of their own that can be switched; `more_nodes` only fill the cluster: they are always alive,
     and AlwaysOn unless `more_sleep` gives them relays like the others'.
-    `zone` is the failure zone of all nodes with machines. Skips a test where the binaries are missing.
+    `zone` is the failure zone of all nodes with machines, the threshold is Kubernetes' own unless given. Skips a test
+    where the binaries are missing.
     """
     with (
         running_control_plane(
             kwok_nodes=more_nodes,
             grace_seconds=grace_seconds,
+            unhealthy_zone_threshold_percent=unhealthy_zone_threshold_percent,
             audited_user=real_objects.OPERATOR,
             service_network=f"127.{192 + secrets.randbelow(62)}.{secrets.randbelow(256)}.0/24",
         ) as plane,

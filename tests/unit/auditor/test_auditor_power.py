@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from sunward_audit import disruption
 from support.audit_traces import Trace, at, with_journal
 
 
@@ -176,3 +179,49 @@ def test_i15_one_transition_count_has_one_holder() -> None:
     assert Trace("I15").lease("a", 3).lease("", 3).lease("b", 4).broken == []
     assert Trace("I15").lease("a", 3).lease("b", 3).broken == ["two holders share a count"]
     assert Trace("I15").lease("a", 3).lease("a", 2).broken == ["its count fell"]
+
+
+def most_out(total: int, *servers: Any, threshold: float | None = None, pods: Sequence[Any] = ()) -> int:
+    """The limit for so many nodes, the first of which are servers with these annotations."""
+    nodes = [{"metadata": {"name": f"n{index}"}} for index in range(total)]
+    for node, arguments in zip(nodes, servers, strict=False):
+        node["metadata"]["labels"] = {"node-role.kubernetes.io/control-plane": "true"}
+        node["metadata"]["annotations"] = {} if arguments is None else {"k3s.io/node-args": arguments}
+    return disruption.most_out(nodes, pods, threshold)
+
+
+def passed_on(text: str) -> str:
+    return json.dumps(["server", "--kube-controller-manager-arg", text])
+
+
+@pytest.mark.parametrize(
+    ("servers", "threshold", "limit"),
+    [
+        ((), None, 6),
+        ((), 0.95, 11),
+        ((None,), 0.9, 10),
+        ((passed_on("unhealthy-zone-threshold=0.95"),), None, 11),
+        ((passed_on("unhealthy-zone-threshold=0.3"),), 0.95, 3),
+        ((passed_on("unhealthy-zone-threshold=0.95"), passed_on("v=2")), 0.95, 6),
+        ((passed_on("large-cluster-size-threshold=4"),), None, 11),
+        ((passed_on("unhealthy-zone-threshold=nan"),), None, 6),
+        (("[" * 5000,), 0.95, 11),
+    ],
+)
+def test_i3_the_limit_is_the_clusters_own(servers: tuple[Any, ...], threshold: float | None, limit: int) -> None:
+    assert most_out(12, *servers, threshold=threshold) == limit
+
+
+def test_i3_a_static_pod_shows_its_command() -> None:
+    command = ["/usr/bin/kube-controller-manager", "--unhealthy-zone-threshold=0.95"]
+    metadata = {"name": "m", "namespace": "kube-system", "annotations": {"kubernetes.io/config.mirror": "x"}}
+    pod = {"metadata": metadata, "spec": {"nodeName": "n0", "containers": [{"command": command}]}}
+    assert most_out(12, None, pods=[pod]) == 11
+    assert most_out(12, pods=[pod]) == 6  # no server runs there
+
+
+def test_i3_more_may_sleep_where_the_policy_says_so() -> None:
+    trace = Trace("I3").change("energypolicies", "default", spec={"budgets": {"unhealthyZoneThresholdPercent": 95}})
+    trace.change("nodes", "pi-1", status={"conditions": [{"type": "Ready", "status": "Unknown"}]}).wait(5)
+    trace.state("pi-2", "Asleep").state("pi-3", "Cordoned")
+    assert "goes down although too many nodes are asleep or not ready" not in trace.broken

@@ -18,6 +18,7 @@ from sunward.cluster.reporting import job_figures, node_figures, policy_report
 from sunward.cluster.training.jobs import JobObjects
 from sunward.domain.cause import Cause
 from sunward.domain.estimate import Estimate
+from sunward.domain.eviction import EvictionSettings, LimitSource, known_settings
 from sunward.domain.jobs import JobCost, JobView
 from sunward.domain.nodes import Learned, NodeRecord, NodeView, PowerState, SleepSpec
 from sunward.domain.plans import JobDirective, PlannedSleep
@@ -46,6 +47,7 @@ from support.statuses import SILENT, a_record
 
 MINUTE = timedelta(minutes=1)
 KEY = "default/mnist"
+SERVER = EvictionSettings(source=LimitSource.NODE_ARGS)
 
 
 @pytest.mark.parametrize(
@@ -270,3 +272,20 @@ def test_the_policy_counts_nodes_without_an_energy_node_and_knows_the_last_wake(
     status: Any = policy_report.policy_status(snapshot, a_plan(made_at=NOW - MINUTE), {}, NOW)
     assert status["nodes"]["unmanaged"] == 3
     assert (status["lastWakeTime"], status["lastPlanTime"]) == (format_time(NOW - MINUTE),) * 2
+
+
+@pytest.mark.parametrize(
+    ("controllers", "expected"),
+    [
+        (known_settings((), None), {"nodes": 6, "from": "Default"}),
+        (known_settings((), 0.95), {"nodes": 11, "from": "Policy"}),
+        (
+            known_settings((EvictionSettings(source=LimitSource.NODE_ARGS), None), 0.95),
+            {"nodes": 6, "from": "NodeArgs"},
+        ),
+    ],
+)
+def test_the_policy_says_how_many_nodes_may_sleep_and_by_whose_word(controllers: Any, expected: Any) -> None:
+    snapshot = a_snapshot(a_node(), total_nodes=12, controllers=controllers)
+    status: Any = policy_report.policy_status(snapshot, a_plan(), {}, NOW)
+    assert status["sleepLimit"] == expected

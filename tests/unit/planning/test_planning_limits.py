@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from sunward.domain.eviction import EvictionSettings, LimitSource
 from sunward.domain.nodes import Intent, NodeRecord, NodeView, OverridePower, PowerOverride, PowerState
 from sunward.domain.policy import Budgets
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot
+from sunward.domain.snapshot import Snapshot, ZoneNodes
 from sunward.planning.guards import budgets
 from sunward.planning.guards.case import Case
 from support.guards.cases import A_MOMENT, SECOND, an_operation, reason_of
@@ -256,3 +257,75 @@ def test_the_wait_for_power_is_measured_and_not_guessed() -> None:
     waiting = timedelta(seconds=Budgets().wake_interval_seconds)
     record = NodeRecord(power_state=PowerState.WAKE_REQUESTED, operation=replace(WAKE, started_at=NOW - waiting))
     assert reason_of(budgets.wake_interval, first(a_snapshot(node("me", ASLEEP), a_node("b", record=record)))) is None
+
+
+def of_zone(name: str, zone: str, state: PowerState = AWAKE) -> NodeView:
+    view = node(name, state)
+    assert view.facts is not None
+    return replace(view, facts=replace(view.facts, failure_zone=zone))
+
+
+def configured(snapshot: Snapshot, threshold: float | None) -> Snapshot:
+    settings = EvictionSettings(source=LimitSource.NODE_ARGS, unhealthy_zone_threshold=threshold)
+    return replace(snapshot, controllers=(settings,))
+
+
+@pytest.mark.parametrize(
+    ("asleep", "threshold", "reason"),
+    [(5, None, None), (6, None, Reason.SLEEP_LIMIT), (9, 0.9, None), (10, 0.9, Reason.SLEEP_LIMIT), (10, 0.95, None),
+     (11, 1.0, Reason.SLEEP_LIMIT), (3, 0.3, Reason.SLEEP_LIMIT)],
+)  # fmt: skip
+def test_the_limit_follows_the_clusters_setting(asleep: int, threshold: float | None, reason: Reason | None) -> None:
+    snapshot = configured(cluster(AWAKE, *(ASLEEP,) * asleep, awake=11 - asleep), threshold)
+    assert reason_of(budgets.sleep_limit, first(snapshot)) is reason
+
+
+@pytest.mark.parametrize(("threshold", "room"), [(None, 6), (0.95, 11), (0.9, 10), (0.3, 3)])
+def test_the_planner_has_the_room_that_the_guard_leaves(threshold: float | None, room: int) -> None:
+    snapshot = configured(cluster(awake=12), threshold)
+    assert budgets.asleep_room(snapshot) == room == budgets.sleep_limit_nodes(snapshot)
+
+
+def test_sleepers_wake_when_the_setting_is_taken_back() -> None:
+    sleeping = cluster(*(ASLEEP,) * 10, awake=2)
+    assert budgets.excess_sleepers(first(configured(sleeping, 0.95))) is None
+    assert reason_of(budgets.excess_sleepers, first(configured(sleeping, None))) is Reason.SLEEP_LIMIT
+
+
+def three_zones(*asleep: int) -> Snapshot:
+    """Five nodes in each of three failure zones, so many of which sleep."""
+    nodes = [
+        of_zone(f"{zone}{index}", zone, ASLEEP if index < count else AWAKE)
+        for zone, count in zip("abc", asleep, strict=True)
+        for index in range(5)
+    ]
+    return a_snapshot(*nodes, zones={zone: ZoneNodes(total=5) for zone in "abc"}, total_nodes=15)
+
+
+def question(snapshot: Snapshot, name: str) -> Case:
+    found = snapshot.node(name)
+    assert found is not None
+    return Case(node=found, snapshot=snapshot, now=NOW)
+
+
+def test_kubernetes_judges_each_failure_zone_by_itself() -> None:
+    snapshot = three_zones(2, 0, 0)
+    refusal = budgets.sleep_limit(question(snapshot, "a4"))
+    assert refusal is not None
+    assert refusal.message == "3 of 5 nodes of zone a would be asleep or not ready; the limit is 2"
+    assert budgets.sleep_limit(question(snapshot, "b4")) is None
+    assert (budgets.asleep_room(snapshot), budgets.sleep_limit_nodes(snapshot)) == (6, 6)
+
+
+def test_a_zone_with_too_many_sleepers_gets_one_back() -> None:
+    snapshot = three_zones(3, 1, 0)
+    woken = [node.name for node in snapshot.nodes if budgets.excess_sleepers(question(snapshot, node.name))]
+    assert woken == ["a0"]
+
+
+def test_a_broken_node_takes_room_from_its_own_zone_only() -> None:
+    zones = {"a": ZoneNodes(total=6, unmanaged_not_ready=1), "b": ZoneNodes(total=5), "c": ZoneNodes(total=5)}
+    snapshot = replace(three_zones(2, 0, 0), zones=zones, total_nodes=16, unmanaged_not_ready_nodes=1)
+    assert budgets.sleep_limit(question(snapshot, "a4")) is not None
+    assert budgets.sleep_limit(question(snapshot, "b4")) is None
+    assert budgets.asleep_room(snapshot) == 2 + 2 + 2

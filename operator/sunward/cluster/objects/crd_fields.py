@@ -104,6 +104,7 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "budgets.nodesInTransition": Field("integer", default=1, minimum=1, maximum=64),
         "budgets.minimumAwakeNodes": Field("integer", default=1, minimum=0, maximum=1000),
         "budgets.maximumAsleepNodes": Field("integer", minimum=0, maximum=1000),
+        "budgets.unhealthyZoneThresholdPercent": Field("integer", minimum=1, maximum=100),
         "budgets.drainTimeoutSeconds": Field("integer", default=300, minimum=1, maximum=3600),
         "budgets.powerOffTimeoutSeconds": Field("integer", default=120, minimum=1, maximum=3600),
         "budgets.bootTimeoutSeconds": Field("integer", default=300, minimum=1, maximum=3600),

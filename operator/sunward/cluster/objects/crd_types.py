@@ -738,6 +738,7 @@ class EnergyPolicySpecBudgets(TypedDict):
     nodesInTransition: int
     minimumAwakeNodes: int
     maximumAsleepNodes: NotRequired[int]
+    unhealthyZoneThresholdPercent: NotRequired[int]
     drainTimeoutSeconds: int
     powerOffTimeoutSeconds: int
     bootTimeoutSeconds: int
@@ -806,6 +807,19 @@ class EnergyPolicyStatusHold(TypedDict):
     since: NotRequired[str | None]
 
 
+EnergyPolicyStatusSleepLimitFrom = Literal["Default", "NodeArgs", "StaticPod", "Policy"]
+
+
+EnergyPolicyStatusSleepLimit = TypedDict(
+    "EnergyPolicyStatusSleepLimit",
+    {
+        "nodes": NotRequired[int | None],
+        "from": NotRequired[EnergyPolicyStatusSleepLimitFrom | None],
+    },
+)
+"""`status.sleepLimit`: sleepLimit is how many nodes may be asleep or not ready before Kubernetes stops healing."""
+
+
 class EnergyPolicyStatusPin(TypedDict):
     """`status.pins[]`: pins are the nodes that pods and jobs of each namespace keep awake, and what that costs."""
 
@@ -838,6 +852,7 @@ class EnergyPolicyStatus(TypedDict):
     operatorVersion: NotRequired[str | None]
     nodes: NotRequired[EnergyPolicyStatusNodes | None]
     hold: NotRequired[EnergyPolicyStatusHold | None]
+    sleepLimit: NotRequired[EnergyPolicyStatusSleepLimit | None]
     pins: NotRequired[list[EnergyPolicyStatusPin] | None]
     usage: NotRequired[list[EnergyPolicyStatusUsageItem] | None]
     lastWakeTime: NotRequired[str | None]

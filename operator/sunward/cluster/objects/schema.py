@@ -262,10 +262,12 @@ def _limit(place: int, limit: EnergyPolicySpecLimit) -> NamespaceLimit:
 
 
 def _budgets(budgets: EnergyPolicySpecBudgets) -> Budgets:
+    threshold = budgets.get("unhealthyZoneThresholdPercent")
     return Budgets(
         nodes_in_transition=budgets["nodesInTransition"],
         minimum_awake_nodes=budgets["minimumAwakeNodes"],
         maximum_asleep_nodes=budgets.get("maximumAsleepNodes"),
+        unhealthy_zone_threshold_ratio=None if threshold is None else threshold / 100,
         dwell_seconds=float(budgets["dwellSeconds"]),
         warm_up_seconds=float(budgets["warmUpSeconds"]),
         drain_timeout_seconds=float(budgets["drainTimeoutSeconds"]),

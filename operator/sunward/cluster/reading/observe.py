@@ -20,11 +20,12 @@ from sunward.cluster.training.jobs import NO_OBJECTS, JobObjects, read_objects
 from sunward.cluster.training.progress_questions import Answer
 from sunward.domain.cause import Cause
 from sunward.domain.errors import InvalidInput, SourceUnavailable
+from sunward.domain.eviction import known_settings
 from sunward.domain.jobs import Assignment, JobProgress, JobSpec, JobView
 from sunward.domain.measurement import Absent
 from sunward.domain.nodes import MeterFacts, NodeRecord, NodeSpec, NodeView
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot, ZoneIntensity
+from sunward.domain.snapshot import Snapshot, ZoneIntensity, ZoneNodes
 
 Body = dict[str, Any]
 FINISHED = {"Complete": (Reason.ROUNDS_COMPLETE, Reason.TARGET_REACHED), "Failed": (Reason.JOB_FAILED,)}
@@ -85,8 +86,24 @@ async def observe(
         closed_capacities=state.closed_capacities,
         pending=state.pending,
         awake_node_hours=usage.node_hours(status_of(state.policy_body or {}), now),
+        zones=_failure_zones(state, known),
+        controllers=known_settings(state.controllers, state.policy.budgets.unhealthy_zone_threshold_ratio),
     )
     return Observation(snapshot=snapshot, state=state, objects=objects, invalid=(*state.invalid, *invalid))
+
+
+def _failure_zones(state: ClusterState, known: Collection[str]) -> Mapping[str, ZoneNodes]:
+    """Nodes of each failure zone, and those of them that no EnergyNode names and that are not ready."""
+    facts = state.facts.values()
+    return {
+        zone: ZoneNodes(
+            total=sum(one.failure_zone == zone for one in facts),
+            unmanaged_not_ready=sum(
+                one.failure_zone == zone and not one.ready and one.name not in known for one in facts
+            ),
+        )
+        for zone in sorted({one.failure_zone for one in facts})
+    }
 
 
 async def _read_meters(

@@ -17,9 +17,11 @@ from sunward.cluster.access.causes import cause_of
 from sunward.cluster.access.times import parse_time
 from sunward.cluster.objects import cordons, disruptions, schema
 from sunward.cluster.objects.allocatable import capacities, needs_of
+from sunward.cluster.objects.controllers import controllers, failure_zone
 from sunward.cluster.objects.records import DO_NOT_SLEEP, MANAGED_LABEL, TAINT_KEY, node_record
 from sunward.cluster.objects.storage import Storage, storage
 from sunward.domain.cause import Cause
+from sunward.domain.eviction import EvictionSettings
 from sunward.domain.nodes import NodeFacts, NodeRecord, NodeSpec
 from sunward.domain.pods import FreeCapacity, PendingPod, PodFacts
 from sunward.domain.policy import NO_POLICY, EmptyDirs, PolicySpec
@@ -69,6 +71,7 @@ class ClusterState:
     free_capacities: tuple[FreeCapacity, ...] = ()
     closed_capacities: tuple[FreeCapacity, ...] = ()
     pending: tuple[PendingPod, ...] = ()
+    controllers: tuple[EvictionSettings | None, ...] = ()
 
 
 async def read_cluster(api: Api, now: datetime) -> ClusterState:
@@ -116,6 +119,7 @@ async def read_cluster(api: Api, now: datetime) -> ClusterState:
         closed_capacities=closed,
         pending=_unschedulable(pods, pod_list),
         pending_pods=pending,
+        controllers=controllers(nodes, pods),
         invalid=(*wrong_policy, *invalid),
     )
 
@@ -218,6 +222,7 @@ def node_facts(body: Mapping[str, Any]) -> NodeFacts:
         has_our_taint=TAINT_KEY in taints,
         has_our_cordon_mark=cordons.is_ours(body),
         heartbeat_at=parse_time(ready.get("lastHeartbeatTime")),
+        failure_zone=failure_zone(labels),
     )
 
 

@@ -8,13 +8,19 @@ from sunward import __version__
 from sunward.cluster.access.times import format_time
 from sunward.cluster.objects import conditions
 from sunward.cluster.objects.conditions import Condition
-from sunward.cluster.objects.crd_types import EnergyPolicyStatus, EnergyPolicyStatusHold
+from sunward.cluster.objects.crd_types import (
+    EnergyPolicyStatus,
+    EnergyPolicyStatusHold,
+    EnergyPolicyStatusSleepLimit,
+)
 from sunward.domain.cause import Cause
+from sunward.domain.eviction import binding
 from sunward.domain.nodes import PowerState
 from sunward.domain.plans import Plan
 from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
+from sunward.planning.guards.budgets import sleep_limit_nodes
 from sunward.planning.hold import sleep_hold
 
 PLANS_AND_ACTS = Cause(Reason.PLANNED, "plans and acts")
@@ -57,8 +63,15 @@ def policy_status(
             "degraded": states.count(PowerState.DEGRADED),
             "unmanaged": max(0, snapshot.total_nodes - sum(node.facts is not None for node in snapshot.nodes)),
         },
+        "sleepLimit": _sleep_limit(snapshot),
         "conditions": conditions.merge(old.get("conditions"), seen, now, generation),
     }
+
+
+def _sleep_limit(snapshot: Snapshot) -> EnergyPolicyStatusSleepLimit:
+    """How many nodes may be out at the same time, and where the setting stands that says so."""
+    source = binding(snapshot.controllers, snapshot.total_nodes).source
+    return {"nodes": sleep_limit_nodes(snapshot), "from": source.value}
 
 
 def _hold(why: Cause | None, old: EnergyPolicyStatusHold | None, now: datetime) -> EnergyPolicyStatusHold:

@@ -1,39 +1,44 @@
 """Limits over all nodes that keep sleeping harmless to the cluster as a whole.
 
-Kubernetes counts a sleeping node as a failed one: from 55 % of at least three nodes it stops moving pods off nodes that
-really failed. Hence asleep + not ready <= max(2, half of the nodes).
+Kubernetes counts a sleeping node as a failed one: from 55 % of at least three nodes of a failure zone it stops moving
+pods off nodes that really failed, unless it is set otherwise (`domain/eviction.py`). Hence asleep + not ready <=
+max(2, half of the nodes), or what the cluster's settings bear, of all nodes and of each zone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.eviction import UNCONFIGURED, EvictionSettings, binding
 from sunward.domain.nodes import NodeView, OverridePower, PowerState
 from sunward.domain.reasons import Reason
-from sunward.domain.snapshot import Snapshot
+from sunward.domain.snapshot import Snapshot, ZoneNodes
 from sunward.planning.guards.case import Case
 
-HARMLESS_NODES = 2
-"""Below three failed nodes Kubernetes evicts as usual, however few there are in all."""
 WAKING = (PowerState.WAKE_REQUESTED, PowerState.BOOTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """How many nodes are in which condition; a node is counted once in `asleep` or `not_ready`, never in both."""
+    """How many nodes are in which condition; a node is counted once in `asleep` or `not_ready`, never in both.
+
+    `controllers` are the settings of the cluster's controller managers.
+    """
 
     total: int
     asleep: int
     not_ready: int
     awake_workers: int
     in_transition: int
+    controllers: Sequence[EvictionSettings] = UNCONFIGURED
 
     @property
     def limit(self) -> int:
         """Most nodes that may be asleep or not ready at the same time."""
-        return max(HARMLESS_NODES, self.total // 2)
+        return binding(self.controllers, self.total).bearable(self.total)
 
     @property
     def out(self) -> int:
@@ -41,17 +46,26 @@ class Census:
         return self.asleep + self.not_ready
 
 
-def count(snapshot: Snapshot) -> Census:
-    """Count the nodes of a snapshot; nodes without an EnergyNode come in by their number only."""
-    asleep = sum(1 for node in snapshot.nodes if is_down(node))
-    broken = sum(1 for node in snapshot.nodes if not is_down(node) and not _is_ready(node))
+def count(snapshot: Snapshot, zone: str | None = None) -> Census:
+    """Count all nodes, or those of a failure zone; nodes without an EnergyNode come in by their number only."""
+    nodes = [node for node in snapshot.nodes if zone is None or _zone_of(node) == zone]
+    everyone = ZoneNodes(total=snapshot.total_nodes, unmanaged_not_ready=snapshot.unmanaged_not_ready_nodes)
+    known = everyone if zone is None else snapshot.zones.get(zone, ZoneNodes(total=0))
+    broken = sum(1 for node in nodes if not is_down(node) and not _is_ready(node))
     return Census(
-        total=max(snapshot.total_nodes, len(snapshot.nodes)),
-        asleep=asleep,
-        not_ready=broken + snapshot.unmanaged_not_ready_nodes,
-        awake_workers=sum(1 for node in snapshot.nodes if _is_awake_worker(node)),
-        in_transition=sum(1 for node in snapshot.nodes if node.record.power_state.in_transition),
+        total=max(known.total, len(nodes)),
+        asleep=sum(1 for node in nodes if is_down(node)),
+        not_ready=broken + known.unmanaged_not_ready,
+        awake_workers=sum(1 for node in nodes if _is_awake_worker(node)),
+        in_transition=sum(1 for node in nodes if node.record.power_state.in_transition),
+        controllers=snapshot.controllers,
     )
+
+
+def sleep_limit_nodes(snapshot: Snapshot) -> int:
+    """Most nodes that may be asleep or not ready at the same time: of all of them, and of all failure zones."""
+    zones = (count(snapshot, zone).limit for zone in snapshot.zones)
+    return min(count(snapshot).limit, sum(zones)) if len(snapshot.zones) > 1 else count(snapshot).limit
 
 
 def is_down(node: NodeView) -> bool:
@@ -74,9 +88,14 @@ def asleep_room(snapshot: Snapshot) -> int:
 
 def _bearable(snapshot: Snapshot) -> int:
     """Most nodes that may be asleep for what Kubernetes bears and for the policy's own limit; may be negative."""
-    census, own = count(snapshot), snapshot.policy.budgets.maximum_asleep_nodes
-    room = census.limit - census.not_ready
+    room, own = _room(count(snapshot)), snapshot.policy.budgets.maximum_asleep_nodes
+    if len(snapshot.zones) > 1:
+        room = min(room, sum(max(0, _room(count(snapshot, zone))) for zone in snapshot.zones))
     return room if own is None else min(room, own)
+
+
+def _room(census: Census) -> int:
+    return census.limit - census.not_ready
 
 
 def transition_budget(case: Case) -> Cause | None:
@@ -90,11 +109,17 @@ def transition_budget(case: Case) -> Cause | None:
 
 def sleep_limit(case: Case) -> Cause | None:
     """Kubernetes must still heal real failures."""
-    census = count(case.snapshot)
+    return next(filter(None, (_beyond(case, zone) for zone in _scopes(case))), None)
+
+
+def _beyond(case: Case, zone: str | None) -> Cause | None:
+    """Whether one more sleeper is too many for all nodes, or for the node's failure zone."""
+    census = count(case.snapshot, zone)
     out = census.out + (0 if is_down(case.node) else 1)
     if out <= census.limit:
         return None
-    why = f"{out} of {census.total} nodes would be asleep or not ready; the limit is {census.limit}"
+    where = f" of zone {zone}" if zone else ""
+    why = f"{out} of {census.total} nodes{where} would be asleep or not ready; the limit is {census.limit}"
     return Cause(Reason.SLEEP_LIMIT, why)
 
 
@@ -109,18 +134,25 @@ def policy_limit(case: Case) -> Cause | None:
 
 def excess_sleepers(case: Case) -> Cause | None:
     """A node broke, or the owner lowered a limit: sleepers wake, one for each that is too many, the others sleep on."""
-    snapshot = case.snapshot
-    asleep, allowed = count(snapshot).asleep, max(0, _bearable(snapshot))
-    returning = sum(1 for node in snapshot.nodes if _comes_back(node))  # these are counted as asleep still
+    return next(filter(None, (_in_excess(case, zone) for zone in _scopes(case))), None)
+
+
+def _in_excess(case: Case, zone: str | None) -> Cause | None:
+    """Whether the node is one of the sleepers that are too many, of all nodes or of its failure zone."""
+    room = _bearable(case.snapshot) if zone is None else _room(count(case.snapshot, zone))
+    asleep, allowed = count(case.snapshot, zone).asleep, max(0, room)
+    nodes = [node for node in case.snapshot.nodes if zone is None or _zone_of(node) == zone]
+    returning = sum(1 for node in nodes if _comes_back(node))  # these are counted as asleep still
     too_many = max(0, asleep - returning - allowed)
-    if case.node.name not in [node.name for node in _in_waking_order(case)[:too_many]]:
+    if case.node.name not in [node.name for node in _in_waking_order(case, nodes)[:too_many]]:
         return None
-    return Cause(Reason.SLEEP_LIMIT, f"{asleep} nodes are asleep; the limit is now {allowed}")
+    where = f" in zone {zone}" if zone else ""
+    return Cause(Reason.SLEEP_LIMIT, f"{asleep} nodes are asleep{where}; the limit is now {allowed}")
 
 
-def _in_waking_order(case: Case) -> list[NodeView]:
+def _in_waking_order(case: Case, nodes: Sequence[NodeView]) -> list[NodeView]:
     """Sleeping nodes; those that people hold asleep last, otherwise by name, so that every case names the same ones."""
-    sleepers = [node for node in case.snapshot.nodes if node.record.power_state is PowerState.ASLEEP]
+    sleepers = [node for node in nodes if node.record.power_state is PowerState.ASLEEP]
     return sorted(sleepers, key=lambda node: (_held_asleep(node, case), node.name))
 
 
@@ -164,6 +196,15 @@ def _held_asleep(node: NodeView, case: Case) -> bool:
 
 def _others(case: Case) -> list[NodeView]:
     return [node for node in case.snapshot.nodes if node.name != case.node.name]
+
+
+def _scopes(case: Case) -> tuple[str | None, ...]:
+    """What is counted: all nodes, and where Kubernetes judges several failure zones, those of the node's own."""
+    return (None, _zone_of(case.node)) if len(case.snapshot.zones) > 1 else (None,)
+
+
+def _zone_of(node: NodeView) -> str:
+    return "" if node.facts is None else node.facts.failure_zone
 
 
 def _is_ready(node: NodeView) -> bool:
