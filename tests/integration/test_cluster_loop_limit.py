@@ -17,7 +17,7 @@ PLAIN = {"k3s.io/node-args": json.dumps(["server"])}
 
 
 async def night(annotations: Body, budgets: Body, *, of: str = "hub") -> tuple[list[str], Body]:
-    """Who sleeps after a night without work in a cluster of four, and the limit that the policy's status states."""
+    """Which nodes sleep after a night without work in a cluster of four, and the limit that the policy's status states."""
     world = World(jobs=False)
     world.store.patch(core("nodes", of), {"metadata": {"annotations": annotations}})
     world.store.patch(ours("energypolicies", "default"), {"spec": {"budgets": {"minimumAwakeNodes": 0, **budgets}}})
@@ -46,6 +46,6 @@ async def test_as_many_sleep_as_the_cluster_bears(annotations: Body, budgets: Bo
     assert (len(sleepers), stated) == (asleep, limit)
 
 
-async def test_a_worker_that_speaks_for_the_cluster_is_not_believed() -> None:
+async def test_the_annotation_of_a_worker_does_not_count() -> None:
     sleepers, stated = await night(SET_UP, {}, of="pi-1")
     assert (len(sleepers), stated) == (2, {"nodes": 2, "from": "Default"})

@@ -1,4 +1,4 @@
-"""Arguments of controller managers as nodes and pods show them: what counts, who is believed, and what is left out."""
+"""Arguments of controller managers as nodes and pods show them: what counts, which nodes are trusted, and what is left out."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_not_known(arguments: Any) -> None:
     assert only([server(arguments=arguments)]) is None
 
 
-def test_only_a_server_is_believed() -> None:
+def test_only_a_server_is_trusted() -> None:
     """A kubelet may annotate its own node and make mirror pods on it; a role it cannot give itself."""
     lie = server("pi-01", ["server", ARG, "unhealthy-zone-threshold=1"], role=None)
     mirror = manager("--unhealthy-zone-threshold=1", node="pi-01")
@@ -91,11 +91,11 @@ def test_only_a_server_is_believed() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"namespace": "default"}, {"mirror": False}, {"node": "pi-01"}])
-def test_only_a_static_pod_of_the_server_is_believed(changes: dict[str, Any]) -> None:
+def test_only_a_static_pod_of_the_server_is_trusted(changes: dict[str, Any]) -> None:
     assert only([server()], [manager("--unhealthy-zone-threshold=1", **changes)]) is None
 
 
-def test_every_server_is_told() -> None:
+def test_every_server_has_an_entry() -> None:
     one, two = server("a", ["server", ARG, "unhealthy-zone-threshold=0.9"]), server("b", ["server"])
     found = controllers([one, two, server("c")], [])
     assert [None if one is None else one.unhealthy_zone_threshold for one in found] == [0.9, None, None]

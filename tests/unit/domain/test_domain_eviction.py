@@ -65,7 +65,7 @@ def test_a_threshold_is_a_share_of_the_nodes_that_is_not_reached(nodes: int, thr
         (10, 0.001, 12, 6),  # a node in a quarter of an hour heals nothing
         (None, 0.1, 51, 50),
         (None, 0.1, 50, 25),
-        (None, None, 51, 25),  # nobody has set the cluster up for it
+        (None, None, 51, 25),  # the cluster is not set up for it
     ],
 )
 def test_a_large_zone_still_evicts_at_the_secondary_rate(

@@ -1,7 +1,7 @@
 """Nodes and pods -> how the cluster's controller managers are set, as far as their arguments can be seen.
 
 k3s writes its arguments into an annotation of its servers; kubeadm runs the controller manager as a static pod, whose
-mirror in the API shows the command. Only nodes with a role of the control plane are believed: a kubelet may write both
+mirror in the API shows the command. Only nodes with a role of the control plane count: a kubelet may write both
 for its own node, and the role is a label that a kubelet may not give itself (admission plugin NodeRestriction).
 """
 
