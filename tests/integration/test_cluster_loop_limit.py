@@ -17,7 +17,7 @@ PLAIN = {"k3s.io/node-args": json.dumps(["server"])}
 
 
 async def night(annotations: Body, budgets: Body, *, of: str = "hub") -> tuple[list[str], Body]:
-    """Which nodes sleep after a night without work in a cluster of four, and the limit that the policy's status states."""
+    """Which nodes sleep after a night without work in a cluster of four, and the limit that the policy states."""
     world = World(jobs=False)
     world.store.patch(core("nodes", of), {"metadata": {"annotations": annotations}})
     world.store.patch(ours("energypolicies", "default"), {"spec": {"budgets": {"minimumAwakeNodes": 0, **budgets}}})

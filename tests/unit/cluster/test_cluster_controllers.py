@@ -1,4 +1,4 @@
-"""Arguments of controller managers as nodes and pods show them: what counts, which nodes are trusted, and what is left out."""
+"""Arguments of controller managers as nodes and pods show them: what counts, and which nodes are trusted."""
 
 from __future__ import annotations
 
