@@ -119,6 +119,7 @@ class Refusal(StrEnum):
     WRONG_SHAPE = "WrongShape"
     NOT_FINITE = "NotFinite"
     NORM_TOO_LARGE = "NormTooLarge"
+    UNUSABLE_MODEL = "UnusableModel"
     OTHER = "Other"
 
     @classmethod

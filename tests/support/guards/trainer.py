@@ -44,6 +44,15 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
     "the first change is bounded by the weights": (
         "coordinator.gate", "if scale else beyond(self._factor, start)", "if scale else (lambda _: False)", INSPECTION
     ),
+    "a model that gives no numbers does not become the checkpoint": (
+        "coordinator.gate", "return round(found, 3) if 0.0 <= found <= 100.0 else None", "return found", JOB
+    ),
+    "a checkpoint that is not finite is not continued from": (
+        "coordinator.checkpoint",
+        "if not bool(np.isfinite(weights).all()):",
+        "if False:",
+        "tests/unit/trainer/test_trainer_checkpoint.py",
+    ),
     "a worker has one voice about what is usual": (
         "learning.inspection", "norms[update.node].append(norm)", "norms[update.shard].append(norm)", INSPECTION
     ),

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sunward_trainer.coordinator.checkpoint import Checkpoint, CheckpointError, RoundRecord, load, save
+from sunward_trainer.coordinator.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    RoundRecord,
+    describe,
+    load,
+    restore,
+    save,
+)
 from sunward_trainer.protocol.rounds import Debt
 
 RECORD = RoundRecord(
@@ -67,6 +75,22 @@ def test_a_damaged_file_is_named_and_not_taken_for_a_fresh_start(tmp_path: Path,
     path.write_bytes(path.read_bytes()[:keep_bytes])
     with pytest.raises(CheckpointError, match=r"checkpoint\.npz: is damaged .*; remove it"):
         load(path, **SAME)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_poisoned_checkpoint_is_not_continued_from(tmp_path: Path, bad: float) -> None:
+    path, weights = tmp_path / "checkpoint.npz", KEPT.weights.copy()
+    weights[7] = bad
+    save(replace(KEPT, weights=weights), path)
+    with pytest.raises(CheckpointError, match=r"weights contain NaN or infinity\); remove it"):
+        load(path, **SAME)  # type: ignore[arg-type]
+
+
+def test_a_description_is_json_that_every_reader_accepts() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        describe(replace(KEPT, history=(replace(RECORD, loss=float("nan")),)))
+    with pytest.raises(CheckpointError, match="NaN is no number in JSON"):
+        restore(describe(KEPT).replace("0.4", "NaN"), KEPT.weights)
 
 
 def test_a_writer_that_dies_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -486,6 +486,31 @@ def test_when_everything_is_refused_the_model_and_the_checkpoint_stay(world: Wor
     assert not (world.folder / "checkpoint.npz").exists()
 
 
+@pytest.mark.parametrize("answer", [float("nan"), float("inf"), ArithmeticError()])
+def test_a_model_that_cannot_be_evaluated_never_becomes_the_checkpoint(
+    world: World, answer: float | ArithmeticError
+) -> None:
+    answers, ask, told = [answer], world.evaluate, []
+
+    def evaluate(weights: Weights) -> float:
+        if not answers:
+            told.append(progress_document(world.board.status, world.members, datetime.now(UTC)))
+            return ask(weights)
+        found = answers.pop()
+        if isinstance(found, ArithmeticError):
+            raise found
+        return found
+
+    world.evaluate = evaluate  # type: ignore[method-assign]
+    kept = _together(world).job(rounds=1).run()
+    assert (kept.round, kept.accuracy_percent) == (1, 51.0)
+    assert kept.refused_updates == {Refusal.UNUSABLE_MODEL: 2}
+    assert [number for number, _, _, _ in world.orders] == [1, 1, 1, 1]  # the round was tried again
+    assert kept.shard_batches == {"a": 10, "b": 10}
+    assert told[0]["updates"]["refused"] == {"UnusableModel": 2}
+    assert told[0]["updates"]["workers"] == []  # the second try was good
+
+
 def test_refusals_are_counted_on_after_a_restart(world: World) -> None:
     _four(world).sends["pi-04"] = lambda one: replace(one, weights=NAN)
     world.job(rounds=1).run()

@@ -83,3 +83,12 @@ def test_accuracy_counts_every_image_once_whatever_the_chunk() -> None:
         assert model.accuracy_percent(weights, images, labels, chunk=chunk) == pytest.approx(100 * 4 / 7)
     with pytest.raises(ValueError, match="no images"):
         model.accuracy_percent(weights, images[:0], labels[:0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
+def test_a_model_whose_answers_are_no_numbers_has_no_accuracy(bad: float) -> None:
+    model = build_model("mnist-mlp")
+    weights = model.initial(0)
+    weights[:] = bad
+    with pytest.raises(FloatingPointError, match="not finite"):
+        model.accuracy_percent(weights, np.ones((3, 784), dtype=np.float32), np.zeros(3, dtype=np.int64))

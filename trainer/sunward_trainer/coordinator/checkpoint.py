@@ -5,7 +5,6 @@ weights; killed after it, it goes on with the next one. So no round is counted t
 """
 
 import io
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from sunward_trainer.learning.data import read_arrays
 from sunward_trainer.learning.models import Weights
+from sunward_trainer.protocol.plain_json import from_json, to_json
 from sunward_trainer.protocol.rounds import Debt
 
 SCHEMA: Final = "sunward.dev/checkpoint/v1alpha1"
@@ -82,7 +82,7 @@ def describe(checkpoint: Checkpoint) -> str:
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__ if name != "weights"}
     fields["debt"] = asdict(checkpoint.debt)
     fields["history"] = [asdict(record) for record in checkpoint.history]
-    return json.dumps({"schema": SCHEMA, **fields})
+    return to_json({"schema": SCHEMA, **fields})
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -130,7 +130,7 @@ def refuse_another(found: Checkpoint, origin: str, *, job: str, model: str, data
 def restore(description: str, weights: Weights) -> Checkpoint:
     """The checkpoint with this description, as `describe` writes it. Raises CheckpointError when it is damaged."""
     try:
-        return _restore(json.loads(description), weights)
+        return _restore(from_json(description), weights)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{type(error).__name__}: {error}") from error
 
@@ -138,6 +138,8 @@ def restore(description: str, weights: Weights) -> Checkpoint:
 def _restore(document: dict[str, Any], weights: Weights) -> Checkpoint:
     if document.pop("schema", None) != SCHEMA:
         raise ValueError(f"schema is not {SCHEMA}")
+    if not bool(np.isfinite(weights).all()):
+        raise ValueError("its weights contain NaN or infinity")
     document["debt"] = Debt(**document["debt"])
     document["history"] = tuple(
         RoundRecord(**{**record, "workers": tuple(record["workers"])}) for record in document["history"]

@@ -1,4 +1,6 @@
-"""The bound on the size of updates, over the rounds of a job."""
+"""What may become the next model: updates of a bounded size, over the rounds of a job, and a model that can answer."""
+
+from collections.abc import Callable
 
 from sunward_trainer.learning.inspection import WORKERS_TO_COMPARE, Refusal, Scale, beyond, scale_of, too_large
 from sunward_trainer.learning.models import Weights
@@ -29,3 +31,15 @@ class Gate:
             book.take_back(update, Refusal.NORM_TOO_LARGE)
         self._last = scale_of(book.updates, start) if book.updates else None
         return scale is not None
+
+
+def usable_accuracy(evaluate: Callable[[Weights], float], weights: Weights) -> float | None:
+    """Percent on the test set of a model that may become the checkpoint; None where its answers are no numbers.
+
+    Updates that are harmless one by one may still combine to such a model, above all before there is a usual change.
+    """
+    try:
+        found = evaluate(weights)
+    except ArithmeticError:
+        return None
+    return round(found, 3) if 0.0 <= found <= 100.0 else None

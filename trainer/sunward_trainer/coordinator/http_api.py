@@ -17,6 +17,7 @@ from sunward_trainer.protocol.callers import EVERY_ROLE, Callers, caller_of, doo
 from sunward_trainer.protocol.checkpoint_replica import SealError
 from sunward_trainer.protocol.identity import Role
 from sunward_trainer.protocol.members import Member, Members, ServedShard, Unwelcome
+from sunward_trainer.protocol.plain_json import to_json
 
 BEAT_SECONDS: Final = 3.0
 LARGEST_REPLICA_BYTES: Final = 64 * 1024 * 1024
@@ -61,7 +62,8 @@ def build_app(
 
 
 async def _progress(request: web.Request) -> web.Response:
-    return web.json_response(progress_document(request.app[_BOARD].status, request.app[_MEMBERS], datetime.now(UTC)))
+    document = progress_document(request.app[_BOARD].status, request.app[_MEMBERS], datetime.now(UTC))
+    return web.json_response(document, dumps=to_json)
 
 
 async def _healthz(request: web.Request) -> web.Response:

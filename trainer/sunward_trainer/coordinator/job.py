@@ -4,7 +4,6 @@ This is the body of the Flower ServerApp, written against a port so that the sam
 process. It reads the assignment file at each round start and nowhere else: within a round the plan is fixed.
 """
 
-import json
 import logging
 import threading
 from collections import Counter
@@ -14,16 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord, replace_file, save
-from sunward_trainer.coordinator.gate import Gate
+from sunward_trainer.coordinator.gate import Gate, usable_accuracy
 from sunward_trainer.coordinator.patience import Patience
 from sunward_trainer.coordinator.progress import Phase, StatusBoard, UpdateChecks, timestamp
 from sunward_trainer.coordinator.refusals import Refusals
 from sunward_trainer.coordinator.result import result_document
-from sunward_trainer.learning.inspection import USUAL_NORM_FACTOR
+from sunward_trainer.learning.inspection import USUAL_NORM_FACTOR, Refusal
 from sunward_trainer.learning.models import Weights
 from sunward_trainer.learning.robust import UpdateRule, applicable, combine
 from sunward_trainer.protocol.assignment import AssignmentFile, RoundAssignment
 from sunward_trainer.protocol.members import Member, Members
+from sunward_trainer.protocol.plain_json import to_json
 from sunward_trainer.protocol.rounds import MissingReason, RoundBook, WorkerOrder, WorkerReply, settle
 
 _log = logging.getLogger(__name__)
@@ -154,10 +154,9 @@ class Job:
     def _round(self, book: RoundBook) -> None:
         assignment = self._wait_for_quorum(book.number)
         started = self._clock()
-        while not self._try(book, assignment):
+        while not (self._try(book, assignment) and self._close(book, assignment, seconds=self._clock() - started)):
             self._wait(self._settings.retry_seconds)
             assignment = self._wait_for_quorum(book.number)
-        self._close(book, assignment, seconds=self._clock() - started)
 
     def _wait_for_quorum(self, round_number: int) -> RoundAssignment:
         """The assignment to obey, once enough of its workers are there."""
@@ -283,14 +282,21 @@ class Job:
             return MissingReason.WORKER_LEFT
         return patience.lost_with(node, sum(member.batches_done.values()), self._clock())
 
-    def _close(self, book: RoundBook, assignment: RoundAssignment, *, seconds: float) -> None:
-        """Aggregate, evaluate, and make the round count by writing its checkpoint."""
+    def _close(self, book: RoundBook, assignment: RoundAssignment, *, seconds: float) -> bool:
+        """Aggregate, evaluate, and make the round count by writing its checkpoint.
+
+        False when the new model cannot be evaluated: every update is then refused, and the old model stays.
+        """
         self._show(phase=Phase.AGGREGATING, reason="", assigned_batches={})
         weights = combine(book.updates, self._settings.update_rule)
+        accuracy_percent = usable_accuracy(self._evaluate, weights)
+        if accuracy_percent is None:
+            self._refuse_all(book)
+            return False
         record = RoundRecord(
             round=book.number,
             plan=assignment.plan,
-            accuracy_percent=round(self._evaluate(weights), 3),
+            accuracy_percent=accuracy_percent,
             loss=round(sum(u.loss * u.batches for u in book.updates) / book.arrived.total(), 6),
             seconds=round(seconds, 3),
             workers=book.answered,
@@ -301,7 +307,15 @@ class Job:
         save(kept, self._settings.checkpoint_path)
         self._kept = kept
         self._show(checkpoint=kept, round_in_work=None, offloading_batches={})
-        _log.info("round closed %s", json.dumps(asdict(record)))
+        _log.info("round closed %s", to_json(asdict(record)))
+        return True
+
+    def _refuse_all(self, book: RoundBook) -> None:
+        for update in list(book.updates):
+            book.take_back(update, Refusal.UNUSABLE_MODEL)
+        self._refusals.note(answered=(), missing=book.missing)
+        _log.warning("round %d: the new model cannot be evaluated, and every update is refused", book.number)
+        self._show(missing=tuple(book.missing), updates=self._checks(None, norm_bounded=None))
 
     def _after(self, book: RoundBook, record: RoundRecord, weights: Weights) -> Checkpoint:
         nodes, shards = Counter(self._kept.node_batches), Counter(self._kept.shard_batches)
@@ -330,7 +344,7 @@ class Job:
             rounds=self._settings.rounds,
             target_accuracy_percent=self._settings.target_accuracy_percent,
         )
-        replace_file(self._settings.result_path, (json.dumps(document, indent=2) + "\n").encode())
+        replace_file(self._settings.result_path, (to_json(document, indent=2) + "\n").encode())
 
     def _show(self, **changes: Any) -> None:
         self._board.show(replace(self._board.status, **changes))

@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     WRONG_SHAPE = "WrongShape"  # weights of another shape than the model's
     NOT_FINITE = "NotFinite"  # NaN or infinity among the weights
     NORM_TOO_LARGE = "NormTooLarge"  # a change far beyond the other workers'
+    UNUSABLE_MODEL = "UnusableModel"  # with the round's updates, the model gives answers that are no numbers
 
 
 def fault_of(update: Update, *, batches: int, parameters: int | None) -> Refusal | None:

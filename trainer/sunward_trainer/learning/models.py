@@ -77,13 +77,17 @@ class Model(ABC):
     def accuracy_percent(self, weights: Weights, images: Images, labels: Labels, chunk: int = 1000) -> float:
         """Share of the images, (samples, 784), whose most likely class is their label, (samples,).
 
-        `chunk` images are evaluated at once, which bounds the memory. Raises ValueError without images.
+        `chunk` images are evaluated at once, which bounds the memory. Raises ValueError without images, and
+        FloatingPointError when a logit is not finite.
         """
         if not len(labels):
             raise ValueError("no images to evaluate")
         layers, right = self.layers(weights), 0
         for start in range(0, len(labels), chunk):
-            logits, _ = self.forward(layers, images[start : start + chunk])
+            with np.errstate(over="ignore", invalid="ignore"):
+                logits, _ = self.forward(layers, images[start : start + chunk])
+            if not bool(np.isfinite(logits).all()):
+                raise FloatingPointError("the model's answers are not finite numbers")
             right += int((logits.argmax(axis=1) == labels[start : start + chunk]).sum())
         return 100.0 * right / len(labels)
 
