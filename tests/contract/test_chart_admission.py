@@ -45,12 +45,23 @@ def count_denials(record_testsuite_property: Callable[[str, object], None]) -> I
         record_testsuite_property(f"denials.{policy}", count)
 
 
+TRAINER = {"claims": ["checkpoints", "own-data-*", "digits-*"]}
+VALUES = {
+    "jobNamespaces": [SPACE],
+    "trainer": TRAINER,
+    "dataVolumes": {
+        "cameras": {"hostPath": "/srv/cameras", "namespaces": [SPACE]},
+        "theirs": {"hostPath": "/srv/theirs", "namespaces": [OTHER]},
+    },
+}
+
+
 @pytest.fixture(scope="module")
 def admin(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Api:
     """An administrator of a cluster with the chart's rights and policies, three nodes and two namespaces of jobs."""
     api = crds.administrator(control_plane.kubeconfig)
     crds.install(api)
-    rendered = chart.render(tmp_path_factory.mktemp("chart"), values={"jobNamespaces": [SPACE]})
+    rendered = chart.render(tmp_path_factory.mktemp("chart"), values=VALUES)
     granted = [m for m in rendered if m["kind"] in GRANTS and m["metadata"].get("namespace") != "default"]
     before = [*namespaces(), *nodes(), *extra_grants(), energy_node(), plan_policy(), *granted]
     for manifest in [*before, *chart.of_kind(rendered, *RULES)]:
@@ -485,7 +496,29 @@ PODS: dict[str, tuple[dict[str, Any], str]] = {
         {"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]},
         "volumes of the kinds",
     ),
-    "a folder of the host": ({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}, "volumes of the kinds"),
+    "a folder of the host": (
+        {"volumes": [{"name": "h", "hostPath": {"path": "/"}}]},
+        "not one that the chart's value dataVolumes lists",
+    ),
+    "a folder below one that is listed": (
+        {"volumes": [{"name": "h", "hostPath": {"path": "/srv/cameras/a"}}]},
+        "not one that the chart's value dataVolumes lists",
+    ),
+    "a folder that is another namespace's": (
+        {"volumes": [{"name": "h", "hostPath": {"path": "/srv/theirs"}}]},
+        "not one that the chart's value dataVolumes lists",
+    ),
+    "a listed folder for writing": (
+        {
+            "volumes": [{"name": "h", "hostPath": {"path": "/srv/cameras"}}],
+            "containers": container(volumeMounts=[{"name": "h", "mountPath": "/h"}]),
+        },
+        "mounted for writing",
+    ),
+    "a claim that begins like a listed one": (
+        {"volumes": [{"name": "p", "persistentVolumeClaim": {"claimName": "checkpoints-2"}}]},
+        "not in the chart's value trainer.claims",
+    ),
     "a secret as files": ({"volumes": [{"name": "s", "secret": {"secretName": "x"}}]}, "volumes of the kinds"),
     "a secret as variable": (
         {
@@ -537,7 +570,7 @@ PODS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a claimed volume": (
         {"volumes": [{"name": "p", "persistentVolumeClaim": {"claimName": "theirs"}}]},
-        "volumes of the kinds",
+        "not in the chart's value trainer.claims",
     ),
     "a volume of its own": (
         {
@@ -727,7 +760,7 @@ def test_6_images_and_priority_are_the_administrators(
     admin: Api, operator: Api, tmp_path: Path, values: Manifest, changes: Manifest, may: bool
 ) -> None:
     def stored(values: Manifest) -> None:
-        rendered = chart.render(tmp_path, values={"trainer": values})
+        rendered = chart.render(tmp_path, values={**VALUES, "trainer": TRAINER | values})
         assert admin.apply(chart.one(rendered, "ValidatingAdmissionPolicy", "sunward-6-pods")).code == 200
 
     spec = changes if "priorityClassName" in changes else {"containers": container(**changes)}
@@ -740,7 +773,8 @@ def test_6_images_and_priority_are_the_administrators(
         stored({})
         asked: list[dict[str, Any]] = [{}, {"containers": container(image="busybox:1")}]
         asked.append({"priorityClassName": "system-cluster-critical"})
-        usual = [True, False, False]
+        asked.append({"volumes": [{"name": "p", "persistentVolumeClaim": {"claimName": "checkpoints"}}]})
+        usual = [True, False, False, True]
         eventually(lambda: [operator.create(pod("worker", **one), dry_run=True).code == 201 for one in asked] == usual)
 
 
@@ -748,20 +782,37 @@ def test_6_the_operator_cannot_create_pods_that_are_not_of_a_job(operator: Api) 
     assert_denied(operator.create(pod("worker", labels={}), dry_run=True), "carry the label sunward.dev/job")
 
 
-def test_6_the_operators_own_templates_pass(operator: Api) -> None:
+@pytest.mark.parametrize("claim", ["checkpoints", "digits-a"])
+def test_6_claims_and_data_volumes_that_the_chart_lists_pass(operator: Api, claim: str) -> None:
+    volumes = [
+        {"name": "p", "persistentVolumeClaim": {"claimName": claim}},
+        {"name": "h", "hostPath": {"path": "/srv/cameras", "type": "Directory"}},
+    ]
+    mounts = [{"name": "p", "mountPath": "/p"}, {"name": "h", "mountPath": "/h", "readOnly": True}]
+    manifest = pod("worker", volumes=volumes, containers=container(volumeMounts=mounts))
+    answer = operator.create(manifest, dry_run=True)
+    assert answer.code == 201, answer.message
+
+
+@pytest.mark.parametrize("own_data", [False, True])
+def test_6_the_operators_own_templates_pass(operator: Api, own_data: bool) -> None:
     from datetime import UTC, datetime
 
     from sunward.cluster.objects.schema import job_spec
-    from sunward.cluster.training import templates
+    from sunward.cluster.training import pods, templates
+    from sunward.cluster.training.pod_volumes import Surroundings
+    from sunward.domain.workloads import DataVolume
 
-    job = copy.deepcopy(crds.sample("trainingjob-flower"))
+    job = copy.deepcopy(crds.sample("trainingjob-own-data" if own_data else "trainingjob-flower"))
     job["metadata"] |= {"namespace": SPACE, "uid": "6f2a5a52-9a57-4b7e-a4a5-0c1f6a0b8d3e"}
     spec = job_spec(job)
-    assert spec.deadline is not None
-    assert spec.deadline > datetime(2026, 1, 1, tzinfo=UTC)
+    assert own_data or (spec.deadline is not None and spec.deadline > datetime(2026, 1, 1, tzinfo=UTC))
+    folder = DataVolume(host_path="/srv/cameras", namespaces=(SPACE,))
+    around = Surroundings(data_volumes={"cameras": folder})
     made = [
-        templates.coordinator_pod(spec, HUB, "sunward-trainer"),
-        templates.worker_pod(spec, "pi-01", WORKER, "10.96.0.7", "sunward-trainer"),
+        pods.coordinator_pod(spec, HUB, around),
+        pods.worker_pod(spec, "pi-01", WORKER, "10.96.0.7", around),
+        pods.worker_pod(spec, "pi-02", WORKER, "10.96.0.7", around),
         templates.coordinator_service(spec),
         templates.assignment_map(spec, "{}"),
     ]

@@ -17,10 +17,11 @@ import pytest
 
 from sunward.cluster.access.api import ApiError, Body
 from sunward.cluster.objects.schema import job_spec
-from sunward.cluster.training import jobs, templates
+from sunward.cluster.training import jobs, pods, templates
 from sunward.cluster.training.authorities import SEED_SECRET, Authorities
 from sunward.cluster.training.certificates import LIFETIME
 from sunward.cluster.training.door import Door
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.cause import Cause
 from sunward.domain.jobs import JobSpec
 from sunward.domain.plans import JobDirective
@@ -228,7 +229,7 @@ def test_what_the_operator_writes_for_a_job_passes_and_comes_to_rest(operator: A
 
     async def a_pass(door: Door) -> int:
         found = await jobs.read_objects(api, SPACE)
-        await jobs.apply_job(api, RUN, WHERE, found, door, "sunward-trainer", "plan-1")
+        await jobs.apply_job(api, RUN, WHERE, found, door, Surroundings(), "plan-1")
         writes, api.writes = api.writes, 0
         return writes
 
@@ -249,7 +250,7 @@ def test_what_the_operator_writes_for_a_job_passes_and_comes_to_rest(operator: A
 
 
 def test_a_pod_mounts_its_own_secret_and_no_other(operator: Api, job: JobSpec) -> None:
-    pod = templates.worker_pod(job, "pi-07", "pi-07", "10.96.0.7", "sunward-trainer")
+    pod = pods.worker_pod(job, "pi-07", "pi-07", "10.96.0.7", Surroundings())
     assert operator.create(pod, dry_run=True).code == 201
     for name in ("theirs", "mnist-coordinator-door", ""):
         other = copy.deepcopy(pod)

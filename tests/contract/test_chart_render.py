@@ -45,6 +45,8 @@ FULL: dict[str, Any] = {
             "caSecretRef": {"name": "plugs", "key": "ca"},
         },
     },
+    "dataVolumes": {"cameras": {"hostPath": "/srv/cameras", "namespaces": ["default", "team-a"]}},
+    "trainer": {"claims": ["digits-*"]},
     "exporter": {
         "rateHertz": 1000,
         "sysfs": {"hostPath": "/run/sunward-lab/sys", "perNode": True},
@@ -156,6 +158,12 @@ def test_only_those_who_speak_to_the_api_carry_a_token(manifests: list[chart.Man
 def test_the_operators_settings_are_read_by_the_operator_itself(manifests: list[chart.Manifest]) -> None:
     text = chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"]
     assert parse_settings(text).prometheus.job == "sunward-exporter"
+
+
+def test_data_volumes_reach_the_operator(full: list[chart.Manifest]) -> None:
+    settings = parse_settings(chart.one(full, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    found = settings.data_volumes["cameras"]
+    assert (found.host_path, found.namespaces) == ("/srv/cameras", ["default", "team-a"])
 
 
 def test_tokens_reach_the_operator_as_files_and_never_as_values(full: list[chart.Manifest]) -> None:
@@ -389,6 +397,11 @@ def test_admission_policies_can_be_left_out(tmp_path: Path, policies: bool) -> N
         ({"relays": {"a": {"driver": "Shelly", "url": "http://10.0.0.2", "token": "abc"}}}, "token"),
         ({"relays": {"a": {"driver": "Shelly", "url": "http://10.0.0.2", "tokenSecretRef": {}}}}, "tokenSecretRef"),
         ({"relays": {"Relay 1": {"driver": "Shelly", "url": "http://10.0.0.2"}}}, "Relay 1"),
+        ({"trainer": {"claims": ["*-data"]}}, "/trainer/claims/0"),
+        ({"dataVolumes": {"a": {"hostPath": "/srv/../etc", "namespaces": ["default"]}}}, "/dataVolumes/a/hostPath"),
+        ({"dataVolumes": {"a": {"hostPath": "srv", "namespaces": ["default"]}}}, "/dataVolumes/a/hostPath"),
+        ({"dataVolumes": {"a": {"hostPath": "/srv", "namespaces": []}}}, "/dataVolumes/a/namespaces"),
+        ({"dataVolumes": {"a": {"hostPath": "/srv"}}}, "namespaces"),
         ({"unknown": 1}, "unknown"),
     ],
 )

@@ -15,7 +15,9 @@ from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
 from sunward.domain.measurement import Quality
 from sunward.domain.nodes import ExportRule, OverridePower, Role
 from sunward.domain.policy import EmptyDirs, OperatingMode, PoolKind, SleepOn
+from sunward.domain.workloads import MountedBy
 from sunward.sources.intensity.providers.prometheus_series import UNITS
+from sunward_trainer.learning.catalogue import MODELS
 from support import chart, crds
 from support.tree.registries import PROVIDERS
 
@@ -34,6 +36,8 @@ SPECS: Mapping[str, set[str]] = {
     "TrainingJob .spec.dataMobility": set(DataMobility),
     "TrainingJob .spec.disruption": set(Disruption),
     "TrainingJob .spec.updates.rule": set(UpdateRule),
+    "TrainingJob .spec.pod.volumes[].pods": set(MountedBy),
+    "TrainingJob .spec.runtime.flower.model": set(MODELS),
 }
 
 

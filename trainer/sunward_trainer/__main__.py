@@ -124,6 +124,7 @@ def _work(options: argparse.Namespace) -> int:
         shards_folder=options.shards_dir,
         cache_folder=options.cache_dir,
         shards=tuple(parse_shard(text) for text in options.shard),
+        shard_data=dict(options.shard_data),
         partition=options.partition,
         seed=options.seed,
         data_folder=options.data_dir,

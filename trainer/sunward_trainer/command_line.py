@@ -75,6 +75,14 @@ def _add_worker(parser: argparse.ArgumentParser) -> None:
     add("--shard-server-port", type=port, default=9814, help="port on which this worker serves its shards")
     add("--shards-dir", type=Path, required=True, help="folder for this node's own shards")
     add("--cache-dir", type=Path, required=True, help="folder for copies of other nodes' shards")
+    add(
+        "--shard-data",
+        action="append",
+        default=[],
+        type=name_and_folder,
+        metavar="NAME=FOLDER",
+        help="folder with the data of a shard, in place of a part of the data set; for every such shard of the job",
+    )
     add("--partition", choices=("iid", "by-label"), default="iid", help="how the data set is cut into shards")
     _add_data(parser)
 
@@ -137,6 +145,14 @@ def port(text: str) -> int:
     if not 0 < (number := int(text)) < 65536:
         raise argparse.ArgumentTypeError(f"must be from 1 to 65535, is {text}")
     return number
+
+
+def name_and_folder(text: str) -> tuple[str, Path]:
+    """A shard and the folder with its data: NAME=FOLDER."""
+    name, separator, folder = text.partition("=")
+    if not separator or not name or not folder:
+        raise argparse.ArgumentTypeError(f"must be NAME=FOLDER, is {text}")
+    return name, Path(folder)
 
 
 def host_and_port(text: str) -> tuple[str, int]:

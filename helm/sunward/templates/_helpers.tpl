@@ -87,6 +87,10 @@ relays:
     {{- include "sunward.withFiles" (dict "entry" $relay "mount" (printf "relay-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}
+{{- with .Values.dataVolumes }}
+dataVolumes:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- if .Values.sharedAddressSpace }}
 sharedAddressSpace: true
 {{- end }}

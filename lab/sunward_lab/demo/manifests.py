@@ -107,7 +107,7 @@ def policy(tempo: Tempo, sites: Sequence[str], workers: int) -> Body:
 def training_job(tempo: Tempo, homes: Sequence[str]) -> Body:
     """The job: one shard per worker, half of each shard's batches may be worked on elsewhere."""
     spec: Body = {
-        "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
+        "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "model": "mnist-mlp"}},
         "rounds": tempo.rounds,
         "stepsPerRound": tempo.steps_per_round,
         "batchSize": 120,

@@ -1,4 +1,5 @@
-"""The operator's settings file, joined from the sections that rooms declare: Prometheus, intensity sources, relays.
+"""The operator's settings file, joined from the sections that rooms declare: Prometheus, intensity sources, relays,
+data volumes.
 
 Only the cluster's admin writes it (the chart mounts it); tenants name sources and relays, never addresses. Checked
 once, here; errors are one line that names the path. It must not open connections.
@@ -13,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from sunward.cluster.training.data_volumes import DataVolumeSettings
 from sunward.domain.errors import InvalidInput
 from sunward.power.finder import twins
 from sunward.power.registry import RelaySettings
@@ -30,7 +32,7 @@ CREDENTIALS: Final = frozenset(
     {"tokenFile", "token", "password", "passwordFile", "username", "user", "credentials", "caFile"}
 )
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-"""What resources call a source or relay."""
+"""What resources call a source, relay or data volume."""
 
 
 class Settings(Section):
@@ -39,6 +41,7 @@ class Settings(Section):
     prometheus: PrometheusSettings
     intensity_sources: dict[Name, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
     relays: dict[Name, RelaySettings] = Field(default_factory=dict, max_length=2000)
+    data_volumes: dict[Name, DataVolumeSettings] = Field(default_factory=dict, max_length=256)
     shared_address_space: bool = False
     """Whether 100.64.0.0/10 is a network of the admin's own, as with Tailscale, where plain http may be spoken."""
 

@@ -22,6 +22,8 @@ from sunward.cluster.access.watching import keep_watching
 from sunward.cluster.loop import Loop, Ports
 from sunward.cluster.reading.observe import Identity
 from sunward.cluster.training.authorities import Authorities
+from sunward.cluster.training.data_volumes import data_volumes
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.errors import SunwardError
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.optimisation.process.guarded import GuardedSolver
@@ -100,6 +102,7 @@ class Process:
                 api, options.namespace, options.identity, shown=lambda body: self._watches.read_all("leases", [body])
             ),
             authorities=Authorities(api, options.namespace),
+            surroundings=Surroundings(data_volumes=data_volumes(options.settings.data_volumes)),
             watches=self._watches,
             identity=Identity(started_at=lambda: clock.at(self._started), node_name=options.node_name),
             clock=clock,

@@ -31,6 +31,7 @@ from sunward.cluster.reporting.writer import Known, StatusWriter
 from sunward.cluster.settling.settlement import Settler
 from sunward.cluster.training.authorities import Authorities
 from sunward.cluster.training.coordinators import Coordinators
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.nodes import PowerState
 from sunward.domain.pins import PinnedNode
 from sunward.domain.plans import Plan
@@ -68,7 +69,7 @@ class Ports:
     authorities: Authorities
     identity: Identity
     watches: WatchLiveness = field(default_factory=WatchLiveness)
-    service_account: str = "sunward-trainer"
+    surroundings: Surroundings = field(default_factory=Surroundings)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
@@ -87,7 +88,7 @@ class Loop:
         self._observer = Observer(api, coordinators, *sources, memory)
         self._keeper = PlanKeeper(api, ports.forecaster, ports.solver, ports.reporter, clock, held)
         self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty, held, memory)
-        self._jobs = JobApplier(api, ports.service_account, ports.authorities, clock, held)
+        self._jobs = JobApplier(api, ports.surroundings, ports.authorities, clock, held)
         self._statuses = StatusWriter(api, clock, dirty, held)
         self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)
         self._pins = PinMemory()

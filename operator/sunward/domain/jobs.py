@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
+from sunward.domain.workloads import PodOptions, ShardVolume
+
+PARTS_PER_MILLION_IN_A_PERCENT = 10_000
 
 
 class DataMobility(StrEnum):
@@ -33,6 +36,7 @@ class Shard:
     node: str
     samples: int
     gigabytes: float
+    volume: ShardVolume | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,10 @@ class UpdateRule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """`TrainingJob.spec` in base units. `created_at` is None for a job that was not created at an API server."""
+    """`TrainingJob.spec` in base units. `created_at` is None for a job that was not created at an API server.
+
+    `app` is the model's name where people still use the former field.
+    """
 
     namespace: str
     name: str
@@ -77,13 +84,22 @@ class JobSpec:
     update_rule: UpdateRule = UpdateRule.GATE
     maximum_norm_factor: int = 10
     image: str | None = None
+    model: str | None = None
     app: str | None = None
     arguments: tuple[tuple[str, str], ...] = ()
+    target_accuracy_parts_per_million: int | None = None
+    pod: PodOptions = field(default_factory=PodOptions)
 
     @property
     def key(self) -> str:
         """namespace/name."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def target_percent(self) -> float | None:
+        """The accuracy at which the job ends, from the finer field where it is used."""
+        fine = self.target_accuracy_parts_per_million
+        return self.target_accuracy_percent if fine is None else fine / PARTS_PER_MILLION_IN_A_PERCENT
 
     @property
     def batches_per_shard(self) -> int:

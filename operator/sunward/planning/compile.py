@@ -34,6 +34,7 @@ from sunward.planning.guards.rules_node import foreign_cordon, wants
 from sunward.planning.jobs.admission import Waiting, split
 from sunward.planning.jobs.compile_jobs import errand, problem_jobs
 from sunward.planning.jobs.parts import SECONDS_PER_GIGABYTE, Horizon, JobPart, parts_of
+from sunward.planning.jobs.room import with_room
 from sunward.planning.pools import energy_pools, export_rule
 from sunward.planning.sleep.eligibility import sleep_obstacles
 
@@ -107,7 +108,11 @@ def compile_problem(
         nodes=nodes,
         energy_pools=pools,
         jobs=(
-            *(entry for part in parts for entry in problem_jobs(part, parts, workers, horizon)),
+            *(
+                entry
+                for part in parts
+                for entry in problem_jobs(part, parts, with_room(part.job, workers, snapshot), horizon)
+            ),
             *(errand(name) for name, is_held in passing.items() if is_held),
         ),
         network=NETWORK,

@@ -289,7 +289,7 @@ def add_job(
         "kind": "TrainingJob",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
+            "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "model": "mnist-mlp"}},
             "rounds": rounds,
             "stepsPerRound": 50,
             "batchSize": 32,

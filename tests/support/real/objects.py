@@ -127,7 +127,7 @@ def training_job(name: str, nodes: list[str], *, rounds: int) -> Body:
     """A small job with one shard at each of some nodes."""
     shards = [{"name": f"of-{node}", "node": node, "samples": 600, "sizeMebibytes": 1} for node in nodes]
     spec = {
-        "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "app": "mnist-mlp"}},
+        "runtime": {"flower": {"image": "sunward-trainer:0.1.0", "model": "mnist-mlp"}},
         "rounds": rounds,
         "stepsPerRound": 10,
         "batchSize": 10,

@@ -65,6 +65,12 @@ def test_a_whole_file_is_understood() -> None:
         ("switchId: 0", "switchId: 64", r"relays\.relay-pi-07\.switchId: .*63"),
         ("relays:\n", "relays:\n  a: Shelly\n", r"relays\.a: "),
         ("https://api.electricitymaps.com", "http://api.electricitymaps.com", "use https"),
+        (
+            "relays:\n",
+            "dataVolumes: {a: {hostPath: /srv/../etc, namespaces: [x]}}\nrelays:\n",
+            r"dataVolumes\.a\.hostPath",
+        ),
+        ("relays:\n", "dataVolumes: {a: {hostPath: /srv}}\nrelays:\n", r"dataVolumes\.a\.namespaces: Field required"),
         ("annualMean: {US-SCL: 24}", "profile: {US-SCL: [24.0]}", "168 values"),
     ],
 )

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sunward.cluster.access.api import ApiError
-from sunward.cluster.training import templates
+from sunward.cluster.training import pods, templates
 from sunward.cluster.training.authorities import SEED_SECRET, Authorities
 from sunward.cluster.training.certificates import LIFETIME, RENEW_BEFORE, Authority
 from sunward.cluster.training.coordinators import client_context
 from sunward.cluster.training.door import CERTIFICATE_ANNOTATION, PENDING_LIMIT, Door, Pass
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.jobs import DataMobility, JobSpec
 from support.loop.store import Store
 from support.network_policies import Endpoint, may_connect
@@ -190,7 +191,7 @@ def test_shards_that_may_not_leave_have_no_port() -> None:
     policies = a_door(job).network_policies()
     assert not may_connect(policies, WORKER, WORKER, templates.SHARD_PORT)
     assert may_connect(policies, WORKER, COORDINATOR, templates.SUPERLINK_PORT)
-    worker = templates.worker_pod(job, "pi-01", "pi-01", "10.96.0.5", "sunward-trainer")
+    worker = pods.worker_pod(job, "pi-01", "pi-01", "10.96.0.5", Surroundings())
     container = worker["spec"]["containers"][0]
     assert "ports" not in container
     assert container["args"][container["args"].index("--data-mobility") + 1] == "Never"

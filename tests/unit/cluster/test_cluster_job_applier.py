@@ -14,6 +14,7 @@ from sunward.cluster.containment import Containment, Part, Subject
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.training.authorities import Authorities
 from sunward.cluster.training.jobs import NO_OBJECTS
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.cause import Cause
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
@@ -46,9 +47,7 @@ class Scene:
         self.api, self.now = SlowNamespaces(delays), NOW
         self.held = Containment(lambda: self.now, lambda *_: None)
         authorities = Authorities(StoreApi(Store()), "sunward-system")
-        self.applier = JobApplier(
-            self.api, "sunward-trainer", authorities, lambda: self.now, self.held, seconds=SECONDS
-        )
+        self.applier = JobApplier(self.api, Surroundings(), authorities, lambda: self.now, self.held, seconds=SECONDS)
         jobs = [a_job("mnist", namespace=name, progress=None) for name in namespaces]
         rows = {job.spec.key: (an_assignment(job.spec.key, "shard-pi-01", "pi-01", "pi-01"),) for job in jobs}
         self.plan = a_plan(

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from sunward.cluster.access.api import ApiError, Body
 from sunward.cluster.reporting import changes, report
-from sunward.cluster.training import jobs, templates
+from sunward.cluster.training import jobs, pods, templates
 from sunward.cluster.training.certificates import LIFETIME, RENEW_BEFORE, Authority
 from sunward.cluster.training.door import Door
 from sunward.cluster.training.jobs import JobObjects, Placement
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.cause import Cause
 from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
@@ -58,8 +59,8 @@ WHERE = Placement(coordinator_node="hub", workers={"pi-01": "pi-01"}, sites={"pi
 AUTHORITY = Authority(b"a seed that is thirty-two bytes.", JOB.uid)
 TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 PODS = [
-    templates.coordinator_pod(JOB, "hub", "sunward-trainer"),
-    templates.worker_pod(JOB, "pi-01", "pi-01", "10.96.0.5", "sunward-trainer"),
+    pods.coordinator_pod(JOB, "hub", Surroundings()),
+    pods.worker_pod(JOB, "pi-01", "pi-01", "10.96.0.5", Surroundings()),
 ]
 
 
@@ -111,7 +112,7 @@ class Store:
 
     async def apply(self, directive: JobDirective = RUN, plan: str = "plan-1") -> int:
         door = Door(job=JOB, authority=AUTHORITY, operator_namespace="sunward-system", now=self.now)
-        return await jobs.apply_job(self, directive, WHERE, await self.objects(), door, "sunward-trainer", plan)
+        return await jobs.apply_job(self, directive, WHERE, await self.objects(), door, Surroundings(), plan)
 
 
 async def test_two_passes_make_everything_and_a_third_writes_nothing() -> None:
@@ -237,7 +238,7 @@ def test_every_pod_has_limits_of_cpu_memory_and_disk(pod: Body) -> None:
 def test_a_worker_has_room_for_every_shard_of_its_job() -> None:
     def room(gigabytes: float) -> int:
         shards = tuple(replace(shard, gigabytes=gigabytes) for shard in JOB.shards)
-        pod = templates.worker_pod(replace(JOB, shards=shards), "pi-01", "pi-01", "10.96.0.7", "sunward-trainer")
+        pod = pods.worker_pod(replace(JOB, shards=shards), "pi-01", "pi-01", "10.96.0.7", Surroundings())
         (state,) = [volume["emptyDir"] for volume in pod["spec"]["volumes"] if volume["name"] == "state"]
         return int(state["sizeLimit"].removesuffix("Mi"))
 
@@ -270,7 +271,7 @@ async def test_an_object_of_an_earlier_job_of_the_same_name_is_not_taken_for_our
     again = replace(JOB, uid="4-5-6")
     door = Door(job=again, authority=AUTHORITY, operator_namespace="sunward-system", now=TODAY)
     with pytest.raises(NameTaken):
-        await jobs.apply_job(store, RUN, WHERE, await store.objects(), door, "sunward-trainer", "plan-1")
+        await jobs.apply_job(store, RUN, WHERE, await store.objects(), door, Surroundings(), "plan-1")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_a_service_selects_the_pods_of_this_very_job() -> None:
     coordinator, _ = PODS
     selector = templates.coordinator_service(JOB)["spec"]["selector"]
     assert selector.items() <= coordinator["metadata"]["labels"].items()
-    again = templates.coordinator_pod(replace(JOB, uid="4-5-6"), "hub", "sunward-trainer")
+    again = pods.coordinator_pod(replace(JOB, uid="4-5-6"), "hub", Surroundings())
     assert not selector.items() <= again["metadata"]["labels"].items()
 
 
@@ -304,7 +305,7 @@ NAMES = st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?(\.[a-z0-9]([-a-z0-9
 @given(NAMES)
 def test_names_and_labels_of_a_worker_are_valid_for_every_node(node: str) -> None:
     spec = replace(JOB, name="a" + "-worker" * 7)
-    pod = templates.worker_pod(spec, node[:253].rstrip("-."), "n", "10.96.0.5", "sunward-trainer")
+    pod = pods.worker_pod(spec, node[:253].rstrip("-."), "n", "10.96.0.5", Surroundings())
     name, labels = pod["metadata"]["name"], pod["metadata"]["labels"]
     assert len(name) <= 240
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name)
@@ -336,7 +337,7 @@ def test_arguments_go_to_the_part_that_knows_them() -> None:
 
 def test_the_coordinator_is_told_how_to_combine_updates_and_whose_nodes_may_register() -> None:
     job = replace(JOB, update_rule=UpdateRule.TRIMMED_MEAN, maximum_norm_factor=8)
-    arguments = templates.coordinator_pod(job, "hub", "trainer")["spec"]["containers"][0]["args"]
+    arguments = pods.coordinator_pod(job, "hub", Surroundings())["spec"]["containers"][0]["args"]
     options = list(itertools.pairwise(arguments))
     assert ("--update-rule", "TrimmedMean") in options
     assert ("--maximum-norm-factor", "8") in options

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sunward_trainer.learning.data import DataError, Installed, load_data
+from sunward_trainer.learning.data import DataError, Installed, load_data, load_shard_data
 from sunward_trainer.learning.shards import ShardSpecification, cut, load, parse_shard, store, take
 from support.trainer import store_data, toy_data
 
@@ -153,3 +153,39 @@ def test_a_shard_that_cannot_be_read_is_answered_with_an_example(text: str) -> N
 
 def test_a_shard_is_read_from_its_short_form() -> None:
     assert parse_shard("a=pi-01.local:6000") == ShardSpecification(name="a", node="pi-01.local", samples=6000)
+
+
+def _npz(folder: Path, **arrays: NDArray[np.generic]) -> Path:
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "shard.npz", **arrays)  # type: ignore[arg-type]
+    return folder
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_shard_of_its_own_is_read_from_idx_files(tmp_path: Path, compress: bool) -> None:
+    _write_idx(tmp_path, compress=compress)
+    images, labels = load_shard_data(tmp_path)
+    assert (images.shape, labels.tolist()) == ((4, 784), [0, 1, 2, 9])
+
+
+def test_a_shard_of_its_own_needs_no_test_data(tmp_path: Path) -> None:
+    images = np.ones((3, 28, 28), dtype=np.uint8)
+    found, labels = load_shard_data(_npz(tmp_path / "a", x_train=images, y_train=np.array([3, 0, 9])))
+    assert (found.shape, labels.tolist()) == ((3, 784), [3, 0, 9])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({}, "contains neither an .npz file nor the idx files"),
+        ({"x_train": np.ones((3, 784))}, "lacks one of x_train, y_train"),
+        ({"x_train": np.ones((3, 784)), "y_train": np.ones(2)}, "3 images but 2 labels"),
+        ({"x_train": np.ones((3, 9)), "y_train": np.ones(3)}, "must have 28 x 28 pixels"),
+        ({"x_train": np.ones((2, 784)), "y_train": np.array([1, 256])}, "labels must be from 0 to 255"),
+        ({"x_train": np.ones((2, 784)), "y_train": np.array([1, -1])}, "labels must be from 0 to 255"),
+    ],
+)
+def test_a_folder_that_is_no_shard_is_named(tmp_path: Path, arrays: dict[str, NDArray[np.generic]], said: str) -> None:
+    folder = _npz(tmp_path / "a", **arrays) if arrays else tmp_path
+    with pytest.raises(DataError, match=said):
+        load_shard_data(folder)

@@ -1,6 +1,7 @@
 """Local training: which samples, how many batches, and how it stops."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,3 +162,18 @@ def test_a_model_that_does_not_fit_the_weights_is_a_failure_that_is_told() -> No
     )
     assert [m.reason for m in reply.missing] == [MissingReason.FAILED]
     assert "7850 parameters" in reply.missing[0].detail
+
+
+def test_labels_beyond_the_models_classes_are_a_failure_that_is_told() -> None:
+    strange = replace(SHARD, labels=np.full_like(SHARD.labels, 10))
+    reply = Trainee(node="pi-01").carry_out(
+        (_pair(4),),
+        START,
+        round_number=1,
+        model=("mnist-softmax", 10),
+        recipe=RECIPE,
+        shard_of=lambda _: strange,
+    )
+    assert [(m.reason, m.detail) for m in reply.missing] == [
+        (MissingReason.FAILED, "shard 'a' has label 10, but the model has 10 classes")
+    ]

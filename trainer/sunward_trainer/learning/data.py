@@ -32,6 +32,7 @@ _IDX_FILES: Final = (
     "t10k-labels-idx1-ubyte",
 )
 _DIGITS_FOR_TESTING: Final = 297
+_LARGEST_LABEL: Final = 255
 
 
 class DataError(ValueError):
@@ -130,6 +131,27 @@ def _from_npz(path: Path, *, name: str) -> DataSet:
     return _checked(name, path, *parts)
 
 
+def load_shard_data(folder: Path) -> tuple[Pixels, Classes]:
+    """Images, (samples, 784), and labels, (samples,), of a folder that contains one shard.
+
+    An .npz with x_train and y_train (x_test and y_test may be there too), or the two idx files of training images and
+    labels. Raises DataError that names the folder.
+    """
+    archives = sorted(folder.glob("*.npz"))
+    if archives:
+        with archives[0].open("rb") as file:
+            images, labels = read_arrays(file, str(archives[0]), "x_train", "y_train")
+    else:
+        paths = _idx_paths(folder, _IDX_FILES[:2])
+        if paths is None:
+            raise DataError(f"{folder}: contains neither an .npz file nor the idx files {_IDX_FILES[0]} and -labels-")
+        images, labels = (_read_idx(path) for path in paths)
+    found = _checked(folder.name, folder, images, labels, images[:1], labels[:1])
+    if found.train_labels.min() < 0 or found.train_labels.max() > _LARGEST_LABEL:
+        raise DataError(f"{folder}: labels must be from 0 to {_LARGEST_LABEL}")
+    return found.train_images, found.train_labels
+
+
 def read_arrays(file: BinaryIO, origin: str, *names: str) -> list[NDArray[Any]]:
     """The named arrays of an npz file, in that order and in whatever shape they have: the caller checks it.
 
@@ -159,10 +181,8 @@ def _checked(name: str, path: Path, *parts: NDArray[np.generic]) -> DataSet:
     )
 
 
-def _idx_paths(folder: Path) -> list[Path] | None:
-    found = [
-        next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None) for name in _IDX_FILES
-    ]
+def _idx_paths(folder: Path, names: Iterable[str] = _IDX_FILES) -> list[Path] | None:
+    found = [next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None) for name in names]
     return [path for path in found if path is not None] if None not in found else None
 
 

@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import logging
 import signal
+from pathlib import Path
 from typing import Final
 
 import aiohttp
 from aiohttp import web
 
-from sunward_trainer.learning.data import load_data
-from sunward_trainer.learning.shards import ShardFile, cut, store, take
+from sunward_trainer.learning.data import load_data, load_shard_data
+from sunward_trainer.learning.shards import Shard, ShardFile, ShardSpecification, cut, store, take
 from sunward_trainer.protocol.callers import callers_of
 from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
 from sunward_trainer.protocol.credentials import RENEWED_STATUS, until_renewed
@@ -30,13 +31,27 @@ _log = logging.getLogger(__name__)
 
 
 def own_shards(settings: WorkerSettings) -> list[ShardFile]:
-    """Write the shards that live on this node, and nothing of the others. No file when it is no shard's home."""
+    """Write the shards that live on this node, and nothing of the others. No file when it is no shard's home.
+
+    Those with a folder of their own are read from it, the others are cut from the data set. Raises DataError.
+    """
     mine = [shard for shard in settings.shards if shard.node == settings.node]
-    if not mine:
-        return []
-    data = load_data(settings.data_folder, settings.shared_folder)
-    indices = cut(data, settings.shards, seed=settings.seed, partition=settings.partition)
-    return [store(take(data, shard.name, indices[shard.name]), settings.shards_folder) for shard in mine]
+    ready = [_from_folder(shard.name, settings.shard_data[shard.name]) for shard in mine if _has_data(shard, settings)]
+    to_cut = [shard for shard in settings.shards if not _has_data(shard, settings)]
+    if any(shard.node == settings.node for shard in to_cut):
+        data = load_data(settings.data_folder, settings.shared_folder)
+        indices = cut(data, to_cut, seed=settings.seed, partition=settings.partition)
+        ready += [take(data, shard.name, indices[shard.name]) for shard in to_cut if shard.node == settings.node]
+    return [store(shard, settings.shards_folder) for shard in ready]
+
+
+def _has_data(shard: ShardSpecification, settings: WorkerSettings) -> bool:
+    return shard.name in settings.shard_data
+
+
+def _from_folder(name: str, folder: Path) -> Shard:
+    images, labels = load_shard_data(folder)
+    return Shard(name=name, images=images, labels=labels)
 
 
 class Worker:

@@ -1,5 +1,6 @@
 """What the command line says of a worker, as one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from sunward_trainer.protocol.data_mobility import DataMobility
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
     """Everything the command line says; `address` is where others reach this worker's shard server.
+
+    `shard_data` are the folders of shards that are not cut from the data set, by name.
 
     `credentials` is None with --insecure only.
     """
@@ -24,6 +27,7 @@ class WorkerSettings:
     shards_folder: Path
     cache_folder: Path
     shards: tuple[ShardSpecification, ...]
+    shard_data: Mapping[str, Path]
     partition: Partition
     seed: int
     data_folder: Path | None

@@ -52,7 +52,7 @@ class Trainee:
             return train(
                 network,
                 weights,
-                shard_of(pair),
+                _within(shard_of(pair), model[1]),
                 recipe=recipe,
                 pair=pair,
                 node=self.node,
@@ -86,3 +86,10 @@ class Trainee:
     def _missing(self, pair: Pair, reason: MissingReason, error: Exception) -> Missing:
         _log.warning("shard %s: %d batches missing: %s", pair.shard, pair.batches, error)
         return Missing(shard=pair.shard, node=self.node, batches=pair.batches, reason=reason, detail=str(error)[:500])
+
+
+def _within(shard: Shard, classes: int) -> Shard:
+    """The shard, whose labels have to be classes of the model. Raises ValueError."""
+    if int(shard.labels.max()) >= classes:
+        raise ValueError(f"shard {shard.name!r} has label {shard.labels.max()}, but the model has {classes} classes")
+    return shard

@@ -15,6 +15,7 @@ from sunward.cluster.training import jobs
 from sunward.cluster.training.authorities import Authorities
 from sunward.cluster.training.door import Door
 from sunward.cluster.training.placement import placement
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.jobs import JobSpec, JobView
 from sunward.domain.plans import JobDirective, Plan
 from sunward.planning.jobs.directives import directives_of, job_over
@@ -33,7 +34,7 @@ class JobApplier:
     def __init__(
         self,
         api: Api,
-        account: str,
+        around: Surroundings,
         authorities: Authorities,
         clock: Callable[[], datetime],
         containment: Containment,
@@ -42,7 +43,7 @@ class JobApplier:
     ) -> None:
         self._authorities, self._clock = authorities, clock
         self._api = TimedApi(api, min(REQUEST_SECONDS, seconds))
-        self._account = account
+        self._around = around
         self._containment = containment
         self._seconds = seconds
         self._turns = 0
@@ -83,7 +84,7 @@ class JobApplier:
         where = placement(job, directive, seen.snapshot)
         if where is not None:
             found = seen.objects[job.spec.namespace]
-            await jobs.apply_job(self._api, directive, where, found, await self._door(job.spec), self._account, plan)
+            await jobs.apply_job(self._api, directive, where, found, await self._door(job.spec), self._around, plan)
 
     async def _door(self, job: JobSpec) -> Door:
         return Door(

@@ -869,11 +869,15 @@ class EnergyPolicy(TypedDict):
     status: NotRequired[EnergyPolicyStatus]
 
 
+TrainingJobSpecRuntimeFlowerModel = Literal["mnist-softmax", "mnist-mlp", "mnist-cnn"]
+
+
 class TrainingJobSpecRuntimeFlower(TypedDict):
     """`spec.runtime.flower`: flower runs the bundled federated runtime."""
 
     image: str
-    app: str
+    model: NotRequired[TrainingJobSpecRuntimeFlowerModel]
+    app: NotRequired[str]
     arguments: NotRequired[dict[str, str]]
 
 
@@ -883,6 +887,15 @@ class TrainingJobSpecRuntime(TypedDict):
     flower: TrainingJobSpecRuntimeFlower
 
 
+class TrainingJobSpecShardVolume(TypedDict):
+    """`spec.shards[].volume`: volume on the home node that contains the shard's data. The worker there mounts it
+    for reading only. Default none (the bundled trainer then cuts the shard from a data set in its image).
+    """
+
+    claim: NotRequired[str]
+    dataVolume: NotRequired[str]
+
+
 class TrainingJobSpecShard(TypedDict):
     """`spec.shards[]`: shards are the parts of the data; each is a federated client wherever its batches run."""
 
@@ -890,6 +903,7 @@ class TrainingJobSpecShard(TypedDict):
     node: str
     samples: int
     sizeMebibytes: int
+    volume: NotRequired[TrainingJobSpecShardVolume]
 
 
 TrainingJobSpecDataMobility = Literal["Never", "SameSite", "Anywhere"]
@@ -905,6 +919,52 @@ class TrainingJobSpecUpdates(TypedDict):
 
     rule: TrainingJobSpecUpdatesRule
     maximumNormFactor: int
+
+
+class TrainingJobSpecPodResources(TypedDict):
+    """`spec.pod.resources`: resources of each pod."""
+
+    requests: NotRequired[dict[str, str]]
+    limits: NotRequired[dict[str, str]]
+
+
+class TrainingJobSpecPodImagePullSecret(TypedDict):
+    """`spec.pod.imagePullSecrets[]`: imagePullSecrets are Secrets of the job's namespace that pull the image."""
+
+    name: str
+
+
+class TrainingJobSpecPodEnvItem(TypedDict):
+    """`spec.pod.env[]`: env are environment variables of each pod."""
+
+    name: str
+    value: str
+
+
+TrainingJobSpecPodVolumePods = Literal["Coordinator", "Workers", "All"]
+
+
+class TrainingJobSpecPodVolume(TypedDict):
+    """`spec.pod.volumes[]`: volumes beside those of the shards. A claim at /var/lib/sunward/state in the
+    coordinator keeps its checkpoints when its pod moves.
+    """
+
+    name: str
+    claim: str
+    mountPath: str
+    readOnly: bool
+    pods: TrainingJobSpecPodVolumePods
+
+
+class TrainingJobSpecPod(TypedDict):
+    """`spec.pod`: pod is what coordinator and workers need of Kubernetes."""
+
+    command: NotRequired[list[str]]
+    resources: NotRequired[TrainingJobSpecPodResources]
+    scratchMebibytes: int
+    imagePullSecrets: NotRequired[list[TrainingJobSpecPodImagePullSecret]]
+    env: NotRequired[list[TrainingJobSpecPodEnvItem]]
+    volumes: NotRequired[list[TrainingJobSpecPodVolume]]
 
 
 TrainingJobSpecDisruption = Literal["AtRoundBoundary", "Never"]
@@ -927,11 +987,13 @@ class TrainingJobSpec(TypedDict):
     stepsPerRound: int
     batchSize: int
     targetAccuracyPercent: NotRequired[int]
+    targetAccuracyPartsPerMillion: NotRequired[int]
     shards: list[TrainingJobSpecShard]
     dataMobility: TrainingJobSpecDataMobility
     maximumOffloadPercent: int
     minimumWorkers: int
     updates: TrainingJobSpecUpdates
+    pod: NotRequired[TrainingJobSpecPod]
     deadline: NotRequired[str]
     emissionsBudgetMilligramsCO2e: NotRequired[int]
     priority: int

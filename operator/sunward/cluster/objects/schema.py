@@ -29,6 +29,7 @@ from sunward.cluster.objects.crd_types import (
     TrainingJobSpecShard,
 )
 from sunward.cluster.objects.fields import completed
+from sunward.cluster.objects.workload_schema import pod_options, shard_volume
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.nodes import (
@@ -160,6 +161,7 @@ def job_spec(body: Body) -> JobSpec:
         steps_per_round=spec["stepsPerRound"],
         batch_size=spec["batchSize"],
         target_accuracy_percent=spec.get("targetAccuracyPercent"),
+        target_accuracy_parts_per_million=spec.get("targetAccuracyPartsPerMillion"),
         shards=tuple(_shard(shard) for shard in spec["shards"]),
         data_mobility=DataMobility(spec["dataMobility"]),
         maximum_offload_ratio=spec["maximumOffloadPercent"] / 100,
@@ -174,8 +176,10 @@ def job_spec(body: Body) -> JobSpec:
         update_rule=UpdateRule(spec["updates"]["rule"]),
         maximum_norm_factor=spec["updates"]["maximumNormFactor"],
         image=flower["image"],
-        app=flower["app"],
+        model=flower.get("model"),
+        app=flower.get("app"),
         arguments=tuple(sorted(flower.get("arguments", {}).items())),
+        pod=pod_options(spec.get("pod")),
     )
 
 
@@ -185,6 +189,7 @@ def _shard(shard: TrainingJobSpecShard) -> Shard:
         node=shard["node"],
         samples=shard["samples"],
         gigabytes=shard["sizeMebibytes"] * MEBIBYTE_IN_GIGABYTES,
+        volume=shard_volume(shard.get("volume")),
     )
 
 

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 from sunward.cluster.access.api import Api, ApiError, apis, core
-from sunward.cluster.training import templates
+from sunward.cluster.training import pods, templates
 from sunward.cluster.training.door import Door, Pass
+from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import JobSpec
 from sunward.domain.plans import JobDirective
@@ -108,7 +109,13 @@ class Placement:
 
 
 async def apply_job(
-    api: Api, directive: JobDirective, placement: Placement, found: JobObjects, door: Door, account: str, plan: str
+    api: Api,
+    directive: JobDirective,
+    placement: Placement,
+    found: JobObjects,
+    door: Door,
+    around: Surroundings,
+    plan: str,
 ) -> int:
     """Bring the job's objects to what the directive says; returns the number of writes.
 
@@ -121,14 +128,14 @@ async def apply_job(
         writes += await _keep_policy(api, job, policy, own.network_policies.get(policy["metadata"]["name"]))
     service = templates.coordinator_service(job)
     writes += await _ensure(api, job, service, own.services.get(service["metadata"]["name"]))
-    coordinator = templates.coordinator_pod(job, placement.coordinator_node, account)
+    coordinator = pods.coordinator_pod(job, placement.coordinator_node, around)
     before = own.pods.get(coordinator["metadata"]["name"])
     writes += await _ensure_pod(api, door, coordinator, before, door.coordinator)
     address = own.coordinator_address(job)
     if address is None:
         return writes  # the next pass knows the address that the new Service was given
     for node, node_name in sorted(placement.workers.items()):
-        pod = templates.worker_pod(job, node, node_name, address, account)
+        pod = pods.worker_pod(job, node, node_name, address, around)
         make_pass = partial(door.worker, node, placement.sites.get(node))
         writes += await _ensure_pod(api, door, pod, own.worker(node), make_pass)
     return writes

@@ -16,6 +16,7 @@ from sunward.planning.jobs.facts import outside, remaining_rounds
 from sunward.planning.jobs.fair_share import TOLERANCE, shares, turns
 from sunward.planning.jobs.limits import over_limit, rank
 from sunward.planning.jobs.pace import Planned, candidates, demands, usable_seconds
+from sunward.planning.jobs.room import with_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ def split(
         if job.finished is not None:
             continue
         shards = tuple(shard for shard in job.spec.shards if shard.node in known)
-        refusal = _not_allowed(job, allowed) or _not_planned(job, shards, workers)
+        refusal = _not_allowed(job, allowed) or _not_planned(job, shards, with_room(job, workers, snapshot))
         if refusal is None:
             planned.append((job, shards))
         else:

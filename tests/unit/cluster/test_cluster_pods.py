@@ -1,0 +1,151 @@
+"""What a TrainingJob says of its pods is what the pods have: resources, variables, volumes, never a path of a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sunward.cluster.objects.schema import job_spec
+from sunward.cluster.training import pods
+from sunward.cluster.training.data_volumes import DataVolumeSettings, data_volumes
+from sunward.cluster.training.pod_volumes import Surroundings
+from sunward.domain.errors import InvalidInput
+from sunward.domain.jobs import JobSpec
+from sunward.domain.pods import Resources
+from sunward_trainer.command_line import parse
+from support import crds
+
+CAMERAS = DataVolumeSettings(host_path="/srv/cameras", namespaces=["default"])
+AROUND = Surroundings(data_volumes=data_volumes({"cameras": CAMERAS}))
+
+
+def a_spec(*, shard: dict[str, Any] | None = None, namespace: str = "default", **pod: Any) -> JobSpec:
+    """The job of a sample with other words about its pods and its first shard."""
+    body = crds.sample("trainingjob-robust")
+    body["metadata"]["namespace"] = namespace
+    body["spec"]["shards"][0] |= shard or {}
+    return job_spec({**body, "spec": body["spec"] | {"pod": pod}})
+
+
+def both(spec: JobSpec) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Spec of the coordinator's pod and of the first shard's home."""
+    found = pods.coordinator_pod(spec, "hub", AROUND), pods.worker_pod(spec, "pi-01", "pi-01", "10.96.0.5", AROUND)
+    return found[0]["spec"], found[1]["spec"]
+
+
+def resources(spec: JobSpec) -> dict[str, Any]:
+    found: dict[str, Any] = both(spec)[1]["containers"][0]["resources"]
+    return found
+
+
+def without_disk(amounts: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in amounts.items() if name != "ephemeral-storage"}
+
+
+def test_without_a_word_the_pods_are_as_they_were() -> None:
+    assert resources(a_spec())["requests"] == {"cpu": "50m", "memory": "128Mi", "ephemeral-storage": "0"}
+    assert without_disk(resources(a_spec())["limits"]) == {"cpu": "4", "memory": "1Gi"}
+    for pod in both(a_spec()):
+        assert "imagePullSecrets" not in pod
+        assert "command" not in pod["containers"][0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "requests", "limits"),
+    [
+        ({"requests": {"memory": "3Gi"}}, {"cpu": "50m", "memory": "3Gi"}, {"cpu": "4", "memory": "3Gi"}),
+        ({"requests": {"cpu": "500m"}}, {"cpu": "500m", "memory": "128Mi"}, {"cpu": "4", "memory": "1Gi"}),
+        ({"limits": {"memory": "512Mi"}}, {"cpu": "50m", "memory": "128Mi"}, {"cpu": "4", "memory": "512Mi"}),
+        (
+            {"requests": {"vendor.example/gpu": "1"}},
+            {"cpu": "50m", "memory": "128Mi", "vendor.example/gpu": "1"},
+            {"cpu": "4", "memory": "1Gi", "vendor.example/gpu": "1"},
+        ),
+    ],
+)
+def test_what_is_requested_is_also_allowed(
+    asked: dict[str, Any], requests: dict[str, str], limits: dict[str, str]
+) -> None:
+    found = resources(a_spec(resources=asked))
+    assert without_disk(found["requests"]) == requests
+    assert without_disk(found["limits"]) == limits
+
+
+def test_plans_know_what_a_pod_takes_of_a_node() -> None:
+    assert a_spec().pod.room == Resources(millicores=50, memory_bytes=128 << 20, pods=1)
+    asked = {"requests": {"cpu": "1.5", "memory": "2Gi", "vendor.example/gpu": "1"}}
+    assert a_spec(resources=asked).pod.room == Resources(
+        millicores=1500, memory_bytes=2 << 30, pods=1, others=(("vendor.example/gpu", 1),)
+    )
+    assert a_spec(resources={"requests": {"cpu": "much"}}).pod.room is None
+
+
+def test_command_pull_secrets_and_scratch_reach_both_pods() -> None:
+    spec = a_spec(command=["python3", "-m", "mine"], imagePullSecrets=[{"name": "registry"}], scratchMebibytes=64)
+    for pod in both(spec):
+        assert pod["containers"][0]["command"] == ["python3", "-m", "mine"]
+        assert pod["containers"][0]["args"]
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+        assert {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}} in pod["volumes"]
+
+
+def test_variables_of_sunward_come_last_and_so_hold() -> None:
+    spec = a_spec(env=[{"name": "OMP_NUM_THREADS", "value": "2"}, {"name": "HOME", "value": "/root"}])
+    for pod in both(spec):
+        variables = pod["containers"][0]["env"]
+        assert {"name": "OMP_NUM_THREADS", "value": "2"} in variables
+        assert [one["value"] for one in variables if one["name"] == "HOME"][-1] == "/tmp"  # in the pod
+
+
+@pytest.mark.parametrize(
+    ("volume", "source"),
+    [
+        ({"claim": "digits-a"}, {"persistentVolumeClaim": {"claimName": "digits-a", "readOnly": True}}),
+        ({"dataVolume": "cameras"}, {"hostPath": {"path": "/srv/cameras", "type": "Directory"}}),
+    ],
+)
+def test_a_shard_is_mounted_on_its_home_alone_and_for_reading_only(
+    volume: dict[str, str], source: dict[str, Any]
+) -> None:
+    spec = a_spec(shard={"volume": volume})
+    coordinator, home = both(spec)
+    elsewhere = pods.worker_pod(spec, "pi-02", "pi-02", "10.96.0.5", AROUND)["spec"]
+    assert {"name": "shard-0", **source} in home["volumes"]
+    mount = {"name": "shard-0", "mountPath": "/var/lib/sunward/data/a", "readOnly": True}
+    assert mount in home["containers"][0]["volumeMounts"]
+    for other in (coordinator, elsewhere):
+        assert not [one for one in other["volumes"] if one["name"].startswith("shard")]
+
+
+def test_every_worker_is_told_which_shards_are_not_cut_from_the_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_IP", "10.77.3.2")
+    spec = a_spec(shard={"volume": {"claim": "digits-a"}})
+    for node in ("pi-01", "pi-02"):
+        pod = pods.worker_pod(spec, node, node, "10.96.0.5", AROUND)
+        found = parse(pod["spec"]["containers"][0]["args"]).shard_data
+        assert [(name, str(folder)) for name, folder in found] == [("a", "/var/lib/sunward/data/a")]
+
+
+@pytest.mark.parametrize(("name", "namespace"), [("cameras", "other"), ("etc", "default")])
+def test_a_data_volume_of_nobody_or_of_another_namespace_is_named(name: str, namespace: str) -> None:
+    spec = a_spec(shard={"volume": {"dataVolume": name}}, namespace=namespace)
+    with pytest.raises(InvalidInput, match=rf"shards\[a\].volume.dataVolume: {name} is not defined for.*{namespace}"):
+        pods.worker_pod(spec, "pi-01", "pi-01", "10.96.0.5", AROUND)
+
+
+@pytest.mark.parametrize(("by", "coordinator", "worker"), [("Coordinator", 1, 0), ("Workers", 0, 1), ("All", 1, 1)])
+def test_a_claim_is_mounted_where_the_job_says(by: str, coordinator: int, worker: int) -> None:
+    volume = {"name": "more", "claim": "mine", "mountPath": "/mine", "pods": by}
+    found = both(a_spec(volumes=[volume]))
+    mount = {"name": "extra-more", "mountPath": "/mine"}
+    assert [pod["containers"][0]["volumeMounts"].count(mount) for pod in found] == [coordinator, worker]
+    source = {"name": "extra-more", "persistentVolumeClaim": {"claimName": "mine"}}
+    assert [pod["volumes"].count(source) for pod in found] == [coordinator, worker]
+
+
+def test_the_finer_target_reaches_the_trainer() -> None:
+    body = crds.sample("trainingjob-robust")
+    body["spec"]["targetAccuracyPartsPerMillion"] = 975_000
+    pod = pods.coordinator_pod(job_spec(body), "hub", AROUND)
+    assert parse(pod["spec"]["containers"][0]["args"]).target_accuracy == 97.5
