@@ -132,7 +132,7 @@ class Federation:
         test = self.data.evaluation_set()
         with np.errstate(all="ignore"):
             last = next(result for result in rounds if result.round_number == setting.rounds)
-            return model.accuracy_percent(last.weights, test.images, test.labels)
+            return model.accuracy_percent(last.weights, test.images, test.labels, finite=False)
 
     def _tamper(self, attack: str, seed: int) -> Callable[[WorkerReply, Weights], WorkerReply]:
         if attack == NO_ATTACK:
