@@ -38,6 +38,7 @@ SPECS: Mapping[str, set[str]] = {
     "TrainingJob .spec.updates.rule": set(UpdateRule),
     "TrainingJob .spec.pod.volumes[].pods": set(MountedBy),
     "TrainingJob .spec.runtime.flower.model": set(MODELS),
+    "EnergyNode .spec.sleep.shutdown": {"Agent", "None"},
 }
 
 
@@ -73,6 +74,7 @@ def test_every_choice_of_the_chart_is_carried_out() -> None:
         "/properties/operator/properties/logLevel": {name.lower() for name in logging.getLevelNamesMapping()},
         "/properties/prometheus/properties/discovery": discovery,
         "/$defs/pull": {"Always", "IfNotPresent", "Never"},
+        "/properties/agent/properties/appArmorProfile": {"", "RuntimeDefault", "Unconfined"},
         "/$defs/source/properties/basis": set(BASES),
         "/$defs/source/properties/unit": set(UNITS),
         "/$defs/source/properties/quality": set(Quality),

@@ -14,6 +14,7 @@ from typing import Any
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.none_baseline import Work
 from sunward.accounting.values import ZoneFactor
+from sunward.cluster.access.api import ours
 from sunward.cluster.acting import acts
 from sunward.cluster.containment import Containment
 from sunward.cluster.objects import records
@@ -58,9 +59,14 @@ from sunward.planning.data_quality.judgement import judge
 from sunward.planning.decide import plan_name
 from sunward.planning.guards.case import Blocker
 from sunward.planning.guards.drain import BlockingPod
+from sunward_power_agent.agent import Agent
 from support import fleets
 from support.accounting import CLEAN, DIRTY, QUARTER_HOUR, flow, node_period
+from support.agent.fakes import LEASE, FakeHost, StoreServer
+from support.agent.orders import a_lease, an_energy_node
 from support.fleets import a_fleet
+from support.guards.cases import an_order
+from support.loop.store import Store
 from support.planning import (
     NOW,
     a_job,
@@ -174,6 +180,7 @@ def a_record(state: PowerState, intent: Intent = Intent.SLEEP) -> NodeRecord:
         next_attempt_at=NOW,
         sleep_times=(NOW,) * 60,
         learned=Learned(idle_watts=figure, busy_watts=figure, wake_seconds=figure, observed_at=NOW - 60 * SECOND),
+        shutdown=an_order(halted_at=NOW, cut_at=NOW),
     )
 
 
@@ -181,7 +188,7 @@ async def written(kind: str) -> list[Mapping[str, Any]]:
     """Everything that the product writes into objects of a kind, part by part, each below `status` or `spec`."""
     match kind:
         case "EnergyNode":
-            parts = [*energy_nodes(), *await energy_node_transitions()]
+            parts = [*energy_nodes(), *await energy_node_transitions(), *await agents_reports()]
         case "TrainingJob":
             parts = [*training_jobs(), *await training_job_accounts()]
         case "EnergyPlan":
@@ -238,6 +245,20 @@ async def energy_node_transitions() -> Sequence[Mapping[str, Any]]:
     )
     await acts.write_record(server, a_node(), step, "1", NOW)
     return server.statuses
+
+
+async def agents_reports() -> Sequence[Mapping[str, Any]]:
+    """What a node's power agent writes: it can shut its host down or not, and does so, fails or refuses."""
+    written: list[Mapping[str, Any]] = []
+    for refuses, fails, token in (("no", "", 4), ("", "inhibited", 4), ("", "", 4), ("", "", 9)):
+        store, host = Store(), FakeHost()
+        host.refuses, host.refuses_order = refuses, fails
+        store.create(ours("energynodes"), an_energy_node())
+        store.create(LEASE.rsplit("/", 1)[0], a_lease(token))
+        server = StoreServer(store, lambda: NOW)
+        await Agent(server=server, host=host, node="pi-3", boot_id="boot-1").turn()
+        written += [{"agent": report} for report in server.reports]
+    return written
 
 
 def training_jobs() -> Iterator[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from sunward.domain.estimate import Estimate
 from sunward.domain.measurement import Reading
 from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
+from sunward.domain.shutdown import AgentReport, ShutdownOrder
 from sunward.domain.units import HOURS_PER_DAY
 
 
@@ -53,11 +54,12 @@ class PowerState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerProfile:
-    """Draw of a node in watts, and what a wake costs."""
+    """Draw of a node in watts, and what a wake costs. `halted_watts` None: as asleep."""
 
     idle_watts: float
     busy_watts: float
     asleep_watts: float
+    halted_watts: float | None = None
     wake_seconds: float
     wake_watt_hours: float
 
@@ -82,6 +84,7 @@ class SleepSpec:
 
     driver: str = "None"
     driver_ref: str | None = None
+    uses_agent: bool = True
     minimum_awake_seconds: float = 1800.0
     minimum_asleep_seconds: float = 900.0
     maximum_cycles_per_day: int = 6
@@ -193,6 +196,7 @@ class NodeRecord:
     sleep_times: tuple[datetime, ...] = ()
     observed_generation: int = 0
     learned: Learned = Learned()
+    shutdown: ShutdownOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +242,7 @@ class NodeView:
     pods: tuple[PodFacts, ...] = ()
     generation: int = 0
     volume_attached: bool = False
+    agent: AgentReport | None = None
 
     @property
     def name(self) -> str:

@@ -55,6 +55,7 @@ class Budgets:
     dwell_seconds: float = 600.0
     warm_up_seconds: float = 60.0
     drain_timeout_seconds: float = 300.0
+    shutdown_timeout_seconds: float = 150.0
     power_off_timeout_seconds: float = 120.0
     boot_timeout_seconds: float = 300.0
     wake_interval_seconds: float = 30.0

@@ -101,6 +101,8 @@ class Reason(StrEnum):
     DRAINING = "Draining"
     DRAIN_TIMED_OUT = "DrainTimedOut"
     DRAIN_BLOCKED = "DrainBlocked"
+    SHUTDOWN_ORDERED = "ShutdownOrdered"
+    SHUTDOWN_TIMED_OUT = "ShutdownTimedOut"
     POWER_OFF_REQUESTED = "PowerOffRequested"
     POWER_OFF_TIMED_OUT = "PowerOffTimedOut"
     ASLEEP = "Asleep"

@@ -21,6 +21,7 @@ class Act(StrEnum):
     NONE = "None"
     CORDON = "Cordon"
     EVICT = "Evict"
+    SHUT_DOWN = "ShutDown"
     POWER_OFF = "PowerOff"
     POWER_ON = "PowerOn"
     UNCORDON = "Uncordon"

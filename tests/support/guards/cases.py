@@ -22,6 +22,7 @@ from sunward.domain.nodes import (
 )
 from sunward.domain.policy import Budgets, PolicySpec
 from sunward.domain.reasons import Reason
+from sunward.domain.shutdown import AgentReport, ShutdownOrder
 from sunward.domain.steps import PowerReading
 from sunward.planning.guards.case import Case, GuardStage, Rule
 from support.planning import NOW, a_node, a_policy, a_snapshot, an_assignment, measured, relay, some_facts, some_meters
@@ -110,6 +111,32 @@ def a_cut_node(**changes: Any) -> NodeView:
     cordoned = some_facts(unschedulable=True, has_our_cordon_mark=True)
     defaults: dict[str, Any] = {"record": in_state(PowerState.POWER_OFF_REQUESTED), "facts": cordoned}
     return a_node(**defaults | changes)
+
+
+def an_order(**changes: Any) -> ShutdownOrder:
+    """An order to the power agent, of a minute ago, that it may still begin."""
+    order = ShutdownOrder(
+        operation_id="pi-01-sleep-1",
+        boot_id="boot-1",
+        fencing_token=1,
+        issued_at=NOW - MINUTE,
+        deadline=NOW + MINUTE / 2,
+    )
+    return replace(order, **changes)
+
+
+def a_halting_node(*, agent: AgentReport | None = None, **changes: Any) -> NodeView:
+    """A node whose power agent was ordered to shut it down; changes of the order, the operation and the Node."""
+    order = {key: changes.pop(key) for key in tuple(changes) if key in ("halted_at", "cut_at", "boot_id")}
+    operation = {key: changes.pop(key) for key in tuple(changes) if key in ("deadline", "started_at", "attempt")}
+    record = in_state(PowerState.POWER_OFF_REQUESTED, operation=an_operation(**operation), shutdown=an_order(**order))
+    cordoned = {"unschedulable": True, "has_our_cordon_mark": True, "has_our_taint": True}
+    return replace(a_node(record=record, facts=some_facts(**cordoned | changes)), agent=agent)
+
+
+def an_agent(**changes: Any) -> AgentReport:
+    """A power agent that reported a moment ago and can shut its node down."""
+    return replace(AgentReport(heartbeat_at=NOW - SECOND, boot_id="boot-1", can_shut_down=True), **changes)
 
 
 def a_waking_node(**changes: Any) -> NodeView:

@@ -25,6 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 LIBRARIES = ("aiohttp.test_utils", "hypothesis", "kopf", "kubernetes", "numpy", "ortools.math_opt.python.mathopt")
 LIMIT_SECONDS = 60.0
+FOLDERS = {"sunward_trainer": "trainer", "sunward_power_agent": "node_exporter"}
 QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """The libraries are loaded before pytest could rewrite their asserts; they are not what is tested."""
 
@@ -84,8 +85,8 @@ class _Red:
 
 
 def source_of(module: str) -> Path:
-    """The file of a module of the operator or the trainer."""
-    folder = "trainer" if module.startswith("sunward_trainer.") else "operator"
+    """The file of a module of the operator, the trainer or the power agent."""
+    folder = FOLDERS.get(module.split(".", maxsplit=1)[0], "operator")
     return ROOT / folder / Path(*module.split(".")).with_suffix(".py")
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from support.guards import trainer
+from support.guards import agent, trainer
 from support.guards.mutants import Mutant, replaced, source_of
 
 ACTS = "tests/unit/cluster/test_cluster_acts.py"
@@ -35,6 +35,7 @@ PASSWORDS = "tests/unit/power/test_power_passwords.py"
 RELAYS = "tests/integration/test_cluster_relays.py"
 VALIDATE = "tests/unit/planning/test_planning_validate.py"
 TRANSITIONS = "tests/unit/planning/test_planning_transitions.py"
+HALTING = "tests/unit/planning/test_planning_halting.py"
 WALK = "tests/unit/planning/test_planning_sleep_walk.py"
 DATA = "tests/unit/planning/test_data_quality.py"
 RULES_DATA = "tests/unit/planning/test_planning_rules_data.py"
@@ -125,7 +126,7 @@ PLACES: dict[str, Place] = {
     ),
     "the node is looked at again before the power is cut": _place(
         "cluster.acting.preflight",
-        "    if step.act is not Act.POWER_OFF:\n        return None\n",
+        "    if step.act not in (Act.POWER_OFF, Act.SHUT_DOWN):\n        return None\n",
         "    return None\n",
         STALE,
     ),
@@ -743,6 +744,46 @@ PLACES: dict[str, Place] = {
         name: Place(module=f"sunward_trainer.{module}", old=old, new=new, tests=(test,))
         for name, (module, old, new, test) in trainer.PLACES.items()
     },
+    # what a power agent obeys
+    **{
+        name: Place(module=f"sunward_power_agent.{module}", old=old, new=new, tests=(test,))
+        for name, (module, old, new, test) in agent.PLACES.items()
+    },
+    # a clean shutdown
+    "an order to shut down is not written without the Lease": _place(
+        "cluster.acting.stepper",
+        "if step.act is Act.SHUT_DOWN and not self._lease.holds():",
+        "if False:",
+        "tests/unit/cluster/test_cluster_shutdown.py",
+    ),
+    "the node is looked at again before a shutdown is ordered": _place(
+        "cluster.acting.preflight",
+        "if step.act not in (Act.POWER_OFF, Act.SHUT_DOWN):",
+        "if step.act is not Act.POWER_OFF:",
+        "tests/unit/cluster/test_cluster_shutdown.py",
+    ),
+    "a record is written again only over an agent's report": _place(
+        "cluster.acting.stepper",
+        "if not only_agent_differs(seen, stored):",
+        "if False:",
+        "tests/unit/cluster/test_cluster_shutdown.py",
+    ),
+    "an agent that fell silent is not used": _place(
+        "planning.sleep.halting", "return agent if -skew <= age <= AGENT_FRESH else None", "return agent", HALTING
+    ),
+    "an agent that may not be used is not": _place("planning.sleep.halting", "not sleep.uses_agent or ", "", HALTING),
+    "the draw of a halted machine must stay": _place(
+        "planning.guards.rules_shutdown", "case.now - order.halted_at >= SETTLE:", "True:", HALTING
+    ),
+    "a system that runs again is not cut": _place(
+        "planning.guards.rules_shutdown", "    if came_back(case):\n", "    if False:\n", HALTING, REGISTRY
+    ),
+    "Ready from before a shutdown is not believed": _place(
+        "planning.guards.rules_shutdown", "return case.now - order.deadline >= HEARTBEAT_GRACE", "return True", HALTING
+    ),
+    "a machine that always reboots is cut in the end": _place(
+        "planning.sleep.halting", " and operation.attempt < ORDERS", "", HALTING
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from support.guards.cases import (
     MINUTE,
     Row,
     a_cut_node,
+    a_halting_node,
     a_waking_node,
     budgets,
     case_of,
@@ -237,6 +238,60 @@ OF_THE_LIMITS: tuple[Row, ...] = (
         GuardStage.REPEAT_OFF,
         Reason.DRIVER_FAILED,
         lambda: case_of(a_cut_node(record=just_asked(PowerState.POWER_OFF_REQUESTED))),
+    ),
+    (
+        "draw-halted",
+        GuardStage.HALTED,
+        Reason.SHUTDOWN_ORDERED,
+        lambda: case_of(a_halting_node(), power=relay(True, watts=2.0)),
+    ),
+    (
+        "draw-halted",
+        GuardStage.HALTED,
+        Reason.DATA_MISSING,
+        lambda: case_of(a_halting_node(), power=replace(relay(True), watts=None)),
+    ),
+    (
+        "system-down",
+        GuardStage.CUT_HALTED,
+        Reason.SHUTDOWN_ORDERED,
+        lambda: case_of(a_halting_node(), power=relay(True, watts=0.1)),
+    ),
+    (
+        "system-down",
+        GuardStage.CUT_HALTED,
+        Reason.SHUTDOWN_TIMED_OUT,
+        lambda: case_of(a_halting_node(deadline=NOW), power=relay(True)),
+    ),
+    (
+        "system-down",
+        GuardStage.CUT_HALTED,
+        Reason.POWERED_ON_BY_OTHERS,
+        lambda: case_of(a_halting_node(halted_at=NOW - MINUTE / 2), power=relay(True, watts=2.7)),
+    ),
+    (
+        "request-lost",
+        GuardStage.REPEAT_CUT,
+        Reason.DRIVER_FAILED,
+        lambda: case_of(
+            a_halting_node(halted_at=NOW - MINUTE / 2, started_at=NOW - timedelta(seconds=5)),
+            power=relay(True, watts=0.1),
+        ),
+    ),
+    (
+        "unambiguous",
+        GuardStage.CUT_HALTED,
+        Reason.AMBIGUOUS_NODE,
+        lambda: case_of(
+            a_halting_node(halted_at=NOW - MINUTE / 2),
+            power=replace(relay(True, watts=0.1), shared_with=("relay-pi-02",)),
+        ),
+    ),
+    (
+        "relay-recent",
+        GuardStage.CUT_HALTED,
+        Reason.DATA_STALE,
+        lambda: case_of(a_halting_node(halted_at=NOW - MINUTE / 2), power=relay(True, watts=0.1, at=NOW - 2 * MINUTE)),
     ),
     (
         "retry-due",

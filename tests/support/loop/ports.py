@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from support.loop.process import Process
 
 IDLE_WATTS = 2.7
+HALTED_WATTS = 0.3
 
 
 class WorldDrivers:
@@ -57,7 +58,7 @@ class Relay:
         machine, world = self._machine, self._process.world
         if machine.silent:
             return None
-        watts = IDLE_WATTS if machine.on else 0.0
+        watts = IDLE_WATTS if machine.runs(world.now) else HALTED_WATTS if machine.on else 0.0
         return PowerReading(is_on=machine.on is not machine.lies, watts=watts, time=world.now + world.skew)
 
     async def switch(self, on: bool, operation: str, fencing_token: int) -> None:

@@ -104,6 +104,8 @@ async def _act(api: Api, node: NodeView, step: Step, driver: PowerDriver | None)
             await uncordon(api, node.spec.node_name)
         case Act.EVICT:
             return await _evict_all(api, step)
+        case Act.SHUT_DOWN:
+            pass  # the record that was written is the order: the agent reads it there
         case _:  # POWER_OFF, POWER_ON; `act` has seen to NONE
             if driver is None:
                 return Done(step=step, failure=Cause(Reason.NO_POWER_DRIVER, f"{node.name} has no power driver"))

@@ -24,10 +24,17 @@ from sunward.domain.snapshot import Snapshot
 from sunward.domain.steps import Act, PowerReading, Step
 from sunward.planning.guards.case import Case, GuardStage
 from sunward.planning.guards.registry import obstacles
+from sunward.planning.sleep.halting import cut_stage
 
 Body = dict[str, Any]
-WAKES_AT_ANY_RATE = (Reason.WAKE_REQUESTED, Reason.POWER_OFF_TIMED_OUT)
-"""Reasons of a wake that do not rest on one rule: the plan or a person asks for it, or nothing proves a power cut."""
+WAKES_AT_ANY_RATE = (
+    Reason.WAKE_REQUESTED,
+    Reason.POWER_OFF_TIMED_OUT,
+    Reason.SHUTDOWN_TIMED_OUT,
+    Reason.POWERED_ON_BY_OTHERS,
+)
+"""Reasons of a wake that do not rest on one rule: the plan or a person asks for it, nothing proves a power cut, or the
+system that was to be shut down runs."""
 
 
 async def obstacle(
@@ -44,9 +51,10 @@ async def obstacle(
         case = await _seen_again(api, step, snapshot, power, fencing_token, now)
         still = step.cause.reason in {found.cause.reason for found in obstacles(case, GuardStage.KEEP)}
         return None if still else f"{step.cause.reason} no longer applies"
-    if step.act is not Act.POWER_OFF:
+    if step.act not in (Act.POWER_OFF, Act.SHUT_DOWN):
         return None
-    found = obstacles(await _seen_again(api, step, snapshot, power, fencing_token, now), GuardStage.CUT)
+    case = await _seen_again(api, step, snapshot, power, fencing_token, now)
+    found = obstacles(case, GuardStage.CUT if step.act is Act.SHUT_DOWN else cut_stage(case))
     return str(found[0].cause) if found else None
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sunward.cluster.access.api import Api
+from sunward.cluster.access.api import Api, ApiError, ours
 from sunward.cluster.access.events import Events, pod_ref
 from sunward.cluster.access.lease import Lease
 from sunward.cluster.acting import acts, preflight
 from sunward.cluster.containment import Containment, Part, Subject
+from sunward.cluster.objects.agents import only_agent_differs
 from sunward.cluster.ports import Drivers, Reporter
 from sunward.cluster.reading.observe import Observation
 from sunward.cluster.reading.pod_memory import PodMemory
@@ -29,7 +30,7 @@ from sunward.planning.sleep import transitions
 Body = dict[str, Any]
 
 
-SLEEP_ACTS = (Act.CORDON, Act.EVICT, Act.POWER_OFF)
+SLEEP_ACTS = (Act.CORDON, Act.EVICT, Act.SHUT_DOWN, Act.POWER_OFF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +172,10 @@ class NodeStepper:
             return body
         if step.act is Act.EVICT:
             step = replace(step, pods=self._memory.due(step.pods, self._clock()))
+        if step.act is Act.SHUT_DOWN and not self._lease.holds():
+            return body  # nothing follows the record that could still be stopped: it is the order itself
         if step.changed:
-            body = await acts.write_record(self._api, node, step, body["metadata"]["resourceVersion"], self._clock())
+            body = await self._write(node, step, body)
             self._written = body
         done = await acts.act(self._api, node, step, self._drivers.of(node), may_act=self._lease.holds)
         await self._report(done, node, body)
@@ -181,6 +184,18 @@ class NodeStepper:
         if step.changed and step.cause.reason is Reason.PENDING_POD:
             await self._tell_pods(step, seen.snapshot)
         return body
+
+    async def _write(self, node: NodeView, step: Step, seen: Body) -> Body:
+        """Write the record; a report that the node's power agent made meanwhile is no other view of the node."""
+        try:
+            return await acts.write_record(self._api, node, step, seen["metadata"]["resourceVersion"], self._clock())
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            stored = await self._api.get(ours("energynodes", node.name))
+            if not only_agent_differs(seen, stored):
+                raise
+        return await acts.write_record(self._api, node, step, stored["metadata"]["resourceVersion"], self._clock())
 
     async def _tell_pods(self, step: Step, snapshot: Snapshot) -> None:
         """Pods for which a node is woken or kept hear of it, and are remembered."""

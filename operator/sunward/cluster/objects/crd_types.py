@@ -30,6 +30,7 @@ class EnergyNodeSpecPower(TypedDict):
     idleMilliwatts: int
     busyMilliwatts: int
     asleepMilliwatts: int
+    haltedMilliwatts: NotRequired[int]
     wakeSeconds: int
     wakeMilliwattHours: int
 
@@ -81,6 +82,9 @@ class EnergyNodeSpecSleepDriverRef(TypedDict):
     name: str
 
 
+EnergyNodeSpecSleepShutdown = Literal["Agent", "None"]
+
+
 class EnergyNodeSpecSleep(TypedDict):
     """`spec.sleep`: sleep defines how and how often the node may be put to sleep. Default driver None, with which
     the node never sleeps.
@@ -88,6 +92,7 @@ class EnergyNodeSpecSleep(TypedDict):
 
     driver: EnergyNodeSpecSleepDriver
     driverRef: NotRequired[EnergyNodeSpecSleepDriverRef]
+    shutdown: EnergyNodeSpecSleepShutdown
     minimumAwakeSeconds: int
     minimumAsleepSeconds: int
     maximumCyclesPerDay: int
@@ -278,6 +283,45 @@ class EnergyNodeStatusOperation(TypedDict):
     leaseTransitions: NotRequired[int | None]
 
 
+class EnergyNodeStatusShutdown(TypedDict):
+    """`status.shutdown`: shutdown is the operator's order to the node's power agent to shut the system down. Absent
+    when none is in force.
+    """
+
+    operationId: str
+    bootId: str
+    leaseTransitions: int
+    issuedAt: str
+    deadline: str
+    haltedAt: NotRequired[str | None]
+    cutAt: NotRequired[str | None]
+
+
+EnergyNodeStatusAgentLastOrderResult = Literal["Accepted", "Started", "Failed", "Refused"]
+
+
+class EnergyNodeStatusAgentLastOrder(TypedDict):
+    """`status.agent.lastOrder`: lastOrder is the last order that the agent took up or refused."""
+
+    operationId: str
+    bootId: NotRequired[str | None]
+    leaseTransitions: NotRequired[int | None]
+    result: EnergyNodeStatusAgentLastOrderResult
+    message: NotRequired[str | None]
+    time: str
+
+
+class EnergyNodeStatusAgent(TypedDict):
+    """`status.agent`: agent is what the node's power agent reports of itself, every 20 s. Absent where none runs."""
+
+    heartbeatTime: NotRequired[str | None]
+    version: NotRequired[str | None]
+    bootId: NotRequired[str | None]
+    canShutDown: NotRequired[bool | None]
+    message: NotRequired[str | None]
+    lastOrder: NotRequired[EnergyNodeStatusAgentLastOrder | None]
+
+
 class EnergyNodeStatusPinnedByItem(TypedDict):
     """`status.pinnedBy[]`: pinnedBy lists the pods and jobs that keep the node awake although nothing else does.
     Empty for a node that works, sleeps, or could not sleep anyway.
@@ -366,7 +410,7 @@ class StatusCondition(TypedDict):
 
 
 class EnergyNodeStatus(TypedDict):
-    """`status`: status is written by the operator only."""
+    """`status`: status is written by the operator; `agent` by the node's power agent."""
 
     observedGeneration: NotRequired[int | None]
     powerState: NotRequired[EnergyNodeStatusPowerState | None]
@@ -378,6 +422,8 @@ class EnergyNodeStatus(TypedDict):
     lastSeen: NotRequired[EnergyNodeStatusLastSeen | None]
     lastTransition: NotRequired[EnergyNodeStatusLastTransition | None]
     operation: NotRequired[EnergyNodeStatusOperation | None]
+    shutdown: NotRequired[EnergyNodeStatusShutdown | None]
+    agent: NotRequired[EnergyNodeStatusAgent | None]
     pinnedBy: NotRequired[list[EnergyNodeStatusPinnedByItem] | None]
     pinnedMilligramsCO2ePerHour: NotRequired[int | None]
     drain: NotRequired[EnergyNodeStatusDrain | None]
@@ -740,6 +786,7 @@ class EnergyPolicySpecBudgets(TypedDict):
     maximumAsleepNodes: NotRequired[int]
     unhealthyZoneThresholdPercent: NotRequired[int]
     drainTimeoutSeconds: int
+    shutdownTimeoutSeconds: int
     powerOffTimeoutSeconds: int
     bootTimeoutSeconds: int
     wakeIntervalSeconds: int

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sunward.cluster.access.times import format_time, parse_time
+from sunward.cluster.objects.agents import shutdown_order, shutdown_patch
 from sunward.cluster.objects.crd_types import EnergyNodeStatus, EnergyNodeStatusOperation
 from sunward.cluster.objects.learned import learned, wake_patch
 from sunward.cluster.objects.statuses import status_of
@@ -36,6 +37,7 @@ def node_record(body: Mapping[str, Any]) -> NodeRecord:
         sleep_times=tuple(moment for moment in map(parse_time, status.get("cycles") or ()) if moment),
         observed_generation=status.get("observedGeneration") or 0,
         learned=learned(status.get("learned") or {}),
+        shutdown=shutdown_order(status),
     )
 
 
@@ -64,6 +66,7 @@ def record_patch(record: NodeRecord) -> EnergyNodeStatus:
     patch: EnergyNodeStatus = {
         "powerState": record.power_state.value,
         "operation": _operation_body(record),
+        "shutdown": shutdown_patch(record.shutdown),
         "owned": {"cordon": record.cordoned_by_us},
         "timers": {
             "awakeSince": format_time(record.awake_since),

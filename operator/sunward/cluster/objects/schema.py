@@ -95,10 +95,12 @@ def _completed(kind: str, name: str, body: Body) -> Any:
 
 
 def _profile(power: EnergyNodeSpecPower) -> PowerProfile:
+    halted = power.get("haltedMilliwatts")
     return PowerProfile(
         idle_watts=power["idleMilliwatts"] * MILLI,
         busy_watts=power["busyMilliwatts"] * MILLI,
         asleep_watts=power["asleepMilliwatts"] * MILLI,
+        halted_watts=None if halted is None else halted * MILLI,
         wake_seconds=float(power["wakeSeconds"]),
         wake_watt_hours=power["wakeMilliwattHours"] * MILLI,
     )
@@ -131,6 +133,7 @@ def _sleep(sleep: EnergyNodeSpecSleep) -> SleepSpec:
     return SleepSpec(
         driver=sleep["driver"],
         driver_ref=None if reference is None else reference["name"],
+        uses_agent=sleep["shutdown"] == "Agent",
         minimum_awake_seconds=float(sleep["minimumAwakeSeconds"]),
         minimum_asleep_seconds=float(sleep["minimumAsleepSeconds"]),
         maximum_cycles_per_day=sleep["maximumCyclesPerDay"],
@@ -276,6 +279,7 @@ def _budgets(budgets: EnergyPolicySpecBudgets) -> Budgets:
         dwell_seconds=float(budgets["dwellSeconds"]),
         warm_up_seconds=float(budgets["warmUpSeconds"]),
         drain_timeout_seconds=float(budgets["drainTimeoutSeconds"]),
+        shutdown_timeout_seconds=float(budgets["shutdownTimeoutSeconds"]),
         power_off_timeout_seconds=float(budgets["powerOffTimeoutSeconds"]),
         boot_timeout_seconds=float(budgets["bootTimeoutSeconds"]),
         wake_interval_seconds=float(budgets["wakeIntervalSeconds"]),

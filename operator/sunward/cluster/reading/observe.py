@@ -11,6 +11,7 @@ from typing import Any
 from sunward.cluster.access.api import Api
 from sunward.cluster.access.causes import cause_of, is_unreachable
 from sunward.cluster.objects import schema, usage
+from sunward.cluster.objects.agents import agent_report
 from sunward.cluster.objects.crd_types import TrainingJobStatus
 from sunward.cluster.objects.statuses import status_of
 from sunward.cluster.ports import Intensities, Sensors
@@ -141,6 +142,7 @@ def _view(spec: NodeSpec, state: ClusterState, meters: Mapping[str, MeterFacts])
         pods=state.pods_by_node.get(spec.node_name, ()),
         generation=int(body["metadata"].get("generation", 0)),
         volume_attached=spec.node_name in state.volumes_attached,
+        agent=agent_report(body),
     )
 
 

@@ -24,6 +24,9 @@ class GuardStage(StrEnum):
     START = "Start"  # may we cordon it now
     PREFLIGHT = "Recheck"  # cordoned: does everything still hold
     CUT = "Cut"  # drained: may we ask for the power to be cut
+    HALTED = "Halted"  # does the meter show that a system that was told to shut down no longer runs
+    CUT_HALTED = "CutHalted"  # it was told to shut down: is it down, so that we may ask for the power to be cut
+    REPEAT_CUT = "RepeatCut"  # it is down: may the request to cut the power be sent again
     OFF = "Off"  # is it proven that the power is off
     ON = "On"  # is it proven that the power is on
     REPEAT_OFF = "RepeatOff"  # may the request to cut the power be sent again

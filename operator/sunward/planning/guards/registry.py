@@ -9,12 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sunward.planning.guards import budgets, rules_data, rules_node, rules_power, rules_time, rules_work
+from sunward.planning.guards import (
+    budgets,
+    rules_data,
+    rules_node,
+    rules_power,
+    rules_shutdown,
+    rules_time,
+    rules_work,
+)
 from sunward.planning.guards.case import Blocker, Case, GuardStage, Rule
 
 SLEEPING = (GuardStage.PLAN, GuardStage.START, GuardStage.PREFLIGHT, GuardStage.CUT)
 """Whatever forbids a sleep forbids it until the power is cut."""
-PROOFS = (GuardStage.OFF, GuardStage.ON, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON)
+DOWN = (GuardStage.CUT_HALTED, GuardStage.REPEAT_CUT)
+"""The system was shut down: its power may be cut whatever else is said of the node, because nothing runs there."""
+PROOFS = (GuardStage.OFF, GuardStage.ON, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON, GuardStage.HALTED, *DOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +49,7 @@ GUARDS: Guards = MappingProxyType(
         "fencing": _guard(rules_power.fencing, GuardStage.ACT),
         # what the node is
         "node-exists": _guard(rules_node.node_exists, *SLEEPING),
-        "unambiguous": _guard(rules_node.unambiguous, *SLEEPING, GuardStage.REPEAT_OFF),
+        "unambiguous": _guard(rules_node.unambiguous, *SLEEPING, GuardStage.REPEAT_OFF, *DOWN),
         "control-plane": _guard(rules_node.control_plane, *SLEEPING, GuardStage.KEEP),
         "always-on": _guard(rules_node.always_on, *SLEEPING, GuardStage.KEEP),
         "managed": _guard(rules_node.managed, *SLEEPING, GuardStage.KEEP),
@@ -95,14 +105,20 @@ GUARDS: Guards = MappingProxyType(
         "relay-answers": _guard(rules_power.relay_answers, GuardStage.START, GuardStage.CUT, *PROOFS),
         "relay-recent": _guard(rules_power.relay_recent, GuardStage.CUT, *PROOFS),
         "relay-open": _guard(rules_power.relay_open, GuardStage.OFF, GuardStage.REPEAT_ON),
-        "relay-closed": _guard(rules_power.relay_closed, GuardStage.CUT, GuardStage.ON, GuardStage.REPEAT_OFF),
+        "relay-closed": _guard(
+            rules_power.relay_closed, GuardStage.CUT, GuardStage.ON, GuardStage.REPEAT_OFF, GuardStage.HALTED, *DOWN
+        ),
+        "draw-halted": _guard(rules_shutdown.draw_halted, GuardStage.HALTED),
+        "system-down": _guard(rules_shutdown.system_down, *DOWN),
         "draw-gone": _guard(rules_power.draw_gone, GuardStage.OFF, GuardStage.REPEAT_ON),
         "draw-there": _guard(rules_power.draw_there, GuardStage.ON, GuardStage.REPEAT_OFF),
         "relay-sound": _guard(
             rules_power.relay_sound, GuardStage.PLAN, GuardStage.START, GuardStage.CUT, GuardStage.REPEAT_ON
         ),
         "trip-pause": _guard(rules_power.trip_pause, GuardStage.WAKE),
-        "request-lost": _guard(rules_power.request_lost, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON),
+        "request-lost": _guard(
+            rules_power.request_lost, GuardStage.REPEAT_OFF, GuardStage.REPEAT_ON, GuardStage.REPEAT_CUT
+        ),
         "retry-due": _guard(rules_power.retry_due, GuardStage.WAKE),
         "cut-by-others": _guard(rules_power.cut_by_others, GuardStage.WAKE),
         "ready-now": _guard(rules_power.ready_now, GuardStage.READY),

@@ -90,7 +90,8 @@ def act(question: Question, what: Act, why: Cause, pods: tuple[PodFacts, ...] = 
 
 
 def move(question: Question, state: PowerState, why: Cause, what: Act = Act.NONE, **fields: Any) -> Step:
-    """Write a new state with the other *fields* of the record, then act."""
+    """Write a new state with the other *fields* of the record, then act. An order to the power agent ends with it."""
+    fields.setdefault("shutdown", None)
     record = replace(
         question.record,
         power_state=state,
@@ -107,6 +108,11 @@ def repeat(question: Question, what: Act, why: Cause) -> Step:
     assert operation is not None  # without one the question is overdue and nothing is asked again
     again = replace(operation, started_at=question.now, fencing_token=question.case.fencing_token)
     return _step(question, replace(question.record, operation=again), what, why)
+
+
+def rewrite(question: Question, what: Act, why: Cause, **fields: Any) -> Step:
+    """Write other *fields* of the record in the state that stands, then act."""
+    return _step(question, replace(question.record, **fields), what, why)
 
 
 def begin(question: Question, intent: Intent, reason: Reason, seconds: float) -> Operation:

@@ -24,7 +24,7 @@ from sunward.planning.guards.drain import classify
 from sunward.planning.guards.placing import order
 from sunward.planning.guards.registry import GUARDS, Guards
 from sunward.planning.guards.rules_node import wants
-from sunward.planning.sleep import waking
+from sunward.planning.sleep import halting, waking
 from sunward.planning.sleep.steps import (
     SLEEP,
     Question,
@@ -168,6 +168,9 @@ def _draining(question: Question) -> Step:
     obstacle = question.first(GuardStage.CUT)
     if obstacle is not None:
         return rest(question, obstacle.prefixed("waits: "))
+    agent = halting.listening_agent(question.case)
+    if agent is not None:
+        return halting.order_shutdown(question, agent)
     operation = question.record.operation
     assert operation is not None  # without one the drain is overdue and has been rolled back
     limit = begin(question, SLEEP, operation.reason, question.budgets.power_off_timeout_seconds)
@@ -188,6 +191,11 @@ def _power_off_requested(question: Question) -> Step:
         return move(
             question, PowerState.ASLEEP, Cause(Reason.ASLEEP, message), operation=None, asleep_since=question.now
         )
+    order = question.record.shutdown
+    if order is not None and order.cut_at is None:
+        return halting.shutting_down(question)
+    if order is not None and order.halted_at is not None:
+        return halting.cut_again(question)
     if question.is_overdue:
         message = "the power-off was not confirmed in time: powered on again"
         return waking.ask_for_power(question, Cause(Reason.POWER_OFF_TIMED_OUT, message))

@@ -169,7 +169,7 @@ class OperatedCluster:
                 if step.act is Act.POWER_OFF:
                     self._done.slept.append((self._now, step.node))
                 machine.switch(on=step.act is Act.POWER_ON)
-            case Act.NONE:
+            case Act.NONE | Act.SHUT_DOWN:  # the simulated machines have no power agents
                 pass
 
     def _is_settled(self, plan: Plan) -> bool:
