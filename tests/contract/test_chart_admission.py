@@ -79,6 +79,7 @@ def wait_until_enforced(admin: Api) -> None:
         lambda: operator.merge(f"/api/v1/nodes/{FREE}?dryRun=All", {"spec": {"unschedulable": True}}),
         lambda: evict(operator, SPACE, uid=""),
         lambda: agent(admin, FREE).merge(STATUS, {"status": {"currentPlan": "x"}}),
+        lambda: admin.merge(f"{STATUS}?dryRun=All", {"status": {"shutdown": ORDER}}),
         lambda: admin.merge(f"{STATUS}?dryRun=All", {"status": {"harvest": {"milliwatts": 99_999_999}}}),
         lambda: operator.create(pod("unlabelled", labels={}), dry_run=True),
         lambda: operator.merge(f"/api/v1/nodes/{WORKER}?dryRun=All", {"metadata": {"labels": {MANAGED: None}}}),
@@ -96,6 +97,15 @@ MARK = "sunward.dev/cordoned-by"
 ENERGY_NODE = f"/apis/sunward.dev/v1alpha1/energynodes/{WORKER}"
 STATUS = f"{ENERGY_NODE}/status"
 TAINT = {"key": ASLEEP, "effect": "NoSchedule"}
+
+
+ORDER = {
+    "operationId": "pi-sleep",
+    "bootId": "boot-1",
+    "leaseTransitions": 1,
+    "issuedAt": "2026-11-22T12:00:00Z",
+    "deadline": "2026-11-22T12:01:00Z",
+}
 
 
 def namespaces() -> list[Manifest]:
@@ -402,10 +412,45 @@ def test_9_the_operator_deletes_only_pods_of_training_jobs(admin: Api, operator:
 
 
 def test_4_an_agent_writes_only_the_energy_node_of_the_node_its_token_is_bound_to(admin: Api) -> None:
-    patch = {"status": {"lastSeen": {"sensors": "2026-11-22T12:00:00Z"}}}
+    patch = {"status": {"agent": {"heartbeatTime": "2026-11-22T12:00:00Z", "bootId": "b", "canShutDown": True}}}
     assert agent(admin, WORKER).merge(STATUS, patch).code == 200
     assert_denied(agent(admin, FREE).merge(STATUS, patch), "of the node that its token is bound to")
     assert_denied(admin.acting_as(AGENT).merge(STATUS, patch), "of the node that its token is bound to")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"lastSeen": {"sensors": "2026-11-22T12:00:00Z"}},
+        {"powerState": "PowerOffRequested"},
+        {"currentPlan": None},
+        {"conditions": []},
+        {"shutdown": ORDER},
+    ],
+)
+def test_4_an_agent_writes_nothing_but_its_own_report(admin: Api, status: Manifest) -> None:
+    assert admin.merge(STATUS, {"status": {"powerState": "Awake", "currentPlan": "plan"}}).code == 200
+    assert_denied(agent(admin, WORKER).merge(f"{STATUS}?dryRun=All", {"status": status}), "")
+
+
+def test_4_an_agent_does_not_write_a_spec(admin: Api) -> None:
+    override = {"power": "Asleep", "until": "2027-11-22T12:00:00Z", "reason": "x"}
+    patch = {"spec": {"override": override}}
+    assert_denied(agent(admin, WORKER).merge(f"{ENERGY_NODE}?dryRun=All", patch), "only write the status")
+
+
+def test_13_only_the_operator_orders_a_shutdown(admin: Api) -> None:
+    assert_denied(admin.merge(f"{STATUS}?dryRun=All", {"status": {"shutdown": ORDER}}), "only the operator orders")
+    operator = admin.acting_as(OPERATOR)
+    assert operator.merge(STATUS, {"status": {"shutdown": ORDER}}).code == 200
+    assert_denied(admin.merge(f"{STATUS}?dryRun=All", {"status": {"shutdown": None}}), "only the operator orders")
+    assert operator.merge(STATUS, {"status": {"shutdown": None}}).code == 200
+
+
+def test_13_only_an_agent_reports_as_one(admin: Api) -> None:
+    report = {"agent": {"canShutDown": True, "bootId": "forged"}}
+    for writer in (admin, admin.acting_as(OPERATOR)):
+        assert_denied(writer.merge(f"{STATUS}?dryRun=All", {"status": report}), "only the node's power agent")
 
 
 def test_4_an_agent_neither_creates_nor_deletes(admin: Api) -> None:

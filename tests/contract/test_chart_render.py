@@ -351,8 +351,8 @@ def test_policy_8_knows_every_field_of_a_nodes_spec_but_the_override(defaults: l
 @pytest.mark.parametrize("policies", [True, False])
 def test_admission_policies_can_be_left_out(tmp_path: Path, policies: bool) -> None:
     manifests = chart.render(tmp_path, values={"admissionPolicies": {"enabled": policies}})
-    assert len(chart.of_kind(manifests, "ValidatingAdmissionPolicy")) == (12 if policies else 0)
-    assert len(chart.of_kind(manifests, "ValidatingAdmissionPolicyBinding")) == (12 if policies else 0)
+    assert len(chart.of_kind(manifests, "ValidatingAdmissionPolicy")) == (13 if policies else 0)
+    assert len(chart.of_kind(manifests, "ValidatingAdmissionPolicyBinding")) == (13 if policies else 0)
 
 
 @pytest.mark.parametrize(
