@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[0:1] = [str(ROOT / part) for part in ("tests", "operator", "node_exporter", "trainer", "lab", "auditor")]
 
 from fault_injection.campaign import campaign  # noqa: E402
-from fault_injection.ending import end_in_order  # noqa: E402
 from fault_injection.registry import SUITES, run  # noqa: E402
+from support.faults.ending import end_in_order  # noqa: E402
 from support.faults.outcome import Options, Outcome  # noqa: E402
 
 TOLD_VIOLATIONS = 20

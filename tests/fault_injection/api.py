@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from fault_injection.ending import end_in_order
+from support.faults.ending import end_in_order
 from support.faults.kinds import Kind
 from support.faults.outcome import Options, Outcome
 from support.faults.scene import Scene, audit_violations, fault_scene

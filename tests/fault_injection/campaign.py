@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fault_injection.ending import end
 from fault_injection.registry import SUITES
+from support.faults.ending import end
 from support.faults.outcome import Options
 
 LIMIT_SECONDS = 7200.0

@@ -31,6 +31,7 @@ SUITES = {
     "relays": "R23 lying relays",
     "static": "R24 static gates",
     "tenants": "R25 tenants",
+    "agent": "R26 power agent",
     "drill": "partial disruption drill",
 }
 """Every suite, in the order in which all are run."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fault_injection.campaign import one, table
-from fault_injection.ending import end
 from fault_injection.registry import SUITES, find
+from support.faults.ending import end
 from support.faults.outcome import Options, Outcome
 
 PACKAGE = Path(__file__).parents[2] / "fault_injection"
@@ -93,7 +93,7 @@ def test_a_suite_that_dies_has_failed(tmp_path: Path) -> None:
 WAITS = """
 import contextlib, pathlib, sys, threading
 sys.path.insert(0, sys.argv[1])
-from fault_injection.ending import end_in_order
+from support.faults.ending import end_in_order
 end_in_order()
 with contextlib.ExitStack() as world:
     world.callback(pathlib.Path(sys.argv[2]).touch)
