@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean k3s-chart
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -95,6 +95,11 @@ lock: setup ## update the locked requirement files
 
 package: setup ## build the wheel and test it in an empty environment
 	@bash tools/package.sh
+
+k3s-chart: setup ## write dist/sunward-helmchart.yaml, the chart as one resource for k3s; VALUES names values files
+	@mkdir -p dist
+	@$(RUN) tools/helmchart.py helm/sunward/values-k3s.yaml $(VALUES) > dist/sunward-helmchart.yaml
+	@echo dist/sunward-helmchart.yaml
 
 clean: ## remove everything that can be built again
 	@rm -rf $(VENV) build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis

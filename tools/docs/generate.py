@@ -1,4 +1,4 @@
-"""Writes what is generated from the definitions and the exporter: two pages, the chart's copies, types and fields.
+"""Writes what is generated from the definitions and the exporter: three pages, the chart's copies, types and fields.
 
 `python tools/docs/generate.py` writes, `--check` only compares and exits 1 when something is out of date.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "node_exporter")]
 
-from tools.docs import crd_types, exporter_page, resources_page  # noqa: E402  # found by the path above
+from tools.docs import crd_types, exporter_page, resources_page, values_page  # noqa: E402  # found by the path above
 
 
 def generated() -> dict[Path, str]:
@@ -24,6 +24,7 @@ def generated() -> dict[Path, str]:
         objects / "crd_fields.py": crd_types.fields(definitions),
         ROOT / "docs/resources.md": resources_page.page(definitions),
         ROOT / "docs/exporter-metrics.md": exporter_page.page(),
+        ROOT / "docs/chart-values.md": values_page.page(ROOT / "helm/sunward/values.yaml"),
         **copies,
     }
 

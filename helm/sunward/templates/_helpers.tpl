@@ -14,6 +14,21 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* The reference of an image: registry (the global one first), repository, and digest, else tag, else the chart's version. */}}
+{{- define "sunward.image" -}}
+{{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
+{{- $version := ternary (printf "@%s" .image.digest) (printf ":%s" (.image.tag | default .root.Chart.AppVersion)) (ne .image.digest "") -}}
+{{- ternary "" (printf "%s/" $registry) (eq $registry "") }}{{ .image.repository }}{{ $version }}
+{{- end }}
+
+{{/* What people add to the labels and annotations of a part's pods. */}}
+{{- define "sunward.podLabels" -}}
+{{- include "sunward.selector" (dict "root" .root "component" .component) }}
+{{- with (get .root.Values .component).podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* What the restricted Pod Security profile requires of a pod. */}}
 {{- define "sunward.podSecurity" -}}
 runAsNonRoot: true

@@ -56,9 +56,22 @@ def _register() -> None:
         status,
         verify,
     )
-    from sunward.cli.setup import init
+    from sunward.cli.setup import definitions, init
 
-    for module in (init, plan, verify, explain, explain_problem, simulate, experiment, status, run, doctor, power):
+    for module in (
+        init,
+        definitions,
+        plan,
+        verify,
+        explain,
+        explain_problem,
+        simulate,
+        experiment,
+        status,
+        run,
+        doctor,
+        power,
+    ):
         module.register(app)
 
 

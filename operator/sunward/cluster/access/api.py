@@ -28,6 +28,9 @@ PAGE_SIZE = 500
 LARGEST_TEXT_BYTES = 1 << 20
 FIELD_MANAGER = "sunward-operator"
 """The name under which the server notes the fields that our patches set."""
+SETUP_MANAGER = "sunward-setup"
+"""The same for what an installation applies."""
+APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 
@@ -89,6 +92,11 @@ class KubernetesApi:
         kind = JSON_PATCH if isinstance(body, Sequence) else MERGE
         manager = {"fieldManager": FIELD_MANAGER}
         return await self._request("PATCH", path, query=manager, body=body, content_type=kind)
+
+    async def apply(self, path: str, body: Mapping[str, Any]) -> Body:
+        """Server-side apply, taking over fields that others own; creates the object where there is none."""
+        owner = {"fieldManager": SETUP_MANAGER, "force": "true"}
+        return await self._request("PATCH", path, query=owner, body=body, content_type=APPLY)
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> Body:
         """Replace; with metadata.resourceVersion set, a stale copy raises ApiError(409)."""
