@@ -31,7 +31,7 @@ ON: dict[str, Any] = {
     "uninstall": {"uninstall": {"wakeNodes": False}},
     "tests": {"tests": {"enabled": False}},
     "policy": {"policy": {"create": False}},
-    "crds": {"crds": {"upgrade": True}},
+    "jobs": {"crds": {"upgrade": True}, "init": {"enabled": True, "arguments": ["--zone", "DE"]}},
     "serviceMonitor": {"serviceMonitor": {"enabled": True, "labels": {"release": "stack"}}},
     "podMonitor": {"podMonitor": {"enabled": True}},
     "prometheusRule": {"prometheusRule": {"enabled": True}},
@@ -133,7 +133,7 @@ def test_an_image_is_put_together(image: dict[str, str], registry: str, expected
 
 
 def test_every_image_comes_from_the_global_registry(tmp_path: Path) -> None:
-    values = merged({"global": {"imageRegistry": "registry.lan"}}, ON["crds"], ON["rapl"])
+    values = merged({"global": {"imageRegistry": "registry.lan"}}, ON["jobs"], ON["rapl"])
     text = chart.template(tmp_path, values=values).stdout
     images = re.findall(r"image: \"(.*)\"", text)
     assert len(images) >= 8
@@ -240,7 +240,7 @@ def test_prometheus_accepts_the_alerts(tmp_path: Path) -> None:
 
 
 def test_definitions_are_applied_by_an_account_that_may_change_no_others(tmp_path: Path) -> None:
-    manifests = chart.render(tmp_path, values=ON["crds"])
+    manifests = chart.render(tmp_path, values=ON["jobs"])
     (rule,) = chart.one(manifests, "ClusterRole", "sunward-crds")["rules"]
     packed = chart.one(manifests, "ConfigMap", "sunward-crds")["data"]
     definitions = {name: yaml.safe_load(text) for name, text in packed.items()}
@@ -292,3 +292,14 @@ def test_the_chart_describes_itself_as_it_is(tmp_path: Path) -> None:
         for body in (yaml.safe_load(path.read_text()) for path in (chart.ROOT / "crds").glob("*.yaml"))
     }
     assert {(one["name"], one["kind"], one["version"]) for one in described["artifacthub.io/crds"]} == ours
+
+
+def test_the_job_of_init_reads_and_runs_the_command_that_people_run(tmp_path: Path) -> None:
+    manifests = chart.render(tmp_path, values=ON["jobs"])
+    (job,) = [m for m in chart.of_kind(manifests, "Job") if m["metadata"]["name"].startswith("sunward-init-")]
+    assert chart.pod_spec(job)["containers"][0]["args"] == ["init", "--zone", "DE", "--", "-"]
+    rights = [m for m in chart.of_kind(manifests, "Role", "ClusterRole") if m["metadata"]["name"] == "sunward-init"]
+    assert {verb for m in rights for rule in m["rules"] for verb in rule["verbs"]} == {"list", "get"}
+    other = chart.render(tmp_path, values=merged(ON["jobs"], {"init": {"arguments": ["--zone", "FR"]}}))
+    names = {m["metadata"]["name"] for m in chart.of_kind(other, "Job")}
+    assert job["metadata"]["name"] not in names, "the template of a Job cannot change"

@@ -62,6 +62,12 @@ def test_the_example_works_when_it_is_pasted(admin: Api, surroundings: dict[str,
     found = admin.request("GET", "/apis/sunward.dev/v1alpha1/energynodes").body["items"]
     assert [one["metadata"]["name"] for one in found] == list(NODES)
     assert [one["spec"]["role"] for one in found] == ["AlwaysOn", "Worker", "Worker"]
+    # As the Job of the value crds.upgrade does it; a field that somebody changed by hand is taken over.
+    stale = {"spec": {"names": {"shortNames": ["old"]}}}
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/energynodes.sunward.dev"
+    assert admin.merge(path, stale).code == 200
+    assert run("sunward apply-definitions crds", surroundings, tmp_path).returncode == 0
+    assert admin.request("GET", path).body["spec"]["names"]["shortNames"] == ["en"]
     # No machine is behind these nodes, so the operator cannot run; the doctor says exactly that.
     done = run(doctor, surroundings, tmp_path)
     assert done.returncode == 1

@@ -56,10 +56,11 @@ def _register() -> None:
         status,
         verify,
     )
-    from sunward.cli.setup import definitions, init
+    from sunward.cli.setup import calibrate, definitions, init
 
     for module in (
         init,
+        calibrate,
         definitions,
         plan,
         verify,

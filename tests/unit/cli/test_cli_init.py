@@ -69,6 +69,13 @@ class Cluster:
 
 async def written(tmp_path: Path, cluster: Cluster, **options: Any) -> tuple[str, Body]:
     """The text of the EnergyNodes, and the values."""
+    await run(tmp_path, cluster, tmp_path / "setup", **options)
+    values = yaml.safe_load((tmp_path / "setup" / VALUES_FILE).read_text())
+    return (tmp_path / "setup" / NODES_FILE).read_text(), values
+
+
+async def run(tmp_path: Path, cluster: Cluster, folder: Path, **options: Any) -> None:
+    """The command against this cluster; SERVER in an option stands for its address."""
     async with serving(cluster.answer) as server:
         config = tmp_path / "kubeconfig"
         context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
@@ -80,9 +87,7 @@ async def written(tmp_path: Path, cluster: Cluster, **options: Any) -> tuple[str
             key: value.replace("SERVER", server.url) if isinstance(value, str) else value
             for key, value in options.items()
         }
-        await asyncio.to_thread(lambda: init(tmp_path / "setup", kubeconfig=str(config), **options))
-    values = yaml.safe_load((tmp_path / "setup" / VALUES_FILE).read_text())
-    return (tmp_path / "setup" / NODES_FILE).read_text(), values
+        await asyncio.to_thread(lambda: init(folder, kubeconfig=str(config), **options))
 
 
 def objects(text: str) -> dict[str, Body]:
@@ -207,3 +212,11 @@ def test_every_figure_of_the_table_names_its_source_and_idle_is_below_busy() -> 
 @pytest.mark.parametrize("text", ["", "no metrics", "{", 'a{b="c', "sunward_exporter_board_info 1", "x 1\n" * 9000])
 def test_a_page_that_says_nothing_tells_nothing(text: str) -> None:
     assert read(text).board is None
+
+
+async def test_both_files_can_be_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await run(tmp_path, Cluster(MODELS), Path("-"), zone=["DE"], grams=380.0)
+    printed = capsys.readouterr().out
+    assert printed.index(f"# {NODES_FILE}") < printed.index(f"# {VALUES_FILE}")
+    assert set(objects(printed.split(f"# {VALUES_FILE}")[0])) == {"pi-1", "pi-2"}
+    assert not (tmp_path / "setup").exists()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -22,6 +23,7 @@ class Exporter:
 
     namespace: str
     pod: str
+    image: str
 
     @property
     def path(self) -> str:
@@ -31,9 +33,11 @@ class Exporter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scrape:
-    """What one answer of an exporter tells; None where it does not tell it."""
+    """What one answer of an exporter tells; None where it does not tell it. `sampled_at` are Unix seconds."""
 
     board: str | None = None
+    energy_joules: float | None = None
+    sampled_at: float | None = None
 
 
 async def exporters(api: KubernetesApi) -> Mapping[str, Exporter]:
@@ -45,6 +49,7 @@ async def exporters(api: KubernetesApi) -> Mapping[str, Exporter]:
         pod["spec"]["nodeName"]: Exporter(
             namespace=pod["metadata"]["namespace"],
             pod=pod["metadata"]["name"],
+            image=pod["spec"]["containers"][0]["image"],
         )
         for pod in pods
         if (pod.get("status") or {}).get("phase") == "Running" and pod["spec"].get("nodeName")
@@ -62,8 +67,20 @@ def read(text: str) -> Scrape:
         samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except Exception:  # the shell around one answer, which anything may have given
         return Scrape()
+    energies = _values(samples, "sunward_node_energy_joules_total")
+    source = next(iter(energies), None)
     models = [one.labels.get("model", "") for one in samples if one.name == "sunward_exporter_board_info"]
-    return Scrape(board=next((_printable(model) for model in models if model), None))
+    return Scrape(
+        board=next((_printable(model) for model in models if model), None),
+        energy_joules=None if source is None else energies[source],
+        sampled_at=_values(samples, "sunward_node_last_sample_timestamp_seconds").get(source or ""),
+    )
+
+
+def _values(samples: Iterable[Any], name: str) -> dict[str, float]:
+    """Finite values of a series by its source."""
+    found = (one for one in samples if one.name == name)
+    return {one.labels.get("source", ""): one.value for one in found if math.isfinite(one.value)}
 
 
 def _printable(model: str) -> str:
