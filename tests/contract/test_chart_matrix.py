@@ -35,7 +35,7 @@ ON: dict[str, Any] = {
     "serviceMonitor": {"serviceMonitor": {"enabled": True, "labels": {"release": "stack"}}},
     "podMonitor": {"podMonitor": {"enabled": True}},
     "prometheusRule": {"prometheusRule": {"enabled": True}},
-    "evictNamespaces": {"evictNamespaces": {"names": ["media"]}},
+    "agent": {"agent": {"enabled": True, "appArmorProfile": "Unconfined"}, "evictNamespaces": {"names": ["media"]}},
     "pods": {
         part: {
             "podLabels": {"team": "edge"},
@@ -45,7 +45,7 @@ ON: dict[str, Any] = {
             "affinity": {"nodeAffinity": {}},
             "image": {"registry": "example.org", "digest": f"sha256:{'0' * 64}"},
         }
-        for part in ("operator", "exporter", "prometheus")
+        for part in ("operator", "exporter", "prometheus", "agent")
     },
 }
 """Each switch, turned away from its default."""
@@ -133,7 +133,7 @@ def test_an_image_is_put_together(image: dict[str, str], registry: str, expected
 
 
 def test_every_image_comes_from_the_global_registry(tmp_path: Path) -> None:
-    values = merged({"global": {"imageRegistry": "registry.lan"}}, ON["jobs"], ON["rapl"])
+    values = merged({"global": {"imageRegistry": "registry.lan"}}, ON["jobs"], ON["rapl"], ON["agent"])
     text = chart.template(tmp_path, values=values).stdout
     images = re.findall(r"image: \"(.*)\"", text)
     assert len(images) >= 8
@@ -163,7 +163,7 @@ def pods(manifests: list[chart.Manifest]) -> dict[str, chart.Manifest]:
 
 
 def test_what_people_add_to_pods_is_there_and_selectors_stay(tmp_path: Path) -> None:
-    manifests = chart.render(tmp_path, values=ON["pods"])
+    manifests = chart.render(tmp_path, values=merged(ON["pods"], ON["agent"]))
     for name, template in pods(manifests).items():
         assert template["metadata"]["labels"]["team"] == "edge"
         assert template["metadata"]["annotations"]["note"] == "x"
@@ -281,7 +281,7 @@ def test_the_chart_in_a_helm_chart_resource_is_the_chart(tmp_path: Path) -> None
 def test_the_chart_describes_itself_as_it_is(tmp_path: Path) -> None:
     about = yaml.safe_load((chart.CHART / "Chart.yaml").read_text(encoding="utf-8"))
     described = {key: yaml.safe_load(text) for key, text in about["annotations"].items()}
-    text = chart.template(tmp_path).stdout
+    text = chart.template(tmp_path, values=ON["agent"]).stdout
     used = {
         *re.findall(r"image: \"(.*)\"", text),
         *yaml.safe_load((chart.CHART / "values.yaml").read_text())["trainer"]["images"],
