@@ -62,6 +62,9 @@ def test_the_example_works_when_it_is_pasted(admin: Api, surroundings: dict[str,
     found = admin.request("GET", "/apis/sunward.dev/v1alpha1/energynodes").body["items"]
     assert [one["metadata"]["name"] for one in found] == list(NODES)
     assert [one["spec"]["role"] for one in found] == ["AlwaysOn", "Worker", "Worker"]
+    # A namespace that does not exist is named before anything is changed.
+    wrong = "helm upgrade sunward helm/sunward --namespace sunward-system --reuse-values --set 'jobNamespaces={ml}'"
+    assert "kubectl create namespace ml" in run(wrong, surroundings, tmp_path).stderr
     # As the Job of the value crds.upgrade does it; a field that somebody changed by hand is taken over.
     stale = {"spec": {"names": {"shortNames": ["old"]}}}
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/energynodes.sunward.dev"

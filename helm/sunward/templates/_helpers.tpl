@@ -14,6 +14,19 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* Roles in a namespace that does not exist would fail half-way. Without a cluster (helm template) nothing is known. */}}
+{{- define "sunward.checkNamespaces" -}}
+{{- if lookup "v1" "Namespace" "" "kube-system" -}}
+{{- range $value, $names := dict "jobNamespaces" .Values.jobNamespaces "evictNamespaces.names" .Values.evictNamespaces.names -}}
+{{- range $names -}}
+{{- if not (lookup "v1" "Namespace" "" .) -}}
+{{- fail (printf "%s names the namespace %s, which does not exist: kubectl create namespace %s" $value . .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* The reference of an image: registry (the global one first), repository, and digest, else tag, else the chart's version. */}}
 {{- define "sunward.image" -}}
 {{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
