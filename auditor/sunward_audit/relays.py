@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +30,7 @@ class Relay:
     url: str
     switch_id: int = 0
     token_file: Path | None = None
+    username: str = "admin"
 
     def password(self) -> str | None:
         """The password that it demands; None where it has none. Raises OSError and ValueError."""
@@ -43,6 +47,7 @@ def relays_of(settings: Path) -> tuple[Relay, ...]:
             driver=str(entry.get("driver", "")),
             url=str(entry.get("url") or "").rstrip("/"),
             switch_id=int(entry.get("switchId", 0)),
+            username=str(entry.get("username") or "admin"),
             token_file=settings.parent / entry["tokenFile"] if entry.get("tokenFile") else None,
         )
         for name, entry in sorted(found.items())
@@ -69,15 +74,36 @@ async def _shelly(session: aiohttp.ClientSession, relay: Relay, node: str) -> Re
 
 async def _tasmota(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
     password = relay.password()
-    login = {} if password is None else {"user": "admin", "password": password}
+    login = {} if password is None else {"user": relay.username, "password": password}
     answer = await _json(session, f"{relay.url}/cm", {**login, "cmnd": f"Power{relay.switch_id + 1}"})
     state = next((value for value in answer.values() if value in ("ON", "OFF")), None)
     return _reading(relay, node, None if state is None else state == "ON", None)
 
 
+async def _shelly_gen1(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
+    password = relay.password()
+    login = {} if password is None else {"Authorization": aiohttp.encode_basic_auth(relay.username, password)}
+    answer = await _json(session, f"{relay.url}/relay/{relay.switch_id}", {}, headers=login)
+    return _reading(relay, node, answer.get("ison"), None)
+
+
+async def _webhook(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
+    body = {"schema": "sunward.dev/webhook/v1alpha1", "relay": relay.name, "switchId": relay.switch_id}
+    data = json.dumps({**body, "action": "Read", "time": datetime.now(UTC).isoformat()}).encode()
+    signed = hmac.new((relay.password() or "").encode(), data, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Sunward-Signature": f"sha256={signed}"}
+    async with session.post(relay.url, data=data, headers=headers, timeout=TIMEOUT, allow_redirects=False) as response:
+        response.raise_for_status()
+        answer = await response.json(content_type=None)
+    found = answer if isinstance(answer, Mapping) else {}
+    return _reading(relay, node, found.get("output"), found.get("watts"))
+
+
 READERS: Mapping[str, Callable[[aiohttp.ClientSession, Relay, str], Awaitable[RelayRead | None]]] = {
     "Shelly": _shelly,
     "Tasmota": _tasmota,
+    "ShellyGen1": _shelly_gen1,
+    "Webhook": _webhook,
 }
 """How a relay of each kind is asked, by its name in the settings."""
 

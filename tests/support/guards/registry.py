@@ -309,7 +309,7 @@ PLACES: dict[str, Place] = {
         "power.drivers.tasmota", '_command(command, "POST")', "_command(command)", DRIVERS, RELAYS
     ),
     "an order counts when the answer repeats it": _place(
-        "power.drivers.tasmota", "if self._output(answer) is not on:", "if False:", DRIVERS
+        "power.drivers.tasmota", "if await self._output(answer) is not on:", "if False:", DRIVERS
     ),
     "an answer that refuses politely refuses": _place(
         "power.drivers.tasmota", "if any(key.lower() in REFUSALS for key in answer):", "if False:", DRIVERS
@@ -749,6 +749,34 @@ PLACES: dict[str, Place] = {
         name: Place(module=f"sunward_power_agent.{module}", old=old, new=new, tests=(test,))
         for name, (module, old, new, test) in agent.PLACES.items()
     },
+    # what a relay's answer is worth
+    "a first-generation Shelly confirms an order": _place(
+        "power.drivers.shelly_gen1",
+        'if answer.get("ison") is not on:',
+        "if False:",
+        "tests/unit/power/test_power_shelly_gen1.py",
+    ),
+    "a figure that was typed in is no draw": _place(
+        "power.drivers.shelly_gen1",
+        "isinstance(meters, int) and meters > switch_id and ",
+        "",
+        "tests/unit/power/test_power_shelly_gen1.py",
+    ),
+    "a webhook accepts an order by a plain yes": _place(
+        "power.drivers.webhook",
+        'if answer.get("accepted") is not True:',
+        "if False:",
+        "tests/unit/power/test_power_webhook.py",
+    ),
+    "a webhook's body is signed": _place(
+        "power.drivers.webhook",
+        "hmac.new(secret.encode(), body, hashlib.sha256)",
+        "hmac.new(secret.encode(), bytes(), hashlib.sha256)",
+        "tests/unit/power/test_power_webhook.py",
+    ),
+    "words that mean both on and off mean neither": _place(
+        "power.drivers.tasmota", " if off != on else None", "", DRIVERS
+    ),
     # a clean shutdown
     "an order to shut down is not written without the Lease": _place(
         "cluster.acting.stepper",

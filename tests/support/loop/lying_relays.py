@@ -6,6 +6,7 @@ The operator reaches them through its real drivers. What a case expects is judge
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,11 +19,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sunward.cluster.access.api import ours
+from sunward.power.drivers.webhook import SIGNATURE, signature
 from sunward.power.finder import Drivers
 from support.loop.crash import converge, misses, one_sleeper
 from support.loop.ports import IDLE_WATTS
 from support.loop.process import Process, run
 from support.loop.world import World, Write, override
+from support.tree.registries import SECRET_FILE
 from support.tree.registries import relay as a_relay
 
 VICTIM = "pi-3"
@@ -116,6 +119,40 @@ class FakeRelay:
         answer = {"StatusSNS": {"ENERGY": {"Power": self.lie.watts(on)}}} if "Status" in command else {"POWER": word}
         return await self._answer(request, answer, is_order)
 
+    async def gen1(self, request: web.Request) -> web.StreamResponse:
+        """Shelly of the first generation: one path for each thing."""
+        is_order = request.method == "POST"
+        if is_order:
+            turn = (await request.post())["turn"]
+            self._order(turn == "on")
+        if is_order and self.lie.refuses:
+            return web.Response(status=400, text="Bad turn!")
+        on = self.world.machines[VICTIM].on
+        if is_order:
+            return await self._answer(request, {"ison": turn == "on"}, is_order)
+        nobody: list[object] = [{}] * self.lie.answers_for
+        relays = [*nobody, {"ison": self.lie.output(on), "overpower": False}]
+        meters = [*nobody, {"power": self.lie.watts(on), "is_valid": True}]
+        answers = {"/shelly": {"type": "SHPLG-S", "num_meters": 1}, "/status": {"relays": relays, "meters": meters}}
+        return await self._answer(request, answers[request.path], is_order)
+
+    async def hook(self, request: web.Request) -> web.StreamResponse:
+        """A webhook that checks the signature."""
+        text = await request.read()
+        if request.headers.get(SIGNATURE) != signature(SECRET_FILE.read_text().strip(), text):
+            return web.json_response({"error": "signature"}, status=401)
+        action = json.loads(text)["action"]
+        is_order = action != "Read"
+        if is_order:
+            self._order(action == "PowerOn")
+        if is_order and self.lie.refuses:
+            return web.json_response({"accepted": False})
+        on = self.world.machines[VICTIM].on
+        said = {"output": self.lie.output(on), "watts": self.lie.watts(on)}
+        if self.lie.answers_for:
+            said = {"error": "another relay"}
+        return await self._answer(request, {"accepted": True} if is_order else said, is_order)
+
     async def elsewhere(self, _: web.Request) -> web.StreamResponse:
         """Where a redirect leads; nobody may come here."""
         self.strangers += 1
@@ -158,9 +195,11 @@ class FakeRelay:
         self.lie = HONEST
 
 
-PROTOCOLS: Mapping[str, tuple[str, Callable[[FakeRelay, web.Request], Awaitable[web.StreamResponse]]]] = {
-    "Shelly": ("/rpc", FakeRelay.rpc),
-    "Tasmota": ("/cm", FakeRelay.cm),
+PROTOCOLS: Mapping[str, tuple[tuple[str, ...], Callable[[FakeRelay, web.Request], Awaitable[web.StreamResponse]]]] = {
+    "Shelly": (("/rpc",), FakeRelay.rpc),
+    "Tasmota": (("/cm",), FakeRelay.cm),
+    "ShellyGen1": (("/shelly", "/status", "/relay/0"), FakeRelay.gen1),
+    "Webhook": (("/",), FakeRelay.hook),
 }
 """Where a relay of each kind is asked, and how it answers."""
 KINDS = tuple(PROTOCOLS)
@@ -183,8 +222,9 @@ async def _flood(request: web.Request) -> web.StreamResponse:
 async def listening(relay: FakeRelay) -> AsyncIterator[str]:
     """The relay's address, while it listens."""
     application = web.Application()
-    for path, answer in PROTOCOLS.values():
-        application.router.add_route("*", path, partial(answer, relay))
+    for paths, answer in PROTOCOLS.values():
+        for path in paths:
+            application.router.add_route("*", path, partial(answer, relay))
     application.router.add_route("*", "/elsewhere", relay.elsewhere)
     server = TestServer(application, handler_cancellation=True)
     await server.start_server(shutdown_timeout=0.1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import TypeAdapter
 
 from sunward.power.registry import RelaySettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
+
+SECRET_FILE = Path(__file__).with_name("webhook-key.txt")
+"""What signs the bodies of webhooks in tests."""
 
 DRIVERS: TypeAdapter[RelaySettings] = TypeAdapter(RelaySettings)
 PROVIDERS: TypeAdapter[IntensitySourceSettings] = TypeAdapter(IntensitySourceSettings)
@@ -21,5 +25,7 @@ def sections(rows: TypeAdapter[Any]) -> dict[str, dict[str, Any]]:
 
 
 def relay(driver: str, url: str, **more: object) -> RelaySettings:
-    """A relay of the settings."""
+    """A relay of the settings; a webhook has a secret in any case."""
+    if driver == "Webhook":
+        more.setdefault("token_file", SECRET_FILE)
     return DRIVERS.validate_python({"driver": driver, "url": url, **more})

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sunward.power.drivers.webhook import signature
 from sunward_audit import follow
 from sunward_audit.audit_log import request_of
 from sunward_audit.events import Event, ObjectSeen, Quiescence, RelayOrder, RelayRead, Tick
@@ -155,7 +156,7 @@ def test_the_password_of_a_relay_is_read_from_the_file_that_the_settings_name(tm
     assert [relay.password() for relay in relays_of(file)] == [None, "hunter 2"]
 
 
-@pytest.mark.parametrize("kind", ["Shelly", "Tasmota"])
+@pytest.mark.parametrize("kind", ["Shelly", "Tasmota", "ShellyGen1", "Webhook"])
 @pytest.mark.parametrize(("password", "on"), [("hunter 2", True), ("another", None), (None, None)])
 async def test_a_relay_with_a_password_is_read_with_it_alone(
     tmp_path: Path, kind: str, password: str | None, on: bool | None
@@ -168,6 +169,12 @@ async def test_a_relay_with_a_password_is_read_with_it_alone(
             return web.json_response(
                 {"POWER": "ON"} if known else {"WARNING": "Need user"}, status=200 if known else 401
             )
+        if request.path == "/relay/0":
+            known = request.headers.get("Authorization") == aiohttp.encode_basic_auth("admin", "hunter 2")
+            return web.json_response({"ison": True}, status=200 if known else 401)
+        if request.method == "POST":
+            known = request.headers["X-Sunward-Signature"] == signature("hunter 2", await request.read())
+            return web.json_response({"output": True}, status=200 if known else 401)
         if not guard.allows(request):
             raise guard.challenge()
         return web.json_response({"output": True, "apower": 2.5})

@@ -58,7 +58,7 @@ def test_a_whole_file_is_understood() -> None:
         ("US-MISO: 565.6", '"US MISO": 565.6', r"desk\.gramsPerKilowattHour\.US MISO"),
         *(
             ("driver: Shelly", f"driver: {name}", r"relays\.relay-pi-07\.driver: unknown driver: .*'Shelly', 'Tasmota'")
-            for name in ("Hammer", "shelly", "Webhook", "PoeSnmp", "WakeOnLan", "Pi5Rtc", "CordonOnly")
+            for name in ("Hammer", "shelly", "shellygen1", "PoeSnmp", "WakeOnLan", "Pi5Rtc", "CordonOnly")
         ),
         ("{driver: Shelly, ", "{", r"relays\.relay-pi-07\.driver: Field required"),
         (', url: "http://10.77.0.1:18107"', "", r"relays\.relay-pi-07\.url: Field required"),

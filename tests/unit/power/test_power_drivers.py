@@ -256,3 +256,34 @@ async def test_a_node_that_is_only_cordoned_is_as_its_record_says(bench: Bench, 
     found = await driver.read()
     assert found is not None
     assert (found.is_on, found.watts) == (on, None)
+
+
+WORDS = {"StateText1": {"StateText1": "Aus"}, "StateText2": {"StateText2": "Ein"}}
+
+
+@pytest.mark.parametrize(
+    ("word", "on"), [("Ein", True), ("Aus", False), ("Umschalten", None), ("", None), ("ein", None)]
+)
+async def test_a_plug_with_words_of_its_owner_is_asked_what_they_mean(bench: Bench, word: str, on: bool | None) -> None:
+    the_plug_says(bench, {"POWER": word}, 2)
+    bench.answers |= WORDS
+    found = await bench.driver("plug-1").read()
+    assert (None if found is None else found.is_on) is on
+
+
+@pytest.mark.parametrize("texts", [{}, {"StateText1": 1}, {"StateText1": "Ein"}])
+async def test_words_that_mean_nothing_or_both_prove_nothing(bench: Bench, texts: dict[str, Any]) -> None:
+    the_plug_says(bench, {"POWER": "Ein"}, 2)
+    bench.answers |= WORDS | {"StateText1": texts}
+    found = await bench.driver("plug-1").read()
+    assert found is None or texts != {"StateText1": "Ein"}
+    assert found is None or found.is_on is True
+
+
+async def test_an_order_is_confirmed_in_the_owners_words(bench: Bench) -> None:
+    bench.answers = {"Power1 Off": {"POWER": "Aus"}, "Power1 On": {"POWER": "Aus"}, **WORDS}
+    await bench.driver("plug-1").switch(False, "op", 1)
+    with pytest.raises(SourceUnavailable, match="not confirmed"):
+        await bench.driver("plug-1").switch(True, "op", 1)
+    orders = [command for method, command in bench.asked if method == "POST"]
+    assert orders == ["Power1 Off", "Power1 On"]

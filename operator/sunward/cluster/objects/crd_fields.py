@@ -44,7 +44,9 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "embodied.gramsCO2e": Field("integer", required=True, minimum=0, maximum=1000000000),
         "embodied.lifetimeDays": Field("integer", required=True, minimum=1, maximum=36500),
         "sleep": Field("object", default={"driver": "None"}),
-        "sleep.driver": Field("string", default="None", values=("None", "CordonOnly", "Shelly", "Tasmota")),
+        "sleep.driver": Field(
+            "string", default="None", values=("None", "CordonOnly", "Shelly", "Tasmota", "ShellyGen1", "Webhook")
+        ),
         "sleep.driverRef": Field("object"),
         "sleep.driverRef.name": Field("string", required=True),
         "sleep.shutdown": Field("string", default="Agent", values=("Agent", "None")),

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sunward.domain.errors import SourceUnavailable
 from sunward.power.relay import Line, RelayDriver, RelaySection, Said
 
 USER = "admin"
@@ -51,25 +52,36 @@ class TasmotaDriver(RelayDriver):
         channel = self._line.relay.switch_id
         if isinstance(watts, list):
             watts = watts[channel] if channel < len(watts) else None
-        return Said(output=self._output(state), watts=watts)
+        return Said(output=await self._output(state), watts=watts)
 
     async def order(self, on: bool, operation: str, fencing_token: int) -> None:
         """Send the order, once. Raises SourceUnavailable unless the plug answers with the state that was asked for."""
         del operation, fencing_token  # the plug has no field to carry them; the record does
         command = f"{self._power} {'On' if on else 'Off'}"
         answer = await self._command(command, "POST")
-        if self._output(answer) is not on:
+        if await self._output(answer) is not on:
             raise self._line.unavailable(f"{command} was not confirmed{self._line.quoted(answer)}")
 
     @property
     def _power(self) -> str:
         return f"Power{self._line.relay.switch_id + 1}"
 
-    def _output(self, answer: Mapping[str, Any]) -> bool | None:
-        """The channel's state. A plug with one channel calls it POWER, and answers so whichever channel it is asked."""
+    async def _output(self, answer: Mapping[str, Any]) -> bool | None:
+        """The channel's state. A plug with one channel calls it POWER, and answers so whichever channel it is asked.
+
+        Another word than ON or OFF may be the owner's own (StateText1 for off, StateText2 for on): the plug is asked.
+        """
         key = self._power.upper()
         said = answer.get(key, answer.get("POWER") if key == "POWER1" else None)
-        return STATES.get(said) if isinstance(said, str) else None
+        if not isinstance(said, str) or not said:
+            return None
+        if said in STATES:
+            return STATES[said]
+        try:
+            off, on = [(await self._command(name)).get(name) for name in ("StateText1", "StateText2")]
+        except SourceUnavailable:
+            return None
+        return {off: False, on: True}.get(said) if off != on else None
 
     async def _command(self, command: str, method: str = "GET") -> dict[str, Any]:
         """An order is a POST, which the plug takes as well: clients send a GET again when the line breaks."""
