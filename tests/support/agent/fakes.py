@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -39,9 +40,11 @@ class StoreServer:
         return self._tried(lambda: self.store.get(ours("energynodes", node)))
 
     async def read(self, name: str) -> Body:
+        await asyncio.sleep(0)
         return self._tried(lambda: self.store.get(ours("energynodes", name)))
 
     async def lease(self) -> Body:
+        await asyncio.sleep(0)
         return self._tried(lambda: self.store.get(LEASE))
 
     async def report(self, name: str, agent: Mapping[str, Any], version: str | None = None) -> Body:

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunward.cluster.access.api import ours
+from sunward.cluster.access.api import Api, ours
 from sunward.cluster.access.times import format_time
+from sunward.cluster.acting import preflight
 from sunward.cluster.objects.agents import agent_report, only_agent_differs
 from sunward.cluster.objects.records import node_record, record_patch
 from sunward.domain.nodes import NodeRecord, PowerState
 from sunward.domain.shutdown import AgentReport
+from sunward.domain.steps import Act, Step
 from support.faults.agents import VICTIM, AgentOnNode
 from support.guards.cases import an_operation, an_order
 from support.loop.crash import one_sleeper
@@ -126,13 +128,17 @@ async def test_another_change_between_reading_and_writing_ends_a_step() -> None:
 async def test_no_order_is_written_once_the_lease_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     world, agent = a_world()
     process = Process(world, "op")
-    held = process.lease.holds
+    held, looked_at, lost = process.lease.holds, preflight.obstacle, []
 
-    def lost() -> bool:
-        return held() and world.power(VICTIM) != "Draining"
+    async def look_and_lose(api: Api, step: Step, *rest: Any) -> str | None:
+        why = await looked_at(api, step, *rest)
+        lost.extend([step] if step.act is Act.SHUT_DOWN else [])
+        return why
 
-    monkeypatch.setattr(process.lease, "holds", lost)
+    monkeypatch.setattr(preflight, "obstacle", look_and_lose)
+    monkeypatch.setattr(process.lease, "holds", lambda: held() and not lost)
     assert not await until_ordered(world, process, agent)
+    assert lost
 
 
 async def test_the_node_is_looked_at_again_before_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
