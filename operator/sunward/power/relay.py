@@ -30,6 +30,8 @@ BODY_LIMIT_BYTES = 65536
 FAULTS_LIMIT = 8
 UNREADABLE_FAULT = "unreadable"
 """What a relay reports where its list of faults is no list of words: something is wrong, it is not known what."""
+USER = "admin"
+"""The user that firmware comes with."""
 MOST_WATTS = 1e6
 """No relay carries more; a larger number is no measurement."""
 
@@ -66,6 +68,18 @@ class RelaySection(Section, ABC):
     @abstractmethod
     def build(self, line: Line) -> RelayDriver:
         """The driver at the end of a line to this relay. Asks nothing yet."""
+
+
+class UserSection(RelaySection, ABC):
+    """A relay whose user may have another name than the one that its firmware comes with."""
+
+    username: str = Field(default=USER, min_length=1, max_length=64, pattern=r"^[!-~]+$")
+
+    @model_validator(mode="after")
+    def _uses_its_name(self) -> Self:
+        if "username" in self.model_fields_set and self.token_file is None:
+            raise ValueError("username needs a password: set tokenFile as well, or remove username")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

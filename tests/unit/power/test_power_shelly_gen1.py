@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 
 from sunward.cluster.ports import PowerDriver
 from sunward.domain.errors import SourceUnavailable
@@ -146,3 +147,9 @@ async def test_a_password_is_sent_by_its_user(tmp_path: Path) -> None:
             await driver.switch(True, "op", 1)
     assert "another" not in str(refused.value)
     assert device.orders == []
+
+
+@pytest.mark.parametrize("more", [{"username": "attic"}, {"username": "a:b", "token_file": "t"}])
+def test_a_user_needs_a_password_and_a_name_without_a_colon(more: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="username"):
+        relay("ShellyGen1", "http://relay", **more)

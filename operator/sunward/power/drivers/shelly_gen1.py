@@ -8,14 +8,11 @@ from typing import Any, Literal
 import aiohttp
 from pydantic import Field
 
-from sunward.power.relay import Line, RelayDriver, RelaySection, Said
-
-USER = "admin"
-"""The user that the firmware comes with; its owner may choose another."""
+from sunward.power.relay import USER, Line, RelayDriver, Said, UserSection
 
 
-class ShellyGen1Settings(RelaySection):
-    """A Shelly of the first generation: Shelly 1, 1PM, Plug S, 2.5, 4Pro."""
+class ShellyGen1Settings(UserSection):
+    """A Shelly of the first generation: Shelly 1, 1PM, Plug S, 2.5, 4Pro. HTTP basic knows no colon in a name."""
 
     driver: Literal["ShellyGen1"]
     username: str = Field(default=USER, min_length=1, max_length=64, pattern=r"^[!-9;-~]+$")

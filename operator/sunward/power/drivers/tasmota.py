@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, Self
-
-from pydantic import Field, model_validator
+from typing import Any, Final, Literal
 
 from sunward.domain.errors import SourceUnavailable
-from sunward.power.relay import Line, RelayDriver, RelaySection, Said
-
-USER = "admin"
-"""The user that the firmware is compiled with."""
+from sunward.power.relay import USER, Line, RelayDriver, Said, UserSection
 
 STATES: Final = {"ON": True, "OFF": False}
 REFUSALS: Final = frozenset({"warning", "command", "error"})
@@ -19,17 +14,10 @@ REFUSALS: Final = frozenset({"warning", "command", "error"})
 command is unknown or invalid."""
 
 
-class TasmotaSettings(RelaySection):
+class TasmotaSettings(UserSection):
     """A plug with Tasmota."""
 
     driver: Literal["Tasmota"]
-    username: str = Field(default=USER, min_length=1, max_length=64, pattern=r"^[!-~]+$")
-
-    @model_validator(mode="after")
-    def _uses_its_name(self) -> Self:
-        if "username" in self.model_fields_set and self.token_file is None:
-            raise ValueError("username needs a password: set tokenFile as well, or remove username")
-        return self
 
     def build(self, line: Line) -> RelayDriver:
         """The driver at the end of a line to this plug."""
