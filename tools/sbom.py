@@ -1,6 +1,6 @@
 """Write a software bill of materials of an image's locked requirements: CycloneDX 1.6, from the lock file alone.
 
-Usage: tools/sbom.py [operator|exporter|trainer ...] --folder report/sbom
+Usage: tools/sbom.py [operator|exporter|agent|trainer ...] --folder report/sbom
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IMAGES = ("operator", "exporter", "trainer")
+IMAGES = ("operator", "exporter", "agent", "trainer")
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 

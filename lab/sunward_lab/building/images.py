@@ -71,6 +71,12 @@ IMAGES: Final = (
         requirements="requirements/exporter.txt",
     ),
     Image(
+        name="sunward-agent",
+        dockerfile="node_exporter/agent.Dockerfile",
+        code=("node_exporter",),
+        requirements="requirements/agent.txt",
+    ),
+    Image(
         name="sunward-operator",
         dockerfile="operator/Dockerfile",
         code=("operator",),

@@ -67,7 +67,7 @@ def test_a_bill_names_every_locked_package_with_its_hashes(sbom: ModuleType) -> 
     assert urls == [("pkg:pypi/first-one@1.2.3", 2), ("pkg:pypi/second-one@4.5", 1)]
 
 
-@pytest.mark.parametrize("image", ["operator", "exporter", "trainer"])
+@pytest.mark.parametrize("image", ["operator", "exporter", "agent", "trainer"])
 def test_every_image_has_its_bill(sbom: ModuleType, image: str) -> None:
     lock = (ROOT / "requirements" / f"{image}.txt").read_text()
     assert len(sbom.bill(image, lock, "0")["components"]) == sum("==" in line for line in lock.splitlines())
