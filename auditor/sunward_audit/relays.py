@@ -87,6 +87,13 @@ async def _shelly_gen1(session: aiohttp.ClientSession, relay: Relay, node: str) 
     return _reading(relay, node, answer.get("ison"), None)
 
 
+async def _redfish(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
+    password = relay.password()
+    login = {} if password is None else {"Authorization": aiohttp.encode_basic_auth(relay.username, password)}
+    state = (await _json(session, relay.url, {}, headers=login)).get("PowerState")
+    return _reading(relay, node, {"On": True, "Off": False}.get(str(state)), None)
+
+
 async def _webhook(session: aiohttp.ClientSession, relay: Relay, node: str) -> RelayRead | None:
     body = {"schema": "sunward.dev/webhook/v1alpha1", "relay": relay.name, "switchId": relay.switch_id}
     data = json.dumps({**body, "action": "Read", "time": datetime.now(UTC).isoformat()}).encode()
@@ -104,6 +111,7 @@ READERS: Mapping[str, Callable[[aiohttp.ClientSession, Relay, str], Awaitable[Re
     "Tasmota": _tasmota,
     "ShellyGen1": _shelly_gen1,
     "Webhook": _webhook,
+    "Redfish": _redfish,
 }
 """How a relay of each kind is asked, by its name in the settings."""
 

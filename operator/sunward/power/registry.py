@@ -10,12 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sunward.power.drivers.redfish import RedfishSettings
 from sunward.power.drivers.shelly import ShellySettings
 from sunward.power.drivers.shelly_gen1 import ShellyGen1Settings
 from sunward.power.drivers.tasmota import TasmotaSettings
 from sunward.power.drivers.webhook import WebhookSettings
 
 RelaySettings = Annotated[
-    ShellySettings | TasmotaSettings | ShellyGen1Settings | WebhookSettings,
+    ShellySettings | TasmotaSettings | ShellyGen1Settings | WebhookSettings | RedfishSettings,
     Field(discriminator="driver"),
 ]

@@ -96,23 +96,37 @@ class Line:
     timeout: aiohttp.ClientTimeout = TIMEOUT
     shared_with: tuple[str, ...] = ()
 
-    async def ask(self, method: str, path: str, what: str, **request: Any) -> dict[str, Any]:
+    async def ask(self, method: str, path: str, what: str, *, base: str = "", **request: Any) -> dict[str, Any]:
         """The JSON object that the relay answers with. Raises SourceUnavailable for anything else.
 
-        Its text never holds the address: a question may carry a password there.
+        Its text never holds the address: a question may carry a password there. *path* is below the relay's address, or
+        below *base*.
         """
+        return await self._exchange(method, path, what, base, (200,), request)
+
+    async def tell(self, method: str, path: str, what: str, *, base: str = "", **request: Any) -> dict[str, Any]:
+        """The JSON object of an answer that may also be an acceptance without one: then it is empty.
+
+        Raises SourceUnavailable for anything else.
+        """
+        return await self._exchange(method, path, what, base, (200, 202, 204), request)
+
+    async def _exchange(
+        self, method: str, path: str, what: str, base: str, accepted: tuple[int, ...], request: dict[str, Any]
+    ) -> dict[str, Any]:
         try:
             async with self.session.request(
                 method,
-                f"{self.relay.url}{path}",
+                f"{base or self.relay.url}{path}",
                 timeout=self.timeout,
                 allow_redirects=False,
                 ssl=trusted(self.relay.ca_file, self.name),
                 **request,
             ) as response:
-                if response.status != 200:
+                if response.status not in accepted:
                     raise self.unavailable(f"{what}: HTTP {response.status}{_hint(response.status)}")
-                answer = parse_foreign_json(await self._short_body(response))
+                body = await self._short_body(response)
+                answer = parse_foreign_json(body) if body or accepted == (200,) else {}
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self.unavailable(f"{what}: {_failure(error)}") from None
         if not isinstance(answer, dict):

@@ -762,6 +762,18 @@ PLACES: dict[str, Place] = {
         "",
         "tests/unit/power/test_power_shelly_gen1.py",
     ),
+    "an answer is about the system that was asked": _place(
+        "power.drivers.redfish", 'told.rstrip("/") != self._path', "False", "tests/unit/power/test_power_redfish.py"
+    ),
+    "a controller that answers with an error did not accept": _place(
+        "power.drivers.redfish", 'if "error" in answer:', "if False:", "tests/unit/power/test_power_redfish.py"
+    ),
+    "a chassis is one of the controller's own": _place(
+        "power.drivers.redfish",
+        'not _CHASSIS.fullmatch(chassis.rstrip("/"))',
+        "False",
+        "tests/unit/power/test_power_redfish.py",
+    ),
     "a webhook accepts an order by a plain yes": _place(
         "power.drivers.webhook",
         'if answer.get("accepted") is not True:',

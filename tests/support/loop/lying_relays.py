@@ -31,6 +31,7 @@ from support.tree.registries import relay as a_relay
 VICTIM = "pi-3"
 PATIENCE = aiohttp.ClientTimeout(total=0.15)
 HEALED_AT = 220.0
+SYSTEM, CHASSIS = "/redfish/v1/Systems/1", "/redfish/v1/Chassis/1"
 
 
 def truth(on: bool) -> object:
@@ -136,6 +137,24 @@ class FakeRelay:
         answers = {"/shelly": {"type": "SHPLG-S", "num_meters": 1}, "/status": {"relays": relays, "meters": meters}}
         return await self._answer(request, answers[request.path], is_order)
 
+    async def redfish(self, request: web.Request) -> web.StreamResponse:
+        """A management controller: a system, its chassis, and an action."""
+        is_order = request.method == "POST"
+        if is_order:
+            self._order((await request.json())["ResetType"] == "On")
+        if is_order and self.lie.refuses:
+            return web.json_response({"error": {"code": "Base.1.0.GeneralError"}}, status=400)
+        on = self.world.machines[VICTIM].on
+        if is_order:
+            return await self._answer(request, {}, is_order)
+        if request.path != SYSTEM:
+            return await self._answer(request, {"PowerControl": [{"PowerConsumedWatts": self.lie.watts(on)}]}, is_order)
+        said = self.lie.output(on)
+        word = ("On" if said else "Off") if isinstance(said, bool) else said
+        own = SYSTEM if not self.lie.answers_for else "/redfish/v1/Systems/2"
+        links = {"Chassis": [{"@odata.id": CHASSIS}]}
+        return await self._answer(request, {"@odata.id": own, "PowerState": word, "Links": links}, is_order)
+
     async def hook(self, request: web.Request) -> web.StreamResponse:
         """A webhook that checks the signature."""
         text = await request.read()
@@ -200,6 +219,7 @@ PROTOCOLS: Mapping[str, tuple[tuple[str, ...], Callable[[FakeRelay, web.Request]
     "Tasmota": (("/cm",), FakeRelay.cm),
     "ShellyGen1": (("/shelly", "/status", "/relay/0"), FakeRelay.gen1),
     "Webhook": (("/",), FakeRelay.hook),
+    "Redfish": ((SYSTEM, f"{SYSTEM}/Actions/ComputerSystem.Reset", f"{CHASSIS}/Power"), FakeRelay.redfish),
 }
 """Where a relay of each kind is asked, and how it answers."""
 KINDS = tuple(PROTOCOLS)

@@ -25,7 +25,9 @@ def sections(rows: TypeAdapter[Any]) -> dict[str, dict[str, Any]]:
 
 
 def relay(driver: str, url: str, **more: object) -> RelaySettings:
-    """A relay of the settings; a webhook has a secret in any case."""
+    """A relay of the settings; a webhook has a secret in any case, and Redfish the address of a system."""
+    if driver == "Redfish" and "/redfish/" not in url:
+        url = f"{url}/redfish/v1/Systems/1"
     if driver == "Webhook":
         more.setdefault("token_file", SECRET_FILE)
     return DRIVERS.validate_python({"driver": driver, "url": url, **more})

@@ -156,7 +156,7 @@ def test_the_password_of_a_relay_is_read_from_the_file_that_the_settings_name(tm
     assert [relay.password() for relay in relays_of(file)] == [None, "hunter 2"]
 
 
-@pytest.mark.parametrize("kind", ["Shelly", "Tasmota", "ShellyGen1", "Webhook"])
+@pytest.mark.parametrize("kind", ["Shelly", "Tasmota", "ShellyGen1", "Webhook", "Redfish"])
 @pytest.mark.parametrize(("password", "on"), [("hunter 2", True), ("another", None), (None, None)])
 async def test_a_relay_with_a_password_is_read_with_it_alone(
     tmp_path: Path, kind: str, password: str | None, on: bool | None
@@ -169,6 +169,9 @@ async def test_a_relay_with_a_password_is_read_with_it_alone(
             return web.json_response(
                 {"POWER": "ON"} if known else {"WARNING": "Need user"}, status=200 if known else 401
             )
+        if kind == "Redfish":
+            known = request.headers.get("Authorization") == aiohttp.encode_basic_auth("admin", "hunter 2")
+            return web.json_response({"PowerState": "On"}, status=200 if known else 401)
         if request.path == "/relay/0":
             known = request.headers.get("Authorization") == aiohttp.encode_basic_auth("admin", "hunter 2")
             return web.json_response({"ison": True}, status=200 if known else 401)

@@ -45,7 +45,9 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "embodied.lifetimeDays": Field("integer", required=True, minimum=1, maximum=36500),
         "sleep": Field("object", default={"driver": "None"}),
         "sleep.driver": Field(
-            "string", default="None", values=("None", "CordonOnly", "Shelly", "Tasmota", "ShellyGen1", "Webhook")
+            "string",
+            default="None",
+            values=("None", "CordonOnly", "Shelly", "Tasmota", "ShellyGen1", "Webhook", "Redfish"),
         ),
         "sleep.driverRef": Field("object"),
         "sleep.driverRef.name": Field("string", required=True),

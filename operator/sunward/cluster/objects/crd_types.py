@@ -71,7 +71,7 @@ class EnergyNodeSpecEmbodied(TypedDict):
     lifetimeDays: int
 
 
-EnergyNodeSpecSleepDriver = Literal["None", "CordonOnly", "Shelly", "Tasmota", "ShellyGen1", "Webhook"]
+EnergyNodeSpecSleepDriver = Literal["None", "CordonOnly", "Shelly", "Tasmota", "ShellyGen1", "Webhook", "Redfish"]
 
 
 class EnergyNodeSpecSleepDriverRef(TypedDict):
