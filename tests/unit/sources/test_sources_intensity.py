@@ -222,6 +222,42 @@ def test_a_forecast_ends_at_the_first_hour_that_is_missing_or_disputed(hours: li
     assert list(found.values) == values
 
 
+@pytest.mark.parametrize(
+    ("minutes", "at", "start", "values"),
+    [
+        ([0, 60, 120, 135, 150], 0, 0, [0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 4]),  # hours, then quarters
+        ([0, 15, 30, 90, 150], 0, 0, [0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4]),  # quarters, then hours
+        ([0, 60, 120, 135, 150], 100, 90, [1, 1, 2, 3, 4]),  # the hour that runs began before this quarter
+        ([0, 15, 30, 90, 105], 0, 0, [0, 1, 2]),  # a hole of an hour among quarters
+        ([0, 60, 70, 85, 100], 0, 0, [0]),  # a hole among shorter steps
+        ([0, 10, 20, 35, 50], 0, 0, [0, 1, 2]),  # no common step
+        ([0, 60, 240], 250, 240, [2]),  # after a hole
+        ([0, 60, 240], 310, None, []),
+        ([60, 120], 0, None, []),
+    ],
+)
+def test_hours_and_quarters_may_follow_each_other(
+    minutes: list[int], at: int, start: int | None, values: list[int]
+) -> None:
+    rows = [
+        Datum(time=NOON + timedelta(minutes=minute), grams_per_kilowatt_hour=float(number))
+        for number, minute in enumerate(minutes)
+    ]
+    found = regular_series(rows, NOON + timedelta(minutes=at), NOON, "scripted")
+
+    assert (None if found is None else found.start) == (None if start is None else NOON + timedelta(minutes=start))
+    assert ([] if found is None else list(found.values)) == values
+
+
+def test_a_forecast_of_years_is_cut(tmp_path: Path) -> None:
+    days = [0.0, 1e-5, 2e-5, 3e4, 6e4]
+    rows = [Datum(time=NOON - timedelta(days=6e4 - day), grams_per_kilowatt_hour=1.0) for day in days]
+    found = regular_series(rows, rows[2].time, NOON, "scripted")
+
+    assert found is not None
+    assert len(found.values) <= 5000
+
+
 def test_an_hour_that_comes_twice_with_one_value_is_one_hour() -> None:
     rows = [Datum(time=NOON + timedelta(hours=h), grams_per_kilowatt_hour=7.0) for h in (0, 1, 1, 2)]
     found = regular_series(rows, NOON, NOON, "scripted")
@@ -307,6 +343,16 @@ async def test_what_held_yesterday_is_not_checked_by_itself() -> None:
 
     assert quality(later.now_grams_per_kilowatt_hour) is Quality.ESTIMATED
     assert later.last_day is None
+
+
+async def test_a_provider_that_asks_to_be_left_alone_is_for_all_zones() -> None:
+    provider = Scripted(None, retry_after_seconds=1800.0)
+    of = ladder(provider)
+    await of.read(["US-SCL"], NOON)
+    for minutes in range(1, 30):
+        await of.read(["US-SCL", "DE", "FR"], NOON + timedelta(minutes=minutes))
+
+    assert provider.calls == 1
 
 
 async def test_a_provider_whose_forecast_says_wait_is_left_alone() -> None:

@@ -66,6 +66,7 @@ class IntensityLadder:
     profile: Mapping[str, Sequence[float]] = field(default_factory=dict)
     annual_mean: Mapping[str, float] = field(default_factory=dict)
     _zones: dict[str, _Memory] = field(default_factory=dict)
+    _rests_until: datetime | None = None
 
     async def read(self, zones: Sequence[str], at: datetime) -> dict[str, ZoneIntensity]:
         """Intensity of each zone at `at` and its forecast, asking the provider at most once per refresh interval."""
@@ -74,7 +75,9 @@ class IntensityLadder:
 
     async def _zone(self, zone: str, at: datetime) -> ZoneIntensity:
         memory = self._zones.setdefault(zone, _Memory())
-        if memory.asked_at is None or abs((at - memory.asked_at).total_seconds()) >= memory.pause_seconds:
+        if not self._rests(at) and (
+            memory.asked_at is None or abs((at - memory.asked_at).total_seconds()) >= memory.pause_seconds
+        ):
             memory.asked_at = at
             await self._refresh(zone, memory, at)
         if memory.coming is not None and memory.coming.time <= at:
@@ -102,7 +105,7 @@ class IntensityLadder:
         try:
             await self._refresh_forecast(zone, memory, at)
         except SourceUnavailable as error:
-            _leave_alone(memory, error)
+            self._leave_alone(error, at)
 
     async def _refresh_forecast(self, zone: str, memory: _Memory, at: datetime) -> None:
         """The provider's forecast; where it gives none, as on a free account, yesterday stands in, asked for rarely."""
@@ -129,6 +132,17 @@ class IntensityLadder:
         if lacks_forecast:
             memory.forecast = yesterday(memory.day, at, self.name)
 
+    def _leave_alone(self, error: SourceUnavailable, at: datetime) -> None:
+        """Whatever was asked, for whichever zone: a provider that asks to be left alone is, within reason."""
+        if error.retry_after_seconds is not None:
+            seconds = min(error.retry_after_seconds, LONGEST_PAUSE_SECONDS)
+            self._rests_until = at + timedelta(seconds=seconds)
+
+    def _rests(self, at: datetime) -> bool:
+        """Whether the provider asked to be left alone. A clock that is put back ends that, rather than prolong it."""
+        until = self._rests_until
+        return until is not None and until - timedelta(seconds=LONGEST_PAUSE_SECONDS) <= at < until
+
     def _later(self, at: datetime) -> datetime:
         return at + timedelta(seconds=FORECAST_RETRY_REFRESHES * self.refresh_seconds)
 
@@ -139,7 +153,7 @@ class IntensityLadder:
         try:
             found = await self.provider.now(zone, at)
         except SourceUnavailable as error:
-            _leave_alone(memory, error)
+            self._leave_alone(error, at)
             return Absent(cause=Cause(Reason.DATA_UNAVAILABLE, error.why), source=self.name)
         return found if isinstance(found, Absent) else _fault(found, at, self.name) or found
 
@@ -204,12 +218,6 @@ def _fault(found: Measurement, at: datetime, source: str) -> Absent | None:
     if age > LONGEST_GOOD_SECONDS:
         return Absent(cause=Cause(Reason.DATA_STALE, f"its value is {age / SECONDS_PER_HOUR:.1f} h old"), source=source)
     return None
-
-
-def _leave_alone(memory: _Memory, error: SourceUnavailable) -> None:
-    """Whatever was asked: a provider that asks to be left alone is, within reason."""
-    asked_for = min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS)
-    memory.pause_seconds = max(memory.pause_seconds, asked_for)
 
 
 def _holds(memory: _Memory, at: datetime) -> bool:

@@ -7,10 +7,11 @@ when it fails is decided in one place, by the ladder (`intensity`).
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise, takewhile
+from itertools import islice, pairwise, repeat
 from typing import Protocol
 
 from sunward.domain.cause import Cause
@@ -20,6 +21,8 @@ from sunward.domain.reasons import Reason
 
 FIRST_TIME, LAST_TIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Times outside are refused: a day before or after them may be beyond the calendar."""
+MOST_SLOTS = 5000
+"""Of a forecast, which cannot be longer than a few days in steps of five minutes."""
 HIGHEST_GRAMS_PER_KILOWATT_HOUR = 1500.0
 """No grid emits more per kilowatt-hour; a larger number is in another unit (pounds per megawatt-hour, say)."""
 
@@ -88,21 +91,44 @@ def regular_series(data: Sequence[Datum], at: datetime, issued_at: datetime, sou
     Every datum holds until the next one; the last as long as the one before it. A time with two values has none.
     """
     ordered = sorted(_undisputed(data), key=lambda datum: datum.time)
-    step = _smallest_step(ordered)
-    if step is None:
+    gaps = [late.time - early.time for early, late in pairwise(ordered)]
+    step = min(gaps, default=None)
+    first = bisect_right(ordered, at, key=lambda datum: datum.time) - 1
+    if step is None or first < 0:
         return None
-    rows = [datum for datum in ordered if datum.time + step > at]
-    if not rows or rows[0].time > at:
+    passed = (at - ordered[first].time) // step
+    held = islice(_slots(ordered[first:], gaps, first, step), passed, passed + MOST_SLOTS)
+    values = [datum.grams_per_kilowatt_hour for datum in held]
+    if not values:
         return None
-    whole = [row for k, row in takewhile(lambda at: at[1].time == rows[0].time + at[0] * step, enumerate(rows))]
     return Series(
-        start=rows[0].time,
+        start=ordered[first].time + passed * step,
         step=step,
-        values=tuple(row.grams_per_kilowatt_hour for row in whole),
+        values=tuple(values),
         issued_at=issued_at,
         quality=Quality.FORECAST,
         source=source,
     )
+
+
+def _slots(rows: Sequence[Datum], gaps: Sequence[timedelta], first: int, step: timedelta) -> Iterator[Datum]:
+    """Each row once for every step that it holds, up to the first hole. `gaps` are those after all rows from `first`.
+
+    Hours may be followed by quarters, and the other way round: a gap is as long as its neighbour on one side. One that
+    is longer than both is a hole, and the row before it holds for one step.
+    """
+    for place, row in enumerate(rows, start=first):
+        is_last = place == len(gaps)
+        gap = place - 1 if is_last else place
+        is_whole = gaps[gap] % step == timedelta(0) and _is_steady(gaps, gap)
+        yield from repeat(row, gaps[gap] // step if is_whole else 1)
+        if not is_whole:
+            return
+
+
+def _is_steady(gaps: Sequence[timedelta], place: int) -> bool:
+    """Whether a gap is as long as one beside it, or the shortest there is."""
+    return gaps[place] in (*gaps[max(0, place - 1) : place], *gaps[place + 1 : place + 2], min(gaps))
 
 
 def _undisputed(data: Sequence[Datum]) -> Iterator[Datum]:
@@ -113,12 +139,6 @@ def _undisputed(data: Sequence[Datum]) -> Iterator[Datum]:
     for time, found in values.items():
         if len(found) == 1:
             yield Datum(time=time, grams_per_kilowatt_hour=found.pop())
-
-
-def _smallest_step(ordered: Sequence[Datum]) -> timedelta | None:
-    steps = [late.time - early.time for early, late in pairwise(ordered)]
-    positive = [step for step in steps if step > timedelta(0)]
-    return min(positive, default=None)
 
 
 def parse_time(text: object) -> datetime | None:
