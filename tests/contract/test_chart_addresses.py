@@ -266,6 +266,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"intensitySources": {"a": {**WATTTIME, "passwordFile": "/p", "gramsAtPercentile": {False: [1.0, 2.0]}}}},
         "in quotes",
     ),
+    "a service of the sun without https": (
+        {"harvestForecast": {"provider": "open-meteo", "url": "http://api.open-meteo.com"}},
+        {"harvestForecast": {"provider": "open-meteo", "url": "http://api.open-meteo.com"}},
+        "use https",
+    ),
     "a chain to nowhere": (
         {"intensitySources": {"a": STATIC, "b": {"provider": "chain", "sources": ["a", "c"]}}},
         {"intensitySources": {"a": STATIC, "b": {"provider": "chain", "sources": ["a", "c"]}}},
@@ -370,6 +375,17 @@ def test_the_access_to_a_prometheus_of_ones_own_reaches_the_operator_as_files(tm
     bundled = chart.template(tmp_path, values={"prometheus": {"access": {"tenant": "farm"}}})
     assert bundled.returncode != 0
     assert "/prometheus/access" in bundled.stderr
+
+
+def test_a_service_of_the_sun_reaches_the_operator_and_needs_a_name(tmp_path: Path) -> None:
+    given = {"provider": "forecast-solar", "refreshSeconds": 7200}
+    manifests = chart.render(tmp_path, values={"harvestForecast": given})
+    settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    assert settings.harvest_forecast is not None
+    assert (settings.harvest_forecast.provider, settings.harvest_forecast.refresh_seconds) == ("forecast-solar", 7200.0)
+    nameless = chart.template(tmp_path, values={"harvestForecast": {"refreshSeconds": 7200}})
+    assert nameless.returncode != 0
+    assert "provider" in nameless.stderr
 
 
 def test_the_secrets_of_sources_reach_the_operator_as_files(tmp_path: Path) -> None:

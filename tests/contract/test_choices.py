@@ -19,7 +19,7 @@ from sunward.domain.workloads import MountedBy
 from sunward.sources.intensity.providers.prometheus_series import UNITS
 from sunward_trainer.learning.catalogue import MODELS
 from support import chart, crds
-from support.tree.registries import PROVIDERS
+from support.tree.registries import PROVIDERS, SUNS, sections
 
 ELSEWHERE = {"EnergyNode .spec.sleep.driver", "/$defs/relay/properties/driver", "/$defs/source/properties/provider"}
 """Chosen from a registry: `test_registries`."""
@@ -73,6 +73,7 @@ def test_every_choice_of_the_chart_is_carried_out() -> None:
     carried_out = {
         "/properties/operator/properties/logLevel": {name.lower() for name in logging.getLevelNamesMapping()},
         "/properties/prometheus/properties/discovery": discovery,
+        "/$defs/harvestForecast/properties/provider": set(sections(SUNS)),
         "/$defs/pull": {"Always", "IfNotPresent", "Never"},
         "/properties/agent/properties/appArmorProfile": {"", "RuntimeDefault", "Unconfined"},
         "/$defs/source/properties/basis": set(BASES),

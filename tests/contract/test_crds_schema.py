@@ -12,7 +12,7 @@ DEFINITIONS = crds.definitions()
 KINDS = [definition["spec"]["names"]["kind"] for definition in DEFINITIONS]
 UNITS = re.compile(
     r"(milliwatts|Milliwatts|WattHours?|wattHours|watt[Hh]ours|Seconds|Milliseconds|Percent|PartsPerMillion|Days|Mebibytes|"
-    r"gramsCO2e|GramsCO2e|gramsPerKilowattHour|gramsPerWattHour|Batches|PerBatch|NodeHours)"
+    r"gramsCO2e|GramsCO2e|gramsPerKilowattHour|gramsPerWattHour|Batches|PerBatch|NodeHours|Degrees)"
 )
 COUNTS = {
     "attempt", "batches", "batchesDone", "batchSize", "count", "evicted", "pending", "rounds", "round", "samples",
@@ -21,6 +21,7 @@ COUNTS = {
     "total", "awake", "asleep", "inTransition", "degraded", "unmanaged", "policyGeneration", "observedGeneration",
     "none", "det", "dat", "deta", "bound", "idle", "busy", "wake", "unaccountedPeriods",
     "priority", "jobs", "shards", "nodes", "pins", "refusedUpdates", "maximumNormFactor",
+    "latitude", "longitude",  # in microdegrees, as their descriptions begin
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from sunward_audit.relays import READERS
 from support import chart, crds
 from support.loop.lying_relays import KINDS
 from support.planning import a_node
-from support.tree.registries import DRIVERS, PROVIDERS, relay, sections
+from support.tree.registries import DRIVERS, PROVIDERS, SUNS, relay, sections
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))["$defs"]
@@ -111,6 +111,13 @@ def test_the_chart_knows_the_fields_of_every_provider(name: str, section: dict[s
 def test_every_provider_is_documented() -> None:
     text = (ROOT / "helm/sunward/README.md").read_text(encoding="utf-8")
     assert [name for name in sections(PROVIDERS) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(("name", "section"), sections(SUNS).items())
+def test_the_chart_and_its_page_know_every_service_of_the_sun(name: str, section: dict[str, Any]) -> None:
+    assert name in SCHEMA["harvestForecast"]["properties"]["provider"]["enum"]
+    assert set(SCHEMA["harvestForecast"]["properties"]) == set(section["properties"])
+    assert f"| `{name}` |" in (ROOT / "helm/sunward/README.md").read_text(encoding="utf-8")
 
 
 def test_every_policy_of_the_simulator_is_documented_with_its_source() -> None:

@@ -133,6 +133,9 @@ plain http leaves the cluster here; use https, or end the name of a Service with
 {{- with .Values.prometheus.access -}}
 {{- include "sunward.checkAccess" (dict "where" "prometheus.access" "access" . "url" $.Values.prometheus.url) -}}
 {{- end -}}
+{{- with .Values.harvestForecast.url -}}
+{{- include "sunward.checkUrl" (dict "root" $ "where" "harvestForecast.url" "url" .) -}}
+{{- end -}}
 {{- range $name, $source := .Values.intensitySources -}}
 {{- if $source.url -}}
 {{- include "sunward.checkUrl" (dict "root" $ "where" (printf "intensitySources.%s.url" $name) "url" $source.url) -}}

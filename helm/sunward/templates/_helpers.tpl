@@ -109,6 +109,10 @@ intensitySources:
     {{- include "sunward.withFiles" (dict "entry" $source "mount" (printf "intensity-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}
+{{- with .Values.harvestForecast }}
+harvestForecast:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 relays:
   {{- range $name, $relay := .Values.relays }}
   {{ $name | quote }}:

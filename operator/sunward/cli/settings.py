@@ -24,6 +24,7 @@ from sunward.settings.section import Section
 from sunward.sources.intensity.providers.chain import ChainSettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.settings import PrometheusSettings
+from sunward.sources.sun.registry import HarvestForecastSettings
 
 LONGEST_KEY: Final = 80
 """Characters of a key that an error repeats."""
@@ -40,6 +41,7 @@ class Settings(Section):
 
     prometheus: PrometheusSettings
     intensity_sources: dict[Name, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
+    harvest_forecast: HarvestForecastSettings | None = None
     relays: dict[Name, RelaySettings] = Field(default_factory=dict, max_length=2000)
     data_volumes: dict[Name, DataVolumeSettings] = Field(default_factory=dict, max_length=256)
     shared_address_space: bool = False
@@ -98,6 +100,8 @@ def _path(problem: ErrorDetails) -> Sequence[str]:
     keys = [one_line(str(part), LONGEST_KEY) for part in problem["loc"] if part != "[key]"]
     if problem["type"] in UNION_ERRORS:
         return [*keys, _discriminator(problem)]
+    if keys[:1] == ["harvestForecast"]:
+        return keys[:1] + keys[2:]
     return keys[:2] + keys[3:] if keys[:1] in (["relays"], ["intensitySources"]) else keys
 
 

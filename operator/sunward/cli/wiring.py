@@ -28,7 +28,7 @@ from sunward.domain.errors import SunwardError
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.optimisation.process.guarded import GuardedSolver
 from sunward.power.finder import Drivers
-from sunward.sources.build import build_intensities, build_sensors
+from sunward.sources.build import build_forecasted, build_intensities, build_sensors
 from sunward.sources.session import open_session
 from sunward.telemetry.metrics import Metrics
 from sunward.telemetry.reporter import TelemetryReporter
@@ -92,7 +92,9 @@ class Process:
         return Ports(
             api=api,
             session=session,
-            sensors=build_sensors(options.settings.prometheus, guarded),
+            sensors=build_forecasted(
+                build_sensors(options.settings.prometheus, guarded), options.settings.harvest_forecast, guarded
+            ),
             intensities=build_intensities(options.settings.intensity_sources, guarded),
             forecaster=RememberingForecaster(),
             solver=solver,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sunward.domain.errors import InvalidInput
 from sunward.domain.estimate import Estimate
-from sunward.domain.measurement import Reading
+from sunward.domain.measurement import Reading, Series
 from sunward.domain.pods import PodFacts
 from sunward.domain.reasons import Reason
 from sunward.domain.shutdown import AgentReport, ShutdownOrder
@@ -111,6 +111,16 @@ class PowerOverride:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """Where a panel stands and how: degrees north and east, tilt from level, azimuth from south (west is positive)."""
+
+    latitude_degrees: float
+    longitude_degrees: float
+    tilt_degrees: float = 0.0
+    azimuth_degrees: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSpec:
     """`EnergyNode.spec` in base units (watts, watt-hours, ratios).
 
@@ -124,6 +134,7 @@ class NodeSpec:
     role: Role = Role.WORKER
     power: PowerProfile
     harvest_nameplate_watts: float | None = None
+    panel: Panel | None = None
     battery: BatterySpec | None = None
     maximum_export_ratio: float = 0.5
     export_rule: ExportRule = ExportRule.ANY_HARVEST
@@ -224,11 +235,12 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterFacts:
-    """What the node's meters say now."""
+    """What the node's meters say now, and what a service of the sun forecasts for its panel, if one is asked."""
 
     power_watts: Reading
     harvest_watts: Reading
     battery_ratio: Reading
+    harvest_forecast_watts: Series | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

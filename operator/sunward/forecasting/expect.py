@@ -58,7 +58,8 @@ def _harvest(
     if watts is None:
         return nothing
     past = history.harvest_watts.get(node.name, ())
-    return expect_watts(watts, snapshot.taken_at, past, start, period, count, most_watts=most)
+    ahead = node.meters.harvest_forecast_watts
+    return expect_watts(watts, snapshot.taken_at, past, start, period, count, most_watts=most, forecast=ahead)
 
 
 def _watts_now(snapshot: Snapshot, node: NodeView) -> float | None:

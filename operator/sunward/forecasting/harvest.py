@@ -2,24 +2,26 @@
 
 Persistence is hard to beat for an hour, yesterday for half a day; between them the weight moves over with a time
 constant. Once a day is known, persistence follows yesterday's shape: today's share of yesterday's value stays. That is
-the persistence of the clear-sky index (Marquez and Coimbra 2013, see `evaluate`) with yesterday in place of a clear
-sky, because a clear sky needs the panel's place and tilt. Pure; it must not know a place or a clock.
+the persistence of the clear-sky index (Marquez and Coimbra 2013) with yesterday in place of a clear
+sky, because a clear sky needs the panel's place and tilt. Where a service that knows both is asked (`sources.sun`), its
+forecast is the shape instead. Pure; it must not know a place or a clock.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from sunward.domain.measurement import Series
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.forecasting.history import Observation, mean_of
-from sunward.forecasting.periods import grid
+from sunward.forecasting.periods import grid, mean_between
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]  # (observations,)
 Indices = np.ndarray[Any, np.dtype[np.intp]]  # (anchors,), positions in the observations
@@ -54,16 +56,19 @@ def expect_watts(
     count: int,
     *,
     most_watts: float | None,
+    forecast: Series | None = None,
 ) -> Expectation:
     """Mean watts in each of `count` periods from `start` on; never negative, never above `most_watts`.
 
-    `now_watts` is what the node harvests at `now`, `observations` its past in watts, oldest first.
+    `now_watts` is what the node harvests at `now`, `observations` its past in watts, oldest first. A `forecast` in
+    watts takes the place of yesterday in the periods that it covers.
     The spread is the root mean square change over the same distance in the last day, which bounds what persistence
     would have missed; without a day of history nothing is known, and the spread is as large as the value.
     """
     periods = list(grid(start, period, count))
-    today = _today_over_yesterday(now_watts, now, observations)
-    values = [_limited(_blend(now_watts, today, now, observations, *one), most_watts) for one in periods]
+    yesterday = _Shape(observations=observations)
+    shapes = [_Shape(observations=observations, forecast=forecast), yesterday] if forecast else [yesterday]
+    values = [_limited(_blend(now_watts, now, shapes, *one), most_watts) for one in periods]
     leads = [(begins + (ends - begins) / 2 - now).total_seconds() for begins, ends in periods]
     changes = _changes(observations, now, leads)
     spreads = [value if change is None else change for value, change in zip(values, changes, strict=True)]
@@ -74,32 +79,44 @@ def _limited(watts: float, most: float | None) -> float:
     return max(0.0, watts if most is None else min(watts, most))
 
 
-def _today_over_yesterday(now_watts: float, now: datetime, observations: Sequence[Observation]) -> float | None:
-    """Which multiple of yesterday today brings; None where yesterday says nothing about now."""
-    half = timedelta(minutes=7, seconds=30)  # a quarter of an hour in all: one cloud must not stand for yesterday
-    then = mean_of(observations, now - DAY - half, now - DAY + half)
-    highest = max((one.value for one in observations), default=0.0)
-    if then is None or then <= LEAST_SHAPE_WATTS_RATIO * highest:
-        return None
-    return min(LARGEST_SHARE, now_watts / then)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What a day should look like: a service's forecast, or what yesterday brought."""
+
+    observations: Sequence[Observation]
+    forecast: Series | None = None
+
+    def mean(self, begins: datetime, ends: datetime) -> float | None:
+        """Mean watts in [begins, ends); None where it is not known."""
+        if self.forecast is not None:
+            return mean_between(self.forecast, begins, ends)
+        return mean_of(self.observations, begins - DAY, ends - DAY)
+
+    def present(self, now_watts: float, now: datetime) -> float | None:
+        """Which multiple of the shape the present is; None where the shape says nothing about now."""
+        half = timedelta(minutes=7, seconds=30)  # a quarter of an hour in all: one cloud must not stand for the shape
+        begins = now - half if self.forecast is None else max(now - half, self.forecast.start)
+        then = self.mean(begins, now + half)
+        highest = max(self._values(), default=0.0)
+        if then is None or then <= LEAST_SHAPE_WATTS_RATIO * highest:
+            return None
+        return min(LARGEST_SHARE, now_watts / then)
+
+    def _values(self) -> Iterable[float]:
+        return (one.value for one in self.observations) if self.forecast is None else self.forecast.values
 
 
-def _blend(
-    now_watts: float,
-    today: float | None,
-    now: datetime,
-    observations: Sequence[Observation],
-    begins: datetime,
-    ends: datetime,
-) -> float:
-    """Persistence, along yesterday's shape where that is known, giving way to yesterday with the distance."""
-    yesterday = mean_of(observations, begins - DAY, ends - DAY)
-    if yesterday is None:
-        return now_watts
-    hours = max(0.0, (begins + (ends - begins) / 2 - now).total_seconds() / SECONDS_PER_HOUR)
-    weight = math.exp(-hours / MEMORY_HOURS)
-    persistent = now_watts if today is None else today * yesterday
-    return weight * persistent + (1.0 - weight) * yesterday
+def _blend(now_watts: float, now: datetime, shapes: Sequence[_Shape], begins: datetime, ends: datetime) -> float:
+    """Persistence, along the first shape that is known, giving way to that shape with the distance."""
+    for shape in shapes:
+        expected = shape.mean(begins, ends)
+        if expected is not None:
+            hours = max(0.0, (begins + (ends - begins) / 2 - now).total_seconds() / SECONDS_PER_HOUR)
+            weight = math.exp(-hours / MEMORY_HOURS)
+            share = shape.present(now_watts, now)
+            persistent = now_watts if share is None else share * expected
+            return weight * persistent + (1.0 - weight) * expected
+    return now_watts
 
 
 def _changes(observations: Sequence[Observation], now: datetime, leads: Sequence[float]) -> list[float | None]:

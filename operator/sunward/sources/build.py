@@ -14,6 +14,8 @@ from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.prometheus import PrometheusSource
 from sunward.sources.sensors import PrometheusSensors
 from sunward.sources.settings import PrometheusSettings
+from sunward.sources.sun.registry import HarvestForecastSettings
+from sunward.sources.sun.sensors import ForecastedSensors
 
 NAME = "prometheus"
 """What errors call it."""
@@ -28,6 +30,15 @@ def build_sensors(settings: PrometheusSettings, session: aiohttp.ClientSession) 
         name=NAME, session=session, limits=limits, headers=lambda: settings.headers(NAME), ca_file=settings.ca_file
     )
     return PrometheusSensors(source=PrometheusSource(reader=reader, settings=settings))
+
+
+def build_forecasted(
+    sensors: PrometheusSensors, settings: HarvestForecastSettings | None, session: aiohttp.ClientSession
+) -> PrometheusSensors | ForecastedSensors:
+    """The meters, with a forecast of harvest beside them where the settings name a service."""
+    if settings is None:
+        return sensors
+    return ForecastedSensors(inner=sensors, service=settings.build(session), refresh_seconds=settings.refresh_seconds)
 
 
 def build_intensities(

@@ -9,12 +9,14 @@ from pydantic import TypeAdapter
 
 from sunward.power.registry import RelaySettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
+from sunward.sources.sun.registry import HarvestForecastSettings
 
 SECRET_FILE = Path(__file__).with_name("webhook-key.txt")
 """What signs the bodies of webhooks in tests."""
 
 DRIVERS: TypeAdapter[RelaySettings] = TypeAdapter(RelaySettings)
 PROVIDERS: TypeAdapter[IntensitySourceSettings] = TypeAdapter(IntensitySourceSettings)
+SUNS: TypeAdapter[HarvestForecastSettings] = TypeAdapter(HarvestForecastSettings)
 
 
 def sections(rows: TypeAdapter[Any]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,45 @@ def series(*values: float, start_minutes: float = 0.0, step: timedelta = HOUR) -
         quality=Quality.FORECAST,
         source="test",
     )
+
+
+def forecast_in_watts(*values: float) -> Series:
+    return series(*values, start_minutes=-30.0)
+
+
+def test_a_forecast_takes_the_place_of_yesterday_and_gives_way_to_what_is_seen_now() -> None:
+    ahead = forecast_in_watts(4.0, 4.0, 2.0, 2.0)
+    agreed = expect_watts(4.0, NOW, day(), NOW, HOUR, 3, most_watts=10.0, forecast=ahead).values
+    darker = expect_watts(2.0, NOW, day(), NOW, HOUR, 3, most_watts=10.0, forecast=ahead).values
+
+    assert agreed == pytest.approx((4.0, 3.0, 2.0))
+    weights = [math.exp(-hours / 3.0) for hours in (0.5, 1.5, 2.5)]
+    assert darker == pytest.approx(
+        [value * (1.0 - weight / 2.0) for value, weight in zip(agreed, weights, strict=True)]
+    )
+
+
+def test_where_a_forecast_ends_yesterday_takes_over() -> None:
+    ahead = forecast_in_watts(4.0, 4.0)
+    found = expect_watts(4.0, NOW, day(), NOW, HOUR, 8, most_watts=10.0, forecast=ahead).values
+    without = expect_watts(4.0, NOW, day(), NOW, HOUR, 8, most_watts=10.0).values
+
+    assert found[0] == pytest.approx(4.0)
+    assert found[2:] == pytest.approx(without[2:])
+
+
+@pytest.mark.parametrize("watts", [0.0, 3.0, 50.0])
+def test_with_a_forecast_nothing_is_negative_or_above_the_nameplate(watts: float) -> None:
+    found = expect_watts(watts, NOW, (), NOW, QUARTER, 8, most_watts=10.0, forecast=forecast_in_watts(0.0, 12.0, 15.0))
+
+    assert all(0.0 <= value <= 10.0 for value in found.values)
+
+
+def test_a_silent_meter_promises_nothing_whatever_is_forecast() -> None:
+    meters = replace(some_meters(NOW), harvest_watts=SILENT, harvest_forecast_watts=forecast_in_watts(9.0, 9.0, 9.0))
+    snapshot = a_snapshot(a_node("pi-01", harvest_nameplate_watts=10.0, meters=meters))
+
+    assert set(expect(snapshot, NOW, History()).harvest_watt_hours["pi-01"]) == {0.0}
 
 
 def test_a_mean_is_weighted_by_time() -> None:

@@ -228,6 +228,16 @@ def test_a_clock_a_little_ahead_is_told_and_a_clock_far_ahead_is_not_believed() 
     assert reasons(far) == [(Use.HOLD, Reason.CLOCK_SKEW)]
 
 
+def test_a_forecast_of_harvest_passes_the_judgement_of_the_meters() -> None:
+    ahead = Series(
+        start=NOW, step=timedelta(hours=1), values=(5.0,), issued_at=NOW, quality=Quality.FORECAST, source="sun"
+    )
+    node = sunny()
+    snapshot = taken(replace(node, meters=replace(node.meters, harvest_forecast_watts=ahead)))
+
+    assert after(snapshot).nodes["pi-01"].meters.harvest_forecast_watts == ahead
+
+
 # intensity
 
 

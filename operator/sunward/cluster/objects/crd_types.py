@@ -39,6 +39,17 @@ class EnergyNodeSpecHarvest(TypedDict):
     """`spec.harvest`: harvest describes the panel or other source at the node. Omit it if there is none."""
 
     nameplateMilliwatts: int
+    tiltDegrees: int
+    azimuthDegrees: int
+
+
+class EnergyNodeSpecLocation(TypedDict):
+    """`spec.location`: location is where the node stands. With the chart's value harvestForecast, a service is
+    asked what its panel will give. Omit it if the place should not leave the cluster.
+    """
+
+    latitude: int
+    longitude: int
 
 
 class EnergyNodeSpecBattery(TypedDict):
@@ -118,6 +129,7 @@ class EnergyNodeSpec(TypedDict):
     role: EnergyNodeSpecRole
     power: EnergyNodeSpecPower
     harvest: NotRequired[EnergyNodeSpecHarvest]
+    location: NotRequired[EnergyNodeSpecLocation]
     battery: NotRequired[EnergyNodeSpecBattery]
     export: EnergyNodeSpecExport
     storageMebibytes: int

@@ -37,6 +37,7 @@ from sunward.domain.nodes import (
     ExportRule,
     NodeSpec,
     OverridePower,
+    Panel,
     PowerOverride,
     PowerProfile,
     Role,
@@ -56,7 +57,7 @@ from sunward.domain.policy import (
 )
 
 Body = Mapping[str, Any]
-MILLI = 1e-3
+MILLI, MICRO = 1e-3, 1e-6
 JOB_NAME = re.compile(r"[a-z]([-a-z0-9]{0,49}[a-z0-9])?")
 """A Service is named after the job, with "-coordinator" behind it: what a Service may be called, less 12 characters."""
 NAME_ADVICE = (
@@ -79,6 +80,7 @@ def node_spec(body: Body) -> NodeSpec:
         role=Role(spec["role"]),
         power=_profile(spec["power"]),
         harvest_nameplate_watts=None if harvest is None else harvest["nameplateMilliwatts"] * MILLI,
+        panel=_panel(spec),
         battery=None if battery is None else _battery(battery),
         maximum_export_ratio=spec["export"]["maximumPercentOfHarvest"] / 100,
         export_rule=ExportRule(spec["export"]["rule"]),
@@ -86,6 +88,19 @@ def node_spec(body: Body) -> NodeSpec:
         sleep=_sleep(spec["sleep"]),
         override=_override(spec.get("override")),
         **_embodied(spec.get("embodied")),
+    )
+
+
+def _panel(spec: EnergyNodeSpec) -> Panel | None:
+    """Where a node's panel stands; None where the node has no panel, or no place."""
+    harvest, place = spec.get("harvest"), spec.get("location")
+    if harvest is None or place is None:
+        return None
+    return Panel(
+        latitude_degrees=place["latitude"] * MICRO,
+        longitude_degrees=place["longitude"] * MICRO,
+        tilt_degrees=float(harvest["tiltDegrees"]),
+        azimuth_degrees=float(harvest["azimuthDegrees"]),
     )
 
 

@@ -6,12 +6,12 @@ counted on. Pure: no clock, no source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
 from sunward.domain.measurement import Absent, Measurement, Quality, Reading
-from sunward.domain.nodes import MeterFacts, NodeView, PowerState
+from sunward.domain.nodes import NodeView, PowerState
 from sunward.domain.policy import Staleness
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Snapshot
@@ -48,8 +48,11 @@ def judge_node(node: NodeView, snapshot: Snapshot, trail: ReadingHistory) -> Nod
     silent_since = trail.of(node.name, Meter.POWER).silent_since
     return NodeVerdict(
         node=node.name,
-        meters=MeterFacts(
-            power_watts=usable[Meter.POWER], harvest_watts=usable[Meter.HARVEST], battery_ratio=usable[Meter.BATTERY]
+        meters=replace(
+            node.meters,
+            power_watts=usable[Meter.POWER],
+            harvest_watts=usable[Meter.HARVEST],
+            battery_ratio=usable[Meter.BATTERY],
         ),
         findings=tuple(one.finding for one in judged.values() if one.finding is not None),
         degraded=silent_since is not None and snapshot.taken_at - silent_since > SILENT_BEFORE_DEGRADED,
