@@ -130,7 +130,7 @@ SERVICES: Mapping[str, Service] = {
         grams=(820.0 + 11.0) / 2,
         time=int(NOON.timestamp()),
         quality=Quality.MEASURED,
-        other_unit=float("1e400"),
+        other_unit=1e9,
     ),
     "eia": Service(
         zone="US-CAL-CISO",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -191,6 +192,36 @@ async def test_a_service_that_fails_costs_its_forecast_only_and_is_asked_rarely(
     assert service.calls == calls
     assert found["a"].harvest_forecast_watts is None
     assert found["a"].power_watts == some_meters(NOON + timedelta(minutes=59)).power_watts
+
+
+async def test_a_service_that_breaks_costs_its_forecast_only() -> None:
+    class Broken(Scripted):
+        async def ratio(self, panel: Panel, at: datetime) -> Series | None:
+            raise OverflowError
+
+    found = await sensors(Broken(None)).read([roof("a")], NOON)
+
+    assert found["a"].harvest_forecast_watts is None
+    assert found["a"].power_watts == some_meters(NOON).power_watts
+
+
+async def test_the_meters_do_not_wait_for_a_service_that_hangs_and_hear_it_later() -> None:
+    answers = asyncio.Event()
+
+    class Slow(Scripted):
+        async def ratio(self, panel: Panel, at: datetime) -> Series | None:
+            await answers.wait()
+            return await Scripted.ratio(self, panel, at)
+
+    of = sensors(Slow(HALF_OUTPUT))
+    of.longest_wait_seconds = 0.01
+    before = await of.read([roof("a")], NOON)
+    answers.set()
+    await asyncio.sleep(0)
+    after = await of.read([roof("a")], NOON + timedelta(minutes=1))
+
+    assert before["a"].harvest_forecast_watts is None
+    assert after["a"].harvest_forecast_watts is not None
 
 
 async def test_the_last_forecast_serves_for_half_a_day() -> None:

@@ -1,6 +1,6 @@
 """Meters with a forecast of each panel's output beside them.
 
-A service that fails costs its forecast and nothing else: the meters are read as ever, and the operator's own
+A service that fails or is slow costs its forecast and nothing else: the meters are read as ever, and the operator's own
 expectation takes over. Panels in the same place and position are asked about once.
 """
 
@@ -40,7 +40,9 @@ class ForecastedSensors:
     inner: PrometheusSensors
     service: SunService
     refresh_seconds: float
+    longest_wait_seconds: float = 1.0
     _panels: dict[Panel, _Memory] = field(default_factory=dict)
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def settle_delay_seconds(self) -> float:
@@ -51,22 +53,30 @@ class ForecastedSensors:
         """The meters, with the forecast of each node that names its place. Raises SourceUnavailable for the meters."""
         panels = {node.panel for node in nodes if node.panel is not None}
         self._panels = {panel: self._panels.get(panel, _Memory()) for panel in panels}
-        refreshing = asyncio.gather(*(self._refresh(*one, now) for one in self._panels.items()))
-        found, _ = await asyncio.gather(self.inner.read(nodes, now), refreshing)
+        asking = {asyncio.create_task(self._refresh(*one, now)) for one in self._panels.items() if _is_due(one[1], now)}
+        found = await self.inner.read(nodes, now)
+        await self._wait(asking)
         return {node.name: replace(found[node.name], harvest_forecast_watts=self._of(node, now)) for node in nodes}
 
     async def energy(self, nodes: Sequence[NodeSpec], start: datetime, end: datetime) -> Mapping[str, Metered]:
         """As for the meters."""
         return await self.inner.energy(nodes, start, end)
 
+    async def _wait(self, asking: set[asyncio.Task[None]]) -> None:
+        """Wait a moment for the service; a slower answer is used in a later reading."""
+        for task in asking:
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        if asking:
+            await asyncio.wait(asking, timeout=self.longest_wait_seconds)
+
     async def _refresh(self, panel: Panel, memory: _Memory, now: datetime) -> None:
-        if memory.due is not None and memory.due - timedelta(seconds=LONGEST_PAUSE_SECONDS) <= now < memory.due:
-            return
         memory.due = now + timedelta(seconds=self.refresh_seconds)
         try:
             found = await self.service.ratio(panel, now)
-        except SourceUnavailable as error:
-            pause = max(FIRST_RETRY_SECONDS, min(error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS))
+        except Exception as error:  # the shell around one service: whatever it does, the meters are read
+            asked_for = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
+            pause = max(FIRST_RETRY_SECONDS, min(asked_for or 0.0, LONGEST_PAUSE_SECONDS))
             memory.due = now + timedelta(seconds=pause)
             return
         memory.found = found or memory.found
@@ -80,3 +90,9 @@ class ForecastedSensors:
         if now - ratios.issued_at > LONGEST_USE:
             return None
         return replace(ratios, values=tuple(most * ratio for ratio in ratios.values))
+
+
+def _is_due(memory: _Memory, now: datetime) -> bool:
+    """Whether to ask again. A clock that is put back ends a pause, rather than prolong it."""
+    due = memory.due
+    return due is None or not due - timedelta(seconds=LONGEST_PAUSE_SECONDS) <= now < due

@@ -1,4 +1,4 @@
-"""Grid intensity from the WebAPI of the Green Software Foundation's Carbon Aware SDK, which runs at the user's.
+"""Grid intensity from the WebAPI of the Green Software Foundation's Carbon Aware SDK, which users run themselves.
 
 It does not say whether a value was measured, so all its values of the present are estimates. It must not know what
 happens when it fails.
@@ -32,7 +32,7 @@ class CarbonAwareSdkSettings(HttpSection):
         self,
         name: str,
         session: aiohttp.ClientSession,
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that asks this WebAPI."""
         return CarbonAwareSdk(reader=self.reader(name, session), url=self.url, basis=self.basis)

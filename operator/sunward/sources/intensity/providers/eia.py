@@ -63,7 +63,7 @@ class EiaSettings(HttpSection):
         self,
         name: str,
         session: aiohttp.ClientSession,
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that asks this API."""
         return Eia(reader=self.reader(name, session), url=self.url, basis=self.basis, token_file=self.token_file)

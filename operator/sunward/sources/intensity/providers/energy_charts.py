@@ -5,7 +5,6 @@ A zone is a country, `DE` or `NO`; Energy-Charts names it in lower case. It must
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ from sunward.sources.intensity.section import HttpSection
 ADDRESS: Final = "https://api.energy-charts.info"
 MOST_INTERVALS: Final = 300
 """A day and a bit, in steps of five minutes or longer."""
+LARGEST_MEGAWATTS: Final = 1e6
+"""Of one fuel; all of Europe generates less than half of this."""
 FUELS: Final[Mapping[str, Fuel]] = {
     "Biomass": Fuel.BIOMASS,
     "Fossil brown coal / lignite": Fuel.COAL,
@@ -65,7 +66,7 @@ class EnergyChartsSettings(HttpSection):
         self,
         name: str,
         session: aiohttp.ClientSession,
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that asks this API."""
         return EnergyCharts(reader=self.reader(name, session), url=self.url, basis=self.basis)
@@ -123,7 +124,7 @@ class EnergyCharts:
             value = column[place] if place < len(column) else None
             if value is None:
                 return None
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_MEGAWATTS:
                 raise SourceUnavailable(self.reader.name, f"{str(value)[:40]!r} is not a number of megawatts")
             megawatts[fuel] = megawatts.get(fuel, 0.0) + max(0.0, value)
         return mix_intensity(megawatts, self.basis.scope)

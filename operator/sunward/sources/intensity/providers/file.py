@@ -46,7 +46,7 @@ class FileSettings(IntensitySection):
         self,
         name: str,
         session: aiohttp.ClientSession,  # noqa: ARG002  needs no connection
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that reads this file."""
         return FileIntensity(name=name, path=self.path, basis=self.basis)

@@ -39,7 +39,7 @@ class NesoSettings(HttpSection):
         self,
         name: str,
         session: aiohttp.ClientSession,
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that asks this API."""
         return Neso(reader=self.reader(name, session), url=self.url, basis=self.basis)

@@ -56,7 +56,7 @@ class PrometheusSeriesSettings(HttpSection, PrometheusAccess):
         self,
         name: str,
         session: aiohttp.ClientSession,
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that asks this Prometheus."""
         reader = self.reader(name, session)

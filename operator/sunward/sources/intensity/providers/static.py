@@ -26,7 +26,7 @@ class StaticSettings(IntensitySection):
         self,
         name: str,
         session: aiohttp.ClientSession,  # noqa: ARG002  needs no connection
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider of these numbers."""
         return StaticIntensity(name=name, grams_per_kilowatt_hour=self.grams_per_kilowatt_hour, basis=self.basis)

@@ -58,7 +58,7 @@ class WattTimeSettings(HttpSection):
         self,
         name: str,
         session: aiohttp.ClientSession,
-        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks nobody else
+        others: Mapping[str, IntensityProvider],  # noqa: ARG002  asks no other source
     ) -> IntensityProvider:
         """The provider that asks this API."""
         return WattTime(
