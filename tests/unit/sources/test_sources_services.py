@@ -236,7 +236,7 @@ async def test_a_series_in_prometheus_is_asked_for_by_a_fixed_query_and_with_its
         ([({"is_estimated": "true"}, "100")], Quality.ESTIMATED),
         ([({}, "100")], Quality.ESTIMATED),
         ([({"provider": "a"}, "100"), ({"provider": "b"}, "200")], None),
-        ([({"exported_location": "DE"}, "100")], None),
+        ([({"exported_node": "pi-01"}, "100")], Quality.ESTIMATED),
         ([], None),
     ],
 )

@@ -24,7 +24,7 @@ from sunward.sources.http import JsonReader
 from sunward.sources.intensity.provider import Datum, IntensityProvider, checked_intensity, reading
 from sunward.sources.intensity.section import HttpSection
 from sunward.sources.promql import quote
-from sunward.sources.samples import Sample, SampleSeries, only_one, parse_series
+from sunward.sources.samples import Sample, SampleSeries, parse_series
 
 UNITS: Final[Mapping[str, float]] = {
     "g/kWh": 1.0,
@@ -84,8 +84,8 @@ class PrometheusIntensity:
 
     async def now(self, zone: str, at: datetime) -> Reading:
         """The newest sample, with its own time."""
-        times = only_one(await self._ask(f"timestamp({self._select(zone)})", at))
-        series = only_one(await self._ask(self._select(zone), at))
+        times = _the_one(await self._ask(f"timestamp({self._select(zone)})", at))
+        series = _the_one(await self._ask(self._select(zone), at))
         if isinstance(series, Cause) or isinstance(times, Cause):
             cause = series if isinstance(series, Cause) else times
             assert isinstance(cause, Cause)
@@ -103,7 +103,7 @@ class PrometheusIntensity:
 
     async def history(self, zone: str, at: datetime) -> Sequence[Datum]:
         """The first sample of every hour of the last day; empty where there is not exactly one series."""
-        series = only_one(await self._ask(f"{self._select(zone)}[{DAY_SECONDS}s]", at))
+        series = _the_one(await self._ask(f"{self._select(zone)}[{DAY_SECONDS}s]", at))
         return () if isinstance(series, Cause) else tuple(self._hours(series.samples))
 
     async def _ask(self, query: str, at: datetime) -> list[SampleSeries]:
@@ -127,6 +127,14 @@ class PrometheusIntensity:
                     int(sample.seconds // SECONDS_PER_HOUR), Datum(time=begins, grams_per_kilowatt_hour=value)
                 )
         return list(hours.values())
+
+
+def _the_one(series: Sequence[SampleSeries]) -> SampleSeries | Cause:
+    """The only series of a zone, or why there is none. Labels do not matter: the zone was asked for by its own."""
+    if len(series) != 1:
+        reason = Reason.AMBIGUOUS_METRIC if series else Reason.DATA_MISSING
+        return Cause(reason, f"{len(series)} series for this zone, and one is expected; labels may tell them apart")
+    return series[0] if series[0].samples else Cause(Reason.NOT_A_NUMBER, "the sample is not a finite number")
 
 
 def _moment(seconds: float) -> datetime | None:
