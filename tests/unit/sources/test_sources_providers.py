@@ -81,6 +81,15 @@ async def test_a_value_in_another_unit_is_refused(kind: str, secret: Path) -> No
     assert not isinstance(await asked(kind, secret, value=SERVICES[kind].other_unit), Measurement)
 
 
+@pytest.mark.parametrize("kind", ["neso", "neso of the whole", "watttime", "carbon-aware-sdk"])
+async def test_a_day_with_a_value_in_another_unit_is_refused_whole(kind: str, secret: Path) -> None:
+    service = SERVICES[kind]
+    answers = Server(service=service, value=service.other_unit, time=service.time)
+    async with serving(answers.answer) as server, aiohttp.ClientSession() as session:
+        with pytest.raises(SourceUnavailable, match="is not an intensity"):
+            await built(kind, server.url, secret, session).history(service.zone, later(10))
+
+
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind not in ("energy-charts", "eia")])
 async def test_a_negative_intensity_is_refused(kind: str, secret: Path) -> None:
     value = "-5" if kind == "prometheus" else -5
