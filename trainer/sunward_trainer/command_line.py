@@ -24,7 +24,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if found.role == "worker" and not found.address:
         parser.error("worker: --address is needed where the environment has no POD_IP")
     if found.insecure:
-        _require_loopback(parser, found)
+        require_loopback(
+            parser, found.role, [found.address] if found.role == "worker" else [found.listen[0], found.superlink[0]]
+        )
     return found
 
 
@@ -105,11 +107,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     add("--verbose", action="store_true", help="also log Flower's messages")
 
 
-def _require_loopback(parser: argparse.ArgumentParser, found: argparse.Namespace) -> None:
-    listening = [found.address] if found.role == "worker" else [found.listen[0], found.superlink[0]]
+def require_loopback(parser: argparse.ArgumentParser, role: str, listening: Sequence[str]) -> None:
+    """End the process unless every address that is listened on is a loopback's: without TLS, no other may be."""
     for host in listening:
         if host not in _LOOPBACK:
-            parser.error(f"{found.role}: --insecure is for {' or '.join(_LOOPBACK)} only, not {host}; use --tls-dir")
+            parser.error(f"{role}: --insecure is for {' or '.join(_LOOPBACK)} only, not {host}; use --tls-dir")
 
 
 def positive(text: str) -> int:

@@ -26,12 +26,15 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRecord:
-    """What is kept of a finished round; `seconds` runs from its first order to its aggregation."""
+    """What is kept of a finished round; `seconds` runs from its first order to its aggregation.
+
+    An app may not tell its accuracy or loss: they are None then.
+    """
 
     round: int
     plan: str
-    accuracy_percent: float
-    loss: float
+    accuracy_percent: float | None
+    loss: float | None
     seconds: float
     workers: tuple[str, ...]
     batches: int

@@ -16,6 +16,7 @@ from sunward_trainer.coordinator.checkpoint import Checkpoint, RoundRecord, repl
 from sunward_trainer.coordinator.gate import Gate, usable_accuracy
 from sunward_trainer.coordinator.patience import Patience
 from sunward_trainer.coordinator.progress import Phase, StatusBoard, UpdateChecks, timestamp
+from sunward_trainer.coordinator.quorum import Quorum
 from sunward_trainer.coordinator.refusals import Refusals
 from sunward_trainer.coordinator.result import result_document
 from sunward_trainer.learning.inspection import USUAL_NORM_FACTOR, Refusal
@@ -111,9 +112,15 @@ class Job:
         self._stop = stop
         self._clock = clock
         self._fetch_kept = fetch_kept
-        self._absent_since: dict[str, float] = {}
         self._gate = Gate(settings.maximum_norm_factor)
         self._refusals = Refusals(clock=clock, counted=start.refused_updates)
+        self._quorum = Quorum(
+            members,
+            minimum_workers=settings.minimum_workers,
+            join_seconds=settings.join_seconds,
+            clock=clock,
+            is_paused=self._is_paused,
+        )
         self._show(checkpoint=start, updates=self._checks(None, norm_bounded=None))
 
     def run(self) -> Checkpoint:
@@ -162,7 +169,7 @@ class Job:
         """The assignment to obey, once enough of its workers are there."""
         while True:
             assignment = self._assignments.read()
-            reason = self._why_not(assignment, round_number)
+            reason = self._quorum.why_not(assignment, round_number, self._assignments.problem)
             if assignment is not None and reason is None:
                 return assignment
             self._show(
@@ -174,39 +181,8 @@ class Job:
             )
             self._wait(self._settings.poll_seconds * 4)
 
-    def _why_not(self, assignment: RoundAssignment | None, round_number: int) -> str | None:
-        """Why a round cannot start now, or None when it can."""
-        if assignment is None:
-            return self._assignments.problem or "no assignment yet"
-        last = assignment.until_round
-        if last is not None and round_number > last:
-            return f"plan {assignment.plan} asks for rounds up to {last}; waits for the next plan"
-        nodes, quorum = assignment.nodes, self._settings.minimum_workers
-        if len(nodes) < quorum:
-            return f"plan {assignment.plan} gives batches to {len(nodes)} workers, the quorum is {quorum}"
-        absent = [node for node in nodes if not self._is_there(node)]
-        if len(nodes) - len(absent) < quorum:
-            listed = ", ".join(map(self._name_absent, absent))
-            return f"{len(nodes) - len(absent)} of {quorum} required workers are present; absent: {listed}"
-        hoped_for = [node for node in absent if self._may_still_come(node)]
-        return f"waiting for {', '.join(hoped_for)} to join" if hoped_for else None
-
-    def _name_absent(self, node: str) -> str:
-        return f"{node} (updates refused)" if self._refusals.is_paused(node) else node
-
-    def _is_there(self, node: str) -> bool:
-        """Whether the worker can be asked: it is alive, and was not refused again and again."""
-        member = self._members.find(node)
-        there = member is not None and self._members.is_alive(member) and not self._refusals.is_paused(node)
-        if there:
-            self._absent_since.pop(node, None)
-        return there
-
-    def _may_still_come(self, node: str) -> bool:
-        if self._refusals.is_paused(node):
-            return False
-        since = self._absent_since.setdefault(node, self._clock())
-        return self._clock() - since < self._settings.join_seconds
+    def _is_paused(self, node: str) -> bool:
+        return self._refusals.is_paused(node)
 
     def _try(self, book: RoundBook, assignment: RoundAssignment) -> bool:
         """Give orders and collect replies. Whether the round may be closed with what has arrived."""
@@ -250,7 +226,7 @@ class Job:
 
     def _collect(self, book: RoundBook, orders: dict[str, WorkerOrder], plan: str) -> None:
         for node, order in orders.items():
-            if self._is_there(node):
+            if self._quorum.is_there(node):
                 self._transport.send(order, plan=plan, kept=self._kept)
             else:
                 paused = self._refusals.is_paused(node)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from sunward_trainer.coordinator.job import Stopped
 from sunward_trainer.coordinator.progress import Phase, Status, StatusBoard, timestamp
 from sunward_trainer.coordinator.replicas import Replicas
 from sunward_trainer.coordinator.roster import Roster
-from sunward_trainer.coordinator.settings import CoordinatorSettings
+from sunward_trainer.coordinator.settings import CoordinatorSettings, Serving
 from sunward_trainer.learning.catalogue import build_model
 from sunward_trainer.learning.data import EvaluationSet, load_data
 from sunward_trainer.protocol.assignment import AssignmentFile
@@ -29,11 +30,11 @@ from sunward_trainer.protocol.members import Members
 _log = logging.getLogger(__name__)
 
 
-class Coordinator:
-    """Runs a job until it is complete or the process is asked to stop."""
+class CoordinatorProcess(ABC):
+    """Serves and runs a job until it is complete or the process is asked to stop."""
 
-    def __init__(self, settings: CoordinatorSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Serving) -> None:
+        self._serving = settings
         self._stop = threading.Event()
         roster = Roster(settings.homes, AssignmentFile(path=settings.assignment, job=settings.job.job))
         self._members = Members(gone_after_seconds=settings.gone_after_seconds, knows=roster.knows)
@@ -63,11 +64,11 @@ class Coordinator:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ask_to_stop)
-        credentials = self._settings.credentials
+        credentials = self._serving.credentials
         runner = web.AppRunner(self._app(), access_log=None)
         await runner.setup()
         await web.TCPSite(
-            runner, *self._settings.listen, ssl_context=None if credentials is None else credentials.server
+            runner, *self._serving.listen, ssl_context=None if credentials is None else credentials.server
         ).start()
         renewal = asyncio.create_task(self._watch_certificate(ask_to_stop))
 
@@ -80,7 +81,7 @@ class Coordinator:
         threading.Thread(target=train, name="job", daemon=True).start()
         await ended.wait()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), self._settings.linger_seconds)
+            await asyncio.wait_for(asked.wait(), self._serving.linger_seconds)
         renewal.cancel()
         await runner.cleanup()
         if self._board.status.phase is Phase.FAILED:
@@ -88,7 +89,7 @@ class Coordinator:
         return RENEWED_STATUS if self._renewed else 0
 
     def _app(self) -> web.Application:
-        credentials = self._settings.credentials
+        credentials = self._serving.credentials
         return build_app(
             self._board,
             self._members,
@@ -98,31 +99,14 @@ class Coordinator:
         )
 
     async def _watch_certificate(self, ask_to_stop: Callable[[], None]) -> None:
-        await until_renewed(self._settings.credentials)
+        await until_renewed(self._serving.credentials)
         self._renewed = True
         ask_to_stop()
 
     def _train(self) -> None:
-        """Load, resume, run; any failure is shown at /progress."""
+        """Run the job; any failure is shown at /progress."""
         try:
-            data = load_data(self._settings.data_folder, self._settings.shared_folder).evaluation_set()
-            start = self._start(data)
-            self._board.show(replace(self._board.status, reason="starting the SuperLink", checkpoint=start))
-            # Imported here, because it takes seconds during which /progress can already be answered.
-            from sunward_trainer.coordinator.server_app import Run, serve
-
-            serve(
-                Run(
-                    settings=self._settings,
-                    data=data,
-                    start=start,
-                    members=self._members,
-                    replicas=self._replicas,
-                    keys=self._keys,
-                    board=self._board,
-                    stop=self._stop,
-                )
-            )
+            self.run_job()
         except Stopped:
             _log.info("stopped; the checkpoint of round %d is kept", self._round())
         except Exception as error:
@@ -132,6 +116,39 @@ class Coordinator:
     def _round(self) -> int:
         kept = self._board.status.checkpoint
         return kept.round if kept else 0
+
+    @abstractmethod
+    def run_job(self) -> None:
+        """Load, resume, run to the end, in a thread. Raises Stopped, or whatever makes the job fail."""
+
+
+class Coordinator(CoordinatorProcess):
+    """Runs a job of a bundled model."""
+
+    def __init__(self, settings: CoordinatorSettings) -> None:
+        super().__init__(settings)
+        self._settings = settings
+
+    def run_job(self) -> None:
+        """The job on the SuperLink. Raises Stopped, or whatever makes the job fail."""
+        data = load_data(self._settings.data_folder, self._settings.shared_folder).evaluation_set()
+        start = self._start(data)
+        self._board.show(replace(self._board.status, reason="starting the SuperLink", checkpoint=start))
+        # Imported here, because it takes seconds during which /progress can already be answered.
+        from sunward_trainer.coordinator.server_app import Run, serve
+
+        serve(
+            Run(
+                settings=self._settings,
+                data=data,
+                start=start,
+                members=self._members,
+                replicas=self._replicas,
+                keys=self._keys,
+                board=self._board,
+                stop=self._stop,
+            )
+        )
 
     def _start(self, data: EvaluationSet) -> Checkpoint:
         """The checkpoint on disk, or a fresh start."""

@@ -26,6 +26,7 @@ os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
 import uvicorn
 from flwr.app import Context, Message, RecordDict
 from flwr.app.message import remove_content_from_message
+from flwr.app.user_config import UserConfig
 from flwr.common.constant import NOOP_FLWR_AID, SUPERLINK_NODE_ID
 from flwr.server.superlink.linkstate import LinkState, LinkStateFactory
 from flwr.serverapp import ServerApp
@@ -164,13 +165,23 @@ class SuperLink:
 
     def run(self, app: ServerApp) -> None:
         """Run a ServerApp on this SuperLink's Grid in the calling thread."""
+        app(grid=self.grid(), context=self.context({}))
+
+    def grid(self) -> "ObjectGrid":
+        """A Grid for the run."""
         grid = ObjectGrid(self._factory)
-        run = self._factory.state().get_run_info(run_ids=[TaskIdentity.run_id])[0]
-        grid.set_run(run)
-        context = Context(
-            run_id=run.run_id, node_id=SUPERLINK_NODE_ID, node_config={}, state=RecordDict(), run_config={}
+        grid.set_run(self._factory.state().get_run_info(run_ids=[TaskIdentity.run_id])[0])
+        return grid
+
+    def context(self, run_config: UserConfig) -> Context:
+        """What a ServerApp is told of the run."""
+        return Context(
+            run_id=TaskIdentity.run_id,
+            node_id=SUPERLINK_NODE_ID,
+            node_config={},
+            state=RecordDict(),
+            run_config=run_config,
         )
-        app(grid=grid, context=context)
 
     def stop(self) -> None:
         """Stop listening."""

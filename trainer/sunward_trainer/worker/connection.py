@@ -13,16 +13,13 @@ from typing import Any, Final
 
 import aiohttp
 from flwr.app import Context, Message
-from flwr.clientapp import ClientApp
 
 from sunward_trainer.protocol.callers import NODE_HEADER
 from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
 from sunward_trainer.protocol.identity import COORDINATOR_NAME
-from sunward_trainer.protocol.records import order_from_record, reply_to_record
-from sunward_trainer.worker.settings import WorkerSettings
-from sunward_trainer.worker.shard_store import ShardStore
+from sunward_trainer.worker.settings import ConnectionSettings
 from sunward_trainer.worker.supernode import CONNECTION_ERRORS, SuperNode
-from sunward_trainer.worker.trainee import Trainee
+from sunward_trainer.worker.work import Shards, Work
 
 _FLOWER_HEARTBEAT_SECONDS: Final = 15.0
 _GOODBYE_SECONDS: Final = 3.0
@@ -44,14 +41,14 @@ class Connection:
 
     def __init__(
         self,
-        settings: WorkerSettings,
-        trainee: Trainee,
-        shards: ShardStore,
+        settings: ConnectionSettings,
+        work: Work,
+        shards: Shards,
         replica: CheckpointReplica,
         session: aiohttp.ClientSession,
         url: str,
     ) -> None:
-        self._settings, self._trainee, self._shards = settings, trainee, shards
+        self._settings, self._job, self._shards = settings, work, shards
         self._replica = replica
         self._session, self._url = session, url
         self._bell = threading.Event()
@@ -188,15 +185,15 @@ class Connection:
             "epoch": epoch,
             "after": heard,
             "cached": list(self._shards.cached),
-            "seconds_per_batch": self._trainee.seconds_per_batch,
-            "batches_done": self._trainee.batches_done,
+            "seconds_per_batch": self._job.seconds_per_batch,
+            "batches_done": self._job.batches_done,
         }
 
     def _live(self) -> None:
         """The training thread: connect, and answer messages whenever the bell rings."""
         try:
             address = f"{self._settings.coordinator}:{self._settings.superlink_port}"
-            with SuperNode(address, self._client_app(), self._settings.credentials) as node:
+            with SuperNode(address, self._answer_message, self._settings.credentials) as node:
                 self._node = node
                 self._loop.call_soon_threadsafe(self._connected.set)
                 self._answer(node)
@@ -213,26 +210,12 @@ class Connection:
         while not self._ended.is_set():
             self._bell.wait(_FLOWER_HEARTBEAT_SECONDS)
             self._bell.clear()
-            if not self._ended.is_set():
-                node.answer_one()
+            while not self._ended.is_set() and node.answer_one():
+                pass  # several messages may have come with one ring
 
-    def _client_app(self) -> ClientApp:
-        app = ClientApp()
+    def _answer_message(self, message: Message, context: Context) -> Message:
+        return self._job.answer(message, context, self._is_over)
 
-        def train(message: Message, context: Context) -> Message:
-            del context  # the order says everything
-            order = order_from_record(message.content)
-            self._replica.keep(order.kept, order.weights)
-            reply = self._trainee.carry_out(
-                order.pairs,
-                order.weights,
-                round_number=order.round_number,
-                model=(order.model, order.classes),
-                recipe=order.recipe,
-                shard_of=lambda pair: self._shards.get(pair.shard, order.sources.get(pair.shard), home=pair.from_node),
-                stop=lambda: self._ended.is_set() or order.round_number <= self._last_closed_round,
-            )
-            return Message(reply_to_record(reply), reply_to=message)
-
-        app.train()(train)
-        return app
+    def _is_over(self, round_number: int) -> bool:
+        """Whether what a message of that round asks for is of no use any more."""
+        return self._ended.is_set() or round_number <= self._last_closed_round

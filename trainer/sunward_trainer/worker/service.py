@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +22,11 @@ from sunward_trainer.protocol.checkpoint_replica import CheckpointReplica
 from sunward_trainer.protocol.credentials import RENEWED_STATUS, until_renewed
 from sunward_trainer.protocol.data_mobility import DataMobility
 from sunward_trainer.worker.connection import Connection, Disconnected, Finished
-from sunward_trainer.worker.settings import WorkerSettings
+from sunward_trainer.worker.settings import ConnectionSettings, WorkerSettings
 from sunward_trainer.worker.shard_server import OnlySite, build_app
 from sunward_trainer.worker.shard_store import ShardStore
 from sunward_trainer.worker.trainee import Trainee
+from sunward_trainer.worker.work import BundledWork, Shards, Work
 
 _RETRY_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
@@ -54,12 +56,11 @@ def _from_folder(name: str, folder: Path) -> Shard:
     return Shard(name=name, images=images, labels=labels)
 
 
-class Worker:
-    """Everything one node does for a job."""
+class WorkerProcess(ABC):
+    """Everything one node does for a job, whatever the job trains."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
-        self._trainee = Trainee(node=settings.node)
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._connecting = settings
         self._stop = asyncio.Event()
         self._renewed = False
         scheme = "http" if settings.credentials is None else "https"
@@ -70,26 +71,29 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
-        settings = self._settings
-        own = await asyncio.to_thread(own_shards, settings)
-        shards = ShardStore(own, settings.cache_folder, settings.credentials)
-        runner = await self._serve(shards) if settings.serves_shards else None
+        replica = CheckpointReplica()
+        shards, work = await asyncio.to_thread(self.prepare, replica)
+        runner = await self._serve(shards) if self._connecting.serves_shards else None
         renewal = asyncio.create_task(self._watch_certificate())
         async with self._session() as session:
-            await self._work_until_finished(session, shards, CheckpointReplica())
+            await self._work_until_finished(session, shards, work, replica)
         renewal.cancel()
         if runner is not None:
             await runner.cleanup()
         return RENEWED_STATUS if self._renewed else 0
 
+    @abstractmethod
+    def prepare(self, replica: CheckpointReplica) -> tuple[Shards, Work]:
+        """The node's shards, and what is done with messages. In a thread; raises DataError."""
+
     def _session(self) -> aiohttp.ClientSession:
-        credentials = self._settings.credentials
+        credentials = self._connecting.credentials
         connector = None if credentials is None else aiohttp.TCPConnector(ssl=credentials.client)
         return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10.0))
 
-    async def _serve(self, shards: ShardStore) -> web.AppRunner:
+    async def _serve(self, shards: Shards) -> web.AppRunner:
         """Start the shard server: without credentials on loopback, else on every address of the pod."""
-        settings, credentials = self._settings, self._settings.credentials
+        settings, credentials = self._connecting, self._connecting.credentials
         only = None
         if settings.data_mobility is DataMobility.SAME_SITE:
             only = OnlySite(site=None if credentials is None else credentials.identity.site)
@@ -105,7 +109,7 @@ class Worker:
         return runner
 
     async def _watch_certificate(self) -> None:
-        await until_renewed(self._settings.credentials)
+        await until_renewed(self._connecting.credentials)
         self._renewed = True
         self._ask_to_stop()
 
@@ -114,11 +118,11 @@ class Worker:
         self._stop.set()
 
     async def _work_until_finished(
-        self, session: aiohttp.ClientSession, shards: ShardStore, replica: CheckpointReplica
+        self, session: aiohttp.ClientSession, shards: Shards, work: Work, replica: CheckpointReplica
     ) -> None:
         said = ""
         while not self._stop.is_set():
-            connection = Connection(self._settings, self._trainee, shards, replica, session, self._url)
+            connection = Connection(self._connecting, work, shards, replica, session, self._url)
             try:
                 await connection.run(self._stop)
             except Finished:
@@ -130,3 +134,17 @@ class Worker:
                 said = trouble
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _RETRY_SECONDS)
+
+
+class Worker(WorkerProcess):
+    """A worker of a job of a bundled model."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        super().__init__(settings)
+        self._settings = settings
+
+    def prepare(self, replica: CheckpointReplica) -> tuple[Shards, Work]:
+        """Write the node's shards."""
+        settings = self._settings
+        shards = ShardStore(own_shards(settings), settings.cache_folder, settings.credentials)
+        return shards, BundledWork(Trainee(node=settings.node), shards, replica)

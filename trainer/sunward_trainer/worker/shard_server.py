@@ -11,9 +11,9 @@ from aiohttp.typedefs import Handler
 
 from sunward_trainer.protocol.callers import EVERY_ROLE, Callers, caller_of, door
 from sunward_trainer.protocol.identity import Role
-from sunward_trainer.worker.shard_store import ShardStore
+from sunward_trainer.worker.work import Shards
 
-_STORE: Final = web.AppKey("store", ShardStore)
+_STORE: Final = web.AppKey("store", Shards)
 _ALLOWED: Final = {"shards": frozenset({Role.WORKER}), "healthz": EVERY_ROLE}
 HASH_HEADER: Final = "X-Sunward-Sha256"
 
@@ -25,7 +25,7 @@ class OnlySite:
     site: str | None
 
 
-def build_app(store: ShardStore, *, callers: Callers, only: OnlySite | None) -> web.Application:
+def build_app(store: Shards, *, callers: Callers, only: OnlySite | None) -> web.Application:
     """GET /shards lists them, GET /shards/NAME sends one; `only` is None where data may travel anywhere."""
     app = web.Application(middlewares=[door(callers, _ALLOWED), *([] if only is None else [_within(only)])])
     app[_STORE] = store

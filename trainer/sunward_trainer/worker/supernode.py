@@ -20,7 +20,6 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.app.message import remove_content_from_message
-from flwr.clientapp import ClientApp
 from flwr.common.constant import HEARTBEAT_DEFAULT_INTERVAL, TIMESTAMP_HEADER, ErrorCode
 from flwr.common.serde import message_to_proto
 from flwr.proto.fleet_pb2 import (
@@ -88,7 +87,9 @@ class SuperNode:
     The key pair authenticates the Flower node; `credentials`, None with --insecure only, tell whose node it is.
     """
 
-    def __init__(self, server_address: str, app: ClientApp, credentials: Credentials | None) -> None:
+    def __init__(
+        self, server_address: str, app: Callable[[Message, Context], Message], credentials: Credentials | None
+    ) -> None:
         private_key, public_key = generate_key_pairs()
         self._key = public_key_to_bytes(public_key)
         self._app = app
