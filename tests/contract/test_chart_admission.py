@@ -45,7 +45,10 @@ def count_denials(record_testsuite_property: Callable[[str, object], None]) -> I
         record_testsuite_property(f"denials.{policy}", count)
 
 
-TRAINER = {"claims": ["checkpoints", "own-data-*", "digits-*"]}
+TRAINER = {
+    "claims": ["checkpoints", "own-data-*", "digits-*"],
+    "images": ["sunward-trainer:0.1.0", "registry.example.org/team/*"],
+}
 VALUES = {
     "jobNamespaces": [SPACE],
     "trainer": TRAINER,
@@ -839,8 +842,8 @@ def test_6_claims_and_data_volumes_that_the_chart_lists_pass(operator: Api, clai
     assert answer.code == 201, answer.message
 
 
-@pytest.mark.parametrize("own_data", [False, True])
-def test_6_the_operators_own_templates_pass(operator: Api, own_data: bool) -> None:
+@pytest.mark.parametrize("sample", ["trainingjob-flower", "trainingjob-own-data", "trainingjob-app"])
+def test_6_the_operators_own_templates_pass(operator: Api, sample: str) -> None:
     from datetime import UTC, datetime
 
     from sunward.cluster.objects.schema import job_spec
@@ -848,10 +851,12 @@ def test_6_the_operators_own_templates_pass(operator: Api, own_data: bool) -> No
     from sunward.cluster.training.pod_volumes import Surroundings
     from sunward.domain.workloads import DataVolume
 
-    job = copy.deepcopy(crds.sample("trainingjob-own-data" if own_data else "trainingjob-flower"))
+    job = copy.deepcopy(crds.sample(sample))
     job["metadata"] |= {"namespace": SPACE, "uid": "6f2a5a52-9a57-4b7e-a4a5-0c1f6a0b8d3e"}
     spec = job_spec(job)
-    assert own_data or (spec.deadline is not None and spec.deadline > datetime(2026, 1, 1, tzinfo=UTC))
+    if sample == "trainingjob-flower":
+        assert spec.deadline is not None
+        assert spec.deadline > datetime(2026, 1, 1, tzinfo=UTC)
     folder = DataVolume(host_path="/srv/cameras", namespaces=(SPACE,))
     around = Surroundings(data_volumes={"cameras": folder})
     made = [

@@ -46,7 +46,7 @@ FULL: dict[str, Any] = {
         },
     },
     "dataVolumes": {"cameras": {"hostPath": "/srv/cameras", "namespaces": ["default", "team-a"]}},
-    "trainer": {"claims": ["digits-*"]},
+    "trainer": {"claims": ["digits-*"], "image": "registry.example.org/trainer:1"},
     "exporter": {
         "rateHertz": 1000,
         "sysfs": {"hostPath": "/run/sunward-lab/sys", "perNode": True},
@@ -164,6 +164,7 @@ def test_data_volumes_reach_the_operator(full: list[chart.Manifest]) -> None:
     settings = parse_settings(chart.one(full, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
     found = settings.data_volumes["cameras"]
     assert (found.host_path, found.namespaces) == ("/srv/cameras", ["default", "team-a"])
+    assert settings.trainer_image == "registry.example.org/trainer:1"
 
 
 def test_tokens_reach_the_operator_as_files_and_never_as_values(full: list[chart.Manifest]) -> None:

@@ -15,7 +15,7 @@ from sunward.domain.jobs import DataMobility, Disruption, UpdateRule
 from sunward.domain.measurement import Quality
 from sunward.domain.nodes import ExportRule, OverridePower, Role
 from sunward.domain.policy import EmptyDirs, OperatingMode, PoolKind, SleepOn
-from sunward.domain.workloads import MountedBy
+from sunward.domain.workloads import Granularity, MetricSource, MountedBy
 from sunward.sources.intensity.providers.prometheus_series import UNITS
 from sunward_trainer.learning.catalogue import MODELS
 from support import chart, crds
@@ -39,6 +39,8 @@ SPECS: Mapping[str, set[str]] = {
     "TrainingJob .spec.pod.volumes[].pods": set(MountedBy),
     "TrainingJob .spec.runtime.flower.model": set(MODELS),
     "EnergyNode .spec.sleep.shutdown": {"Agent", "None"},
+    "TrainingJob .spec.runtime.flower.app.granularity": set(Granularity),
+    "TrainingJob .spec.runtime.flower.app.metric.source": set(MetricSource),
 }
 
 

@@ -49,7 +49,7 @@ def example(field: Field, variant: int) -> Any:
             return bool(variant)
         case "time":
             return f"2026-11-2{variant}T12:00:00Z"
-        case "object":
+        case "object" | "textOrObject":
             return {}
         case "array":
             return []

@@ -20,7 +20,7 @@ COUNTS = {
     "leaseTransitions", "keepPlans", "horizonPeriods", "nodesInTransition", "minimumAwakeNodes", "maximumAsleepNodes",
     "total", "awake", "asleep", "inTransition", "degraded", "unmanaged", "policyGeneration", "observedGeneration",
     "none", "det", "dat", "deta", "bound", "idle", "busy", "wake", "unaccountedPeriods",
-    "priority", "jobs", "shards", "nodes", "pins", "refusedUpdates", "maximumNormFactor",
+    "priority", "jobs", "shards", "nodes", "pins", "refusedUpdates", "maximumNormFactor", "piecesPerShard", "scale",
     "latitude", "longitude",  # in microdegrees, as their descriptions begin
 }  # fmt: skip
 

@@ -119,7 +119,7 @@ def federation(tmp_path: Path) -> Iterator[AppFederation]:
 def test_a_node_sleeps_and_wakes_and_the_coordinator_dies_and_the_app_ends_as_it_would_have(
     federation: AppFederation,
 ) -> None:
-    rounds = 9
+    rounds = 8
     federation.assign(HOME, "plan-1")
     federation.server(rounds)
     for node in SHARDS.values():
@@ -142,7 +142,7 @@ def test_a_node_sleeps_and_wakes_and_the_coordinator_dies_and_the_app_ends_as_it
     assert {record["missing_batches"] for record in done["history"]} == {0}
     assert done["history"][-1]["workers"] == ["pi-01", "pi-02", "pi-03"]
     assert done["batches_total"]["offloaded"]["c"] >= 10
-    assert done["batches_total"]["shards"] == {"a": 90, "b": 90, "c": 90}
+    assert done["batches_total"]["shards"] == {"a": 80, "b": 80, "c": 80}
     kept = load(federation.folder / "state" / "checkpoint", job=JOB, app="quick")
     assert kept is not None
     assert kept.arrays is not None

@@ -19,8 +19,10 @@ from sunward.cluster.training import pods, templates
 from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.jobs import Assignment, JobSpec
 from sunward.domain.workloads import DataVolume
+from sunward_trainer.apps.injection import SCRIPT, inject
 from support import crds
 from support.door import client_context, coordinator_folder, operator_folder, worker_folder
+from support.flower_apps import APPS
 from support.ports import free_port
 from support.real.journal import wait_until
 from support.trainer import TRAINER_FOLDER, store_data, toy_data
@@ -42,6 +44,9 @@ class Processes:
     def __init__(self, job: JobSpec, folder: Path) -> None:
         self.job, self.folder = job, folder
         self.port, self.fleet = free_port(), free_port()
+        self.injected = folder / "injected"
+        self.injected.mkdir()
+        inject(self.injected)
         self.running: list[subprocess.Popen[bytes]] = []
         self.context = client_context(operator_folder(folder / "tls-operator"))
         homes = [
@@ -51,7 +56,9 @@ class Processes:
         (folder / "assignment.json").write_text(templates.assignment_file(job, homes, "plan-1"))
 
     def start(self, name: str, pod: dict[str, Any], elsewhere: Mapping[str, object]) -> None:
-        command = [sys.executable, "-m", "sunward_trainer", *arguments(pod, elsewhere, self.folder / name)]
+        program = ["-m", "sunward_trainer"] if self.job.flower_app is None else [str(self.injected / SCRIPT)]
+        given = arguments(pod, {**elsewhere, "--app": APPS / "quick"}, self.folder / name)
+        command = [sys.executable, *program, *given]
         environment = {**os.environ, "PYTHONPATH": str(TRAINER_FOLDER), "POD_IP": "127.0.0.1"}
         environment |= {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"] if "value" in one}
         environment |= {"HOME": str(self.folder), "FLWR_HOME": str(self.folder / name / "flwr")}

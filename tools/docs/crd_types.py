@@ -97,7 +97,7 @@ def _fields(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _field(path: str, schema: Schema, is_required: bool) -> str:
-    kind = "time" if schema.get("format") == "date-time" else schema["type"]
+    kind = "time" if schema.get("format") == "date-time" else schema.get("type", "textOrObject")
     given = {
         "required": True if is_required else None,
         "default": schema.get("default"),
@@ -154,7 +154,7 @@ class _Module:
             self.written.add(name)
             return name, [_literal(name, schema["enum"])] if is_new else []
         if "properties" in schema:
-            return name, [*self._object(name, path, schema, is_status)]
+            return name if "type" in schema else f"str | {name}", [*self._object(name, path, schema, is_status)]
         if schema["type"] == "array":
             items = schema["items"]
             row = {"description": schema["description"], **items} if "properties" in items else items

@@ -68,7 +68,7 @@ def _rows(schema: Schema, path: str) -> Iterator[str]:
 def _type(schema: Schema) -> str:
     if "enum" in schema:
         return _cell(" \\| ".join(str(value) for value in schema["enum"]))
-    kind = schema.get("type", "any")
+    kind = schema.get("type", "text or object")
     if kind == "integer" and "minimum" in schema and "maximum" in schema:
         return f"integer {schema['minimum']}..{schema['maximum']}"
     if kind == "array":

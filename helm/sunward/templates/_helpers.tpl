@@ -119,6 +119,7 @@ relays:
     {{- include "sunward.withFiles" (dict "entry" $relay "mount" (printf "relay-%s" $name)) | nindent 4 }}
   {{- else }} {}
   {{- end }}
+trainerImage: {{ .Values.trainer.image | quote }}
 {{- with .Values.dataVolumes }}
 dataVolumes:
   {{- toYaml . | nindent 2 }}

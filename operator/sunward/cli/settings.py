@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from sunward.cluster.training.data_volumes import DataVolumeSettings
+from sunward.cluster.training.pod_volumes import DEFAULT_IMAGE
 from sunward.domain.errors import InvalidInput
 from sunward.power.finder import twins
 from sunward.power.registry import RelaySettings
@@ -43,6 +44,8 @@ class Settings(Section):
     intensity_sources: dict[Name, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
     harvest_forecast: HarvestForecastSettings | None = None
     relays: dict[Name, RelaySettings] = Field(default_factory=dict, max_length=2000)
+    trainer_image: Annotated[str, Field(min_length=1, max_length=512)] = DEFAULT_IMAGE
+    """The image whose program runs Flower apps in their own images."""
     data_volumes: dict[Name, DataVolumeSettings] = Field(default_factory=dict, max_length=256)
     shared_address_space: bool = False
     """Whether 100.64.0.0/10 is a network of the admin's own, as with Tailscale, where plain http may be spoken."""

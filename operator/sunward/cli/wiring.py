@@ -104,7 +104,9 @@ class Process:
                 api, options.namespace, options.identity, shown=lambda body: self._watches.read_all("leases", [body])
             ),
             authorities=Authorities(api, options.namespace),
-            surroundings=Surroundings(data_volumes=data_volumes(options.settings.data_volumes)),
+            surroundings=Surroundings(
+                trainer_image=options.settings.trainer_image, data_volumes=data_volumes(options.settings.data_volumes)
+            ),
             watches=self._watches,
             identity=Identity(started_at=lambda: clock.at(self._started), node_name=options.node_name),
             clock=clock,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
-from sunward.domain.workloads import PodOptions, ShardVolume
+from sunward.domain.workloads import FlowerApp, PodOptions, ShardVolume
 
 PARTS_PER_MILLION_IN_A_PERCENT = 10_000
 
@@ -86,6 +86,7 @@ class JobSpec:
     image: str | None = None
     model: str | None = None
     app: str | None = None
+    flower_app: FlowerApp | None = None
     arguments: tuple[tuple[str, str], ...] = ()
     target_accuracy_parts_per_million: int | None = None
     pod: PodOptions = field(default_factory=PodOptions)

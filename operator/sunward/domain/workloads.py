@@ -22,6 +22,47 @@ DEFAULT_NEEDS: Numbers = (("cpu", 50), ("memory", 128 << 20))
 DEFAULT_SCRATCH_MEBIBYTES = 512
 
 
+class Granularity(StrEnum):
+    """How much of a shard an app's job moves at once."""
+
+    SHARD = "Shard"
+    PIECES = "Pieces"
+
+
+class MetricSource(StrEnum):
+    """Who reports the number that is a job's accuracy."""
+
+    EVALUATE = "Evaluate"
+    TRAIN = "Train"
+    SERVER = "Server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppMetric:
+    """The app's number that is the job's accuracy; times `scale` it is percent."""
+
+    name: str
+    scale: int = 100
+    source: MetricSource = MetricSource.EVALUATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowerApp:
+    """A Flower app of somebody's, in the job's image."""
+
+    path: str
+    run_config: tuple[tuple[str, str], ...] = ()
+    granularity: Granularity = Granularity.SHARD
+    pieces_per_shard: int = 4
+    metric: AppMetric | None = None
+    weight_key: str = "num-examples"
+
+    @property
+    def pieces(self) -> int:
+        """Into how many parts a shard may be divided between nodes."""
+        return self.pieces_per_shard if self.granularity is Granularity.PIECES else 1
+
+
 class MountedBy(StrEnum):
     """Which pods of a job mount a volume."""
 

@@ -10,7 +10,30 @@ MEMBERS = "tests/unit/trainer/test_trainer_members.py"
 HTTP = "tests/unit/trainer/test_trainer_coordinator_http.py"
 UNPACKING = "tests/unit/trainer/test_trainer_unpacking.py"
 
+APP_PARTS = "tests/unit/trainer/test_trainer_app_parts.py"
+APPS = "tests/unit/trainer/test_trainer_apps.py"
+
 PLACES: dict[str, tuple[str, str, str, str]] = {
+    "a strategy is given no reply that is not finite": ("apps.gate", "if not reply.finite:", "if False:", APP_PARTS),
+    "a strategy is given no weight that is not sound": (
+        "apps.gate", "if not reply.weight_is_sound:", "if False:", APP_PARTS
+    ),
+    "a strategy is given no shape unlike the others": (
+        "apps.gate", "if odd and common is not None and reply.shape != common[0]:", "if False:", APP_PARTS
+    ),
+    "what the gate refuses is an error for the strategy": (
+        "apps.grid", "if refusal is not None:", "if False:", APPS
+    ),
+    "a round in which nobody trained does not count": (
+        "apps.session", "counts = bool(workers) and", "counts = True or", APPS
+    ),
+    "an archive writes nowhere but below its shard": (
+        "apps.folders", 'archive.extractall(unfinished, filter="data")',
+        'archive.extractall(unfinished, filter="fully_trusted")', APP_PARTS,
+    ),
+    "a copy of a shard has the hash that its home states": (
+        "apps.folders", "if found != source.sha256:", "if False:", APP_PARTS
+    ),
     "an update has the batches that were ordered": (
         "learning.inspection", "if update.batches != batches:", "if False:", INSPECTION
     ),

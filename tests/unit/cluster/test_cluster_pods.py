@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sunward.cluster.training.pod_volumes import Surroundings
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobSpec
 from sunward.domain.pods import Resources
+from sunward_trainer.apps.__main__ import parse as parse_app
 from sunward_trainer.command_line import parse
 from support import crds
 
@@ -149,3 +151,64 @@ def test_the_finer_target_reaches_the_trainer() -> None:
     body["spec"]["targetAccuracyPartsPerMillion"] = 975_000
     pod = pods.coordinator_pod(job_spec(body), "hub", AROUND)
     assert parse(pod["spec"]["containers"][0]["args"]).target_accuracy == 97.5
+
+
+def an_app(**app: Any) -> JobSpec:
+    """A job of an unchanged Flower app."""
+    body = crds.sample("trainingjob-app")
+    body["spec"]["runtime"]["flower"]["app"] |= app
+    return job_spec(body)
+
+
+def test_an_apps_image_runs_with_our_program_from_an_init_container() -> None:
+    for pod in both(an_app()):
+        (init,), (container,) = pod["initContainers"], pod["containers"]
+        assert (init["image"], container["image"]) == ("sunward-trainer:0.1.0", "registry.example.org/team/digits:1")
+        assert init["command"] == ["python3", "-m", "sunward_trainer.apps", "inject", "/injected"]
+        assert container["command"] == ["python3", "/opt/sunward/sunward-flower"]
+        assert {"name": "program", "mountPath": "/opt/sunward", "readOnly": True} in container["volumeMounts"]
+        assert container["securityContext"] == init["securityContext"]
+
+
+def test_an_apps_program_understands_what_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_IP", "10.77.3.2")
+    spec = an_app(granularity="Pieces", piecesPerShard=3, weightKey="n")
+    server, client = (parse_app(pod["containers"][0]["args"]) for pod in both(spec))
+    assert (server.role, server.app, server.pieces, server.weight_key) == ("server", Path("/app"), 3, "n")
+    assert (server.metric, server.metric_scale, server.metric_source) == ("eval_acc", 100.0, "Evaluate")
+    assert dict(server.run_config) == dict(client.run_config) == {"local-epochs": "2"}
+    assert (client.role, client.node, client.shard) == ("client", "pi-01", server.shard)
+
+
+def test_a_whole_shard_is_one_piece_and_an_interpreter_may_be_named() -> None:
+    spec = an_app()
+    assert spec.flower_app is not None
+    assert spec.flower_app.pieces == 1
+    body = crds.sample("trainingjob-app")
+    body["spec"]["pod"] = {"command": ["/venv/bin/python"]}
+    (container,) = both(job_spec(body))[0]["containers"]
+    assert container["command"] == ["/venv/bin/python", "/opt/sunward/sunward-flower"]
+
+
+def test_an_app_may_read_where_it_is() -> None:
+    coordinator, worker = (
+        {one["name"]: one.get("value") for one in pod["containers"][0]["env"]} for pod in both(an_app())
+    )
+    assert (coordinator["SUNWARD_JOB"], worker["SUNWARD_NODE"]) == ("default/digits-app", "pi-01")
+    assert (worker["SUNWARD_APP"], worker["HF_HUB_OFFLINE"]) == ("/app", "1")
+
+
+def test_app_as_a_text_is_still_a_models_name() -> None:
+    body = crds.sample("trainingjob-robust")
+    body["spec"]["runtime"]["flower"] = {"image": "sunward-trainer:0.1.0", "app": "mnist-cnn"}
+    pod = pods.coordinator_pod(job_spec(body), "hub", AROUND)
+    assert parse(pod["spec"]["containers"][0]["args"]).model == "mnist-cnn"
+    assert "initContainers" not in pod["spec"]
+
+
+@pytest.mark.parametrize("app", [3, ["mnist-mlp"], {"runConfig": {}}])
+def test_an_app_that_is_neither_a_text_nor_a_folder_is_named(app: object) -> None:
+    body = crds.sample("trainingjob-robust")
+    body["spec"]["runtime"]["flower"] = {"image": "x", "app": app}
+    with pytest.raises(InvalidInput, match=r"spec\.runtime\.flower\.app"):
+        job_spec(body)

@@ -221,3 +221,40 @@ def test_a_plan_without_work_is_a_wait_and_no_error(tmp_path: Path) -> None:
     world.assign(work, plan="plan-2")
     ended.join(30.0)
     assert world.session.round == 2
+
+
+def test_a_round_in_which_every_reply_is_bad_is_repeated_and_the_arrays_stay(tmp_path: Path) -> None:
+    world = scene("quick", tmp_path, rounds=2)
+    world.at_home()
+    left = [3]
+
+    def once(number: int, reply: Message) -> Message:
+        if number == 2 and left[0] and reply.content.array_records:
+            left[0] -= 1
+            return _poisoned(np.nan)(number, reply)
+        return reply
+
+    for node in ("pi-01", "pi-02", "pi-03"):
+        world.fleet.changes[node] = once
+    found = world.run()
+    assert [record.round for record in found.kept.history] == [1, 2]
+    for one, other in zip(arrays(found), stock("quick", 2, 3), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+
+
+def test_a_round_below_the_quorum_is_tried_again_from_the_same_arrays(tmp_path: Path) -> None:
+    world = scene("quick", tmp_path, rounds=1, minimum_workers=3)
+    world.at_home()
+    left = [1]
+
+    def once(number: int, reply: Message) -> Message:
+        if left[0] and reply.content.array_records:
+            left[0] -= 1
+            return _poisoned(np.nan)(2, reply)
+        return reply
+
+    world.fleet.changes["pi-02"] = once
+    found = world.run()
+    assert found.kept.history[0].workers == ("pi-01", "pi-02", "pi-03")
+    for one, other in zip(arrays(found), stock("quick", 1, 3), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)

@@ -7,7 +7,7 @@ import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sunward_trainer.learning.data import DataError
 from sunward_trainer.learning.shards import ShardFile
@@ -18,6 +18,13 @@ from sunward_trainer.protocol.members import Source
 
 _log = logging.getLogger(__name__)
 _MODE: Final = 0o644
+
+
+class Fetching(Protocol):
+    """How the bytes at a path of another node's server are had; raises OSError."""
+
+    def __call__(self, address: str, path: str, credentials: Credentials | None, /, *, server_name: str) -> bytes:
+        """The bytes."""
 
 
 class FolderStore:
@@ -36,8 +43,10 @@ class FolderStore:
         archives: Path,
         cache: Path,
         credentials: Credentials | None,
+        fetching: Fetching = fetch,
     ) -> None:
         self._data, self._own, self._cache, self._credentials = data, own, cache, credentials
+        self._fetching = fetching
         packed = sorted(set(data) & own) if serves else []
         self.own: dict[str, ShardFile] = {name: pack(name, data[name], archives) for name in packed}
         self._copies = {path.stem: path.read_text() for path in sorted(cache.glob("*.sha256"))}
@@ -65,7 +74,9 @@ class FolderStore:
 
     def _fetch(self, name: str, source: Source, home: str) -> None:
         try:
-            content = fetch(source.address, f"/shards/{name}", self._credentials, server_name=worker_name(home))
+            content = self._fetching(
+                source.address, f"/shards/{name}", self._credentials, server_name=worker_name(home)
+            )
         except OSError as error:
             raise DataError(f"shard {name!r} from {source.address}: {error}") from error
         found = hashlib.sha256(content).hexdigest()

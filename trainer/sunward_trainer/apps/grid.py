@@ -42,6 +42,7 @@ class _Answer:
     reply: Message
     sent: _Sent | None
     judged: Judged | None
+    state: bytes = b""
 
 
 class Carrier(Protocol):
@@ -226,8 +227,7 @@ class GovernedGrid(Grid):  # type: ignore[misc]  # Flower is not typed for stric
             return self._refused(sent, Refusal.UNREADABLE, str(error))
         except Exception as error:  # foreign bytes can make numpy and Flower fail in any way
             return self._refused(sent, Refusal.UNREADABLE, f"{type(error).__name__}: {error}")
-        self._session.keep_state(sent.client, state)
-        return _Answer(reply=Message(content, reply_to=sent.message), sent=sent, judged=found)
+        return _Answer(reply=Message(content, reply_to=sent.message), sent=sent, judged=found, state=state)
 
     def _admitted(self, answers: list[_Answer]) -> list[Message]:
         """The replies as the strategy gets them: what the gate refuses is an error reply."""
@@ -240,11 +240,13 @@ class GovernedGrid(Grid):  # type: ignore[misc]  # Flower is not typed for stric
         return [self._final(answer, refused.get(id(answer))) for answer in answers]
 
     def _final(self, answer: _Answer, refusal: Refusal | None) -> Message:
-        if answer.sent is None or answer.judged is None:
+        if answer.sent is None:
             return answer.reply
         if refusal is not None:
             return self._refused(answer.sent, refusal, "").reply
-        self._session.trained(answer.sent.client)
+        self._session.keep_state(answer.sent.client, answer.state)
+        if answer.judged is not None:
+            self._session.trained(answer.sent.client)
         return answer.reply
 
     def _why_gone(self, sent: _Sent) -> MissingReason | None:

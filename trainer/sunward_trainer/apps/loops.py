@@ -59,7 +59,7 @@ def _start(
             messages=strategy.configure_train(number, arrays, train_config, grid), timeout=timeout
         )
         aggregated, trained = strategy.aggregate_train(number, replies)
-        arrays = arrays if aggregated is None else aggregated
+        before, arrays = arrays, arrays if aggregated is None else aggregated
         result.arrays = arrays
         _keep(result.train_metrics_clientapp, number, trained)
         replies = grid.send_and_receive(
@@ -69,7 +69,8 @@ def _start(
         _keep(result.evaluate_metrics_clientapp, number, evaluated)
         central = None if evaluate_fn is None else evaluate_fn(number, arrays)
         _keep(result.evaluate_metrics_serverapp, number, central)
-        session.close_round(arrays, RoundMetrics(train=trained, evaluate=evaluated, server=central))
+        if not session.close_round(arrays, RoundMetrics(train=trained, evaluate=evaluated, server=central)):
+            arrays = before
     result.arrays = arrays
     return result
 
@@ -93,7 +94,7 @@ def _fit(session: Session, server: Server, timeout: float | None) -> tuple[Histo
         number = session.round_in_work
         session.open_round()
         fitted = server.fit_round(server_round=number, timeout=timeout)
-        trained: dict[str, Any] = {}
+        trained, before = dict[str, Any](), server.parameters
         if fitted is not None:
             server.parameters = fitted[0] or server.parameters
             trained = fitted[1]
@@ -102,7 +103,8 @@ def _fit(session: Session, server: Server, timeout: float | None) -> tuple[Histo
         evaluated = _evaluated(server, history, number, timeout)
         arrays = ArrayRecord(parameters_to_ndarrays(server.parameters))
         metrics = RoundMetrics(train=_record(trained), evaluate=_record(evaluated), server=_record(central))
-        session.close_round(arrays, metrics)
+        if not session.close_round(arrays, metrics):
+            server.parameters = before
     return history, 0.0
 
 

@@ -3,7 +3,6 @@
 Everything here runs in the ServerApp's thread, or in threads that its strategy starts.
 """
 
-import json
 import logging
 import threading
 import time
@@ -28,11 +27,12 @@ from sunward_trainer.learning.robust import UpdateRule
 from sunward_trainer.protocol.assignment import AssignmentFile, RoundAssignment
 from sunward_trainer.protocol.members import Members
 from sunward_trainer.protocol.plain_json import to_json
-from sunward_trainer.protocol.rounds import Missing, settle
+from sunward_trainer.protocol.rounds import Missing, MissingReason, settle
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
 _GROW_AFTER_SECONDS = 2.0
+_RETRY_SECONDS = 1.0
 MetricSource = Literal["Evaluate", "Train", "Server"]
 
 
@@ -210,26 +210,37 @@ class Session:
         with self._lock:
             return self.checkpoint.states.get(client.key, b"")
 
-    def close_round(self, arrays: ArrayRecord | None, metrics: "RoundMetrics") -> None:
-        """Make the round count by writing its checkpoint; a round in which nobody trained does not count."""
+    def close_round(self, arrays: ArrayRecord | None, metrics: "RoundMetrics") -> bool:
+        """Make the round count by writing its checkpoint.
+
+        False for a round in which fewer workers than the quorum trained: it does not count, and is tried again after a
+        moment. Raises Stopped.
+        """
         with self._lock:
-            if not self._trained:
-                self._show(missing=tuple(self._missing.values()))
-                return
-            self._show(phase=Phase.AGGREGATING, assigned_batches={})
-            self.refusals.note(
-                answered={client.node for client in self._trained.values()}, missing=self._missing.values()
-            )
-            kept = self._after(metrics)
-            self.checkpoint = with_round(self.checkpoint, kept, arrays)
-            save(self.checkpoint, self.settings.state_folder / FILE)
-            self._show(
-                checkpoint=kept,
-                round_in_work=None,
-                offloading_batches={},
-                missing=tuple(self._missing.values()),
-                updates=self._checks(),
-            )
+            workers = {client.node for client in self._trained.values()}
+            self.refusals.note(answered=workers, missing=self._missing.values())
+            counts = bool(workers) and (len(workers) >= self.settings.minimum_workers or not self._missing)
+            if counts:
+                self._count(arrays, metrics)
+            else:
+                self._show(missing=tuple(self._missing.values()), updates=self._checks())
+        if not counts and self._stop.wait(_RETRY_SECONDS):
+            raise Stopped
+        return counts
+
+    def _count(self, arrays: ArrayRecord | None, metrics: "RoundMetrics") -> None:
+        """With the lock held."""
+        self._show(phase=Phase.AGGREGATING, assigned_batches={})
+        kept = self._after(metrics)
+        self.checkpoint = with_round(self.checkpoint, kept, arrays)
+        save(self.checkpoint, self.settings.state_folder / FILE)
+        self._show(
+            checkpoint=kept,
+            round_in_work=None,
+            offloading_batches={},
+            missing=tuple(self._missing.values()),
+            updates=self._checks(),
+        )
         _log.info("round closed %s", to_json(asdict(kept.history[-1])))
 
     def _checks(self) -> UpdateChecks:
@@ -285,7 +296,7 @@ class Session:
         )
         arrays = self.checkpoint.arrays
         document["parameters"] = 0 if arrays is None else sum(array.numpy().size for array in arrays.values())
-        replace_file(self.settings.state_folder / "result.json", (json.dumps(document, indent=2) + "\n").encode())
+        replace_file(self.settings.state_folder / "result.json", (to_json(document, indent=2) + "\n").encode())
         self._show(phase=Phase.COMPLETE, reason="", round_in_work=None, assigned_batches={})
         self.members.ring_all()
 
@@ -317,6 +328,4 @@ class RoundMetrics:
 
 def absent(client: VirtualClient) -> Missing:
     """The worker of a client is not there."""
-    from sunward_trainer.protocol.rounds import MissingReason
-
     return Missing(shard=client.shard, node=client.node, batches=client.batches, reason=MissingReason.WORKER_ABSENT)

@@ -1,6 +1,5 @@
 """The worker of an app's job: the app's messages go to its own process, with the data of their shard."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from sunward_trainer.worker.service import WorkerProcess
 from sunward_trainer.worker.settings import ConnectionSettings
 from sunward_trainer.worker.work import IsOver, Shards, Work
 
-_log = logging.getLogger(__name__)
 _CONFIG = "config"
 
 

@@ -931,12 +931,41 @@ class EnergyPolicy(TypedDict):
 TrainingJobSpecRuntimeFlowerModel = Literal["mnist-softmax", "mnist-mlp", "mnist-cnn"]
 
 
+TrainingJobSpecRuntimeFlowerAppGranularity = Literal["Shard", "Pieces"]
+
+
+TrainingJobSpecRuntimeFlowerAppMetricSource = Literal["Evaluate", "Train", "Server"]
+
+
+class TrainingJobSpecRuntimeFlowerAppMetric(TypedDict):
+    """`spec.runtime.flower.app.metric`: metric of the app that is the job's accuracy. Default none (the accuracy is
+    not known, and a target is never reached).
+    """
+
+    name: str
+    scale: int
+    source: TrainingJobSpecRuntimeFlowerAppMetricSource
+
+
+class TrainingJobSpecRuntimeFlowerApp(TypedDict):
+    """`spec.runtime.flower.app`: app is a Flower app in the image, which runs unchanged. As a text, app is the
+    former name of model. Example {"path": "/app"}.
+    """
+
+    path: str
+    runConfig: NotRequired[dict[str, str]]
+    granularity: TrainingJobSpecRuntimeFlowerAppGranularity
+    piecesPerShard: int
+    metric: NotRequired[TrainingJobSpecRuntimeFlowerAppMetric]
+    weightKey: str
+
+
 class TrainingJobSpecRuntimeFlower(TypedDict):
     """`spec.runtime.flower`: flower runs the bundled federated runtime."""
 
     image: str
     model: NotRequired[TrainingJobSpecRuntimeFlowerModel]
-    app: NotRequired[str]
+    app: NotRequired[str | TrainingJobSpecRuntimeFlowerApp]
     arguments: NotRequired[dict[str, str]]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,8 @@ def _places(place: dict[str, Any], outer: Sequence[str], where: str) -> Iterator
         return
     name = outer[0].removesuffix("[]")
     found = place.get(name)
+    if isinstance(found, str):
+        return  # where a text stands in place of the object, there is nothing below it
     if name == outer[0]:
         yield from () if found is None else _places(found, outer[1:], f"{where}.{name}")
         return
@@ -115,13 +117,14 @@ def _is_time(value: object) -> bool:
         return False
 
 
-_HAS_TYPE = {
+_HAS_TYPE: Mapping[str, Callable[[object], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "boolean": lambda value: isinstance(value, bool),
     "object": lambda value: isinstance(value, dict) and all(isinstance(key, str) for key in value),
     "array": lambda value: isinstance(value, list),
     "time": _is_time,
+    "textOrObject": lambda value: isinstance(value, str | dict),
 }
 _WORDS = {
     "string": "text",
@@ -130,4 +133,5 @@ _WORDS = {
     "object": "a map of fields",
     "array": "a list",
     "time": "a time with its zone, such as 2026-11-22T18:00:00Z",
+    "textOrObject": "text or a map of fields",
 }

@@ -29,7 +29,7 @@ from sunward.cluster.objects.crd_types import (
     TrainingJobSpecShard,
 )
 from sunward.cluster.objects.fields import completed
-from sunward.cluster.objects.workload_schema import pod_options, shard_volume
+from sunward.cluster.objects.workload_schema import flower_app, pod_options, shard_volume
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.nodes import (
@@ -171,6 +171,7 @@ def job_spec(body: Body) -> JobSpec:
         raise InvalidInput(f"TrainingJob {namespace}/{name}: metadata.name", NAME_ADVICE)
     spec: TrainingJobSpec = _completed("TrainingJob", f"{namespace}/{name}", body)
     flower, budget = spec["runtime"]["flower"], spec.get("emissionsBudgetMilligramsCO2e")
+    app = flower.get("app")
     return JobSpec(
         namespace=namespace,
         name=name,
@@ -195,7 +196,8 @@ def job_spec(body: Body) -> JobSpec:
         maximum_norm_factor=spec["updates"]["maximumNormFactor"],
         image=flower["image"],
         model=flower.get("model"),
-        app=flower.get("app"),
+        app=app if isinstance(app, str) else None,
+        flower_app=None if app is None or isinstance(app, str) else flower_app(app),
         arguments=tuple(sorted(flower.get("arguments", {}).items())),
         pod=pod_options(spec.get("pod")),
     )

@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from math import ceil
 
 from sunward.cluster.objects.allocatable import quantity
-from sunward.cluster.objects.crd_types import TrainingJobSpecPod, TrainingJobSpecPodVolume, TrainingJobSpecShardVolume
+from sunward.cluster.objects.crd_types import (
+    TrainingJobSpecPod,
+    TrainingJobSpecPodVolume,
+    TrainingJobSpecRuntimeFlowerApp,
+    TrainingJobSpecRuntimeFlowerAppMetric,
+    TrainingJobSpecShardVolume,
+)
 from sunward.domain.workloads import (
     DEFAULT_LIMITS,
     DEFAULT_REQUESTS,
     Amounts,
+    AppMetric,
     ExtraVolume,
+    FlowerApp,
+    Granularity,
+    MetricSource,
     MountedBy,
     Numbers,
     PodOptions,
@@ -60,6 +70,23 @@ def _limits(requests: Mapping[str, str], stated: Mapping[str, str]) -> Amounts:
 def _is_more(amount: str, limit: str | None) -> bool:
     asked, most = quantity(amount), None if limit is None else quantity(limit)
     return most is None or (asked is not None and asked > most)
+
+
+def flower_app(app: TrainingJobSpecRuntimeFlowerApp) -> FlowerApp:
+    """`spec.runtime.flower.app`, where it is no text."""
+    metric = app.get("metric")
+    return FlowerApp(
+        path=app["path"],
+        run_config=tuple(sorted(app.get("runConfig", {}).items())),
+        granularity=Granularity(app["granularity"]),
+        pieces_per_shard=app["piecesPerShard"],
+        metric=None if metric is None else _metric(metric),
+        weight_key=app["weightKey"],
+    )
+
+
+def _metric(metric: TrainingJobSpecRuntimeFlowerAppMetric) -> AppMetric:
+    return AppMetric(name=metric["name"], scale=metric["scale"], source=MetricSource(metric["source"]))
 
 
 def _volume(volume: TrainingJobSpecPodVolume) -> ExtraVolume:

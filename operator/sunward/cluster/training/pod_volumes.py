@@ -11,6 +11,7 @@ from sunward.domain.jobs import JobSpec, Shard
 from sunward.domain.workloads import DataVolume, MountedBy
 
 Body = dict[str, Any]
+DEFAULT_IMAGE: Final = "sunward-trainer:0.1.0"
 TLS_FOLDER: Final = "/etc/sunward-tls"
 STATE_FOLDER: Final = "/var/lib/sunward/state"
 SHARD_DATA_FOLDER: Final = "/var/lib/sunward/data"
@@ -18,9 +19,12 @@ SHARD_DATA_FOLDER: Final = "/var/lib/sunward/data"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the administrator decided for the pods of all jobs: their account, and the data volumes by name."""
+    """What the administrator decided for the pods of all jobs: their account, the image with the program that runs
+    Flower apps, and the data volumes by name.
+    """
 
     service_account: str = "sunward-trainer"
+    trainer_image: str = DEFAULT_IMAGE
     data_volumes: Mapping[str, DataVolume] = field(default_factory=dict)
 
 

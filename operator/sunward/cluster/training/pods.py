@@ -11,7 +11,17 @@ from math import ceil
 from typing import Any
 
 from sunward.cluster.training import templates
+from sunward.cluster.training.flower_pods import (
+    RESTRICTED,
+    app_arguments,
+    app_command,
+    app_server_arguments,
+    app_variables,
+    injector,
+    program_mount,
+)
 from sunward.cluster.training.pod_volumes import (
+    DEFAULT_IMAGE,
     SHARD_DATA_FOLDER,
     STATE_FOLDER,
     TLS_FOLDER,
@@ -36,7 +46,7 @@ SECRET_MODE = 0o440
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What one pod is, before it is written out; `pinned_to` is the Kubernetes node."""
+    """What one pod is, before it is written out; `pinned_to` is the Kubernetes node, `node` the worker's EnergyNode."""
 
     name: str
     component: str
@@ -44,6 +54,7 @@ class _Plan:
     arguments: Sequence[str]
     mounts: Sequence[Mount]
     ports: Sequence[int]
+    node: str = ""
 
 
 def coordinator_pod(job: JobSpec, node_name: str, around: Surroundings) -> Body:
@@ -53,24 +64,23 @@ def coordinator_pod(job: JobSpec, node_name: str, around: Surroundings) -> Body:
     back from the workers.
     """
     arguments = [
-        "coordinator",
         "--job", job.key,
         "--assignment", "/etc/sunward/assignment.json",
         "--state-dir", STATE_FOLDER,
         "--rounds", str(job.rounds),
         "--steps-per-round", str(job.steps_per_round),
-        "--batch-size", str(job.batch_size),
         "--minimum-workers", str(job.minimum_workers),
-        "--update-rule", job.update_rule.value,
         "--maximum-norm-factor", str(job.maximum_norm_factor),
         "--listen", f"0.0.0.0:{PROGRESS_PORT}",
         "--superlink", f"0.0.0.0:{SUPERLINK_PORT}",
         *_door(job),
         *(["--target-accuracy", f"{job.target_percent:g}"] if job.target_percent else []),
-        "--model", job.model or job.app or DEFAULT_MODEL,
         *_shards(job),
-        *_extra(job, worker=False),
     ]  # fmt: skip
+    if job.flower_app is None:
+        arguments = ["coordinator", *arguments, *_bundled(job)]
+    else:
+        arguments = ["server", *arguments, *app_server_arguments(job.flower_app)]
     assignment = Mount(
         name="assignment",
         path="/etc/sunward",
@@ -97,7 +107,6 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, aro
     Raises InvalidInput when a shard names a data volume that its namespace may not use.
     """
     arguments = [
-        "worker",
         "--node", node,
         "--coordinator", coordinator_ip,
         "--coordinator-port", str(PROGRESS_PORT),
@@ -108,8 +117,11 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, aro
         "--cache-dir", "/var/lib/sunward/cache",
         *_shards(job),
         *_shard_data(job),
-        *_extra(job, worker=True),
     ]  # fmt: skip
+    if job.flower_app is None:
+        arguments = ["worker", *arguments, *_extra(job, worker=True)]
+    else:
+        arguments = ["client", *arguments, *app_arguments(job.flower_app)]
     pod = _pod(
         job,
         around,
@@ -120,10 +132,20 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, aro
             arguments=arguments,
             mounts=[*shard_volumes(job, node, around), *extra_volumes(job, MountedBy.WORKERS)],
             ports=() if job.data_mobility is DataMobility.NEVER else (SHARD_PORT,),
+            node=node,
         ),
     )
     pod["metadata"]["labels"][templates.NODE_LABEL] = templates.label_value(node)
     return pod
+
+
+def _bundled(job: JobSpec) -> list[str]:
+    return [
+        "--batch-size", str(job.batch_size),
+        "--update-rule", job.update_rule.value,
+        "--model", job.model or job.app or DEFAULT_MODEL,
+        *_extra(job, worker=False),
+    ]  # fmt: skip
 
 
 def _shards(job: JobSpec) -> list[str]:
@@ -156,7 +178,7 @@ def _extra(job: JobSpec, *, worker: bool) -> list[str]:
 
 
 def _pod(job: JobSpec, around: Surroundings, plan: _Plan) -> Body:
-    mounts = [*_own_mounts(job, plan), *plan.mounts]
+    mounts = [*_own_mounts(job, plan), *plan.mounts, *([] if job.flower_app is None else [program_mount()])]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -175,6 +197,7 @@ def _pod(job: JobSpec, around: Surroundings, plan: _Plan) -> Body:
                 "fsGroup": UNPRIVILEGED,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
+            **({} if job.flower_app is None else {"initContainers": [injector(around.trainer_image)]}),
             "containers": [_container(job, plan, mounts)],
             "volumes": [mount.volume() for mount in mounts],
             **_pull_secrets(job),
@@ -204,32 +227,30 @@ def _scratch(size: str) -> Body:
 def _container(job: JobSpec, plan: _Plan, mounts: Sequence[Mount]) -> Body:
     container: Body = {
         "name": plan.component,
-        "image": job.image or "sunward-trainer:0.1.0",
+        "image": job.image or DEFAULT_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "args": list(plan.arguments),
-        "env": _variables(job),
+        "env": _variables(job, plan),
         "resources": _resources(job),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": dict(RESTRICTED),
         "volumeMounts": [mount.mount() for mount in mounts],
     }
-    if job.pod.command:
-        container["command"] = list(job.pod.command)
+    command = job.pod.command if job.flower_app is None else app_command(job.pod.command)
+    if command:
+        container["command"] = list(command)
     if plan.ports:
         container["ports"] = [{"containerPort": port} for port in plan.ports]
     return container
 
 
-def _variables(job: JobSpec) -> list[Body]:
+def _variables(job: JobSpec, plan: _Plan) -> list[Body]:
     """Those that the programs need, after the user's: of two with one name, Kubernetes takes the last."""
     return [
         *({"name": name, "value": value} for name, value in job.pod.env),
         {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
         {"name": "HOME", "value": "/tmp"},  # noqa: S108  # an emptyDir of the pod
         {"name": "FLWR_HOME", "value": "/tmp/flwr"},  # noqa: S108  # an emptyDir of the pod
+        *([] if job.flower_app is None else app_variables(job.key, plan.node, job.flower_app)),
     ]
 
 

@@ -18,6 +18,7 @@ from sunward.optimisation.problem.solution import BatchRow
 from sunward.planning.jobs.compile_jobs import batches_to_move
 from sunward.planning.jobs.facts import moves_allowed, rounds_done, smallest_row
 from sunward.planning.jobs.parts import JobPart
+from sunward.planning.jobs.whole import whole_rows
 
 EPSILON = 1e-6
 """Share of a batch that counts as a solver's rounding."""
@@ -42,11 +43,27 @@ def assign_part(
     first = min(row.period for row in own)
     moves = fewest_moves(part, [row for row in own if row.period == first])
     limit = batches_to_move(part, cautious=cautious, rounds=rounds)
+    app = part.job.spec.flower_app
+    if app is not None:
+        return _whole(part, moves, limit, app.pieces)
     assigned: list[Assignment] = []
     for shard in part.shards:
         batches = split_round(shard.node, moves.get(shard.node, {}), part.job.spec.steps_per_round, limit)
         assigned += [_row(part.job, shard, node, count) for node, count in batches.items()]
     return tuple(assigned)
+
+
+def _whole(part: JobPart, moves: Mapping[str, Mapping[str, float]], limit: int, pieces: int) -> tuple[Assignment, ...]:
+    progress = part.job.progress
+    return whole_rows(
+        part.job.spec.key,
+        part.shards,
+        moves,
+        steps=part.job.spec.steps_per_round,
+        limit=limit,
+        pieces=pieces,
+        held={node: frozenset(names) for node, names in progress.cached_shards} if progress else {},
+    )
 
 
 def fewest_moves(part: JobPart, rows: Sequence[BatchRow]) -> dict[str, dict[str, float]]:
