@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean k3s-chart
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean k3s-chart bench-exporter
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,13 +69,16 @@ coverage: setup ## run the fast tests with branch coverage
 verify: setup ## check that generated files are up to date, and YAML and security linting
 	@bash tools/verify.sh
 
-bench: bench-planner bench-tls ## run all benchmarks
+bench: bench-planner bench-tls bench-exporter ## run all benchmarks
 
 bench-planner: setup ## compare the two-price, hub and pairwise planners
 	@$(RUN) tools/bench_planner.py
 
 bench-tls: setup ## measure what TLS adds to a round of training
 	@$(RUN) tools/bench_tls.py
+
+bench-exporter: setup ## measure the exporter's accuracy and cost
+	@$(RUN) tools/bench_exporter.py
 
 experiments: setup ## run the paper's experiments and that on bad workers, and write their results to report/
 	@$(RUN) -m sunward.cli.main experiment all --report report

@@ -75,7 +75,9 @@ def _apply_rules(flags: argparse.Namespace) -> None:
 
 def _settings(flags: argparse.Namespace) -> Settings:
     return Settings(
-        places=Places(root=flags.sysfs_root, opener=flags.rapl_socket, firmware=flags.pmic_device),
+        places=Places(
+            root=flags.sysfs_root, devices=flags.device_root, opener=flags.rapl_socket, firmware=flags.pmic_device
+        ),
         rate_hertz=flags.rate_hertz,
         choice=Choice(node=tuple(flags.node_device), harvest=tuple(flags.harvest_device), battery=flags.battery_device),
         node_limits=Limits(nameplate_watts=flags.nameplate_watts, ramp_watts_per_second=flags.ramp_watts_per_second),
@@ -113,9 +115,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--rate-hertz",
         type=float,
-        default=10.0,
         metavar="N",
-        help="samples of the node a second, 0.1 to 1000 (default 10)",
+        help="samples of the node a second, 0.1 to 1000 (default 100, or 10 where the meter averages or counts)",
     )
     add("--listen", default=":9811", metavar="HOST:PORT", help="address of /metrics and /healthz (default :9811)")
     device = "device by driver, label or bus address, or a channel's label; DEVICE/CHANNEL for another; repeat to sum"
@@ -136,6 +137,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="W",
         help="reject harvest readings above this (plus 5 %%)",
     )
+    add("--device-root", type=Path, default=Path("/dev"), metavar="FOLDER", help="device files to read (default /dev)")
     add("--rapl-socket", type=Path, metavar="FILE", help="socket of the opener of RAPL counters (default none)")
     add(
         "--pmic-device",

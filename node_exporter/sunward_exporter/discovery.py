@@ -55,9 +55,10 @@ class Devices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where devices are: the sysfs root, the socket of the opener of RAPL counters, and the firmware's device."""
+    """Where devices are: the sysfs root, device files, the opener of RAPL counters, and the firmware's device."""
 
     root: Path = Path("/sys")
+    devices: Path = Path("/dev")
     opener: Path | None = None
     firmware: Path | None = None
 
@@ -65,7 +66,7 @@ class Places:
 def discover(places: Places, choice: Choice) -> Devices:
     """Look at all devices. Reads files only, and never fails for a device that vanishes."""
     root = places.root
-    found = [*hwmon.candidates(root), *iio.candidates(root), *powercap.candidates(root, places.opener)]
+    found = [*hwmon.candidates(root), *iio.candidates(root, places.devices), *powercap.candidates(root, places.opener)]
     found += supplies.candidates(root, found) + pmic.candidates(places.firmware)
     chosen = _chosen(found, choice.node)
     harvest = (

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sunward_exporter import iio_buffer
 from sunward_exporter.candidates import Candidate, Device
 from sunward_exporter.hwmon import folders
 from sunward_exporter.meters import MILLI, Followed, PowerFile, PowerMeter, Scaled, VoltageTimesCurrent
@@ -23,12 +24,17 @@ _MONITORS: Final = re.compile(r"(ina|pac19|ltc29|max9611|max344)\w*")
 _QUANTITY: Final = re.compile(r"in_(?P<kind>power|voltage|current)(?P<number>[0-9]*)_(?:raw|input)")
 
 
-def candidates(root: Path) -> list[Candidate]:
-    """Every channel of every IIO device below a sysfs root that tells a power, or a voltage and a current."""
-    return [candidate for folder in folders(root / "bus" / "iio" / "devices") for candidate in _channels(folder)]
+def candidates(root: Path, devices: Path) -> list[Candidate]:
+    """Every channel of every IIO device below a sysfs root that tells a power, or a voltage and a current.
+
+    `devices` is the folder of the device files, through which buffers are read.
+    """
+    return [
+        candidate for folder in folders(root / "bus" / "iio" / "devices") for candidate in _channels(folder, devices)
+    ]
 
 
-def _channels(folder: Path) -> Iterator[Candidate]:
+def _channels(folder: Path, devices: Path) -> Iterator[Candidate]:
     driver = read_text(folder / "name")
     if driver is None:
         return
@@ -44,7 +50,7 @@ def _channels(folder: Path) -> Iterator[Candidate]:
             label=label,
             is_first=number == channels[0],
             role=_role(device, label),
-            meter=partial(_meter, folder, device, number),
+            meter=partial(_meter, folder, device, number, devices / folder.name),
         )
 
 
@@ -70,10 +76,14 @@ def _role(device: Device, label: str | None) -> Role:
     return of_label(label)
 
 
-def _meter(folder: Path, device: Device, number: str) -> PowerMeter:
+def _meter(folder: Path, device: Device, number: str, file: Path) -> PowerMeter:
     held, numbers = Folder(folder), _numbers(folder)
-    if numbers["power"]:
-        meter: PowerMeter = PowerFile(power=_scaled(folder, held, "in_power", number))
+    buffered = iio_buffer.records(folder, f"in_power{number}")
+    if buffered is not None:
+        unit = _unit(folder, "in_power", number) or MILLI
+        meter: PowerMeter = iio_buffer.BufferMeter(device=file, records=buffered, unit=unit)
+    elif numbers["power"]:
+        meter = PowerFile(power=_scaled(folder, held, "in_power", number))
     else:
         voltage = _scaled(folder, held, "in_voltage", numbers["voltage"][-1])
         current = _scaled(folder, held, "in_current", numbers["current"][0])

@@ -15,6 +15,7 @@ class Pace:
     """The moments of one meter. `draw` gives numbers in [0, 1)."""
 
     def __init__(self, rate_hertz: float, start: float, draw: Callable[[], float] = random.random) -> None:
+        self.rate_hertz = rate_hertz
         self._period = 1.0 / rate_hertz
         self._start = start
         self._draw = draw

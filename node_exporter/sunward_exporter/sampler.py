@@ -22,6 +22,10 @@ from sunward_exporter.readings import Limits
 
 DISCOVERY_SECONDS = 5.0
 """How soon a meter that was plugged in, or came back, is found."""
+POINT_HERTZ = 100.0
+"""By default a meter that shows one moment is sampled so often: at 10 Hz a burst or a ripple needs hours to average."""
+MEAN_HERTZ = 10.0
+"""By default a meter that averages or counts is read so often: nothing is lost in between."""
 HARVEST_HERTZ = 10.0
 """The most at which a harvest is sampled: it follows the sky, and each wake-up of a thread costs power."""
 BATTERY_HERTZ = 1.0
@@ -43,16 +47,16 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What to sample and how. Raises ValueError for a rate outside 0.1 to 1000 Hz."""
+    """What to sample and how; without `rate_hertz` by the kind of meter. Raises ValueError outside 0.1 to 1000 Hz."""
 
     places: Places = field(default_factory=Places)
-    rate_hertz: float = 10.0
+    rate_hertz: float | None = None
     choice: Choice = field(default_factory=Choice)
     node_limits: Limits = field(default_factory=Limits)
     harvest_limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not 0.1 <= self.rate_hertz <= 1000.0:
+        if self.rate_hertz is not None and not 0.1 <= self.rate_hertz <= 1000.0:
             raise ValueError(f"the rate must lie between 0.1 and 1000 Hz, got {self.rate_hertz:g}")
 
 
@@ -103,8 +107,10 @@ class Sampler:
     def keep_sampling(self, probe: Probe, stop: threading.Event) -> None:
         """Read one meter at the rate that was asked for, as far as it answers in time."""
         clock = self._clock
-        pace = Pace(self._rate(probe), self._started_at, random.Random(self._seed).random)
+        pace = self._pace(probe)
         while not stop.is_set():
+            if pace.rate_hertz != self._rate(probe):
+                pace = self._pace(probe)  # another meter was found
             wait = pace.next(clock.monotonic(), spread=probe.is_point) - clock.monotonic()
             if wait > 0.0:
                 clock.sleep(wait)
@@ -131,9 +137,13 @@ class Sampler:
     def _probes(self) -> tuple[Probe, ...]:
         return (self.node, self.harvest, self.battery)
 
+    def _pace(self, probe: Probe) -> Pace:
+        return Pace(self._rate(probe), self._started_at, random.Random(self._seed).random)
+
     def _rate(self, probe: Probe) -> float:
         limits = {self.harvest: HARVEST_HERTZ, self.battery: BATTERY_HERTZ}
-        return min(self._settings.rate_hertz, limits.get(probe, math.inf))
+        by_meter = POINT_HERTZ if probe.is_point else MEAN_HERTZ
+        return min(self._settings.rate_hertz or by_meter, limits.get(probe, math.inf))
 
 
 def _with_board(settings: Settings) -> Limits:

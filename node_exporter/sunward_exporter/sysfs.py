@@ -106,9 +106,7 @@ class Attribute:
             self._let_go()
         if self._descriptor is None:
             self._descriptor = self._folder.open(self.name)
-        else:
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-        return os.read(self._descriptor, LONGEST_ATTRIBUTE)
+        return os.pread(self._descriptor, LONGEST_ATTRIBUTE, 0)
 
     def _let_go(self) -> None:
         _close(self._descriptor)

@@ -57,6 +57,32 @@ def test_the_loop_keeps_the_rate_it_was_asked_for(tmp_path: Path, rate_hertz: fl
     assert node(sampler).samples == pytest.approx(20.0 * rate_hertz, abs=1)
 
 
+@pytest.mark.parametrize(("file", "rate_hertz"), [("power1_input", 100.0), ("power1_average", 10.0)])
+def test_by_default_a_meter_of_single_moments_is_sampled_more_often(
+    tmp_path: Path, file: str, rate_hertz: float
+) -> None:
+    at = bench(tmp_path)
+    at.sysfs.write("hwmon/hwmon0/name", "node")
+    at.sysfs.write(f"hwmon/hwmon0/{file}", 3_000_000)
+    at.clock.alarm_at = 20.0 - 1e-6
+    sampler = at.sampler()
+    sampler.keep_sampling(sampler.node, at.clock.alarm)
+    assert node(sampler).samples == pytest.approx(20.0 * rate_hertz, abs=2)
+
+
+def test_the_rate_follows_the_meter_that_was_found(tmp_path: Path) -> None:
+    at = bench(tmp_path)
+    at.clock.alarm_at = 5.0 - 1e-6
+    sampler = at.sampler()
+    sampler.keep_sampling(sampler.node, at.clock.alarm)
+    at.sysfs.node(3.0)
+    sampler.look()
+    at.clock.alarm.clear()
+    at.clock.alarm_at = 10.0 - 1e-6
+    sampler.keep_sampling(sampler.node, at.clock.alarm)
+    assert node(sampler).samples == pytest.approx(500, abs=2)
+
+
 def test_refused_readings_are_counted_and_leave_no_trace_in_the_energy(tmp_path: Path) -> None:
     at = bench(tmp_path, node_limits=Limits(nameplate_watts=10.0))
     at.sysfs.node(3.0)
@@ -185,7 +211,7 @@ def test_a_node_meter_that_becomes_ambiguous_after_falling_silent_gives_no_power
 
 
 def test_a_sampler_that_was_stopped_for_long_starts_a_new_schedule_and_does_not_catch_up(tmp_path: Path) -> None:
-    at = bench(tmp_path)
+    at = bench(tmp_path, rate_hertz=10.0)
     at.sysfs.node(3.0)
     waits: list[float] = []
     sleep = at.clock.sleep
