@@ -15,6 +15,7 @@ from yamllint import linter  # type: ignore[import-untyped]
 from yamllint.config import YamlLintConfig  # type: ignore[import-untyped]
 
 from sunward.cli.settings import parse_settings
+from sunward.sources.sensor_maps import Preset, SensorMap, Unit
 from sunward_exporter.collector import CONTRACT
 from sunward_exporter.rules import for_node
 from support import chart
@@ -47,6 +48,18 @@ FULL: dict[str, Any] = {
     },
     "dataVolumes": {"cameras": {"hostPath": "/srv/cameras", "namespaces": ["default", "team-a"]}},
     "trainer": {"claims": ["digits-*"], "image": "registry.example.org/trainer:1"},
+    "sensors": [
+        {"preset": "Kepler"},
+        {"preset": "Shelly", "nodes": {"pi-01": "plug-7"}},
+        {
+            "preset": "Custom",
+            "measures": "Harvest",
+            "series": "pv:watts",
+            "unit": "Watts",
+            "nodeLabel": "site",
+            "job": "pv",
+        },
+    ],
     "exporter": {
         "rateHertz": 1000,
         "sysfs": {"hostPath": "/run/sunward-lab/sys", "perNode": True},
@@ -476,3 +489,18 @@ def test_only_the_opener_is_root_and_only_where_it_is_asked_for(full: list[chart
     assert {mount["name"] for mount in opener["volumeMounts"]} == {"sysfs", "opener"}
     plain = chart.pod_spec(chart.one(chart.render(tmp_path), "DaemonSet", "sunward-exporter"))
     assert [one["name"] for one in plain["containers"]] == ["exporter"]
+
+
+def test_the_operator_reads_the_mapped_meters_that_the_chart_gives_it(full: list[chart.Manifest]) -> None:
+    text = chart.one(full, "ConfigMap", "sunward-settings")["data"]["settings.yaml"]
+    maps = parse_settings(text).sensors
+    assert [one.template.series for one in maps] == ["kepler_node_cpu_joules_total", "shelly_power_watts", "pv:watts"]
+    assert maps[1].nodes == {"pi-01": "plug-7"}
+
+
+def test_the_chart_knows_the_presets_and_units_that_the_operator_knows() -> None:
+    schema = json.loads((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
+    fields = schema["properties"]["sensors"]["items"]["properties"]
+    assert fields["preset"]["enum"] == [preset.value for preset in Preset]
+    assert fields["unit"]["enum"] == [unit.value for unit in Unit]
+    assert set(fields) == {field.alias or name for name, field in SensorMap.model_fields.items()}

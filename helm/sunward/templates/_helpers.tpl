@@ -103,6 +103,10 @@ prometheus:
   {{- with pick .Values.prometheus.access "username" "tenant" }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- with .Values.sensors }}
+sensors:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 intensitySources:
   {{- range $name, $source := .Values.intensitySources }}
   {{ $name | quote }}:

@@ -24,6 +24,7 @@ from sunward.settings.documents import one_line, parse_yaml, read_text
 from sunward.settings.section import Section
 from sunward.sources.intensity.providers.chain import ChainSettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
+from sunward.sources.sensor_maps import SensorMap
 from sunward.sources.settings import PrometheusSettings
 from sunward.sources.sun.registry import HarvestForecastSettings
 
@@ -41,6 +42,7 @@ class Settings(Section):
     """The whole file. Other top-level keys belong to other readers and are refused here, so that typing errors show."""
 
     prometheus: PrometheusSettings
+    sensors: list[SensorMap] = Field(default_factory=list, max_length=64)
     intensity_sources: dict[Name, IntensitySourceSettings] = Field(default_factory=dict, max_length=32)
     harvest_forecast: HarvestForecastSettings | None = None
     relays: dict[Name, RelaySettings] = Field(default_factory=dict, max_length=2000)

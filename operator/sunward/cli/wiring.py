@@ -93,7 +93,9 @@ class Process:
             api=api,
             session=session,
             sensors=build_forecasted(
-                build_sensors(options.settings.prometheus, guarded), options.settings.harvest_forecast, guarded
+                build_sensors(options.settings.prometheus, guarded, options.settings.sensors),
+                options.settings.harvest_forecast,
+                guarded,
             ),
             intensities=build_intensities(options.settings.intensity_sources, guarded),
             forecaster=RememberingForecaster(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aiohttp
 
@@ -11,7 +11,9 @@ from sunward.sources.intensity.ladder import IntensityLadder, IntensitySources
 from sunward.sources.intensity.provider import IntensityProvider
 from sunward.sources.intensity.providers.chain import ChainSettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
+from sunward.sources.mapped import MappedSource
 from sunward.sources.prometheus import PrometheusSource
+from sunward.sources.sensor_maps import SensorMap
 from sunward.sources.sensors import PrometheusSensors
 from sunward.sources.settings import PrometheusSettings
 from sunward.sources.sun.registry import HarvestForecastSettings
@@ -23,13 +25,18 @@ LARGEST_PROMETHEUS_ANSWER_BYTES = 32 << 20
 """About two hundred nodes, which are asked about at once, scraped every 5 s, for a period of an hour."""
 
 
-def build_sensors(settings: PrometheusSettings, session: aiohttp.ClientSession) -> PrometheusSensors:
-    """The nodes' meters behind this Prometheus."""
+def build_sensors(
+    settings: PrometheusSettings, session: aiohttp.ClientSession, maps: Sequence[SensorMap] = ()
+) -> PrometheusSensors:
+    """The nodes' meters behind this Prometheus, with the series of other exporters that are mapped to them."""
     limits = Limits(timeout_seconds=settings.timeout_seconds, maximum_bytes=LARGEST_PROMETHEUS_ANSWER_BYTES)
     reader = JsonReader(
         name=NAME, session=session, limits=limits, headers=lambda: settings.headers(NAME), ca_file=settings.ca_file
     )
-    return PrometheusSensors(source=PrometheusSource(reader=reader, settings=settings))
+    return PrometheusSensors(
+        source=PrometheusSource(reader=reader, settings=settings),
+        mapped=[MappedSource(reader=reader, settings=settings, mapping=mapping) for mapping in maps],
+    )
 
 
 def build_forecasted(

@@ -89,6 +89,32 @@ def increase(
     return Increase(amount=fsum(parts), gaps=tuple(sorted(gaps, key=lambda gap: gap.start_seconds)), resets=resets)
 
 
+def area(
+    samples: Sequence[Sample], start_seconds: float, end_seconds: float, *, longest_step_seconds: float
+) -> Increase:
+    """What a gauge adds up to over [start, end), in its unit times seconds: a line through its samples.
+
+    A step that is longer than `longest_step_seconds` is a gap: the gauge was not read in between.
+    """
+    parts: list[float] = []
+    gaps: list[Gap] = []
+    for before, after in pairwise(samples):
+        start, end = max(before.seconds, start_seconds), min(after.seconds, end_seconds)
+        if end <= start:
+            continue
+        if after.seconds - before.seconds > longest_step_seconds:
+            gaps.append(Gap(start_seconds=start, end_seconds=end))
+        else:
+            parts.append((end - start) * (_at(before, after, start) + _at(before, after, end)) / 2.0)
+    gaps += _edges(samples, start_seconds, end_seconds)
+    return Increase(amount=fsum(parts), gaps=tuple(sorted(gaps, key=lambda gap: gap.start_seconds)), resets=0)
+
+
+def _at(before: Sample, after: Sample, seconds: float) -> float:
+    share = (seconds - before.seconds) / (after.seconds - before.seconds)
+    return before.value + share * (after.value - before.value)
+
+
 def _within(start: float, end: float, window_start: float, window_end: float) -> Gap:
     return Gap(start_seconds=max(start, window_start), end_seconds=min(end, window_end))
 

@@ -7,7 +7,7 @@ name ever becomes a query. Pure text; it must not know how the text travels.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from sunward.domain.errors import InvalidInput
@@ -62,3 +62,13 @@ def samples_of_last(metric: Metric, job: str, nodes: Sequence[str], seconds: int
     if not 1 <= seconds <= 31 * 86_400:
         raise InvalidInput("window", f"{seconds} s is not between 1 s and 31 days")
     return f"{selector(metric, job, nodes)}[{seconds}s]"
+
+
+def mapped(series: str, labels: Mapping[str, str], node_label: str, values: Sequence[str], seconds: int) -> str:
+    """Raw samples of the last `seconds` of a series that the admin named, for some values of the node's label.
+
+    Names of series and labels are checked where settings are read; values are quoted here.
+    """
+    names = "|".join(_SPECIAL.sub(r"\\\g<0>", _checked(value)) for value in values)
+    matchers = [f"{label}={quote(value)}" for label, value in labels.items()]
+    return f"{series}{{{','.join([*matchers, f'{node_label}=~{_string(names)}'])}}}[{seconds}s]"
