@@ -9,7 +9,7 @@ lock() {
     --python-version 3.11 "$@" -o "requirements/$output.txt"
   echo "requirements/$output.txt"
 }
-lock dev pyproject.toml --extra operator --extra exporter --extra agent --extra trainer --extra lab --extra experiments --extra dev
+lock dev pyproject.toml --extra operator --extra exporter --extra mqtt --extra modbus --extra agent --extra trainer --extra lab --extra experiments --extra dev
 lock operator pyproject.toml --extra operator -c requirements/dev.txt
 printf 'prometheus-client>=0.22\n' | lock exporter - -c requirements/dev.txt
 printf 'aiohttp>=3.14\ndbus-fast>=5.2\n' | lock agent - -c requirements/dev.txt

@@ -19,7 +19,7 @@ from sunward_exporter.discovery import Choice, Places
 from sunward_exporter.readings import Limits
 from sunward_exporter.rules import for_node
 from sunward_exporter.sampler import WATCH_SECONDS, Sampler, Settings
-from sunward_exporter.server import application, serve
+from sunward_exporter.server import application, listening, serve
 
 UNHEALTHY_SECONDS = 30.0
 """A process that does not get to look at its meters for so long is restarted by the kubelet. A meter that hangs is no
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _apply_rules(flags)
         settings = _settings(flags)
-        host, port = _address(flags.listen)
+        host, port = listening(flags.listen)
     except ValueError as error:
         print(f"sunward-exporter: {error}", file=sys.stderr)
         return 2
@@ -86,15 +86,6 @@ def _settings(flags: argparse.Namespace) -> Settings:
             ramp_watts_per_second=flags.harvest_ramp_watts_per_second,
         ),
     )
-
-
-def _address(text: str) -> tuple[str, int]:
-    """`HOST:PORT` or `[HOST]:PORT`; `:PORT` is every IPv4 address. Raises ValueError."""
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"--listen: {text!r} is not HOST:PORT or :PORT")
-    everywhere = "0.0.0.0"  # noqa: S104  # nosec B104  # Prometheus scrapes from another node
-    return host.strip("[]") or everywhere, int(port)
 
 
 def _watts(text: str) -> float:

@@ -59,6 +59,15 @@ def application(registry: CollectorRegistry, healthy: Callable[[], bool]) -> App
     return answer
 
 
+def listening(text: str) -> tuple[str, int]:
+    """Where `--listen` says: `HOST:PORT` or `[HOST]:PORT`; `:PORT` is every IPv4 address. Raises ValueError."""
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"--listen: {text!r} is not HOST:PORT or :PORT")
+    everywhere = "0.0.0.0"  # noqa: S104  # nosec B104  # Prometheus scrapes from another node
+    return host.strip("[]") or everywhere, int(port)
+
+
 def serve(host: str, port: int, app: Application) -> WSGIServer:
     """A server that is bound but does not answer yet. Raises OSError when the address is taken."""
     server = _Server6 if ":" in host else _Server

@@ -48,6 +48,11 @@ FULL: dict[str, Any] = {
     },
     "dataVolumes": {"cameras": {"hostPath": "/srv/cameras", "namespaces": ["default", "team-a"]}},
     "trainer": {"claims": ["digits-*"], "image": "registry.example.org/trainer:1"},
+    "prometheus": {
+        "extraScrapeConfigs": [
+            {"job_name": "pv", "sample_limit": 200, "static_configs": [{"targets": ["feed.energy.svc:9812"]}]}
+        ]
+    },
     "sensors": [
         {"preset": "Kepler"},
         {"preset": "Shelly", "nodes": {"pi-01": "plug-7"}},

@@ -17,6 +17,7 @@ from sunward.domain.nodes import ExportRule, OverridePower, Role
 from sunward.domain.policy import EmptyDirs, OperatingMode, PoolKind, SleepOn
 from sunward.domain.workloads import Granularity, MetricSource, MountedBy
 from sunward.sources.intensity.providers.prometheus_series import UNITS
+from sunward.sources.sensor_maps import Measures, Preset, Unit
 from sunward_trainer.learning.catalogue import MODELS
 from support import chart, crds
 from support.tree.registries import PROVIDERS, SUNS, sections
@@ -78,6 +79,9 @@ def test_every_choice_of_the_chart_is_carried_out() -> None:
         "/$defs/harvestForecast/properties/provider": set(sections(SUNS)),
         "/$defs/pull": {"Always", "IfNotPresent", "Never"},
         "/properties/agent/properties/appArmorProfile": {"", "RuntimeDefault", "Unconfined"},
+        "/properties/sensors/items/properties/preset": set(Preset),
+        "/properties/sensors/items/properties/measures": set(Measures),
+        "/properties/sensors/items/properties/unit": set(Unit),
         "/$defs/source/properties/basis": set(BASES),
         "/$defs/source/properties/unit": set(UNITS),
         "/$defs/source/properties/quality": set(Quality),

@@ -21,6 +21,7 @@ CALLED_FROM_OUTSIDE = {
     "sunward.simulation.scenario:Scenario.schema_": "its type refuses a file of another schema when it is read",
     "sunward_lab.world.scenario:Scenario.schema_": "its type refuses a file of another schema when it is read",
     "sunward_exporter.collector:SnapshotCollector.describe": "prometheus_client calls it while registering",
+    "sunward_exporter.feeds.page:BoardCollector.describe": "prometheus_client calls it while registering",
     "sunward_exporter.server:_Server.server_name": "the handlers of http.server read it",
     "sunward_trainer.coordinator.checkpoint:RoundRecord.missing_batches": "stored in the checkpoint with its record",
     "sunward_trainer.worker.supernode:Signature.intercept": "Flower calls it for each request",

@@ -82,7 +82,8 @@ power1_input}`, `class/hwmon/hwmon1/{name=sunward_harvest, power1_label=harvest,
 ## How energy is counted
 
 A meter that counts energy is believed, also across gaps; a counter that starts again is taken to have wrapped only
-where that gives a plausible power. Otherwise power is sampled at `--rate-hertz` and integrated by the trapezoid rule.
+where that gives a plausible power. Otherwise power is sampled at `--rate-hertz` (by default 100 Hz, or 10 Hz where the
+meter averages or counts) and integrated by the trapezoid rule.
 Samples of instantaneous power are taken at a random moment of each period, so that a ripple at a multiple of the rate
 has its true mean. Counters start at 0 with the process; Prometheus handles the reset. Gaps of more than five seconds
 are not interpolated: the counter stays constant and `SamplesLost` is counted. Unknown values are absent: no series is
@@ -92,9 +93,24 @@ inconsistent or busy while it is read is read again at once.
 Each meter is read by a thread of its own: one that hangs is counted as `TimedOut` and delays no other. A period in
 which a meter did not answer in time is left out, so `sunward_exporter_samples_total` shows the rate that was reached.
 
-Resource use, measured on a two-core x86-64 machine with power, harvest and battery: 0.6 % of a core at 10 Hz, 2 % at
-100 Hz, 7 % at 1 kHz, and 25 MiB. A slower board uses more. The harvest is sampled at 10 Hz at most, the battery once a
-second.
+Accuracy and cost as `make bench-exporter` measures them. Energy error over an hour in % (root mean square of five
+runs; the load is simulated, so the truth is known in closed form):
+
+| meter | square 3/7 W, 13 Hz | sine 5±2 W, 7.3 Hz | 2 ms bursts 3/10 W, 3.7 Hz | ripple 5±2 W, 50 Hz |
+| --- | --- | --- | --- | --- |
+| energy counter, IIO buffer or average of 100 ms, default (10 Hz) | 0.000 | 0.000 | 0.000 | 0.000 |
+| single moments, default (100 Hz) | 0.014 | 0.000 | 0.026 | 0.036 |
+| single moments, 10 Hz | 0.142 | 0.103 | 0.055 | 0.088 |
+| single moments, 1 kHz, over six minutes | 0.009 | 0.000 | 0.009 | 0.000 |
+
+The error of single moments falls with the square root of the time. Processor time on a busy two-core x86-64 machine
+with power, harvest and battery, beside a loop that only sleeps as often: 0.5 % of a core at 10 Hz (0.0 %), 1.2 % at
+100 Hz (0.3 %), 6.2 % at 1 kHz (2.3 %), and 0.3 % for 1 kHz through an IIO buffer; 25 MiB. A slower board uses more. The
+harvest is sampled at 10 Hz at most, the battery once a second.
+
+An IIO device is read through its buffer where a person has enabled it with the power channel (`buffer/enable`,
+`scan_elements/in_power*_en`) and its device file is in the pod (a device plugin; `--device-root`): the kernel samples
+at the device's rate, and the exporter fetches its samples in batches.
 
 ## Metrics
 

@@ -84,6 +84,7 @@ class Preset(StrEnum):
     TASMOTA = "Tasmota"
     NUT = "Nut"
     VICTRON = "Victron"
+    SUNWARD_FEED = "SunwardFeed"
     CUSTOM = "Custom"
 
 
@@ -127,6 +128,15 @@ PRESETS: Final[Mapping[tuple[Preset, Measures], Template]] = {
         series="network_ups_tools_battery_charge", unit=Unit.PERCENT, node_label="instance"
     ),
     (Preset.VICTRON, Measures.HARVEST): Template(series="victron_pv_power", unit=Unit.WATTS, node_label="instance"),
+    (Preset.SUNWARD_FEED, Measures.POWER): Template(
+        series="sunward_feed_power_watts", unit=Unit.WATTS, node_label="meter"
+    ),
+    (Preset.SUNWARD_FEED, Measures.HARVEST): Template(
+        series="sunward_feed_harvest_watts", unit=Unit.WATTS, node_label="meter"
+    ),
+    (Preset.SUNWARD_FEED, Measures.BATTERY): Template(
+        series="sunward_feed_battery_ratio", unit=Unit.RATIO, node_label="meter"
+    ),
     (Preset.VICTRON, Measures.BATTERY): Template(
         series="victron_battery_soc", unit=Unit.PERCENT, node_label="instance"
     ),
