@@ -34,6 +34,8 @@ STEPS_PER_BATCH = 1000
 """The operator counts whole steps; so fine ones that fractions of a batch are kept."""
 
 _LEAST_BATCHES = 1e-9
+_MOST_BOOTING = 0.1
+"""Share of its time that a node boots, at most."""
 _SAFETY = 1.002
 """Plans leave this much time over, or a last period without any slack would miss its deadline by rounding."""
 
@@ -197,7 +199,7 @@ def _lifted(scenario: Scenario, problem: Problem, parts: Mapping[str, Part], all
             _lifted_job(scenario, job, parts[job.name], is_due=parts[job.name].task.deadline - period <= last)
             for job in problem.jobs
         ),
-        network=_network(scenario),
+        network=network_of(scenario),
         policy=replace(
             problem.policy,
             sleep=allowed.sleep,
@@ -212,8 +214,9 @@ def _lifted(scenario: Scenario, problem: Problem, parts: Mapping[str, Part], all
 def _lifted_job(scenario: Scenario, job: Job, part: Part, *, is_due: bool) -> Job:
     """Batches again instead of steps, with the exact figures of every node.
 
-    Periods are long and boots short, so a boot is no integer decision here: every node plans as if it booted once in
-    a full period of work (its batches take a little longer), and the physics charge each boot that really happens.
+    A boot is no integer decision here: every node plans as if it booted once in a full period of work, or once in ten
+    boots' time where periods are short (its batches take a little longer), and the physics charge each boot that really
+    happens.
     A job whose deadline `is_due` within the horizon is owed whole, however little time that leaves.
     """
     task, period = part.task, scenario.period_seconds
@@ -225,7 +228,7 @@ def _lifted_job(scenario: Scenario, job: Job, part: Part, *, is_due: bool) -> Jo
         batches={home: share * task.remaining[home] for home in job.batches},
         watt_hours_per_batch={name: watt_hours_per_batch(scenario, task, name) for name in job.watt_hours_per_batch},
         seconds_per_batch={
-            name: _SAFETY * seconds_per_batch(scenario, task, name) / (1.0 - min(0.5, boots[name] / period))
+            name: _SAFETY * seconds_per_batch(scenario, task, name) / (1.0 - min(_MOST_BOOTING, boots[name] / period))
             for name in job.seconds_per_batch
         },
         gigabytes_per_batch=task.job.gigabytes_per_batch,
@@ -235,7 +238,7 @@ def _lifted_job(scenario: Scenario, job: Job, part: Part, *, is_due: bool) -> Jo
     )
 
 
-def _network(scenario: Scenario) -> Network:
+def network_of(scenario: Scenario) -> Network:
     network = scenario.network
     return Network(
         send_watt_hours_per_gigabyte=network.endpoint_watt_hours_per_gigabyte,

@@ -25,10 +25,11 @@ from sunward.accounting.measures import (
 from sunward.accounting.rows import LedgerRow
 from sunward.accounting.stages import Stage, StageEntry, StageTotal, by_stage
 from sunward.accounting.values import ZoneFactor
-from sunward.domain.units import WATT_HOURS_PER_KILOWATT_HOUR
+from sunward.domain.units import SECONDS_PER_HOUR, WATT_HOURS_PER_KILOWATT_HOUR
+from sunward.simulation.compile import seconds_per_batch
 from sunward.simulation.machine import Done
 from sunward.simulation.scenario import BASIS, MARGINAL_BASIS, Scenario
-from sunward.simulation.tasks import Task, Work
+from sunward.simulation.tasks import Task, Work, tasks_of
 
 FUNCTIONAL_UNIT = "thousand batches"
 """What the SCI of a simulation is per: scenarios have batches and no target of accuracy."""
@@ -50,7 +51,8 @@ class Outcome:
     is the most that any node went to sleep within 24 hours, `evictions_per_pod_hour` the most that one pod was moved
     in an hour. `lost_batches` were missed or begun in vain in rounds. `stretch` is the time a task took over the time
     its window allowed, averaged over tasks that were finished. `fairness` is Jain's index of the work done per node (1
-    is equal). `closing_error_ratio` is the worst of all periods.
+    is equal). `awake_hours` and `work_hours` are node-hours; what the former has
+    more is idling, booting and moving data. `closing_error_ratio` is the worst of all periods.
     """
 
     policy: str
@@ -71,6 +73,7 @@ class Outcome:
     tasks_on_time: int
     stretch: float | None
     awake_hours: float
+    work_hours: float
     wakes: int
     fallbacks: int
     fairness: float | None
@@ -110,6 +113,11 @@ class Outcome:
             own=Repriced(basis=BASIS, grams=own), other=Repriced(basis=MARGINAL_BASIS, grams=self.marginal_grams)
         )
 
+    def charged_grams(self, baseline: Outcome, *, location: bool = False) -> float:
+        """Market-based (or location-based) grams, and for each batch left undone what *baseline* emits per batch."""
+        own, whole = (one.location_grams if location else one.market_grams for one in (self, baseline))
+        return own + (self.unfinished_batches * whole / baseline.batches if baseline.batches else 0.0)
+
     @property
     def grams_per_thousand_batches(self) -> float | None:
         """Location-based emissions per thousand batches done: the operational part of the SCI."""
@@ -126,6 +134,7 @@ class Recorder:
     batches: float = 0.0
     moved_batches: float = 0.0
     awake_hours: float = 0.0
+    work_hours: float = 0.0
     wakes: int = 0
     fallbacks: int = 0
     plans: int = 0
@@ -134,8 +143,13 @@ class Recorder:
     planner_grams: float = 0.0
     transit_watt_hours: float = 0.0
     marginal: list[float | None] = field(default_factory=list)
+    tasks: Mapping[str, Task] = field(init=False)
     slept: dict[str, list[datetime]] = field(default_factory=dict)
     evicted: dict[str, list[datetime]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Every task of the scenario by name."""
+        self.tasks = {task.name: task for task in tasks_of(self.scenario)}
 
     def record(
         self, ledger: PeriodLedger, done: Done, intensity: Mapping[str, float], marginal: Mapping[str, float]
@@ -165,7 +179,12 @@ class Recorder:
         for item in work:
             self.work_by_node[item.on] = self.work_by_node.get(item.on, 0.0) + item.batches
             self.batches += item.batches
+            self.work_hours += item.batches * self._seconds(item) / SECONDS_PER_HOUR
             self.moved_batches += item.batches if item.on != item.home else 0.0
+
+    def _seconds(self, item: Work) -> float:
+        """How long one of these batches takes."""
+        return seconds_per_batch(self.scenario, self.tasks[item.task], item.on)
 
     def _record_power(self, done: Done) -> None:
         self.awake_hours += fsum(ran.awake_hours for ran in done.ran.values())
@@ -200,6 +219,7 @@ class Recorder:
             tasks_on_time=len(finished),
             stretch=_stretch(finished),
             awake_hours=self.awake_hours,
+            work_hours=self.work_hours,
             wakes=self.wakes,
             fallbacks=self.fallbacks,
             fairness=jain_fairness([self.work_by_node.get(name, 0.0) for name in self.scenario.nodes]),

@@ -209,6 +209,7 @@ class Operator(Strict):
     minimum_asleep_seconds: NotNegative = 900.0
     maximum_cycles_per_day: Annotated[int, Field(ge=0)] = 6
     dwell_seconds: NotNegative = 600.0
+    nodes_in_transition: Annotated[int, Field(ge=1, le=64)] = 1
     maximum_asleep_nodes: Annotated[int, Field(ge=0)] | None = None
     unhealthy_zone_threshold_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     join_seconds: NotNegative = 900.0

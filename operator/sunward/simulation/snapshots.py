@@ -76,6 +76,7 @@ def policy_spec(scenario: Scenario, allowed: Allowed) -> PolicySpec:
         minimum_gain_ratio=operator.minimum_gain_ratio,
         pools=pool_specs(scenario),
         budgets=Budgets(
+            nodes_in_transition=operator.nodes_in_transition,
             dwell_seconds=operator.dwell_seconds,
             maximum_asleep_nodes=operator.maximum_asleep_nodes,
             unhealthy_zone_threshold_ratio=operator.unhealthy_zone_threshold_ratio,

@@ -32,12 +32,20 @@ class Crew(Protocol):
 
 
 class OneProcess:
-    """Does everything here, one piece after another."""
+    """Does everything here, one piece after another; `tick` hears how many are done so far."""
+
+    def __init__(self, tick: Callable[[int], None] = lambda _: None) -> None:
+        """Nothing is done yet."""
+        self._tick, self._done = tick, 0
 
     def each(self, do: Callable[[Item], Found], items: Sequence[Item], *, alone: bool = False) -> list[Found]:
         """`do` of every item, in order."""
         del alone
-        return [do(item) for item in items]
+        return list(_counted(map(do, items), self._count))
+
+    def _count(self) -> None:
+        self._done += 1
+        self._tick(self._done)
 
 
 HERE: Final[Crew] = OneProcess()
@@ -65,13 +73,18 @@ class ManyProcesses:
     def each(self, do: Callable[[Item], Found], items: Sequence[Item], *, alone: bool = False) -> list[Found]:
         """`do` of every item, in order; raises what a piece raised."""
         size = 1 if alone else max(1, len(items) // (_CHUNKS_PER_PROCESS * self._processes))
-        return list(self._counted(self._pool.map(do, items, chunksize=size)))
+        return list(_counted(self._pool.map(do, items, chunksize=size), self._count))
 
-    def _counted(self, found: Iterable[Found]) -> Iterator[Found]:
-        for one in found:
-            self._done += 1
-            self._tick(self._done)
-            yield one
+    def _count(self) -> None:
+        self._done += 1
+        self._tick(self._done)
+
+
+def _counted(found: Iterable[Found], count: Callable[[], None]) -> Iterator[Found]:
+    """The same answers, each counted as it comes."""
+    for one in found:
+        count()
+        yield one
 
 
 @contextmanager
@@ -79,7 +92,7 @@ def crew_of(processes: int | None = None, tick: Callable[[int], None] = lambda _
     """A crew on as many processes as there are cores, or as many as said; one process is this one."""
     count = processes or os.cpu_count() or 1
     if count == 1:
-        yield OneProcess()
+        yield OneProcess(tick)
         return
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         yield ManyProcesses(pool, count, tick)

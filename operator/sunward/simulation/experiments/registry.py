@@ -12,6 +12,8 @@ from typing import Final
 from sunward.simulation.experiments.bench import Bench
 from sunward.simulation.experiments.calibration import calibration
 from sunward.simulation.experiments.comparison.policies import compare_policies
+from sunward.simulation.experiments.gap.experiment import cases_of, gap
+from sunward.simulation.experiments.gap.rungs import Effort
 from sunward.simulation.experiments.incomplete_information.information import information
 from sunward.simulation.experiments.published.fig3 import fig3
 from sunward.simulation.experiments.published.fig4 import fig4
@@ -24,11 +26,16 @@ from sunward.simulation.experiments.week import week
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How much work an experiment may do, and with what."""
+    """How much work an experiment may do, and with what.
+
+    `scenarios` and `seconds`, the time for one model of a whole scenario, are those of `gap`.
+    """
 
     bench: Bench
     seeds: int = 60
     small: bool = False
+    scenarios: tuple[str, ...] = ()
+    seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,8 @@ class Experiment:
 MOST_DAYS: Final = 30
 FEW_DAYS: Final = 6
 FEW_TRACE_DAYS: Final = 2
+FEW_NODES: Final = 1
+"""Nodes of the search tree of a quick ladder, whose numbers are not to depend on the machine."""
 
 _ALL: Final = (
     Experiment(
@@ -100,6 +109,15 @@ _ALL: Final = (
             range(FEW_DAYS if setting.small else min(setting.seeds, MOST_DAYS)),
             setting.bench.crew,
             small=setting.small,
+        ),
+    ),
+    Experiment(
+        name="gap",
+        question="Where do the grams go between the best plan and the operated run?",
+        run=lambda setting: gap(
+            cases_of(setting.scenarios, min(setting.seeds, MOST_DAYS)),
+            setting.bench.crew,
+            effort=Effort(seconds=setting.seconds, nodes=FEW_NODES if setting.small else None),
         ),
     ),
 )

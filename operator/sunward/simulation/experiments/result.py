@@ -103,6 +103,22 @@ class DotChart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waterfall:
+    """Levels that follow from each other, from top to bottom, and what each adds to the one before it.
+
+    None is a level that is not known. A bound is what a level cannot go below; `end` is a last level to compare with.
+    """
+
+    name: str
+    title: str
+    x_label: str
+    rows: tuple[str, ...]
+    values: tuple[float | None, ...]
+    bounds: tuple[float | None, ...]
+    end: tuple[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """All that an experiment found; `settings` repeats what is needed to run it again."""
 
@@ -112,7 +128,7 @@ class Result:
     settings: dict[str, Any]
     claims: tuple[Claim, ...] = ()
     tables: tuple[Table, ...] = ()
-    figures: tuple[Figure | DotChart, ...] = ()
+    figures: tuple[Figure | DotChart | Waterfall, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
-from sunward.simulation.experiments.result import DotChart
+from sunward.simulation.experiments.result import DotChart, Waterfall
+from sunward.simulation.report.waterfalls import draw_waterfall
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,11 +39,14 @@ _MOST_MARKERS: Final = 40
 _MOST_WHOLE_TICKS: Final = 12
 
 
-def draw(figure: Figure | DotChart, folder: Path) -> tuple[Path, ...]:
+def draw(figure: Figure | DotChart | Waterfall, folder: Path) -> tuple[Path, ...]:
     """Write `NAME.svg` and `NAME.png` into the folder.
 
     Raises ImportError when matplotlib is missing; install the extra `experiments`.
     """
+    if isinstance(figure, Waterfall):
+        height = 1.1 + _INCHES_PER_ROW * (len(figure.rows) + 1)
+        return _draw(lambda axes: draw_waterfall(axes, figure), folder / figure.name, height)
     if isinstance(figure, DotChart):
         height = 1.1 + _INCHES_PER_ROW * len(figure.rows)
         return _draw(lambda axes: _dots(axes, figure), folder / figure.name, height)

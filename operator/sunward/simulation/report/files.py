@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sunward.simulation.experiments.result import DotChart
+from sunward.simulation.experiments.result import DotChart, Figure, Waterfall
 from sunward.simulation.report.figures import draw
 
 if TYPE_CHECKING:
-    from sunward.simulation.experiments.result import Figure, Result
+    from sunward.simulation.experiments.result import Result
 
 
 def write_result(result: Result, folder: Path, *, figures: bool = True) -> Path:
@@ -27,18 +27,23 @@ def write_result(result: Result, folder: Path, *, figures: bool = True) -> Path:
     for table in result.tables:
         _write_csv(target / f"{table.name}.csv", table.header, table.rows)
     for figure in result.figures:
-        header = ("line", "row" if isinstance(figure, DotChart) else "x", "y", "low", "high")
+        header = ("line", "x" if isinstance(figure, Figure) else "row", "y", "low", "high")
         _write_csv(target / f"{figure.name}.csv", header, _points(figure))
         if figures:
             draw(figure, target)
     return target
 
 
-def _points(figure: Figure | DotChart) -> Iterable[tuple[str | float | None, ...]]:
+def _points(figure: Figure | DotChart | Waterfall) -> Iterable[tuple[str | float | None, ...]]:
     if isinstance(figure, DotChart):
         for series in figure.series:
             for row, known in zip(figure.rows, series.values, strict=True):
                 yield series.label, row, *((known.value, known.low, known.high) if known else (None, None, None))
+        return
+    if isinstance(figure, Waterfall):
+        for row, value, bound in zip(figure.rows, figure.values, figure.bounds, strict=True):
+            yield "level", row, value, bound, None
+        yield "end", figure.end[0], figure.end[1], None, None
         return
     for line in figure.lines:
         for k, (x, y) in enumerate(zip(line.x, line.y, strict=True)):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sunward.simulation.experiments.result import Claim, DotChart, Figure, Result, Row, Table
+    from sunward.simulation.experiments.result import Claim, DotChart, Figure, Result, Row, Table, Waterfall
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:66rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
@@ -136,7 +136,7 @@ def _claim(claim: Claim) -> str:
     )
 
 
-def _figure(folder: str, figure: Figure | DotChart) -> str:
+def _figure(folder: str, figure: Figure | DotChart | Waterfall) -> str:
     stem = f"{escape(folder)}/{escape(figure.name)}"
     alt = escape(f"{figure.title}; x: {figure.x_label}")
     return (

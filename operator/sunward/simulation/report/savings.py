@@ -28,12 +28,14 @@ class Gain:
 
 
 def gain(baseline: Outcome, outcome: Outcome) -> Gain:
-    """The saving of an outcome against another of the same scenario and seed."""
-    location = _saving(View.LOCATION, baseline.location_grams, outcome.location_grams, baseline, outcome)
+    """The saving of an outcome against another of the same scenario and seed; work left undone is charged, see
+    `Outcome.charged_grams`."""
+    after = outcome.charged_grams(baseline, location=True)
+    location = _saving(View.LOCATION, baseline.location_grams, after, baseline, outcome)
     return Gain(
         policy=outcome.policy,
         location=location,
-        market=_saving(View.MARKET, baseline.market_grams, outcome.market_grams, baseline, outcome),
+        market=_saving(View.MARKET, baseline.market_grams, outcome.charged_grams(baseline), baseline, outcome),
         net=NetSaving(gross=location, own_grams=outcome.planner_grams - baseline.planner_grams),
         signals=under_both_signals(baseline.signals, outcome.signals),
         stretch=_stretch(baseline.task_hours, outcome.task_hours),

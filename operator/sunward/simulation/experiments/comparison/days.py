@@ -30,17 +30,12 @@ def first_hour(seed: int) -> int:
 
 def grams(days: Days, name: str, *, location: bool = False) -> list[float]:
     """Emissions of each day, with the work that was left undone charged at the baseline's grams per batch."""
-    return [_charged(day, base, location=location) for day, base in zip(days[name], days[BASELINE], strict=True)]
+    return [day.charged_grams(base, location=location) for day, base in zip(days[name], days[BASELINE], strict=True)]
 
 
 def settled(days: Days) -> dict[str, list[float]]:
     """The grams of every policy's days."""
     return {name: grams(days, name) for name in days}
-
-
-def _charged(day: Outcome, base: Outcome, *, location: bool) -> float:
-    own, whole = (one.location_grams if location else one.market_grams for one in (day, base))
-    return own + day.unfinished_batches * whole / base.batches
 
 
 def market_reduction(days: Days, name: str, baseline: str = BASELINE) -> Estimate:
