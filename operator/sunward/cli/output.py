@@ -12,6 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_GAP = 1
+_LEAST_WIDTH = 12
+_MOST_WIDTH = 26
+
 
 class Output(StrEnum):
     """Value of `--output`."""
@@ -41,6 +45,39 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in rows:
         table.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
     console.print(table)
+
+
+class GrowingTable:
+    """A table whose rows are printed as they come. Every column has its width from the beginning, except the first,
+    which has what is left of the terminal and folds."""
+
+    def __init__(self, title: str, columns: Sequence[str], widths: Sequence[int]) -> None:
+        """Print the title and the header; *widths* are those of all columns but the first."""
+        self._console = Console()
+        first = max(_LEAST_WIDTH, self._console.width - sum(widths) - _GAP * len(widths))
+        self._widths = (min(first, _MOST_WIDTH), *widths)
+        self._console.print(Text(shown(title), style="italic"))
+        header = self._table()
+        header.add_row(*(Text(column, style="bold") for column in columns))
+        self._console.print(header)
+
+    def add(self, *cells: Any) -> None:
+        """Print one row."""
+        row = self._table()
+        row.add_row(*(Text(shown(str(cell))) for cell in cells))
+        self._console.print(row)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, _GAP, 0, 0))
+        for place, width in enumerate(self._widths):
+            table.add_column(width=width, overflow="fold", justify="right" if place else "left")
+        return table
+
+
+def number(value: float) -> str:
+    """A number in at most five digits: two decimals below a hundred, one below ten thousand, none above."""
+    digits = 2 if abs(value) < 99.995 else 1 if abs(value) < 9999.95 else 0
+    return f"{value:.{digits}f}"
 
 
 def shown(text: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sunward.cli.output import Output, print_data, print_table
+from sunward.cli.output import GrowingTable, Output, number, print_data, print_table
 from sunward.cli.quiet import standard_output_kept
 from sunward.domain.errors import InvalidInput
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 _DEFAULT = ("none", "none + sleep", "DET", "DAT", "DETA")
 _COLUMNS = (
-    "policy",
-    "market g",
-    "less %",
-    "location g",
-    "less % ",
-    "load Wh",
-    "grid Wh",
-    "moved %",
-    "wakes",
-    "in time",
+    ("market g", 6),
+    ("less %", 5),
+    ("location g", 8),
+    ("less %", 5),
+    ("load Wh", 6),
+    ("grid Wh", 6),
+    ("moved %", 5),
+    ("wakes", 5),
+    ("in time", 7),
 )
+"""Names and widths of all columns but the first; together with it they fit 80 columns."""
 
 
 def register(app: typer.Typer) -> None:
@@ -59,15 +59,18 @@ def simulate(
             "Ready scenarios", ("name", "description"), [(n, load_scenario(n).description) for n in bundled_scenarios()]
         )
         return
-    checked = load_scenario(scenario)
-    outcomes = _run(checked, _names(policy), seed)
+    checked, names = load_scenario(scenario), _names(policy)
+    outcomes: list[Outcome] = []
+    table = _table(checked) if output is Output.TABLE else None
+    for outcome in _run(checked, names, seed):
+        outcomes.append(outcome)
+        if table is not None:
+            table.add(*_row(outcome, outcomes[0]))
     if report is not None:
         _write(checked, outcomes, seed, report)
-    if output is Output.TABLE:
-        print_table(f"{checked.name}: {checked.description}", _COLUMNS, [_row(o, outcomes[0]) for o in outcomes])
-    else:
-        print_data([_data(outcome) for outcome in outcomes], output)
-    for sentence in _contradictions(outcomes):
+    if table is None:
+        print_data([_data(outcome, outcomes[0]) for outcome in outcomes], output)
+    for sentence in (*_undone(outcomes), *_contradictions(outcomes)):
         print(sentence, file=sys.stderr)
     if any(outcome.tasks_on_time < outcome.tasks for outcome in outcomes):
         raise typer.Exit(1)
@@ -86,7 +89,16 @@ def _names(chosen: Sequence[str] | None) -> list[str]:
     return [BASELINE, *(name for name in wanted if name != BASELINE)]
 
 
-def _run(scenario: Scenario, names: Sequence[str], seed: int) -> list[Outcome]:
+def _table(scenario: Scenario) -> GrowingTable:
+    return GrowingTable(
+        f"{scenario.name}: {scenario.description}",
+        ("policy", *(name for name, _ in _COLUMNS)),
+        tuple(width for _, width in _COLUMNS),
+    )
+
+
+def _run(scenario: Scenario, names: Sequence[str], seed: int) -> Iterator[Outcome]:
+    """The outcomes in the order of the names, each as soon as it is there."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -95,27 +107,27 @@ def _run(scenario: Scenario, names: Sequence[str], seed: int) -> list[Outcome]:
     from sunward.simulation.simulator import simulate as run
 
     console = Console(stderr=True)
-    outcomes = []
-    with standard_output_kept(), Progress(console=console, disable=not console.is_terminal) as progress:
+    with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("simulating", total=len(names) * scenario.periods)
         for name in names:
             progress.update(bar, description=name)
             step = lambda _done, _total: progress.advance(bar)  # noqa: E731 - a name would say no more
-            outcomes.append(run(scenario, policies(planner)[name], planner, seed=seed, progress=step))
+            with standard_output_kept():
+                outcome = run(scenario, policies(planner)[name], planner, seed=seed, progress=step)
             if not console.is_terminal:
-                print(f"{name}: {outcomes[-1].market_grams:.2f} g", file=sys.stderr, flush=True)
-    return outcomes
+                print(f"{name}: {outcome.market_grams:.2f} g", file=sys.stderr, flush=True)
+            yield outcome
 
 
 def _row(outcome: Outcome, baseline: Outcome) -> tuple[Any, ...]:
     return (
         outcome.policy,
-        f"{outcome.market_grams:.2f}",
-        _less(outcome.market_grams, baseline.market_grams),
-        f"{outcome.location_grams:.2f}",
-        _less(outcome.location_grams, baseline.location_grams),
-        f"{outcome.load_watt_hours:.1f}",
-        f"{outcome.grid_watt_hours:.1f}",
+        number(outcome.market_grams),
+        _less(outcome.charged_grams(baseline), baseline.market_grams),
+        number(outcome.location_grams),
+        _less(outcome.charged_grams(baseline, location=True), baseline.location_grams),
+        number(outcome.load_watt_hours),
+        number(outcome.grid_watt_hours),
         f"{100 * outcome.moved_batches / outcome.batches:.0f}" if outcome.batches else "-",
         outcome.wakes,
         f"{outcome.tasks_on_time}/{outcome.tasks}",
@@ -126,14 +138,29 @@ def _less(actual: float, baseline: float) -> str:
     return f"{100 * (1 - actual / baseline):.1f}" if baseline > 0 else "-"
 
 
+def _undone(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """A sentence for every policy that left work undone: what it did not do is no saving."""
+    for outcome in outcomes:
+        if outcome.unfinished_batches > 0.0:
+            charged = outcome.charged_grams(outcomes[0])
+            yield (
+                f"{outcome.policy}: {outcome.unfinished_batches:.6g} batches were not done; charged at what "
+                f"{outcomes[0].policy} emits for them, {number(outcome.market_grams)} g count as {number(charged)} g"
+            )
+
+
 def _contradictions(outcomes: Sequence[Outcome]) -> Sequence[str]:
     from sunward.simulation.report.savings import contradictions, gain
 
     return contradictions([gain(outcomes[0], outcome) for outcome in outcomes[1:]])
 
 
-def _data(outcome: Outcome) -> dict[str, Any]:
-    return asdict(outcome) | {"renewable_coverage": outcome.renewable_coverage}
+def _data(outcome: Outcome, baseline: Outcome) -> dict[str, Any]:
+    return asdict(outcome) | {
+        "renewable_coverage": outcome.renewable_coverage,
+        "charged_market_grams": outcome.charged_grams(baseline),
+        "charged_location_grams": outcome.charged_grams(baseline, location=True),
+    }
 
 
 def _write(scenario: Scenario, outcomes: Sequence[Outcome], seed: int, folder: Path) -> None:

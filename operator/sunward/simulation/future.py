@@ -65,6 +65,14 @@ class Future:
             },
         )
 
+    def observed(self, period: int) -> Outlook:
+        """What was measured in every period before `period`, from the first."""
+        past = slice(0, period)
+        return Outlook(
+            harvest_watt_hours={name: values[past] for name, values in self.harvest_watt_hours.items()},
+            intensity={name: values[past] for name, values in self.intensity.items()},
+        )
+
     def _noise(self, period: int, count: int, ratio: float, stream: int, perfect: bool) -> Series:
         """Factors of mean one, log-normal, whose spread grows with the square root of the lead.
 

@@ -25,6 +25,7 @@ from sunward.simulation.world import (
 )
 from sunward.simulation.world.descriptions import node_model
 
+_LEAST_SECONDS = 1e-6
 _WHOLE_PERIOD = 1.0 - 1e-9
 
 
@@ -83,16 +84,18 @@ def first_state(scenario: Scenario, name: str) -> NodeState:
 def run_period(model: NodeModel, state: NodeState, doing: Doing, harvest_watt_hours: float, hours: float) -> Ran:
     """Run one period and balance it; the state's own counters start again at zero.
 
-    A node asleep at the start that has anything to do boots first. Work beyond the period is cut off, so
-    callers place no more than fits.
+    A node asleep at the start that has anything to do boots first, and goes on booting in the next period where this
+    one is too short. Work beyond the period is cut off, so callers place no more than fits.
     """
     start = replace(state, flows=Flows())
     woken = start.power is Power.ASLEEP and doing.awake_hours > 0.0
     loaded, awake = _load(model, start, doing, hours)
     load = loaded.flows.load + doing.extra_watt_hours
     closed = balanced(model, start, load, harvest_watt_hours, hours)
-    power = Power.AWAKE if awake >= _WHOLE_PERIOD * hours else Power.ASLEEP
-    state = replace(closed, power=power, boot_seconds_left=0.0)
+    left = max(0.0, boot_seconds(model, start) - awake * SECONDS_PER_HOUR)
+    runs_on = Power.BOOTING if left > _LEAST_SECONDS else Power.AWAKE
+    power = runs_on if awake >= _WHOLE_PERIOD * hours else Power.ASLEEP
+    state = replace(closed, power=power, boot_seconds_left=left if power is Power.BOOTING else 0.0)
     return Ran(state=state, flows=closed.flows, awake_hours=awake, wakes=int(woken))
 
 
@@ -101,7 +104,7 @@ def _load(model: NodeModel, state: NodeState, doing: Doing, hours: float) -> tup
     bare = replace(model, battery=None)
     if doing.awake_hours <= 0.0:
         return step(bare, switch_off(state), Inputs(), hours * SECONDS_PER_HOUR), 0.0
-    boot = bare.boot_seconds / SECONDS_PER_HOUR if state.power is Power.ASLEEP else 0.0
+    boot = boot_seconds(bare, state) / SECONDS_PER_HOUR
     state = switch_on(bare, state)
     awake = min(hours, doing.awake_hours + boot)
     state = step(bare, state, Inputs(), min(boot, hours) * SECONDS_PER_HOUR)
@@ -109,6 +112,11 @@ def _load(model: NodeModel, state: NodeState, doing: Doing, hours: float) -> tup
     state = step(bare, state, Inputs(busy_ratio=doing.busy_ratio), work * SECONDS_PER_HOUR)
     state = step(bare, state, Inputs(), max(0.0, awake - boot - work) * SECONDS_PER_HOUR)
     return step(bare, switch_off(state), Inputs(), (hours - awake) * SECONDS_PER_HOUR), awake
+
+
+def boot_seconds(model: NodeModel, state: NodeState) -> float:
+    """Seconds until the node runs if it has power from now on."""
+    return model.boot_seconds if state.power is Power.ASLEEP else state.boot_seconds_left
 
 
 def balanced(model: NodeModel, start: NodeState, load: float, harvest: float, hours: float) -> NodeState:

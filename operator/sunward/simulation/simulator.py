@@ -16,7 +16,7 @@ from sunward.accounting.ledger import PeriodLedger
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.compile import horizon
 from sunward.simulation.future import Future
-from sunward.simulation.machine import Doing, Done, Ran, first_state, model_of, run_period
+from sunward.simulation.machine import Doing, Done, Ran, boot_seconds, first_state, model_of, run_period
 from sunward.simulation.operated.cluster import OperatedCluster
 from sunward.simulation.outcome import Outcome, Recorder
 from sunward.simulation.placing import Placement
@@ -130,11 +130,10 @@ class OrderedCluster:
         )
 
     def _free_hours(self, period: int) -> dict[str, float]:
-        """Hours that each node can work in: none while it is dead, and less its boot where it sleeps now."""
+        """Hours that each node can work in: none while it is dead, and less its boot where it does not run now."""
         dead, hours = self._scenario.dead(period), self._scenario.period_hours
-        boot = {name: self._models[name].boot_seconds / SECONDS_PER_HOUR for name in self._models}
         return {
-            name: 0.0 if name in dead else hours - (boot[name] if state.power is Power.ASLEEP else 0.0)
+            name: 0.0 if name in dead else max(0.0, hours - boot_seconds(self._models[name], state) / SECONDS_PER_HOUR)
             for name, state in self._states.items()
         }
 
@@ -146,6 +145,7 @@ class OrderedCluster:
                 scenario=self._scenario,
                 period=period,
                 outlook=self._future.outlook(period, count, perfect=self._policy.oracle),
+                observed=self._future.observed(period),
                 states=self._states,
                 tasks=tasks,
             )

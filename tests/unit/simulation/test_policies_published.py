@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sunward.simulation.outcome import Outcome
 from sunward.simulation.policies.registry import policies
-from sunward.simulation.scenario import parse_scenario
+from sunward.simulation.scenario import load_scenario, parse_scenario
 from sunward.simulation.simulator import simulate
 from support.simulation import solve
 
@@ -59,6 +61,46 @@ jobs:
          maximum_offload_ratio: 1.0}
 """
 
+THREE_SITES = """
+schema: sunward.dev/scenario/v1alpha1
+name: curtailed
+start: 2026-01-11T17:00:00Z
+period_seconds: 300
+periods: 216
+intensity_file: curtailed.csv
+zones: {caiso: {trace: caiso}, spp: {trace: spp}, nem: {trace: nem}}
+profiles: {gpu: {idle_watts: 468, busy_watts: 2024, asleep_watts: 0, boot_watts: 468, boot_seconds: BOOT}}
+nodes:
+  north: {zone: caiso, site: a, profile: gpu}
+  texas: {zone: spp, site: b, profile: gpu}
+  south: {zone: nem, site: c, profile: gpu}
+jobs:
+  llm: {batches: {north: 357, texas: 357, south: 357}, seconds_per_batch: 60, busy_ratio: 1, deadline_hours: 18,
+        maximum_offload_ratio: 1}
+"""
+CURTAILED = {
+    "caiso": ((0, 464), (1, 65), (4, 46), (12, 80), (19, 70), (24, 93), (25, 458), (28, 85), (53, 78), (60, 68),
+              (72, 50), (77, 450)),
+    "spp": ((0, 643), (121, 27), (122, 68), (123, 661), (124, 27), (130, 14), (153, 9), (185, 22), (190, 58),
+            (196, 72), (197, 662), (198, 62), (205, 130), (206, 642)),
+    "nem": ((0, 870), (52, 915), (53, 698), (54, 457), (55, 149), (56, 0), (181, 47), (182, 815)),
+}  # fmt: skip
+"""Marginal intensity of the three sites of curtail-llm on 2026-01-11 in rounded levels: from which period of five
+minutes after 17:00 UTC, and grams per kilowatt-hour."""
+
+
+def curtailed(folder: Path, policy: str, boot_seconds: int) -> Outcome:
+    """A policy on the 17.9 hours of training of curtail-llm, whose work is common to its three sites."""
+    columns = {zone: [steps[0][1]] * 217 for zone, steps in CURTAILED.items()}
+    for zone, steps in CURTAILED.items():
+        for start, grams in steps:
+            columns[zone][start:] = [grams] * (217 - start)
+    rows = [f"{300 * k},{','.join(str(values[k]) for values in columns.values())}" for k in range(217)]
+    (folder / "curtailed.csv").write_text("\n".join(["seconds," + ",".join(columns), *rows]) + "\n")
+    file = folder / "curtailed.yaml"
+    file.write_text(THREE_SITES.replace("BOOT", str(boot_seconds)))
+    return simulate(load_scenario(str(file)), POLICIES[policy], solve)
+
 
 def ran(text: str, policy: str, **changes: str) -> Outcome:
     for old, new in changes.items():
@@ -103,10 +145,40 @@ def test_fedzero_trains_without_any_grid_energy_where_harvest_suffices() -> None
 
 
 def test_training_under_a_curtailment_threshold_is_nearly_all_clean() -> None:
-    """curtail-llm: 97.0 % of the energy in windows with excess; its trace is not public, so ours is only the share."""
+    """curtail-llm: 97.0 % of the energy in windows with excess; here the windows are those of panels."""
     outcome = ran(SUNNY_CLIENTS, "curtailment threshold")
     assert outcome.unfinished_batches == 0.0
     assert outcome.renewable_coverage >= 0.97
+
+
+def test_a_curtailment_threshold_emits_what_was_published_on_its_own_trace(tmp_path: Path) -> None:
+    """curtail-llm: 1.379 kg, 97.0 % clean, four boots that were not charged, 14.8 h; running at once at each site emits
+    11.4, 14.5 and 12.3 kg. Our copy splits the work of two clean sites without loss, so that it ends an hour sooner."""
+    outcome = curtailed(tmp_path, "curtailment threshold", boot_seconds=0)
+    assert outcome.unfinished_batches == 0.0
+    assert outcome.market_grams == pytest.approx(1379.0, rel=0.12)
+    assert outcome.wakes == 4
+    assert outcome.task_hours == pytest.approx(14.8, abs=1.5)
+    periods = list(zip(outcome.load_by_period, outcome.market_grams_by_period, strict=True))
+    clean = sum(load for load, grams in periods if 1000.0 * grams < 100.0 * load)
+    assert clean / outcome.load_watt_hours == pytest.approx(0.97, abs=0.02)
+
+
+@pytest.mark.parametrize("boot_seconds", [60, 299, 300, 301, 750])
+def test_a_boot_as_long_as_a_period_starves_no_rule(tmp_path: Path, boot_seconds: int) -> None:
+    for policy in ("curtailment threshold", "suspend-resume", "greedy lowest"):
+        outcome = curtailed(tmp_path, policy, boot_seconds)
+        assert (outcome.unfinished_batches, outcome.tasks_on_time) == (0.0, 1), policy
+        assert outcome.market_grams > 500.0
+
+
+def test_every_boot_is_charged_however_long(tmp_path: Path) -> None:
+    rule = "curtailment threshold"
+    none, short, long = (curtailed(tmp_path, rule, seconds) for seconds in (0, 300, 900))
+    assert none.wakes == short.wakes == long.wakes
+    for one, seconds in ((short, 300), (long, 900)):
+        charged = one.load_watt_hours - none.load_watt_hours
+        assert charged == pytest.approx(one.wakes * 468 * seconds / 3600, rel=0.01)
 
 
 def test_scoring_by_renewables_covers_much_more_than_spreading() -> None:

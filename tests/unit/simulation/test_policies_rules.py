@@ -41,8 +41,9 @@ def view(period: int = 0, text: str = CLUSTER) -> View:
     scenario: Scenario = parse_scenario(text, "test")
     tasks = tasks_of(scenario)
     states = {name: first_state(scenario, name) for name in scenario.nodes}
-    outlook = Future(scenario, 0).outlook(period, scenario.periods - period)
-    return View(scenario=scenario, period=period, outlook=outlook, states=states, tasks=tasks)
+    future = Future(scenario, 0)
+    outlook, observed = future.outlook(period, scenario.periods - period), future.observed(period)
+    return View(scenario=scenario, period=period, outlook=outlook, observed=observed, states=states, tasks=tasks)
 
 
 def decide(name: str, seen: View) -> Orders:

@@ -40,6 +40,51 @@ def test_without_a_scenario_the_ready_ones_are_listed() -> None:
     assert "paper-day" in result.stdout
 
 
+STARVED = MINIMAL_SCENARIO.replace("{a: 10}", "{a: 400}")
+HEAVY = MINIMAL_SCENARIO.replace("idle_watts: 1, busy_watts: 2", "idle_watts: 12000, busy_watts: 24000")
+
+
+def test_work_left_undone_is_never_a_saving(tmp_path: Path) -> None:
+    """400 minutes of work in four hours: every rule does what fits, and the rest is charged."""
+    path = tmp_path / "starved.yaml"
+    path.write_text(STARVED, encoding="utf-8")
+    result = run("simulate", str(path), "--policy", "none + sleep", "-o", "json")
+    assert result.exit_code == 1
+    none, other = json.loads(result.stdout)
+    assert none["unfinished_batches"] == pytest.approx(160.0)
+    assert other["charged_market_grams"] == pytest.approx(other["market_grams"] + 160 * none["market_grams"] / 240)
+    assert "160 batches were not done" in result.stderr
+
+
+def test_a_table_holds_five_digits_at_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = tmp_path / "heavy.yaml"
+    path.write_text(HEAVY, encoding="utf-8")
+    result = run("simulate", str(path), "--policy", "none + sleep")
+    assert result.exit_code == 0, result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    rows = {line[:14].strip(): line[14:].split() for line in result.stdout.splitlines()}
+    assert rows["none"][:3] == ["14940", "0.0", "14940"]
+    assert rows["none"][4:6] == ["49800", "49800"]
+    assert float(rows["none + sleep"][1]) == pytest.approx(100 * (1 - 3.8 / 49.8), abs=0.1)
+
+
+def test_rows_appear_as_policies_finish(scenario: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is stopped has printed what was found until then."""
+    from sunward.simulation import simulator
+
+    def stopped(*arguments: object, **options: object) -> object:
+        if getattr(arguments[1], "name", "") != "none":
+            raise KeyboardInterrupt
+        return original(*arguments, **options)  # type: ignore[arg-type]
+
+    original = simulator.simulate
+    monkeypatch.setattr(simulator, "simulate", stopped)
+    result = run("simulate", scenario, "--policy", "none + sleep")
+    assert result.exit_code != 0
+    assert any(line.startswith("none") and "1/1" in line for line in result.stdout.splitlines())
+
+
 def test_json_output_is_nothing_but_json_and_begins_with_the_baseline(scenario: str) -> None:
     result = run("simulate", scenario, "--policy", "none + sleep", "-o", "json")
     assert result.exit_code == 0, result.stderr
@@ -86,6 +131,24 @@ def test_an_experiment_prints_its_claims_and_writes_its_numbers(tmp_path: Path) 
     assert {claim["level"] for claim in data["claims"]} == {"L2 from data"}
     rows = (tmp_path / "table1" / "rows.csv").read_text(encoding="utf-8").splitlines()
     assert len(rows) == 19
+
+
+def test_the_ladder_is_a_table_of_whole_numbers_at_80_columns(scenario: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run("experiment", "gap", "--scenario", scenario, "--small", "--processes", "1")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = {line[:26].strip(): line.split() for line in lines}
+    assert first["optimum"][1:3] == ["0.1", "0.1"]
+    assert first["+ one transition at a time"][-1] == "run"
+    assert first["none"][1] == "1.2"
+
+
+def test_scenarios_belong_to_the_ladder_alone(scenario: str) -> None:
+    result = run("experiment", "table1", "--scenario", scenario)
+    assert isinstance(result.exception, InvalidInput)
+    assert "sunward experiment gap" in str(result.exception)
 
 
 def test_what_was_found_is_written_although_a_later_experiment_fails(

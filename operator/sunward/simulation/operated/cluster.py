@@ -126,6 +126,7 @@ class OperatedCluster:
             scenario=self._scenario,
             period=period,
             outlook=self._outlook(period, tasks),
+            observed=self._future.observed(period),
             states={name: machine.state for name, machine in self._machines.items()},
             tasks=tasks,
             observation=Observation(snapshot=seen, forecasts=forecasts, previous=self._plan),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sunward.domain.plans import Plan
 from sunward.domain.snapshot import Forecasts, Snapshot
+from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.simulation.future import Outlook
 from sunward.simulation.scenario import Scenario
 from sunward.simulation.snapshots import Allowed
@@ -24,15 +25,23 @@ class Observation:
     previous: Plan | None
 
 
+NOTHING_YET = Outlook(harvest_watt_hours={}, intensity={})
+"""What was observed before the first period."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The start of a period as a policy sees it; `observation` is there for policies that run the operator."""
+    """The start of a period as a policy sees it: beliefs from now on, and what was `observed` in the periods before.
+
+    `observation` is there for policies that run the operator.
+    """
 
     scenario: Scenario
     period: int
     outlook: Outlook
     states: Mapping[str, NodeState]
     tasks: Sequence[Task]
+    observed: Outlook = NOTHING_YET
     observation: Observation | None = None
 
     @property
@@ -57,6 +66,13 @@ class View:
     def sleeps(self, node: str) -> bool:
         """Whether a node sleeps when the period begins."""
         return self.states[node].power is Power.ASLEEP
+
+    def boot_hours(self, node: str) -> float:
+        """Hours until a node can work that is switched on now: a whole boot, what is left of one, or none."""
+        state = self.states[node]
+        if state.power is Power.ASLEEP:
+            return self.scenario.profiles[self.scenario.nodes[node].profile].boot_seconds / SECONDS_PER_HOUR
+        return state.boot_seconds_left / SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,11 @@ class Hours:
     """Time that each node still has in the period; work placed on it uses it up."""
 
     def __init__(self, view: View) -> None:
-        """Every node has the whole period, less its boot if it sleeps now."""
+        """Every node has the whole period, less what is left of its boot if it does not run now."""
         self._view = view
-        self._booting = {name: _boot_hours(view, name) if view.sleeps(name) else 0.0 for name in view.scenario.nodes}
-        self._left = {name: view.hours - boot for name, boot in self._booting.items()}
+        self._booting = {name: view.boot_hours(name) for name in view.scenario.nodes}
+        self._left = {name: max(0.0, view.hours - boot) for name, boot in self._booting.items()}
+        self._called: dict[tuple[str, str], str] = {}
         self._placed: dict[tuple[str, str, str], float] = {}
 
     def left(self, node: str) -> float:
@@ -34,10 +35,16 @@ class Hours:
         return any(on == node for _, _, on in self._placed)
 
     def place(self, task: Task, home: str, on: str, batches: float) -> float:
-        """Place as many batches as fit; returns how many did."""
+        """Place as many batches as fit; returns how many did.
+
+        A node whose boot takes all of the period is switched on for the work that it is to do afterwards, one node for
+        each shard.
+        """
         hours = seconds_per_batch(self._view.scenario, task, on) / SECONDS_PER_HOUR
         hours += 0.0 if on == home else self._moving_hours(task)
         fitting = min(batches, max(0.0, self._left[on]) / hours)
+        if batches > _LEAST and self._booting[on] >= self._view.hours:
+            self._called.setdefault((task.name, home), on)
         if fitting <= _LEAST:
             return 0.0
         self._left[on] -= fitting * hours
@@ -52,6 +59,8 @@ class Hours:
         return Orders(work=work, awake_hours=awake, share_energy=share_energy)
 
     def _busy(self, node: str) -> float:
+        if node in self._called.values():
+            return self._view.hours
         return self._view.hours - self._left[node] if self.used(node) else 0.0
 
     def _moving_hours(self, task: Task) -> float:

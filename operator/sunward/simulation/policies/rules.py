@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import ceil
 from statistics import quantiles
 
 from sunward.domain.units import SECONDS_PER_HOUR
+from sunward.simulation.compile import watt_hours_per_batch
 from sunward.simulation.policies.base import Orders, View
 from sunward.simulation.policies.ready import Hours, active, must_run, run_at_home, run_moved, rush
 from sunward.simulation.tasks import Task, Work
@@ -20,6 +22,9 @@ _GARDENER_LIMIT_HOURS = 24.0
 _CURTAILMENT_GRAMS = 100.0
 _HYSTERESIS_HOURS = 10.0 / 60.0
 _SUSPEND_PERCENTILE = 30
+_PIECES = 20
+"""Pieces in which the movable batches of a shard are placed, at most; none is smaller than a batch."""
+_LEAST_BATCHES = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,33 +154,79 @@ def fedzero(view: View) -> Orders:
 
 
 def renewable_score(view: View) -> Orders:
-    """Move what may move to the nodes with the most renewable excess now; nodes without any get none."""
-    nodes = view.scenario.nodes
-    excess = {name: view.harvest(name)[0] - _busy_watt_hours(view, name) for name in nodes}
-    ranked = sorted((name for name in nodes if view.harvest(name)[0] > 0.0), key=lambda name: -excess[name])
+    """Each piece of work goes to the node with the most renewable excess that is left, as the scheduler and the
+    descheduler of green-k8s place pod after pod; what may not move comes first, and takes from its home's excess."""
+    hours = Hours(view)
+    excess = {name: view.harvest(name)[0] - _idle_watt_hours(view, name) for name in view.scenario.nodes}
+    fixed = [(t, home, t.remaining[home] - t.movable[home]) for t in active(view) for home in t.remaining]
+    for task, home, batches in fixed:
+        placed = hours.place(task, home, home, batches)
+        excess[home] -= placed * watt_hours_per_batch(view.scenario, task, home)
+    free = [(t, home, t.movable[home]) for t in active(view) for home in t.remaining]
+    for task, home, batches in sorted(
+        free, key=lambda item: excess[item[1]]
+    ):  # the shard whose home has least chooses first
+        _score(view, task, home, batches, excess, hours)
+    return hours.orders(sleep=False)
 
-    def hosts(_task: Task, home: str) -> Iterable[str]:
-        return (name for name in ranked if excess[name] > excess[home])
 
-    return run_moved(view, hosts, sleep=False)
+def _score(view: View, task: Task, home: str, batches: float, excess: dict[str, float], hours: Hours) -> None:
+    """Place the movable batches of a shard piece by piece: where the most excess is left, and where none is, at home.
+
+    What finds no time so goes anywhere if it has to be done in this period.
+    """
+    piece, left = max(1.0, batches / _PIECES), batches
+    full: set[str] = set()
+    is_last = task.deadline == view.period + 1
+    while left > _LEAST_BATCHES:
+        open_to = [name for name in excess if name not in full and (name == home or is_last or excess[name] > 0.0)]
+        if not open_to:
+            return
+        best = max(open_to, key=lambda name: (max(0.0, excess[name]), name == home, excess[name]))
+        placed = hours.place(task, home, best, min(piece, left))
+        excess[best] -= placed * watt_hours_per_batch(view.scenario, task, best)
+        left -= placed
+        if placed <= _LEAST_BATCHES:
+            full.add(best)
 
 
 def curtailment_threshold(view: View) -> Orders:
-    """Train only where the grid is below 100 g/kWh or the panel covers the node; 10 minutes of hysteresis.
-
-    The hysteresis asks that the condition also holds for the time after now; periods of ten minutes or more
-    contain it.
+    """Train where the grid is below 100 g/kWh or the panel covers the node, at all such sites at once: what may move
+    leaves a site that is not. A site begins and ends once the change has lasted for 10 minutes; periods of ten minutes
+    or more contain that.
     """
+    hours, open_sites = Hours(view), [name for name in view.scenario.nodes if _is_open(view, name)]
+    for task in active(view):
+        owed = dict(task.remaining)
+        for home in owed:
+            wanted = owed[home] if home in open_sites else must_run(view, task, home)
+            owed[home] -= hours.place(task, home, home, wanted)
+        for home in owed:
+            free = min(owed[home], task.movable[home])
+            for host in open_sites:
+                free -= hours.place(task, home, host, free)
+    return hours.orders(sleep=True)
 
-    def clean(home: str, ahead: int) -> bool:
-        covered = view.harvest(home)[ahead] >= _busy_watt_hours(view, home)
-        return covered or view.intensity(home, ahead) < _CURTAILMENT_GRAMS
 
-    def may_run(_task: Task, home: str) -> bool:
-        looks = 1 if view.hours >= _HYSTERESIS_HOURS else min(2, view.count)
-        return all(clean(home, k) for k in range(looks))
+def _is_open(view: View, name: str) -> bool:
+    """Whether a site may train: as it was until the last change that has lasted for the hysteresis."""
+    lasting = ceil(_HYSTERESIS_HOURS / view.hours - 1e-9) if view.hours < _HYSTERESIS_HOURS else 0
+    history = [*_clean(view, name), _is_clean(view, name, view.intensity(name), view.harvest(name)[0])]
+    for end in range(len(history), lasting, -1):
+        if len(set(history[end - lasting - 1 : end])) == 1:
+            return history[end - 1]
+    return history[0]
 
-    return run_at_home(view, may_run, sleep=True)
+
+def _clean(view: View, name: str) -> list[bool]:
+    """Whether a site was clean in each of the periods before."""
+    grams = view.observed.intensity.get(view.scenario.nodes[name].zone, ())
+    harvest = view.observed.harvest_watt_hours.get(name)
+    return [_is_clean(view, name, float(g), 0.0 if harvest is None else float(harvest[k])) for k, g in enumerate(grams)]
+
+
+def _is_clean(view: View, name: str, grams: float, harvest: float) -> bool:
+    return harvest >= _busy_watt_hours(view, name) or grams < _CURTAILMENT_GRAMS
 
 
 def none(view: View) -> Orders:
@@ -226,6 +277,10 @@ def _periods_needed(view: View, task: Task, home: str) -> int:
 
 def _busy_watt_hours(view: View, name: str) -> float:
     return view.scenario.profiles[view.scenario.nodes[name].profile].busy_watts * view.hours
+
+
+def _idle_watt_hours(view: View, name: str) -> float:
+    return view.scenario.profiles[view.scenario.nodes[name].profile].idle_watts * view.hours
 
 
 def _batches_fed_by(view: View, task: Task, home: str) -> float:
