@@ -75,10 +75,10 @@ def label(one: Rung) -> str:
 
 def _table(name: str, days: Sequence[Sequence[Rung]], none: float) -> Table:
     """Means per day; `added` is what a restriction costs on top of those above it."""
-    what = "means per day" if len(days) > 1 else "one run"
+    what = f"means of {len(days)} days" if len(days) > 1 else "one run"
     return Table(
         name=f"ladder-{name}",
-        title=f"{name}: from the optimum to the operated run, {len(days)} x {what}",
+        title=f"{name}: from the optimum to the operated run, {what}",
         header=HEADER,
         rows=(*_rows(days), (NONE, _rounded(none, 1), None, None, None, None, "")),
     )
