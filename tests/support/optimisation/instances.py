@@ -121,8 +121,11 @@ def as_document(made: Problem) -> dict[str, Any]:
     return document
 
 
-def instance(seed: int, *, nodes: int | None = None, periods: int | None = None, whole: bool = False) -> Problem:
-    """A random small problem that uses every feature of the format; `whole` gives whole shards."""
+def instance(
+    seed: int, *, nodes: int | None = None, periods: int | None = None, whole: bool = False, limits: bool = False
+) -> Problem:
+    """A random small problem that uses every feature of the format; `whole` gives whole shards, `limits` its optional
+    fields."""
     draw = random.Random(seed)
     names = [f"n{i}" for i in range(nodes or draw.randint(1, 4))]
     count = periods or draw.randint(1, 4)
@@ -138,8 +141,21 @@ def instance(seed: int, *, nodes: int | None = None, periods: int | None = None,
         network=replace(NETWORK, seconds_per_gigabyte=draw.choice([0.0, 160.0])),
         policy=_random_policy(draw),
     )
+    made = _with_limits(made, random.Random(-1 - seed)) if limits else made
     check_problem(made)
     return made
+
+
+def _with_limits(made: Problem, draw: random.Random) -> Problem:
+    """Some nodes may sleep only so many times, some homes may hand over only so many batches."""
+    nodes = tuple(replace(node, maximum_sleeps=draw.choice([None, None, 0, 1])) for node in made.nodes)
+    jobs = tuple(
+        replace(job, maximum_offloaded_batches={home: draw.uniform(0, size) for home, size in job.batches.items()})
+        if draw.random() < 0.3
+        else job
+        for job in made.jobs
+    )
+    return replace(made, nodes=nodes, jobs=jobs)
 
 
 def _random_node(draw: random.Random, name: str, zones: list[str], count: int) -> Node:

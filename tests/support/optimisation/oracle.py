@@ -139,7 +139,10 @@ def _work(m: _Rows, p: dict[str, Any], nodes: dict[str, Any], periods: range, fl
             m.add([(c, 1.0) for i, _, _, c in of_job if i == home], batches, batches)
             m.add(
                 [(c, 1.0) for i, k, _, c in of_job if i == home and k != home],
-                upper=job["maximum_offload_ratio"] * batches,
+                upper=min(
+                    job["maximum_offload_ratio"] * batches,
+                    job.get("maximum_offloaded_batches", {}).get(home, np.inf),
+                ),
             )
             if job["synchronous"]:
                 for t in periods:
@@ -178,6 +181,8 @@ def _sleeping(m: _Rows, p: dict[str, Any], periods: range, hours: float) -> None
             m.add([*((m.var("v+", name, x, upper=1, whole=True), 1.0) for x in since), (u, -1.0)], upper=0)
             since = range(max(1, t - node["minimum_asleep_periods"] + 1), t + 1)
             m.add([*((m.var("v-", name, x, upper=1, whole=True), 1.0) for x in since), (u, 1.0)], upper=1)
+        sleeps = node.get("maximum_sleeps", len(periods))
+        m.add([(m.var("v-", name, t, upper=1, whole=True), 1.0) for t in periods], upper=sleeps)
     if policy["maximum_asleep_nodes"] is not None:
         for t in periods:
             awake = [(m.var("u", n["name"], t), 1.0) for n in p["nodes"]]

@@ -317,7 +317,8 @@ class Model:
         for j, job in self.jobs.items():
             for i, count in job["batches"].items():
                 away: Terms = {key: 1.0 for key in self.flows() if key[1:3] == (j, i) and key[3] != i}
-                self.programme.row(away, high=job["maximum_offload_ratio"] * count)
+                most = job.get("maximum_offloaded_batches", {}).get(i, count)
+                self.programme.row(away, high=min(most, job["maximum_offload_ratio"] * count))
         for k, node in self.nodes.items():
             self.programme.row(self.moved(receiver=k), high=node["storage_gigabytes"])
 
@@ -353,6 +354,8 @@ class Model:
                 stops: Terms = {("v-", k, s): 1.0 for s in _last(node["minimum_asleep_periods"], t)}
                 self.programme.row(starts | {("u", k, t): -1.0}, high=0.0)
                 self.programme.row(stops | {("u", k, t): 1.0}, high=1.0)
+            if "maximum_sleeps" in node:
+                self.programme.row({("v-", k, t): 1.0 for t in self.periods}, high=node["maximum_sleeps"])
         limit = self.policy["maximum_asleep_nodes"]
         for t in self.periods if limit is not None else ():
             self.programme.row({("u", k, t): 1.0 for k in self.nodes}, low=len(self.nodes) - limit)

@@ -30,6 +30,17 @@ def document(seed: int, *, nodes: int | None = None, periods: int | None = None)
     }
 
 
+def limited_document(seed: int) -> dict[str, Any]:
+    """Returns a problem with the optional fields: nodes that may hardly sleep, homes that may hand over little."""
+    found, draw = document(seed), random.Random(-1 - seed)
+    for node in found["nodes"]:
+        if draw.random() < 0.5:
+            node["maximum_sleeps"] = draw.choice([0, 1])
+    for job in found["jobs"]:
+        job["maximum_offloaded_batches"] = {name: draw.choice([0, 30]) for name in list(job["batches"])[:2]}
+    return found
+
+
 def columnar_document(seed: int) -> dict[str, Any]:
     """Returns a problem of the kind that columns hold, often with more work than there is time or workers for."""
     draw = random.Random(seed)

@@ -11,14 +11,15 @@ from sunward.optimisation.problem.solution import Solution, Status
 from sunward.optimisation.solve import solve_exact, solve_two_price, supports
 from sunward.optimisation.verify import verify
 from support.optimisation.reference import GRAMS, MODES, RELATIVE, Document, Least, cost_of, in_mode, optimum
-from support.optimisation.reference_cases import document
+from support.optimisation.reference_cases import document, limited_document
 
 CHUNK = 3
 
 
 def cases(chunk: int) -> list[Document]:
-    """Some files, each under its own policy and in the four modes."""
-    files = [document(seed) for seed in range(CHUNK * chunk, CHUNK * chunk + CHUNK)]
+    """Some files, the last of them with the optional fields, each under its own policy and in the four modes."""
+    last = CHUNK * chunk + CHUNK - 1
+    files = [*(document(seed) for seed in range(CHUNK * chunk, last)), limited_document(last)]
     return [file if mode is None else in_mode(file, mode) for file in files for mode in (None, *MODES)]
 
 

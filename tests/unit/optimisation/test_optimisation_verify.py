@@ -196,6 +196,7 @@ def changed(made: Problem, path: tuple[str | int, ...], value: Any) -> Problem:
         ("1", ("jobs", 0, "watt_hours_per_batch"), {"a": 0.001, "c": 0.001}),
         ("1", ("jobs", 0, "synchronous"), True),
         ("2", ("jobs", 0, "maximum_offload_ratio"), 0.1),
+        ("2", ("jobs", 0, "maximum_offloaded_batches"), {"a": 1.0, "c": 1.0}),
         ("2", ("jobs", 0, "movable_to"), ["c"]),
         ("2", ("nodes", 1, "storage_gigabytes"), 0.01),
         ("3", ("network", "seconds_per_gigabyte"), 1e5),
@@ -230,6 +231,11 @@ def test_switching_too_often_and_too_many_sleepers_are_found() -> None:
         assert "5" in {violation.constraint for violation in verify(made, wrong)}
     asleep = solve_exact(made)
     assert "5" in {v.constraint for v in verify(rebuilt(made, maximum_asleep_nodes=0), asleep)}
+    at_once = json.loads(asleep.to_json())
+    at_once["nodes"][0]["on"] = [False] * 4
+    never = replace(made, nodes=(replace(made.nodes[0], maximum_sleeps=0),))
+    found = verify(never, Solution.from_json(json.dumps(at_once)))
+    assert "sleeps 1 times, 0 allowed" in " ".join(map(str, found))
 
 
 def test_exports_while_buying_are_found_under_the_surplus_rule() -> None:

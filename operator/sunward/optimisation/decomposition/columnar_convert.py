@@ -28,6 +28,10 @@ def not_columnar(problem: Problem) -> str | None:
         return "a node has a battery; columns hold none"
     if len(problem.jobs) > 1:
         return f"{len(problem.jobs)} jobs; columns hold at most one"
+    if any(node.maximum_sleeps is not None for node in problem.nodes):
+        return "a node may sleep only so many times; columns hold no number of sleeps"
+    if any(job.maximum_offloaded_batches is not None for job in problem.jobs):
+        return "a job limits what may leave a home by batches; columns hold one ratio for all"
     members = [name for pool in problem.energy_pools for name in pool.members]
     if problem.policy.share_energy and len(members) != len(set(members)):
         return "a node belongs to several energy pools; columns hold one pool per node"

@@ -128,7 +128,7 @@ def _empty(problem: Problem, on: OnOff) -> _Table:
                 hours[i, t] -= node.wake_seconds / SECONDS_PER_HOUR
             before = bool(on[i, t])
     leave = {
-        (j, i): 1.0 * math.floor(job.maximum_offload_ratio * job.batches.get(node.name, 0.0) + NEARLY)
+        (j, i): 1.0 * math.floor(job.may_leave(node.name) + NEARLY)
         for j, job in enumerate(problem.jobs)
         for i, node in enumerate(problem.nodes)
     }

@@ -73,7 +73,10 @@ def _cheapest(problem: Problem, node: Node, busy: PerPeriod, prices: list[float]
         best = reached
     if not best:
         return np.ones(len(busy), dtype=bool)
-    return np.array(min(best.values(), key=lambda entry: entry[0])[1], dtype=bool)
+    cheapest = min(best.values(), key=lambda entry: entry[0])[1]
+    sleeps = sum(was and not now for was, now in zip((node.initially_awake, *cheapest), cheapest, strict=False))
+    too_many = node.maximum_sleeps is not None and sleeps > node.maximum_sleeps
+    return np.ones(len(busy), dtype=bool) if too_many else np.array(cheapest, dtype=bool)
 
 
 def _may_be(problem: Problem, node: Node, state: State, now: bool, busy_hours: float) -> bool:

@@ -185,7 +185,7 @@ def _divide(slots: _Slots, j: int, job: Job) -> None:
     problem = slots.problem
     can_move = problem.policy.offload_tasks and any(job.may_move_to(node.name) for node in problem.nodes)
     for home, batches in slots.assignment.loads[j].items():
-        leave = job.maximum_offload_ratio * batches if can_move else 0.0
+        leave = min(batches, job.may_leave(problem.nodes[home].name)) if can_move else 0.0
         if job.can_work(problem.nodes[home].name):
             leave = min(leave, max(0.0, batches - job.minimum_batches_per_worker))
         slots.stay[home], slots.todo[home] = batches - leave, leave

@@ -75,7 +75,7 @@ def at_home(problem: Problem) -> WorkSplit:
     for j, job in enumerate(problem.jobs):
         shards = {i: job.batches.get(node.name, 0.0) for i, node in enumerate(problem.nodes)}
         moves.append({(i, i): batches for i, batches in shards.items() if batches > 0})
-        may_leave.update({(j, i): job.maximum_offload_ratio * batches for i, batches in shards.items()})
+        may_leave.update({(j, i): job.may_leave(problem.nodes[i].name) for i in shards})
     return WorkSplit(
         problem=problem,
         moves=moves,

@@ -179,7 +179,8 @@ def tidy_sleep(plan: PlanModel, draft: Draft) -> None:
             first = int(np.argmax(draft.on[i]))
             kept = 0 if node.initially_awake else first + node.minimum_awake_periods
             off = max(int(used[-1]) + 1 if len(used) else 0, kept)
-            _switch_off(draft, i, off, room)
+            if node.maximum_sleeps != 0:
+                _switch_off(draft, i, off, room)
 
 
 def _switch_off(draft: Draft, i: int, off: int, room: Integers) -> None:

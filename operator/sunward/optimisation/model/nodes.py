@@ -81,6 +81,12 @@ def _add_whole(plan: PlanModel, i: int, node: Node) -> None:
         stops = [(stop[i, tau], 1.0) for tau in range(max(0, t + 1 - node.minimum_asleep_periods), t + 1)]
         plan.matrix.add_row([*stops, (plan.on[i, t], 1.0)], upper=1.0)
         plan.matrix.add_row([(plan.awake[i, t], 1.0), (plan.on[i, t], -plan.hours)], lower=0.0, upper=0.0)
+    _add_most_sleeps(plan, node, list(stop.values()))
+
+
+def _add_most_sleeps(plan: PlanModel, node: Node, stops: list[int]) -> None:
+    if node.maximum_sleeps is not None and node.maximum_sleeps < len(stops):
+        plan.matrix.add_row([(column, 1.0) for column in stops], upper=float(node.maximum_sleeps))
 
 
 def _add_awake_row(plan: PlanModel, i: int, node: Node, t: int) -> None:

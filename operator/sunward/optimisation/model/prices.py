@@ -18,8 +18,11 @@ def prices_of(plan: PlanModel, duals: PerRow) -> Prices:
     caps: dict[str, float] = {}
     for (j, i), row in plan.cap_rows.items():
         job = problem.jobs[j]
-        batches = job.batches[problem.nodes[i].name]
-        caps[job.name] = caps.get(job.name, 0.0) + float(duals[row]) * batches
+        home = problem.nodes[i].name
+        by_ratio = (
+            job.may_leave(home) >= job.maximum_offload_ratio * job.batches[home]
+        )  # else the ratio changes nothing
+        caps[job.name] = caps.get(job.name, 0.0) + (float(duals[row]) * job.batches[home] if by_ratio else 0.0)
     return Prices(energy_grams_per_watt_hour=energy, offload_cap_grams=caps)
 
 

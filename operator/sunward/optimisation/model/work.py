@@ -33,13 +33,16 @@ def shard(plan: PlanModel, job: Job, node: int) -> float:
 
 def movable(plan: PlanModel, job: Job) -> _Movable:
     """Senders and receivers of a job with their largest amounts; both empty where nothing may move."""
-    ratio = 1.0 if Relaxed.OFFLOAD in plan.relaxed else job.maximum_offload_ratio
-    if not plan.problem.policy.offload_tasks or ratio <= 0:
+    if not plan.problem.policy.offload_tasks or (
+        job.maximum_offload_ratio <= 0 and Relaxed.OFFLOAD not in plan.relaxed
+    ):
         return _Movable(leave={}, arrive={})
     nodes = range(len(plan.problem.nodes))
     receivers = [k for k in nodes if job.may_move_to(plan.problem.nodes[k].name)]
     leave = {
-        i: ratio * shard(plan, job, i) for i in nodes if shard(plan, job, i) > 0 and any(k != i for k in receivers[:2])
+        i: shard(plan, job, i) if Relaxed.OFFLOAD in plan.relaxed else job.may_leave(plan.problem.nodes[i].name)
+        for i in nodes
+        if shard(plan, job, i) > 0 and any(k != i for k in receivers[:2])
     }
     total = sum(leave.values())
     arrive = {k: _arrival_limit(plan, job, k, total - leave.get(k, 0.0)) for k in receivers}
@@ -129,7 +132,7 @@ def _add_moves(plan: PlanModel, j: int, job: Job) -> None:
         batches = shard(plan, job, i)
         out = [(plan.leaving[j, i, t], 1.0) for left, _ in rounds for t in left]
         spare = [(column, -1.0) for column, _ in plan.slack(Relaxed.OFFLOAD, j, i, batches)]
-        plan.cap_rows[j, i] = plan.matrix.add_row([*out, *spare], upper=job.maximum_offload_ratio * batches)
+        plan.cap_rows[j, i] = plan.matrix.add_row([*out, *spare], upper=job.may_leave(plan.problem.nodes[i].name))
     for left, reached in rounds:
         if senders or receivers:
             _add_round(plan, j, (senders, left), (receivers, reached))

@@ -99,6 +99,10 @@ def _check_job(job: Job, path: str, periods: int, names: frozenset[str]) -> None
     for field in ("batches", "watt_hours_per_batch", "seconds_per_batch"):
         for name in getattr(job, field):
             _known(name, names, key(member(path, field), name))
+    for name in job.maximum_offloaded_batches or ():
+        path_of = member(path, "maximum_offloaded_batches")
+        if name not in job.batches:
+            raise ProblemError(key(path_of, name), f"{name!r} holds no batches; add it to batches or leave it out")
     if job.movable_to is not None:
         _known_names(job.movable_to, names, member(path, "movable_to"))
     _ratio(job.maximum_offload_ratio, member(path, "maximum_offload_ratio"))

@@ -6,14 +6,15 @@ Periods count from 1.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
 from sunward.domain.units import SECONDS_PER_HOUR
 from sunward.optimisation.problem.errors import ProblemError
-from sunward.optimisation.problem.strict_json import write
+from sunward.optimisation.problem.strict_json import OPTIONAL, write
 
 __all__ = [
     "Battery",
@@ -63,7 +64,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One machine: what it draws, what it harvests (one value per period) and whether it may sleep."""
+    """One machine: what it draws, what it harvests (one value per period), whether it may sleep and how many times."""
 
     name: str
     grid_zone: str
@@ -80,6 +81,7 @@ class Node:
     storage_gigabytes: float
     embodied_grams_per_hour: float
     battery: Battery | None
+    maximum_sleeps: int | None = field(default=None, metadata={OPTIONAL: True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,8 @@ class EnergyPool:
 class Job:
     """A training job: batches by the node that holds their data, and what a batch costs on each node.
 
-    A node absent from `watt_hours_per_batch` or `seconds_per_batch` cannot work on the job.
+    A node absent from `watt_hours_per_batch` or `seconds_per_batch` cannot work on the job. The ratio limits what may
+    leave every home; `maximum_offloaded_batches` lowers the limit of the homes that it names, which have used theirs.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Job:
     movable_to: tuple[str, ...] | None
     minimum_workers: int
     minimum_batches_per_worker: float
+    maximum_offloaded_batches: Mapping[str, float] | None = field(default=None, metadata={OPTIONAL: True})
 
     @property
     def total_batches(self) -> float:
@@ -126,6 +130,11 @@ class Job:
     def window(self) -> range:
         """The same periods counted from 0, as arrays and indices count them: half-open."""
         return range(self.release_period - 1, self.deadline_period)
+
+    def may_leave(self, home: str) -> float:
+        """Batches of a home that may be processed elsewhere (the policy aside)."""
+        least = (self.maximum_offloaded_batches or {}).get(home, math.inf)
+        return min(self.maximum_offload_ratio * self.batches.get(home, 0.0), least)
 
     def can_work(self, node: str) -> bool:
         """Whether the node has both an energy and a time per batch."""

@@ -20,7 +20,7 @@ def check_work(problem: Problem, ledger: Ledger, findings: Findings, *, rounded:
         for home, batches in job.batches.items():
             done = sum(ledger.shard_done[job.name, home, t] for t in job.periods)
             findings.equal("1", f"{job.name} data of {home}", "batches done are not all batches", (done, batches))
-            cap = job.maximum_offload_ratio * batches
+            cap = job.may_leave(home)
             moved = ledger.offloaded[job.name, home]
             findings.at_most(
                 "2", f"{job.name} data of {home}", "moved more than the cap", (moved, cap), terms=(batches,)
@@ -143,6 +143,10 @@ def _check_switching(node: Node, on: tuple[bool, ...], findings: Findings) -> No
                     "5", f"{node.name} period {t + 1}", f"switched before {least} periods", least - t + since
                 )
             before, since = now, t
+    most = node.maximum_sleeps
+    sleeps = sum(was and not now for was, now in zip((node.initially_awake, *on), on, strict=False))
+    if most is not None and sleeps > most:
+        findings.fault("5", node.name, f"sleeps {sleeps} times, {most} allowed", float(sleeps - most))
 
 
 def _check_sleep_limit(problem: Problem, ledger: Ledger, findings: Findings) -> None:
