@@ -6,15 +6,16 @@ recomputed from the duals here, so that "optimal" never rests on a solver's word
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sunward.domain.errors import SunwardError
 from sunward.domain.plans import SolverName
+from sunward.optimisation.exact.patterns import pattern_search, sleepers
 from sunward.optimisation.model.build import build
-from sunward.optimisation.model.draft import Label, finish
+from sunward.optimisation.model.draft import Label, OnOff, finish
 from sunward.optimisation.model.draft import relative_gap as gap_between
 from sunward.optimisation.model.extract import ZERO_TOLERANCE, draft_of, implied_integers, on_columns, tidy_sleep
 from sunward.optimisation.model.infeasible import explain_infeasible
@@ -34,6 +35,15 @@ RESERVED = 0.08
 
 ON_FROM = (0.5, 0.2, ZERO_TOLERANCE)
 """Shares of a period from which a relaxation's node counts as on, in the order tried."""
+
+SHORT_PERIODS = 4
+"""Periods up to which a search for integers is quick."""
+
+PATTERN_SOLVES = 400
+"""Linear models that are solved to find good patterns of sleep: about a second of one core for ten nodes."""
+
+PATTERNS = "patterns"
+"""How the method of a solution names that search."""
 
 FREE_PERIODS = 6
 """Periods whose integers are chosen anew where a plan is known: it is made again before the others come."""
@@ -130,11 +140,62 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
         _offer(search, relaxed)
     elif relaxed.values is not None:
         _offer_implied(search, model, relaxed)
+    if _has_patterns(search) and not _done(search):
+        _search_patterns(search, model)
+        if search.node_limit is not None and search.best is not None:
+            return ()
     if model.integer.any() and search.start is not None:
         model = _around_start(search, model, search.start)
     if model.integer.any() and not _done(search):
         return _search_integers(search, model)
     return ()
+
+
+def _has_patterns(search: _Search) -> bool:
+    """Whether nodes sleep for whole periods over more of them than a search for integers is quick with."""
+    policy = search.problem.policy
+    whole = policy.sleep and not policy.partial_period_sleep
+    return whole and search.problem.period_count > SHORT_PERIODS and bool(sleepers(search.plan))
+
+
+def _search_patterns(search: _Search, model: Arrays) -> None:
+    """Offer the best plan that small changes of the known ones lead to."""
+    chosen = sleepers(search.plan)
+    known = [found.nodes for found in (search.best, search.reference) if found is not None]
+    starts = [np.array([rows[i].on for i in chosen], dtype=np.bool_) for rows in known]
+    if search.start is not None:
+        starts.insert(0, _from_start(search, chosen, search.start))
+    grams = _typical_grams(search, model)
+    found = pattern_search(search.plan, grams, limit=PATTERN_SOLVES, left=lambda: search.left() - search.reserve)
+    found.run(starts)
+    search.used.append(PATTERNS)
+    if found.best is not None:
+        names = [search.problem.nodes[i].name for i in chosen]
+        _offer_pattern(search, model, dict(zip(names, found.best.tolist(), strict=True)))
+
+
+def _from_start(search: _Search, chosen: Sequence[int], start: OnPattern) -> OnOff:
+    pattern = np.ones((len(chosen), search.problem.period_count), dtype=np.bool_)
+    for row, i in enumerate(chosen):
+        known = list(start.get(search.problem.nodes[i].name, ()))[: pattern.shape[1]]
+        pattern[row, : len(known)] = known
+    return pattern
+
+
+def _offer_pattern(search: _Search, model: Arrays, pattern: OnPattern) -> None:
+    """Offer the plan with these nodes on, with the other integers as its flows imply them, else searched for."""
+    kept = _kept_on(model, on_columns(search.plan, pattern, after=0))
+    relaxed = _solve(search, kept, Backend.GLOP)
+    if relaxed.values is None:
+        return
+    implied = implied_integers(search.plan, relaxed.values, on_from=ON_FROM[0])
+    for integers in (_rounded_up(model, relaxed.values), implied):
+        settled = _solve(search, _fixed(model, integers), Backend.GLOP)
+        if settled.values is not None:
+            _offer(search, settled)
+            search.hint = settled.values
+            return
+    _offer(search, _solve_early(search, kept, search.backend))
 
 
 def _around_start(search: _Search, model: Arrays, start: OnPattern) -> Arrays:
@@ -166,11 +227,7 @@ def _rounded_up(model: Arrays, values: PerColumn) -> PerColumn:
 
 
 def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float | None = None) -> Answer:
-    reference = search.best or search.reference
-    grams = cost_unit if cost_unit is not None else (reference.objective_grams if reference else None)
-    if not grams:
-        finite = np.where(np.isfinite(model.upper), model.upper, 0.0)
-        grams = float(np.max(np.abs(model.cost) * finite, initial=0.0))
+    grams = cost_unit if cost_unit is not None else _typical_grams(search, model)
     search.used.append(backend.value)
     measured = scaled(model, grams)
     return solve_model(
@@ -181,6 +238,13 @@ def _solve(search: _Search, model: Arrays, backend: Backend, *, cost_unit: float
         hint=search.hint,
         node_limit=search.node_limit,
     )
+
+
+def _typical_grams(search: _Search, model: Arrays) -> float:
+    """What a plan emits, or could at most where none is known: the unit of costs."""
+    reference = search.best or search.reference
+    finite = np.where(np.isfinite(model.upper), model.upper, 0.0)
+    return (reference.objective_grams if reference else None) or float(np.max(np.abs(model.cost) * finite, initial=0.0))
 
 
 def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:
