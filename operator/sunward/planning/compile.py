@@ -31,6 +31,7 @@ from sunward.planning.guards.drain import is_our_worker
 from sunward.planning.guards.registry import GUARDS, Guards
 from sunward.planning.guards.rules_data import sensor_issue
 from sunward.planning.guards.rules_node import foreign_cordon, wants
+from sunward.planning.guards.rules_time import sleeps_left
 from sunward.planning.jobs.admission import Waiting, split
 from sunward.planning.jobs.compile_jobs import errand, problem_jobs
 from sunward.planning.jobs.parts import SECONDS_PER_GIGABYTE, Horizon, JobPart, parts_of
@@ -165,7 +166,16 @@ def _work_within(
     """Nodes that must stay asleep for a while work later in a plan that looks far."""
     workers = working_nodes(known, snapshot, relaxed=relaxed or may_wait)
     planned, waiting = split(snapshot, workers, known)
-    parts = parts_of(planned, known, workers, horizon, may_wait=may_wait, fit_deadlines=relaxed, free=free)
+    parts = parts_of(
+        planned,
+        known,
+        workers,
+        horizon,
+        may_wait=may_wait,
+        fit_deadlines=relaxed,
+        free=free,
+        shifts=snapshot.policy.shift_in_time,
+    )
     waits = any(part.may_wait for part in parts)
     return _Work(horizon=horizon, workers=workers, parts=parts, waiting=tuple(waiting), may_wait=waits)
 
@@ -277,6 +287,7 @@ def _node(
         storage_gigabytes=spec.storage_gigabytes,
         embodied_grams_per_hour=spec.embodied_grams_per_hour or 0.0,  # what is not stated weighs on no decision
         battery=_battery(node, snapshot),
+        maximum_sleeps=sleeps_left(node, snapshot.taken_at) if looks_far else None,
     )
 
 

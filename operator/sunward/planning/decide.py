@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
-from sunward.domain.nodes import OverridePower
+from sunward.domain.nodes import OverridePower, PowerState
 from sunward.domain.plans import JobDirective, Plan, PlanStatus, SolverName, SolverReport
 from sunward.domain.reasons import Reason
 from sunward.domain.snapshot import Forecasts, Snapshot
@@ -25,7 +25,7 @@ from sunward.planning.guards.case import Case
 from sunward.planning.guards.rules_node import wants
 from sunward.planning.guards.rules_work import holds_shard
 from sunward.planning.jobs.assign import directive
-from sunward.planning.jobs.prefetch import seeded
+from sunward.planning.jobs.prefetch import copied_first, seeded
 from sunward.planning.ports import SolverPort
 from sunward.planning.renewal import period_start
 from sunward.planning.stability import Pattern
@@ -213,14 +213,12 @@ def _keep(
 def _free_pattern(snapshot: Snapshot, answer: Answer) -> Pattern:
     """What the solution asks for, in whole batches and whole periods."""
     compiled, rows = answer.compiled, answer.solution.batches
-    jobs = [
-        directive(
-            job,
-            [part for part in compiled.parts if part.job.spec.key == job.spec.key],
-            rows,
-        )
-        for job in {part.job.spec.key: part.job for part in compiled.parts}.values()
-    ]
+    up = {node.name for node in snapshot.nodes if node.record.power_state is PowerState.AWAKE} & compiled.workers.keys()
+    kept_on = {row.name for row in answer.solution.nodes if row.on[0]}
+    jobs = []
+    for job in {part.job.spec.key: part.job for part in compiled.parts}.values():
+        parts = [part for part in compiled.parts if part.job.spec.key == job.spec.key]
+        jobs.append(copied_first(directive(job, parts, rows), parts, rows, up, kept_on))
     paused = [hold.paused(entry) for entry in compiled.waiting]
     ordered = tuple(sorted((*jobs, *paused), key=lambda entry: entry.job))
     return Pattern(awake=_awake(snapshot, answer, ordered), jobs=ordered)

@@ -137,6 +137,19 @@ def test_whole_rounds_leave_home_while_the_allowance_of_the_whole_job_lasts() ->
     assert 0 < 3 * away["shard-b"] <= 100
 
 
+def test_each_shard_spends_its_own_allowance() -> None:
+    """One shard has spent all of its share; the others still leave home whole."""
+    progress = some_progress(offloaded_batches_by_shard=(("shard-c", 250.0),))
+    job = a_job(homes=HOMES, deadline=HORIZON.end, maximum_offload_ratio=0.5, progress=progress)
+    part = a_part(may_wait=True, job=job)
+    made = directive(job, [part], [row(home, "a", 100) for home in HOMES])
+    assert {(r.shard, r.node, r.batches) for r in made.assignments} == {
+        ("shard-a", "a", 50),
+        ("shard-b", "a", 50),
+        ("shard-c", "c", 50),
+    }
+
+
 def test_shards_that_were_copied_and_others_go_through_the_same_rounds() -> None:
     progress = some_progress(cached_shards=(("a", ("shard-b",)),))
     job = a_job(homes=HOMES, deadline=HORIZON.end, progress=progress)

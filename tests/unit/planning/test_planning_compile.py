@@ -223,6 +223,31 @@ def test_a_job_that_may_wait_is_free_within_the_whole_horizon() -> None:
     assert (entry.release_period, entry.deadline_period) == (1, 12)
 
 
+def test_a_job_that_may_wait_tells_what_each_home_has_left_to_hand_over() -> None:
+    """Of fifty rounds half may leave. One home has spent nearly all of its share, and the other none of its own."""
+    progress = some_progress(round=10, offloaded_batches_by_shard=(("shard-pi-01", 1200.0),))
+    job = a_job(
+        homes=("pi-01", "pi-02"),
+        rounds=50,
+        deadline=NOW + timedelta(hours=1),
+        maximum_offload_ratio=0.5,
+        progress=progress,
+    )
+    made = compiled(a_node(), a_node("pi-02"), jobs=[job], policy=a_policy(shift_in_time=True))
+    (entry,) = made.problem.jobs
+    assert [entry.may_leave(home) for home in ("pi-01", "pi-02")] == [50.0, 1250.0]
+    soon = compiled(a_node(), a_node("pi-02"), jobs=[job])
+    assert all(entry.maximum_offloaded_batches is None for entry in soon.problem.jobs)
+
+
+def test_a_plan_that_looks_far_counts_the_sleeps_that_a_node_has_left_today() -> None:
+    hours = (1, 2, 23, 25)
+    node = a_node(record=NodeRecord(sleep_times=tuple(NOW - timedelta(hours=hour) for hour in hours)))
+    waiting = [a_job(rounds=50, deadline=NOW + timedelta(hours=1))]
+    assert node_of(compiled(node, jobs=waiting, policy=a_policy(shift_in_time=True))).maximum_sleeps == 6 - 3
+    assert node_of(compiled(node, jobs=waiting)).maximum_sleeps is None
+
+
 def two_sites(**job: Any) -> Snapshot:
     nodes = [a_node(f"r{i}", site="roof") for i in (1, 2)] + [a_node(f"b{i}", site="barn") for i in (1, 2)]
     return a_snapshot(*nodes, jobs=[a_job(homes=("r1", "b1", "r2"), data_mobility=DataMobility.SAME_SITE, **job)])

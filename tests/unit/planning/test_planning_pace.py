@@ -73,5 +73,19 @@ def test_a_job_waits_only_while_it_could_still_do_all_at_home_in_time(count: int
     assert part.may_wait is waits
 
 
+@pytest.mark.parametrize(
+    ("shifts", "count", "haste"), [(True, 64, 1.25), (True, 65, 1.0), (False, 64, 1.0)], ids=["fits", "late", "off"]
+)
+def test_the_last_rounds_of_a_job_that_could_wait_leave_time_for_nodes_to_wake(
+    shifts: bool, count: int, haste: float
+) -> None:
+    """Its end is two periods of 1000 s away; with haste they hold 64 rounds of 25 s at home."""
+    view = job(rounds=count, deadline=HORIZON.end)
+    (part,) = parts_of(
+        [(view, view.spec.shards)], NODES, NODES, HORIZON, may_wait=False, fit_deadlines=False, shifts=shifts
+    )
+    assert part.haste == haste
+
+
 def test_a_missed_deadline_leaves_no_leisure() -> None:
     assert rounds(job(deadline=NOW - timedelta(hours=1)))[0] == pytest.approx(FIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sunward.domain.cause import Cause
+from sunward.domain.nodes import NodeView
 from sunward.domain.reasons import Reason
 from sunward.planning.guards.case import Case
 
@@ -48,10 +49,19 @@ def dwell_time(case: Case) -> Cause | None:
 def cycle_limit(case: Case) -> Cause | None:
     """Power cycles wear a machine out."""
     limit = case.node.spec.sleep.maximum_cycles_per_day
-    recent = sum(1 for moment in case.node.record.sleep_times if case.now - moment < CYCLE_WINDOW)
-    if recent < limit:
+    if sleeps_left(case.node, case.now) > 0:
         return None
+    recent = _recent_sleeps(case.node, case.now)
     return Cause(Reason.CYCLE_LIMIT, f"it slept {recent} times in 24 hours; the limit is {limit}")
+
+
+def sleeps_left(node: NodeView, now: datetime) -> int:
+    """How many more times a node may begin to sleep, as things are now."""
+    return max(0, node.spec.sleep.maximum_cycles_per_day - _recent_sleeps(node, now))
+
+
+def _recent_sleeps(node: NodeView, now: datetime) -> int:
+    return sum(1 for moment in node.record.sleep_times if now - moment < CYCLE_WINDOW)
 
 
 def _too_soon(case: Case, *, since: datetime | None, seconds: float, reason: Reason, what: str) -> Cause | None:

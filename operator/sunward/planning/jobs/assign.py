@@ -42,12 +42,13 @@ def assign_part(
         return at_home(part.job, part.shards)
     first = min(row.period for row in own)
     moves = fewest_moves(part, [row for row in own if row.period == first])
-    limit = batches_to_move(part, cautious=cautious, rounds=rounds)
     app = part.job.spec.flower_app
     if app is not None:
-        return _whole(part, moves, limit, app.pieces)
+        limits = (batches_to_move(part, shard, cautious=cautious, rounds=rounds) for shard in part.shards)
+        return _whole(part, moves, min(limits), app.pieces)
     assigned: list[Assignment] = []
     for shard in part.shards:
+        limit = batches_to_move(part, shard, cautious=cautious, rounds=rounds)
         batches = split_round(shard.node, moves.get(shard.node, {}), part.job.spec.steps_per_round, limit)
         assigned += [_row(part.job, shard, node, count) for node, count in batches.items()]
     return tuple(assigned)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sunward.domain.jobs import Assignment, DataMobility
+from sunward.domain.jobs import Assignment, DataMobility, Shard
 from sunward.domain.nodes import NodeView
 from sunward.optimisation.problem.instance import Job
 from sunward.planning.jobs.facts import (
@@ -19,7 +19,7 @@ from sunward.planning.jobs.facts import (
     smallest_row,
     watt_hours_per_batch,
 )
-from sunward.planning.jobs.pace import USABLE_SHARE_OF_TIME, candidates
+from sunward.planning.jobs.pace import candidates
 from sunward.planning.jobs.parts import Horizon, JobPart
 
 LATER = " (later)"
@@ -86,14 +86,15 @@ def _entry(
         movable_to=_movable_to(part, workers),
         minimum_workers=minimum_workers,
         minimum_batches_per_worker=min(smallest, total / (2 * max(1, minimum_workers))),
+        maximum_offloaded_batches=batches_left_by_home(part) if part.may_wait else None,
     )
     return pinned(entry, part, part.pinned_rows) if part.pinned_rows else entry
 
 
 def _planned_seconds(part: JobPart, node: str) -> float:
-    """Time of a batch. A plan that says how many rounds fit into a period leaves the time between rounds free."""
-    seconds = seconds_per_batch(part.job, node)
-    return seconds / USABLE_SHARE_OF_TIME if part.may_wait else seconds
+    """Time of a batch. A plan that says how many rounds fit into a period leaves the time between rounds free, and one
+    for the last period before a deadline that of waking nodes one by one."""
+    return part.haste * seconds_per_batch(part.job, node)
 
 
 def _gigabytes_per_batch(part: JobPart) -> float:
@@ -120,12 +121,24 @@ def pinned(entry: Job, part: JobPart, rows: Iterable[Assignment]) -> Job:
         gigabytes_per_batch=0.0,
         minimum_workers=min(entry.minimum_workers, len(shares)),
         minimum_batches_per_worker=0.0,
+        maximum_offloaded_batches=None,
     )
 
 
 def offload_ratio_left(part: JobPart) -> float:
-    """Share of the remaining batches that may still leave home, for the shard with the least left."""
-    return min(1.0, _least_left(part) / (remaining_rounds(part.job) * part.job.spec.steps_per_round))
+    """Share of the remaining batches that may still leave home, for the shard with the least left. A job that may wait
+    has the most of any shard here, and the limit of each home beside it: its homes spend theirs at different times."""
+    each = [batches_left_to_move(part.job, shard.name) for shard in part.shards]
+    left = max(each) if part.may_wait else min(each)
+    return min(1.0, left / (remaining_rounds(part.job) * part.job.spec.steps_per_round))
+
+
+def batches_left_by_home(part: JobPart) -> dict[str, float]:
+    """Batches of every home that may still be worked on elsewhere."""
+    left: dict[str, float] = defaultdict(float)
+    for shard in part.shards:
+        left[shard.node] += batches_left_to_move(part.job, shard.name)
+    return dict(left)
 
 
 def _least_left(part: JobPart) -> float:
@@ -139,13 +152,13 @@ def _ratio_now(part: JobPart) -> float:
     return min(1.0, _least_left(part) / (rounds * part.job.spec.steps_per_round))
 
 
-def batches_to_move(part: JobPart, *, cautious: bool = False, rounds: int | None = None) -> int:
+def batches_to_move(part: JobPart, shard: Shard, *, cautious: bool = False, rounds: int | None = None) -> int:
     """Whole batches of a shard that may leave home in each round of this period: as planned, or so few that the
     limit holds even if every round ran as fast as at home. Where the directive ends after so many `rounds`, all that
-    they can spend."""
+    the shard itself has left to spend in them."""
     steps = part.job.spec.steps_per_round
     if rounds is not None:
-        return min(steps, math.floor(_least_left(part) / max(1, rounds) + 1e-6))
+        return min(steps, math.floor(batches_left_to_move(part.job, shard.name) / max(1, rounds) + 1e-6))
     if not cautious:
         return math.floor(_ratio_now(part) * steps + 1e-6)
     at_home = [

@@ -66,7 +66,8 @@ class JobPart:
     that moving their batches moves no data and their homes may sleep at once.
     `rounds_now` are planned for the first period and `rounds_later` for the periods after it; a job that `may_wait` has
     all its rounds in `rounds_now`, free to be placed in any period, and is never split by what was copied: its shards
-    go through the same rounds. `rounds_that_fit` is what one period holds at full speed. `pinned_rows` are set where a
+    go through the same rounds. Its batches are planned to take `haste` times as
+    long as they do. `rounds_that_fit` is what one period holds at full speed. `pinned_rows` are set where a
     job that must not be disrupted stays as it is.
     """
 
@@ -81,6 +82,7 @@ class JobPart:
     period_seconds: float
     deadline_at_risk: bool
     may_wait: bool = False
+    haste: float = 1.0
     pinned_rows: tuple[Assignment, ...] = ()
 
     def batches_by_home(self, rounds: float) -> dict[str, float]:
@@ -100,6 +102,7 @@ def parts_of(
     may_wait: bool,
     fit_deadlines: bool,
     free: bool = False,
+    shifts: bool = False,
 ) -> tuple[JobPart, ...]:
     """Parts to plan: one per job, split by site where data may not leave it and by whether the data were copied.
 
@@ -128,11 +131,21 @@ def parts_of(
                 period_seconds=horizon.period.total_seconds(),
                 deadline_at_risk=rounds.is_late,
                 may_wait=waits,
+                haste=1.0 / USABLE_SHARE_OF_TIME if waits else _haste_at_the_end(job, slowest, horizon, shifts=shifts),
                 pinned_rows=_pinned_rows(job, group, workers, horizon),
             )
             for (site, is_copied), group in _groups(job, shards, nodes, together=waits).items()
         ]
     return tuple(parts)
+
+
+def _haste_at_the_end(job: JobView, seconds: float, horizon: Horizon, *, shifts: bool) -> float:
+    """More than one where a job that may have waited so far has to end in this period or the next, and could at home:
+    nodes wake one by one, and rounds that fit to the second do not end in time."""
+    deadline = job.spec.deadline
+    if not shifts or deadline is None or not horizon.start < deadline <= horizon.start + 2 * horizon.period:
+        return 1.0
+    return HASTE if HASTE * seconds <= (deadline - horizon.start).total_seconds() else 1.0
 
 
 def has_time_to_wait(job: JobView, seconds: float, horizon: Horizon) -> bool:
