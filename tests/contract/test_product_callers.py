@@ -16,7 +16,6 @@ CALLED_FROM_OUTSIDE = {
     "sunward.optimisation.decomposition.protocol:": (
         "exchanges prices over a network that loses messages; the planner answers for its nodes in one process"
     ),
-    "sunward.optimisation.process.guarded:GuardedSolver.process_id": "tests watch the child process by it",
     "sunward.planning.guards.registry:without": "tests take one guard away by it and expect a violation",
     "sunward.simulation.scenario:Scenario.schema_": "its type refuses a file of another schema when it is read",
     "sunward_lab.world.scenario:Scenario.schema_": "its type refuses a file of another schema when it is read",

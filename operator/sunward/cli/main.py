@@ -45,6 +45,7 @@ def root(
 def _register() -> None:
     """Commands live in modules of their own and import what they need only when they run."""
     from sunward.cli import (
+        advise,
         doctor,
         experiment,
         explain,
@@ -72,6 +73,7 @@ def _register() -> None:
         run,
         doctor,
         power,
+        advise,
     ):
         module.register(app)
 

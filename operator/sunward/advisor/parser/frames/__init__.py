@@ -1,0 +1,1 @@
+"""Readers of wishes: each knows one kind of edit by its words, and refuses what it does not understand whole."""

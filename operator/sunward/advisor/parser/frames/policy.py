@@ -1,0 +1,304 @@
+"""Readers of wishes about the whole plan: switches, nodes that stay awake, limits, the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sunward.advisor.parser.shape import word
+from sunward.advisor.parser.span import STRONG, Reading, Span
+from sunward.advisor.parser.tokens import Kind, Token
+
+TOPICS = {
+    "share": "share-energy",
+    "offload": "offload",
+    "sleep": "sleep",
+    "shift": "shift-in-time",
+    "embodied": "embodied",
+}
+_OFF = ("neg", "forbid", "off", "ignore")
+_ON = ("on", "onp", "may")
+
+
+def switch(span: Span) -> Iterator[Reading | None]:
+    """A flag of the policy: `no sleeping`, `turn on sharing`; several flags may share one word for on or off."""
+    every = [token for token in span.of(Kind.JOBS) if token.names.labels == ("*",)]
+    if span.of(Kind.NODES, Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.UNKNOWN) or len(span.of(Kind.JOBS)) > len(
+        every
+    ):
+        return
+    if span.has("asap"):
+        if not span.has(*_OFF):
+            edits = [{"edit": "switch", "name": "shift-in-time", "on": False}]
+            yield span.reading(
+                "switch", edits, ("asap", "work", "start", "finish", "all"), [*every, *span.of(Kind.ALL)]
+            )
+        return
+    topics = _topics(span)
+    if not topics:
+        return
+    off, on = span.has(*_OFF), _turned_on(span)
+    on = on and not (off and not span.has("on", "onp"))
+    allowed = (*_OFF, *_ON, *TOPICS, "or", "all", "only", "energy", "work", "emissions", "data", "grid", "intensity")
+    if off and on:
+        return
+    if not off and not on:
+        if len([t for t in span.tokens if t.kind is Kind.WORD and not t.concepts & {"neutral"}]) == len(topics):
+            yield span.reading(
+                "switch", [{"edit": "switch", "name": t, "on": None} for t in topics], allowed, (), {"polarity"}
+            )
+        return
+    yield _whole(span.reading("switch", [{"edit": "switch", "name": t, "on": not off} for t in topics], allowed, ()))
+
+
+def _topics(span: Span) -> list[str]:
+    """Topics in their order; `energy` alone is none, and `power off` is sleep, not sharing."""
+    found = []
+    for token in span.tokens:
+        names = [TOPICS[c] for c in ("shift", "embodied", "offload", "share", "sleep") if c in token.concepts]
+        if word(token) in (
+            "energy",
+            "hardware",
+            "on",
+            "off",
+            "down",
+            "suspend",
+            "rest",
+            "dark",
+            "offline",
+            "turn off",
+            "switch off",
+            "turn on",
+            "shut down",
+        ) or (token.concepts & {"embodied"} and word(token) == "hardware"):
+            continue
+        found += names[:1]
+    return list(dict.fromkeys(found))
+
+
+def _turned_on(span: Span) -> bool:
+    """Whether a word turns something on; under a negation right before it, it does not."""
+    found = [n for n, t in enumerate(span.tokens) if not t.concepts.isdisjoint(_ON)]
+    return any(n == 0 or "neg" not in span.tokens[n - 1].concepts for n in found) or span.says("with")
+
+
+def mode(span: Span) -> Iterator[Reading | None]:
+    """A mode of the method by its name."""
+    modes = {
+        "mode_none": (False, False, False),
+        "mode_det": (True, False, False),
+        "mode_dat": (False, True, True),
+        "mode_deta": (True, True, True),
+    }
+    for concept, flags in modes.items():
+        if span.has(concept):
+            names = ("share-energy", "offload", "sleep")
+            edits = [{"edit": "switch", "name": name, "on": on} for name, on in zip(names, flags, strict=True)]
+            yield span.reading("switch", edits, (concept, "only"), ())
+
+
+def awake(span: Span) -> Iterator[Reading | None]:
+    """Nodes that never sleep: `keep barn-03 on`, `the cabin must not sleep`."""
+    named = span.of(Kind.NODES)
+    if (
+        span.of(Kind.JOBS, Kind.NUMBER, Kind.QUANTITY)
+        or span.has("only")
+        or not (span.has("awake") or span.has("sleep"))
+    ):
+        return
+    negative = span.has("neg", "forbid")
+    on = span.has("awake") and not span.has("sleep")
+    if on == negative or (span.has("off") and not span.has("sleep")) or (on and span.has("may")):
+        return
+    everything = [token for token in span.of(Kind.ALL) if word(token) in ("everything", "all", "anything")]
+    if not named and not everything:
+        if span.of(Kind.PRONOUN) or span.says("too", "as well"):
+            yield span.reading("awake", [{"edit": "awake", "nodes": None}], _AWAKE, (), {"nodes"})
+        return
+    labels = span.labels(named) if named else ["*"]
+    yield span.reading("awake", [{"edit": "awake", "nodes": labels}], _AWAKE, [*named, *everything])
+
+
+_AWAKE = ("awake", "sleep", "neg", "forbid", "off", "may", "minimum", "or", "on", "all", "asleepw", "onp")
+
+
+def may_sleep(span: Span) -> Iterator[Reading | None]:
+    """Nodes that may sleep: nothing to do, or refused where the base keeps them awake."""
+    named = span.of(Kind.NODES)
+    if (
+        named
+        and span.has("sleep")
+        and span.has("may")
+        and not span.has("neg", "forbid")
+        and not span.of(Kind.JOBS, Kind.NUMBER, Kind.QUANTITY)
+    ):
+        edits = [{"edit": "may-sleep", "nodes": span.labels(named)}]
+        yield span.reading("may-sleep", edits, ("sleep", "may", "asleepw", "off", "onp"), named)
+
+
+def asleep_limit(span: Span) -> Iterator[Reading | None]:
+    """How many nodes may sleep at once: `at most two asleep`, `at least six of the eight boxes awake`."""
+    if not span.has("sleep", "awake") or span.of(Kind.JOBS) or span.has("worker", "idle"):
+        return
+    counts = [*span.amounts("", "%")]
+    named = [token for token in span.of(Kind.NODES) if token.names.labels == ("*",)]
+    if not counts or len(counts) > 2 or (span.of(Kind.NODES) and not named):
+        return
+    sleeping = span.has("sleep")
+    negative = span.has("neg", "forbid")
+    least, most = span.has("atleast"), span.has("atmost", "only")
+    if negative and not (sleeping and span.has("morethan")):
+        return
+    most = most or negative or (sleeping and span.has("may") and not least)
+    least = least or (not sleeping and not most)
+    if least == most or (sleeping and least) or (not sleeping and most):
+        return
+    field_name = "at_most" if sleeping else "at_least_awake"
+    quote = span.quote(counts) if len(counts) == 2 else counts[0].text
+    allowed = (
+        "sleep",
+        "awake",
+        "atleast",
+        "atmost",
+        "only",
+        "may",
+        "on",
+        "asleepw",
+        "minimum",
+        "worker",
+        "off",
+        "neg",
+        "morethan",
+        "work",
+        "all",
+        "asap",
+    )
+    yield span.reading("asleep-limit", [{"edit": "asleep-limit", field_name: quote}], allowed, [*counts, *named])
+
+
+def _whole(reading: Reading | None) -> Reading | None:
+    """A reading of every word, where a single unknown one could mean anything."""
+    return reading if reading is not None and reading.cost == 0.0 else None
+
+
+def plan_only(span: Span) -> Iterator[Reading | None]:
+    """Jobs that stay in the plan: `plan only the birds`, `leave the logs out`."""
+    named = span.of(Kind.JOBS)
+    if not named or span.of(Kind.NODES, Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.PRONOUN):
+        return
+    ignore = span.has("ignore") or (
+        ((span.says("without") or span.says("leave")) and not span.has("move"))
+        or (span.says("leave") and span.says("out"))
+    )
+    if (ignore and not span.has("neg")) or (span.says("without") and not span.has("move", "data", "offload")):
+        labels = span.labels(named)
+        edits = [{"edit": "plan-only", "jobs": _others(span, named), "without": labels}]
+        yield span.reading("plan-only", edits, ("ignore", "out", "work", "neg", "move", "off", "batch", "less"), named)
+        return
+    if (span.has("planonly") or span.has("only")) and not span.has("neg", "forbid", "out", "may"):
+        edits = [{"edit": "plan-only", "jobs": span.labels(named)}]
+        yield span.reading("plan-only", edits, ("planonly", "only", "work", "batch", "neg"), named)
+
+
+def _others(span: Span, named: list[Token]) -> list[str]:
+    gone = {name for token in named for name in token.names.names}
+    return [name for name in span.index.jobs if name not in gone]
+
+
+def objective(span: Span) -> Iterator[Reading | None]:
+    """What to minimise: emissions or energy from the grid."""
+    if span.of(Kind.JOBS, Kind.NODES, Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.UNKNOWN):
+        return
+    allowed = (
+        "minimise",
+        "grid",
+        "energy",
+        "emissions",
+        "greenest",
+        "ratherthan",
+        "less",
+        "neg",
+        "atmost",
+        "possible",
+        "budget",
+        "intensity",
+        "draw",
+        "all",
+        "work",
+        "cleaner",
+        "may",
+        "share",
+        "only",
+        "order",
+        "asap",
+        "from",
+        "off",
+    )
+    energy = [
+        t
+        for t in span.words("grid", "energy")
+        if ("emissions" not in t.concepts and word(t) not in ("use", "take", "taken", "takes", "usage"))
+        or word(t) in ("usage",)
+    ]
+    carbon = span.words("emissions", "greenest")
+    if span.has("greenest") and not energy:
+        yield _objective(span, "emissions", allowed)
+        return
+    if not (span.has("minimise") or span.has("ratherthan") or span.says("as little as possible", "as little")) or not (
+        energy or carbon
+    ):
+        return
+    if energy and carbon:
+        divider = [t for t in span.tokens if t.concepts & {"ratherthan", "neg"}]
+        if not divider:
+            return
+        first = energy if span.is_before(energy[0], carbon[0]) else carbon
+        begins = span.is_before(divider[0], first[0])
+        chosen = (carbon if first is energy else energy) if begins else first
+        yield _objective(span, "grid-energy" if chosen is energy else "emissions", allowed)
+        return
+    if span.has("neg", "ratherthan"):
+        return
+    yield _objective(span, "grid-energy" if energy else "emissions", allowed)
+
+
+def _objective(span: Span, name: str, allowed: tuple[str, ...]) -> Reading | None:
+    return None if span.cost(allowed, ()) else span.done("objective", objective=name)
+
+
+def limit(span: Span) -> Iterator[Reading | None]:
+    """A budget: `at most 40 g`, `no more than 150 Wh from the grid`."""
+    grams, energy = span.amounts("g"), span.amounts("Wh")
+    if len(grams) + len(energy) != 1 or span.of(Kind.JOBS, Kind.NODES) or span.has("battery", "atleast", "sun", "wake"):
+        return
+    if not span.has("atmost", "budget", "may", "question") and not (
+        span.has("only") or span.has("less") or span.has("neg")
+    ):
+        return
+    if span.has("neg") and not span.has("morethan", "atmost", "budget"):
+        return
+    allowed = (
+        "atmost",
+        "budget",
+        "may",
+        "grid",
+        "energy",
+        "emissions",
+        "morethan",
+        "neg",
+        "only",
+        "less",
+        "draw",
+        "intensity",
+        "finish",
+        "final",
+        "all",
+        "work",
+        "initial",
+    )
+    name, token = ("emissions", grams[0]) if grams else ("grid-energy", energy[0])
+    cost = span.cost(allowed, [token])
+    if cost < STRONG:
+        yield span.done("limit", limits=[{"limit": name, "at_most": token.text}], cost=cost)
+
+
+READERS = (switch, mode, awake, may_sleep, asleep_limit, plan_only, objective, limit)

@@ -1,0 +1,1 @@
+"""Drafts become requests: quotes become numbers and periods, or a question."""
