@@ -42,6 +42,8 @@ _OPENERS = {
 }
 _ELLIPSIS = {"too", "as well", "also", "likewise", "either", "neither", "same", "so"}
 UNREAD = 1000.0
+DIVIDED = 1.5
+"""Cost of a mark within one wish: two wishes that are whole by themselves are not read as one."""
 MOST_ATOMS = 40
 
 
@@ -115,7 +117,7 @@ class Cutter:
         if readings:
             least = min(reading.cost for reading in readings)
             cheapest = [reading for reading in readings if reading.cost == least]
-            cost = 1.0 + 2.0 * least + 1.5 * len(cheapest[0].missing)
+            cost = 1.0 + 2.0 * least + 1.5 * len(cheapest[0].missing) + DIVIDED * _inner_marks(kept)
             return Piece(tokens=kept, reading=_agreed(cheapest), role="wish", cost=cost)
         again = self._elliptic(kept, last)
         if again is not None:
@@ -126,9 +128,9 @@ class Cutter:
 
     def _readings(self, tokens: Sequence[Token]) -> list[Reading]:
         inner = list(tokens)
-        while inner and inner[0].kind is Kind.MARK:
+        while inner and inner[0].kind is Kind.MARK and inner[0].value != "or":
             inner = inner[1:]
-        while inner and inner[-1].kind is Kind.MARK:
+        while inner and inner[-1].kind is Kind.MARK and inner[-1].value != "or":
             inner = inner[:-1]
         span = Span(text=self.text, tokens=inner, index=self.index, is_night=self.is_night)
         return [
@@ -137,6 +139,8 @@ class Cutter:
 
     def _elliptic(self, tokens: Sequence[Token], last: Reading | None) -> Reading | None:
         """`and barn-02 as well`: the wish before, with what is named here in the place of what was named there."""
+        if last is not None and last.tokens[-1].value == "or":
+            return None
         if last is None or not all(_is_elliptic(token) for token in tokens):
             return None
         renewed = list(last.tokens)
@@ -155,6 +159,12 @@ class Cutter:
             return None
         found = [r for r in self._readings(renewed) if r.kind == last.kind]
         return replace(found[0], cost=found[0].cost) if found else None
+
+
+def _inner_marks(tokens: Sequence[Token]) -> int:
+    """Marks between the first and the last word of a stretch."""
+    places = [place for place, token in enumerate(tokens) if token.kind is not Kind.MARK]
+    return sum(token.kind is Kind.MARK for token in tokens[places[0] : places[-1]]) if places else 0
 
 
 def _same_unit(first: Token, second: Token) -> bool:

@@ -37,7 +37,6 @@ _STRONG = frozenset(
         "no",
         "nope",
         "nah",
-        "not",
         "pardon",
         "excuse me",
         "apologies",

@@ -15,7 +15,7 @@ from sunward.advisor.parser.shape import word
 from sunward.advisor.parser.tokens import Kind, Token
 
 _BEFORE_COMMAND = (
-    r"(?:^|[.;!,]\s*|\b(?:and|then|please|now|just|go|to|can you|could you|would you|you should|you must|i want you to|"
+    r"(?:^|[.;!,]\s*|\b(?:and|then|please|now|just|can you|could you|would you|you should|you must|i want you to|"
     r"we need you to|immediately|so)\s+)(?:now\s+|immediately\s+|please\s+|go\s+ahead\s+and\s+|just\s+)*"
 )
 """Where a verb is an order: at the beginning of a sentence, or after a word that leads to one."""

@@ -13,6 +13,7 @@ from sunward.advisor.parser.tokens import Amount, Clock, Kind, Names, Token, Val
 from sunward.advisor.parser.words import Word, split, stem
 
 HARD_MARKS = (".", ";", "?", "!")
+SOFT_MARKS = (",", ":", "-", "(", ")", "...", "..", "....", '"', "/", "&", "[", "]")
 PARTS = {"morning": "morning", "mornings": "morning", "afternoon": "afternoon", "evening": "evening", "night": "night",
          "tonight": "night", "overnight": "night", "nighttime": "night", "nights": "night"}  # fmt: skip
 _TIME_WORDS = {
@@ -114,7 +115,7 @@ class Lexer:
                 return self._take(1, *code)
         for count, key in self._joined(1, 5):
             found = self.index.forms.get(key)
-            if found is not None and not self._goes_on(count):
+            if found is not None and not (found[0] is Kind.NODES and self._goes_on(count)):
                 return self._take(count, *found)
             if key in self.index.foreign:
                 return self._take(count, Kind.UNKNOWN)
@@ -396,6 +397,9 @@ class Lexer:
         return self._word() in _MONEY and self._take(1, Kind.WORD, None, frozenset({"money"}))
 
     def _fraction(self) -> bool:
+        named = bool(self.tokens) and self.tokens[-1].kind in (Kind.JOBS, Kind.NODES)
+        if self._word() == "none" and (self._word(1) == "of" or named):
+            return self._take(1, Kind.QUANTITY, Amount(value=Fraction(0), unit="%", is_word=True))
         for size in (3, 2, 1):
             key = tuple(self._word(n) for n in range(size))
             value = units.FRACTIONS.get(key)
@@ -601,10 +605,12 @@ class Lexer:
 
     def _rest(self) -> bool:
         word = self.words[self.at]
-        if word.is_mark and word.text not in "<>≤≥%":
+        if word.text in (*HARD_MARKS, *SOFT_MARKS):
             if word.text == "-" and self._is_range():
                 return self._take(1, Kind.WORD, None, frozenset({"neutral", "rangeto"}))
             return self._take(1, Kind.MARK, "hard" if word.text in HARD_MARKS else "soft")
+        if word.is_mark and word.text not in "<>≤≥%":
+            return self._take(1, Kind.WORD, None, frozenset({"more" if word.text == "+" else "symbol"}))
         concepts = lexicon.phrases().get((word.text,))
         if word.text == "and":
             return self._take(1, Kind.MARK, "and")

@@ -144,6 +144,7 @@ _DETERMINERS = {
     "each",
     "for",
 }
+_GOING = ("go", "goes", "carry", "run")
 _ENTITIES = (Kind.JOBS, Kind.NODES)
 
 
@@ -155,7 +156,7 @@ def word(token: Token) -> str:
 def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Token]:
     """Tokens after all passes. `joins` says which marks make a list of names: "all", "and" or "none"."""
     found = _without_events(list(tokens))
-    found = _particles(found)
+    found = _particles(_without_contrast(found))
     found = _merged(found)
     found = _excepted(found, index)
     if joins != "none":
@@ -213,15 +214,58 @@ def _is_prep(token: Token, after: Token | None, is_direct: bool) -> bool:
     return named or said or (not is_direct and "neutral" in after.concepts)
 
 
+def _without_contrast(tokens: list[Token]) -> list[Token]:
+    """`50 Wh instead of 40`: the second amount is what holds no longer."""
+    found: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        after = tokens[place + 1] if place + 1 < len(tokens) else None
+        amount = after is not None and after.kind in (Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK)
+        if word(tokens[place]) in ("instead of", "rather than", "in place of") and amount:
+            place += 2
+            continue
+        size = _contrast(tokens, place)
+        if size:
+            place += size
+            continue
+        found.append(tokens[place])
+        place += 1
+    return found
+
+
+def _contrast(tokens: list[Token], place: int) -> int:
+    """How many tokens `, not 40` or `, not the birds` takes; 0 where it is a wish of its own."""
+    if tokens[place].kind is not Kind.MARK or place + 2 >= len(tokens) or word(tokens[place + 1]) != "not":
+        return 0
+    at = place + 2
+    while at < len(tokens) and word(tokens[at]) in _DETERMINERS:
+        at += 1
+    last = at + 1 >= len(tokens) or tokens[at + 1].kind is Kind.MARK
+    kinds = (Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, *_ENTITIES)
+    if at >= len(tokens) or not last or tokens[at].kind not in kinds:
+        return 0
+    like = any(t.kind is tokens[at].kind or {t.kind, tokens[at].kind} <= set(kinds[:2]) for t in tokens[:place])
+    return at + 1 - place if like else 0
+
+
 def _particles(tokens: list[Token]) -> list[Token]:
     """`on` before a name is a preposition; elsewhere it says that something runs, or is enabled."""
     found: list[Token] = []
     for place, token in enumerate(tokens):
+        before = found[-1] if found else None
+        if (
+            word(token) == "on"
+            and before is not None
+            and (before.kind in (Kind.CLOCK, Kind.PART) or word(before) in ("go", "goes", "carry", "run"))
+        ):
+            found.append(replace(token, concepts=frozenset({"neutral"})))
+            continue
         commanded = bool(found) and word(found[-1]) in ("turn", "switch", "shut", "power", "turned", "switched")
         if word(token) in ("on", "off") and not (word(token) == "off" and commanded):
             after = place + 1
             while after < len(tokens) and (
-                word(tokens[after]) in _DETERMINERS or tokens[after].kind in (Kind.ALL, Kind.NUMBER)
+                (word(tokens[after]) in _DETERMINERS and word(tokens[after]) != "for")
+                or tokens[after].kind in (Kind.ALL, Kind.NUMBER)
             ):
                 after += 1
             following = tokens[after] if after < len(tokens) else None
@@ -260,7 +304,7 @@ def _excepted(tokens: list[Token], index: NameIndex) -> list[Token]:
     while place < len(tokens):
         token = tokens[place]
         after = place + 1
-        while after < len(tokens) and word(tokens[after]) in _DETERMINERS:
+        while after < len(tokens) and word(tokens[after]) in (*_DETERMINERS, "on", "in"):
             after += 1
         named = tokens[after] if after < len(tokens) and tokens[after].kind in _ENTITIES else None
         at = _whole_before(found, named) if named is not None and word(token) in _EXCEPT else None
@@ -304,7 +348,7 @@ def _complement(whole: Token, named: Token, index: NameIndex) -> Token:
 
 
 def _lists(tokens: list[Token], *, commas: bool) -> list[Token]:
-    """Names of one kind with commas and `and` between them become one token; with `or` only after a `not`."""
+    """Names of one kind with commas and `and` between them become one token; with `or` after a `not` or an `only`."""
     found: list[Token] = []
     place = 0
     while place < len(tokens):
@@ -321,7 +365,7 @@ def _is_negative(found: Sequence[Token]) -> bool:
     for token in reversed(found):
         if token.kind is Kind.MARK and token.value == "hard":
             return False
-        if token.concepts & {"neg", "forbid"}:
+        if token.concepts & {"neg", "forbid", "only"}:
             return True
     return False
 

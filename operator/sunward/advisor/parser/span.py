@@ -48,6 +48,11 @@ class Span:
         """Whether any word carries one of the concepts."""
         return any(not token.concepts.isdisjoint(concepts) for token in self.tokens)
 
+    def hours(self) -> list[Token]:
+        """Times of day and parts of a day, but for a night that is the whole plan."""
+        whole = self.is_night
+        return [t for t in self.of(Kind.CLOCK, Kind.PART) if not (whole and "overnight" in t.concepts)]
+
     def of(self, *kinds: Kind) -> list[Token]:
         """Tokens of some kinds."""
         return [token for token in self.tokens if token.kind in kinds]

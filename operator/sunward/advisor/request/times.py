@@ -65,6 +65,9 @@ class Clockwork:
         tokens = lex(quote, self.index)
         length = next((t.amount.value for t in tokens if t.kind is Kind.QUANTITY and t.amount.unit == "s"), None)
         said = {word(token) for token in tokens}
+        extends = any("extend" in token.concepts for token in tokens)
+        if length is not None and extends:
+            return timedelta(seconds=float(length))
         if length is None or not said & {"earlier", "sooner", "later", "longer", "forward", "brought forward"}:
             return None
         return timedelta(seconds=float(length)) * (1 if said & {"later", "longer"} else -1)

@@ -16,7 +16,7 @@ def export(span: Span) -> Iterator[Reading | None]:
     """How much of their harvest nodes may send to others."""
     if (
         not span.has("export")
-        or span.of(Kind.JOBS, Kind.CLOCK, Kind.PART)
+        or (span.of(Kind.JOBS) or span.hours())
         or span.amounts("x", "Wh", "W", "s", "g", "g/kWh", "")
         or span.has("surplus", "battery", "anyharvest", "nogrid")
     ):
@@ -30,10 +30,10 @@ def export(span: Span) -> Iterator[Reading | None]:
     negative = span.has("neg", "forbid", "off")
     if len(shares) == 1 and not (negative and not span.has("morethan", "atmost")):
         quote = shares[0].text
-    elif negative and not shares and not every:
-        quote = span.quote(span.words("neg", "forbid", "off")[:1])
-    elif every and negative:
+    elif every and negative and not all(word(t) in ("any", "anything") for t in every):
         return
+    elif negative and not shares:
+        quote = span.quote(span.words("neg", "forbid", "off")[:1])
     elif not shares and every and not negative:
         quote = every[-1].text
     elif not shares and span.has("freely") and not negative:
@@ -81,7 +81,7 @@ def export(span: Span) -> Iterator[Reading | None]:
 
 def export_rule(span: Span) -> Iterator[Reading | None]:
     """Who may export: any node with harvest, or only one that takes nothing from the grid."""
-    if span.of(Kind.JOBS, Kind.NODES, Kind.CLOCK, Kind.PART, Kind.QUANTITY, Kind.NUMBER) and not [
+    if (span.of(Kind.JOBS, Kind.NODES, Kind.QUANTITY, Kind.NUMBER) or span.hours()) and not [
         t for t in span.of(Kind.NODES) if t.names.labels == ("*",)
     ]:
         return
@@ -212,7 +212,6 @@ def _grid_charge(span: Span, named: list[Token], nodes: list[str] | None, missin
         "full",
         "all",
         "grid",
-        "awake",
         "or",
     )
     edit = {"edit": "battery", "nodes": nodes, "charge_from_grid": "on" if on else "off"}
@@ -264,7 +263,7 @@ def _field(span: Span, level: Token) -> str | None:
         return "initial" if not low else None
     if low and not final:
         return "minimum"
-    if _is_of_battery(span, level):
+    if _is_of_battery(span, level) or (span.says("holds", "stores") and not span.has("atleast", "atmost")):
         return "capacity"
     if level.amount.unit != "x" if level.kind is Kind.QUANTITY else False:
         if span.has("atleast") and span.says(
@@ -297,6 +296,7 @@ def _level(
 ) -> Reading | None:
     allowed = [
         "battery",
+        "produce",
         "full",
         "final",
         "finish",
@@ -313,16 +313,13 @@ def _level(
         "more",
         "energy",
         "prep",
-        "awake",
         "empty",
-        "home",
         "budget",
         "by",
         "may" if field_name == "capacity" else "battery",
         "minimise",
         "move" if field_name == "final" else "battery",
         "exactly",
-        "out",
     ]
     if field_name == "minimum":
         allowed += ["atmost", "may", "less"] if span.has("neg") else []
@@ -397,15 +394,7 @@ def harvest(span: Span) -> Iterator[Reading | None]:
         "energy",
         "all",
         "prep",
-        "may",
         "atmost" if not span.has("atmost") else "sun",
-        "awake",
-        "work",
-        "move",
-        "capacity",
-        "initial",
-        "home",
-        "off",
         *_TIMES,
     )
     edit = {"edit": "harvest", "nodes": span.labels(named) or ["*"], "percent": quote, **pieces}
@@ -496,11 +485,7 @@ def intensity(span: Span) -> Iterator[Reading | None]:
         "prep",
         "produce",
         "draw",
-        "work",
         "budget",
-        "initial",
-        "home",
-        "awake",
         *_TIMES,
     )
     found = span.reading("intensity", [edit], allowed, [*used, *zones, *times, *span.of(Kind.ALL)])
@@ -520,7 +505,7 @@ def node_power(span: Span) -> Iterator[Reading | None]:
     """What nodes draw while idle or asleep, and what waking takes."""
     watts, seconds, energy, shares = span.amounts("W"), span.amounts("s"), span.amounts("Wh"), span.amounts("%", "x")
     if (
-        span.of(Kind.JOBS, Kind.CLOCK, Kind.PART)
+        (span.of(Kind.JOBS) or span.hours())
         or span.has("battery", "sun", "atmost", "atleast", "neg", "grid" if not span.has("idle", "wake") else "battery")
         or span.amounts("", "g", "g/kWh")
     ):
@@ -529,7 +514,8 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         return
     named = span.of(Kind.NODES)
     everything = list(span.of(Kind.ALL))
-    missing = set() if named or everything else {"nodes"}
+    general = span.says("nodes", "boxes", "machines", "computers", "boards") and not span.of(Kind.PRONOUN)
+    missing = set() if named or everything or general else {"nodes"}
     field_name = _power_field(span, watts, seconds, energy)
     if field_name is None:
         return
@@ -539,7 +525,7 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         share = span.share(("less", "more", "reduced_to"))
         assert share is not None
         quote, used = share
-    labels = span.labels(named) or (["*"] if everything else None)
+    labels = span.labels(named) or (["*"] if everything or general else None)
     allowed = (
         "idle",
         "asleepw",
@@ -547,7 +533,6 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         "draw",
         "only",
         "sleep",
-        "awake",
         "less",
         "more",
         "reduced_to",
@@ -560,10 +545,6 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         "on",
         "off",
         "capacity",
-        "work",
-        "move",
-        "budget",
-        "home",
     )
     yield span.reading(
         "node-power",

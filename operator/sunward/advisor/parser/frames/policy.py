@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sunward.advisor.parser.shape import word
 from sunward.advisor.parser.span import STRONG, Reading, Span
@@ -17,6 +18,7 @@ TOPICS = {
 }
 _OFF = ("neg", "forbid", "off", "ignore")
 _ON = ("on", "onp", "may")
+_SWITCH_WORDS = ("or", "all", "only", "energy", "work", "emissions", "data", "grid", "intensity", "between")
 
 
 def switch(span: Span) -> Iterator[Reading | None]:
@@ -38,7 +40,21 @@ def switch(span: Span) -> Iterator[Reading | None]:
         return
     off, on = span.has(*_OFF), _turned_on(span)
     on = on and not (off and not span.has("on", "onp"))
-    allowed = (*_OFF, *_ON, *TOPICS, "or", "all", "only", "energy", "work", "emissions", "data", "grid", "intensity")
+    allowed = (
+        *_OFF,
+        *_ON,
+        *TOPICS,
+        "or",
+        "all",
+        "only",
+        "energy",
+        "work",
+        "emissions",
+        "data",
+        "grid",
+        "intensity",
+        "between",
+    )
     if off and on:
         return
     if not off and not on:
@@ -78,7 +94,12 @@ def _topics(span: Span) -> list[str]:
 def _turned_on(span: Span) -> bool:
     """Whether a word turns something on; under a negation right before it, it does not."""
     found = [n for n, t in enumerate(span.tokens) if not t.concepts.isdisjoint(_ON)]
-    return any(n == 0 or "neg" not in span.tokens[n - 1].concepts for n in found) or span.says("with")
+    return any(n == 0 or "neg" not in span.tokens[n - 1].concepts for n in found) or span.says("with") or _we_do(span)
+
+
+def _we_do(span: Span) -> bool:
+    """`if we share`, `let us share`: doing it turns it on."""
+    return span.says("we", "us", "they") and span.says("share", "offload") and not span.has("neg", "forbid", "off")
 
 
 def mode(span: Span) -> Iterator[Reading | None]:
@@ -99,6 +120,10 @@ def mode(span: Span) -> Iterator[Reading | None]:
 def awake(span: Span) -> Iterator[Reading | None]:
     """Nodes that never sleep: `keep barn-03 on`, `the cabin must not sleep`."""
     named = span.of(Kind.NODES)
+    if named and span.has("neg") and not span.has("awake", "sleep"):
+        found = span.reading("awake", [{"edit": "awake", "nodes": span.labels(named)}], ("neg",), named)
+        if found is not None and not span.of(Kind.JOBS):
+            yield replace(found, follows="asleep-limit")
     if (
         span.of(Kind.JOBS, Kind.NUMBER, Kind.QUANTITY)
         or span.has("only")
@@ -131,7 +156,8 @@ def may_sleep(span: Span) -> Iterator[Reading | None]:
         and not span.has("neg", "forbid")
         and not span.of(Kind.JOBS, Kind.NUMBER, Kind.QUANTITY)
     ):
-        edits = [{"edit": "may-sleep", "nodes": span.labels(named)}]
+        rest = all(word(token).startswith(("rest", "other", "remaining")) for token in named)
+        edits = [] if rest else [{"edit": "may-sleep", "nodes": span.labels(named)}]
         yield span.reading("may-sleep", edits, ("sleep", "may", "asleepw", "off", "onp"), named)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sunward.advisor.parser.shape import word
 from sunward.advisor.parser.span import Reading, Span
@@ -69,6 +69,7 @@ def window(span: Span) -> Iterator[Reading | None]:
     loosens = (
         span.has("extend")
         or grants
+        or (span.says("deadline") and span.has("move"))
         or (any(word(t) in ("later", "longer") for t in span.tokens[-2:]) and bool(span.amounts("s")))
         or (span.has("earlystart") and not span.has("neg"))
     ) and not span.has("only")
@@ -77,7 +78,7 @@ def window(span: Span) -> Iterator[Reading | None]:
     yield span.reading(
         "window",
         [edit],
-        (*_WINDOW, "idle", "awake", "sleep", "move", "earlier", "later"),
+        (*_WINDOW, "earlier", "later", *(("move",) if span.says("deadline") else ())),
         [*used, *_counted(span)],
         missing,
     )
@@ -94,7 +95,7 @@ def _counted(span: Span) -> list[Token]:
 
 def _is_job_talk(span: Span) -> bool:
     """Whether the hours can be those of a job: what it does, and not sun, grids, batteries or sleep."""
-    other = any(word(t).startswith(("export", "offload", "shar")) for t in span.tokens)
+    other = any(word(t).startswith(("export", "offload", "share", "sharing")) for t in span.tokens)
     rests = span.has("sleep", "awake", "wake") and not span.of(Kind.JOBS)
     return not other and not rests and not span.has("sun", "grid", "battery", "embodied")
 
@@ -155,7 +156,7 @@ def _bound(span: Span, time: Token, after: int, found: _Bounds) -> None:
         *[
             t
             for t in lead
-            if t.concepts & {"before", "after", "by", "until"}
+            if t.concepts & {"before", "after", "by", "until", "extend"}
             or word(t) in ("end", "within", "first", "last", "next", "earlier", "later", "forward", "brought forward")
         ],
         time,
@@ -264,8 +265,9 @@ def place(span: Span) -> Iterator[Reading | None]:
     if (
         not nodes
         or span.amounts("%", "x", "", "Wh", "W", "s", "g", "g/kWh")
-        or span.of(Kind.CLOCK, Kind.PART)
-        or span.has("battery", "sun", "grid", "sleep", "data", "export")
+        or span.hours()
+        or span.has("battery", "sun", "grid", "sleep", "export")
+        or any("work" not in token.concepts for token in span.words("data"))
     ):
         return
     jobs = span.of(Kind.JOBS)
@@ -277,6 +279,9 @@ def place(span: Span) -> Iterator[Reading | None]:
     negative = span.has("neg", "forbid", "out", "off", "ignore")
     only = span.has("only")
     if only and span.has("move") and span.says("to", "into"):
+        return
+    trailing = bool(jobs) and span.is_before(nodes[0], jobs[-1]) and _is_only_behind(span, jobs[-1])
+    if only and trailing:
         return
     stays = span.says(
         "keep", "stay", "stays", "keeps", "remain", "remains", "kept", "must", "belongs", "has to", "confined", "on"
@@ -331,6 +336,14 @@ def place(span: Span) -> Iterator[Reading | None]:
         yield span.reading("only-on", [edit], allowed, used, missing)
 
 
+def _is_only_behind(span: Span, job: Token) -> bool:
+    """`par-1 for traffic only` leaves open what is alone: the node or the job."""
+    at = span.tokens.index(job) + 1
+    while at < len(span.tokens) and "work" in span.tokens[at].concepts:
+        at += 1
+    return at < len(span.tokens) and "only" in span.tokens[at].concepts
+
+
 def _only_of_job(span: Span, job: Token, node: Token) -> bool:
     """`only the birds may use school-01` is about the other jobs."""
     before = span.previous(job)
@@ -340,12 +353,13 @@ def _only_of_job(span: Span, job: Token, node: Token) -> bool:
 def move(span: Span) -> Iterator[Reading | None]:
     """How much of a job's data may be processed elsewhere: a share, all of it, nothing."""
     if (
-        span.of(Kind.NODES, Kind.CLOCK, Kind.PART)
+        (span.of(Kind.NODES) or span.hours())
         or span.amounts("x", "Wh", "W", "s", "g", "g/kWh", "")
         or span.has("sun", "battery", "grid", "export", "asap", "shift")
     ):
         return
-    if not span.has("move", "home"):
+    follows = span.has("data") and bool(span.of(Kind.JOBS)) and bool(span.amounts("%"))
+    if not span.has("move", "home") and not follows:
         return
     if (
         not span.of(Kind.JOBS, Kind.PRONOUN)
@@ -379,6 +393,8 @@ def move(span: Span) -> Iterator[Reading | None]:
         "forbid",
         "out",
         "less",
+        "more",
+        "batch",
         "prep",
         "or",
         "budget",
@@ -394,6 +410,8 @@ def move(span: Span) -> Iterator[Reading | None]:
     if stays or (span.has("atleast", "exactly")):
         return
     every = [t for t in span.of(Kind.ALL) if word(t) in ("all", "everything", "any", "anything", "every")]
+    if span.has("less", "more") and not (len(shares) == 1 and span.is_level(shares[0])):
+        return
     if len(shares) == 1:
         if negative and not span.has("morethan"):
             return
@@ -439,9 +457,11 @@ def move(span: Span) -> Iterator[Reading | None]:
         and not span.of(Kind.PRONOUN)
     ):
         labels, missing = ["*"], set()
-    yield span.reading(
+    found = span.reading(
         "move", [{"edit": "move", "jobs": labels, "at_most": quote}], allowed, [*named, *shares, *every], missing
     )
+    if found is not None:
+        yield found if span.has("move", "home") else replace(found, follows="move")
 
 
 def _moves(span: Span) -> bool:
@@ -458,7 +478,7 @@ def movable_to(span: Span) -> Iterator[Reading | None]:
     nodes = span.of(Kind.NODES)
     if (
         not nodes
-        or span.of(Kind.CLOCK, Kind.PART)
+        or span.hours()
         or span.amounts("%", "x", "", "Wh", "W", "s", "g", "g/kWh")
         or span.has("battery", "sun", "sleep", "export")
     ):
@@ -470,10 +490,12 @@ def movable_to(span: Span) -> Iterator[Reading | None]:
     ) or span.says("leave")
     explicit = span.says("movable", "moveable")
     stays = span.says("stay", "stays", "remain", "remains", "keep", "kept") and span.has("data")
+    sent = span.has("data") and only and span.says("to", "into") and not negative
     leaving = negative and span.says("leave", "leaves", "leaving")
     if not (
         (goes and (only or explicit or (span.has("may") and span.has("data") and only)) and targets and not negative)
         or (stays and not negative and targets)
+        or sent
         or (leaving and (nodes[0].names.is_place or nodes[0].names.labels[0].startswith("pool:")))
     ):
         return
@@ -510,7 +532,7 @@ def workers(span: Span) -> Iterator[Reading | None]:
         len(counts) != 1
         or span.has("sleep", "awake", "battery", "sun", "atmost", "exactly")
         or span.amounts("%", "x", "g", "Wh", "W", "s", "g/kWh")
-        or span.of(Kind.CLOCK, Kind.PART)
+        or span.hours()
     ):
         return
     general = [token for token in span.of(Kind.NODES) if token.names.labels == ("*",)]
@@ -546,7 +568,7 @@ def workers(span: Span) -> Iterator[Reading | None]:
 def work(span: Span) -> Iterator[Reading | None]:
     """How much there is to do: `20 % bigger`, `half the batches`, `twice as many crops`."""
     if (
-        span.of(Kind.CLOCK, Kind.PART)
+        span.hours()
         or span.amounts("", "Wh", "W", "s", "g", "g/kWh")
         or span.has(
             "battery", "sun", "grid", "sleep", "export", "home", "atmost", "atleast", "neg", "cleaner", "dirtier"
@@ -555,7 +577,7 @@ def work(span: Span) -> Iterator[Reading | None]:
         return
     share = span.share(("less", "more", "reduced_to"))
     told = [token for token in span.tokens if token.kind is not Kind.MARK]
-    if word(told[-1]) in ("twice", "thrice"):
+    if word(told[-1]) in ("twice", "thrice") or span.says("none"):
         return
     jobs = span.of(Kind.JOBS)
     nodes = span.of(Kind.NODES)
@@ -577,6 +599,8 @@ def work(span: Span) -> Iterator[Reading | None]:
         and any(word(t) in ("all", "everything", "every") for t in span.of(Kind.ALL))
     ):
         labels, missing = ["*"], set()
+    if nodes and any(token.text in (",", ":") for token in span.of(Kind.MARK)):
+        return
     quote, used = share
     edit = {"edit": "work", "jobs": labels, "nodes": span.labels(nodes) or ["*"], "percent": quote}
     allowed = (
