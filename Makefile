@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean k3s-chart bench-exporter
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ k3s-chart: setup ## write dist/sunward-helmchart.yaml, the chart as one resource
 	@mkdir -p dist
 	@$(RUN) tools/helmchart.py helm/sunward/values-k3s.yaml $(VALUES) > dist/sunward-helmchart.yaml
 	@echo dist/sunward-helmchart.yaml
+
+advisor-eval: setup ## score `sunward advise` on requests with known answers: optima, changes, refusals, seconds
+	@$(RUN) tools/advisor_eval.py
 
 clean: ## remove everything that can be built again
 	@rm -rf $(VENV) build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -108,12 +108,12 @@ def advise(
 def _base(
     problem_file: str, manifests: list[Path] | None, intensity: list[str] | None, harvest: list[str] | None
 ) -> Problem:
-    from sunward.cli.manifests import figures, problem_of
-
     if bool(problem_file) == bool(manifests):
         raise InvalidInput("--problem", "give the base as --problem FILE or as manifests with -f")
     if problem_file:
         return read_problem(problem_file, "")
+    from sunward.cli.manifests import figures, problem_of
+
     return problem_of(manifests or [], figures(intensity or (), "--intensity"), figures(harvest or (), "--harvest"))
 
 

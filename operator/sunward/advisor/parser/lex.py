@@ -12,6 +12,7 @@ from sunward.advisor.parser.names import NameIndex
 from sunward.advisor.parser.tokens import Amount, Clock, Kind, Names, Token, Value
 from sunward.advisor.parser.words import Word, split, stem
 
+_SYMBOLS = {"+": "more", "=": "neutral"}
 HARD_MARKS = (".", ";", "?", "!")
 SOFT_MARKS = (",", ":", "-", "(", ")", "...", "..", "....", '"', "/", "&", "[", "]")
 PARTS = {"morning": "morning", "mornings": "morning", "afternoon": "afternoon", "evening": "evening", "night": "night",
@@ -608,9 +609,10 @@ class Lexer:
         if word.text in (*HARD_MARKS, *SOFT_MARKS):
             if word.text == "-" and self._is_range():
                 return self._take(1, Kind.WORD, None, frozenset({"neutral", "rangeto"}))
-            return self._take(1, Kind.MARK, "hard" if word.text in HARD_MARKS else "soft")
+            inside = word.text == "." and 0 < self.at < len(self.words) - 1 and self._adjacent(self.at)
+            return self._take(1, Kind.MARK, "hard" if word.text in HARD_MARKS and not inside else "soft")
         if word.is_mark and word.text not in "<>≤≥%":
-            return self._take(1, Kind.WORD, None, frozenset({"more" if word.text == "+" else "symbol"}))
+            return self._take(1, Kind.WORD, None, frozenset({_SYMBOLS.get(word.text, "symbol")}))
         concepts = lexicon.phrases().get((word.text,))
         if word.text == "and":
             return self._take(1, Kind.MARK, "and")

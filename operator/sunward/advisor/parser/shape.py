@@ -256,7 +256,7 @@ def _particles(tokens: list[Token]) -> list[Token]:
         if (
             word(token) == "on"
             and before is not None
-            and (before.kind in (Kind.CLOCK, Kind.PART) or word(before) in ("go", "goes", "carry", "run"))
+            and (before.kind in (Kind.CLOCK, Kind.PART) or word(before) in _GOING)
         ):
             found.append(replace(token, concepts=frozenset({"neutral"})))
             continue

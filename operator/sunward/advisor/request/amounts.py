@@ -26,7 +26,7 @@ _ALL_WORDS = {
     "unlimited",
     "both",
 }
-_NONE_CONCEPTS = {"neg", "forbid", "home", "dead", "off", "empty"}
+_NONE_CONCEPTS = {"neg", "forbid", "home", "dead", "off", "empty", "selfuse"}
 
 
 class Amounts:

@@ -28,9 +28,23 @@ class Clockwork:
 
     def ends(self, first: str, last: str) -> tuple[datetime | None, datetime | None]:
         """The moments of a window's two quotes; the second follows the first where both stand in one quote."""
+        if first and first == last and (tokens := lex(first, self.index)) and "neg" in tokens[0].concepts:
+            return self._outside_part(tokens)
         begin = self._moment(first, is_end=False) if first else None
         end = self._moment(last, is_end=True, after=begin if first == last else None) if last else None
         return begin, end
+
+    def _outside_part(self, tokens: Sequence[Token]) -> tuple[datetime | None, datetime | None]:
+        """`not in the night`: what is left of the plan, where that is one piece."""
+        parts = [token for token in tokens if token.kind is Kind.PART]
+        if len(parts) == 1:
+            first, last = (self._edge(str(parts[0].value), (), is_end=is_end) for is_end in (False, True))
+            if first <= self.base.start:
+                return last, None
+            if last >= self.base.end:
+                return None, first
+        question = "What is left of the plan without these hours is not one piece. From when to when is meant?"
+        raise NotSolvable(Code.NOT_EXPRESSIBLE, question)
 
     def first_period(self, moment: datetime | None) -> int | None:
         """The first period that begins at the moment or later."""

@@ -15,7 +15,7 @@ _TIMES = ("from", "between", "after", "before", "until", "by", "rangeto", "withi
 def export(span: Span) -> Iterator[Reading | None]:
     """How much of their harvest nodes may send to others."""
     if (
-        not span.has("export")
+        not span.has("export", "selfuse")
         or (span.of(Kind.JOBS) or span.hours())
         or span.amounts("x", "Wh", "W", "s", "g", "g/kWh", "")
         or span.has("surplus", "battery", "anyharvest", "nogrid")
@@ -28,7 +28,10 @@ def export(span: Span) -> Iterator[Reading | None]:
     named, shares = span.of(Kind.NODES), span.amounts("%")
     every = list(span.of(Kind.ALL))
     negative = span.has("neg", "forbid", "off")
-    if len(shares) == 1 and not (negative and not span.has("morethan", "atmost")):
+    own = span.words("selfuse") if span.has("sun") and not negative and not shares else []
+    if own:
+        quote = own[0].text
+    elif len(shares) == 1 and not (negative and not span.has("morethan", "atmost")):
         quote = shares[0].text
     elif every and negative and not all(word(t) in ("any", "anything") for t in every):
         return
@@ -72,7 +75,7 @@ def export(span: Span) -> Iterator[Reading | None]:
         "grid",
         "intensity",
         "from",
-        "neg",
+        "selfuse",
     )
     yield span.reading(
         "export", [{"edit": "export", "nodes": nodes, "at_most": quote}], allowed, [*named, *shares, *every], missing

@@ -35,26 +35,17 @@ def switch(span: Span) -> Iterator[Reading | None]:
                 "switch", edits, ("asap", "work", "start", "finish", "all"), [*every, *span.of(Kind.ALL)]
             )
         return
+    if every and span.has("move") and span.has("neg", "forbid") and not span.has("data", "shift"):
+        yield span.reading(
+            "switch", [{"edit": "switch", "name": "offload", "on": False}], (*_OFF, "move", "work"), every
+        )
+        return
     topics = _topics(span)
     if not topics:
         return
     off, on = span.has(*_OFF), _turned_on(span)
     on = on and not (off and not span.has("on", "onp"))
-    allowed = (
-        *_OFF,
-        *_ON,
-        *TOPICS,
-        "or",
-        "all",
-        "only",
-        "energy",
-        "work",
-        "emissions",
-        "data",
-        "grid",
-        "intensity",
-        "between",
-    )
+    allowed = (*_OFF, *_ON, *TOPICS, *_SWITCH_WORDS)
     if off and on:
         return
     if not off and not on:
@@ -197,6 +188,7 @@ def asleep_limit(span: Span) -> Iterator[Reading | None]:
         "work",
         "all",
         "asap",
+        "onp",
     )
     yield span.reading("asleep-limit", [{"edit": "asleep-limit", field_name: quote}], allowed, [*counts, *named])
 

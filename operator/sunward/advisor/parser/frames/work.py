@@ -143,7 +143,11 @@ def _bound(span: Span, time: Token, after: int, found: _Bounds) -> None:
         else frozenset()
     )
     if negative:
-        flipped = {"by": "after" if any(t.concepts & {"before", "until"} for t in lead) else None, "after": "by"}
+        flipped = {
+            "both": "both",
+            "by": "after" if any(t.concepts & {"before", "until"} for t in lead) else None,
+            "after": "by",
+        }
         side = flipped.get(side)
     elif (
         side == "by"
@@ -166,6 +170,8 @@ def _bound(span: Span, time: Token, after: int, found: _Bounds) -> None:
             if word(t) in ("earlier", "later", "sooner", "longer", "tomorrow", "today") or t.concepts & {"tomorrow"}
         ],
     ]
+    if negative and side == "both":
+        quote = [*[t for t in lead if "neg" in t.concepts], *quote]
     if side is None:
         found.is_bad = True
     elif side == "both":
@@ -360,6 +366,12 @@ def move(span: Span) -> Iterator[Reading | None]:
         return
     follows = span.has("data") and bool(span.of(Kind.JOBS)) and bool(span.amounts("%"))
     if not span.has("move", "home") and not follows:
+        return
+    if (
+        any(token.names.labels == ("*",) for token in span.of(Kind.JOBS))
+        and not span.has("data")
+        and not span.amounts("%")
+    ):
         return
     if (
         not span.of(Kind.JOBS, Kind.PRONOUN)
