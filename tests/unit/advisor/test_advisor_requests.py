@@ -61,7 +61,7 @@ def test_every_code_is_given_and_most_are_those_that_a_person_would_give() -> No
         with pytest.raises(NotSolvable) as refusal:
             understood(row)
         given.add(refusal.value.code)
-        if refusal.value.code.value not in row.codes:
+        if row.codes != ("any",) and refusal.value.code.value not in row.codes:
             wrong.append((row.request, refusal.value.code.value))
     assert given == set(Code)
     assert len(wrong) <= 0.1 * len(BAD), wrong

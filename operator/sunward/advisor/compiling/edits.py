@@ -149,6 +149,9 @@ def _awake(problem: Problem, edit: Edit, base: Base) -> Problem:
 
 
 def _may_sleep(problem: Problem, edit: Edit, base: Base) -> Problem:
+    most = base.problem.policy.maximum_asleep_nodes
+    if most is not None and len(node_names(edit["nodes"], base)) > most:
+        raise NotSolvable(Code.UNSAFE, f"At most {most} nodes may sleep at once, and no request may raise that.")
     held = [
         node.name for node in base.problem.nodes if node.name in node_names(edit["nodes"], base) and not node.can_sleep
     ]

@@ -116,11 +116,20 @@ class Lexer:
                 return self._take(1, *code)
         for count, key in self._joined(1, 5):
             found = self.index.forms.get(key)
+            if found is not None and self._runs_on(count):
+                return self._take(count + 1, Kind.UNKNOWN)
             if found is not None and not (found[0] is Kind.NODES and self._goes_on(count)):
                 return self._take(count, *found)
             if key in self.index.foreign:
                 return self._take(count, Kind.UNKNOWN)
         return self._unknown_name()
+
+    def _runs_on(self, count: int) -> bool:
+        """Whether letters follow without a space: `barn-1O` is not `barn-1`."""
+        place = self.at + count
+        if place >= len(self.words) or self.words[place].is_mark:
+            return False
+        return self.words[place].start == self.words[place - 1].end
 
     def _goes_on(self, count: int) -> bool:
         """Whether a name would end in the middle of a longer one: `ams-12` is not `ams`, `barn 7` is not the barns."""

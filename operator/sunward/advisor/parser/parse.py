@@ -182,6 +182,18 @@ def _foreign_job(tokens: Sequence[Token]) -> Token | None:
     for token, following in itertools.pairwise(tokens):
         if token.kind is Kind.WORD and not token.concepts and word(following) in nouns:
             return token
+    return _in_list(tokens)
+
+
+def _in_list(tokens: Sequence[Token]) -> Token | None:
+    """A word without meaning beside a name, with `and` or a comma between them: `birds and dogs`."""
+    told = [token for token in tokens if word(token) not in ("the", "a", "an", "our", "my")]
+    for first, mark, second in zip(told, told[1:], told[2:], strict=False):
+        if mark.kind is not Kind.MARK or not (mark.value == "and" or mark.text in (",", "&")):
+            continue
+        for name, other in ((first, second), (second, first)):
+            if name.kind in (Kind.JOBS, Kind.NODES) and other.kind is Kind.WORD and not other.concepts:
+                return other
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sunward.advisor.parser.shape import word
-from sunward.advisor.parser.span import STRONG, Reading, Span
+from sunward.advisor.parser.span import Reading, Span
 from sunward.advisor.parser.tokens import Kind, Token
 
 TOPICS = {
@@ -122,6 +122,8 @@ def awake(span: Span) -> Iterator[Reading | None]:
     ):
         return
     negative = span.has("neg", "forbid")
+    if negative and span.of(Kind.MARK):
+        return
     on = span.has("awake") and not span.has("sleep")
     if on == negative or (span.has("off") and not span.has("sleep")) or (on and span.has("may")):
         return
@@ -314,9 +316,8 @@ def limit(span: Span) -> Iterator[Reading | None]:
         "initial",
     )
     name, token = ("emissions", grams[0]) if grams else ("grid-energy", energy[0])
-    cost = span.cost(allowed, [token])
-    if cost < STRONG:
-        yield span.done("limit", limits=[{"limit": name, "at_most": token.text}], cost=cost)
+    if span.cost(allowed, [token]) == 0.0:
+        yield span.done("limit", limits=[{"limit": name, "at_most": token.text}])
 
 
 READERS = (switch, mode, awake, may_sleep, asleep_limit, plan_only, objective, limit)
