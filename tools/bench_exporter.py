@@ -28,7 +28,7 @@ import psutil
 from sunward_exporter.discovery import Found
 from sunward_exporter.readings import Reading
 from sunward_exporter.sampler import Sampler, Settings
-from support.exporter import ManualClock, Sysfs
+from support.meters.exporter import ManualClock, Sysfs
 from support.ports import free_port
 
 BUFFER_HERTZ = 1000.0

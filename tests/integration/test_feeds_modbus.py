@@ -11,7 +11,7 @@ import pytest
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from support.feeds import Shown, feed, until
+from support.meters.feeds import Shown, feed, until
 from support.ports import free_port
 
 POWER, HARVEST, BATTERY = "sunward_feed_power_watts", "sunward_feed_harvest_watts", "sunward_feed_battery_ratio"

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from support.feeds import feed, program, running, until
+from support.meters.feeds import feed, program, running, until
 from support.ports import free_port
 
 MOSQUITTO = program("mosquitto", "/usr/sbin")

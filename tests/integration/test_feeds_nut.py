@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.feeds import Shown, feed, program, running, until
+from support.meters.feeds import Shown, feed, program, running, until
 from support.ports import free_port
 
 UPSD = program("upsd", "/lib/nut", "/usr/lib/nut")  # /usr/sbin has a wrapper that reads /etc

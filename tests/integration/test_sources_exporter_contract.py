@@ -17,7 +17,7 @@ from sunward.domain.measurement import Absent, Measurement, Metered, Quality
 from sunward.domain.nodes import MeterFacts, NodeSpec
 from sunward.domain.reasons import Reason
 from sunward.sources.sensors import PrometheusSensors
-from support.exporter import Sysfs
+from support.meters.exporter import Sysfs
 from support.planning import a_node
 from support.ports import free_port
 from support.sources import prometheus, prometheus_binary, scrape_configuration, until

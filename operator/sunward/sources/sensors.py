@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sunward.domain.measurement import Absent, Metered, Reading, Window
 from sunward.domain.nodes import MeterFacts, NodeSpec
@@ -72,7 +72,8 @@ class PrometheusSensors:
         """The node's readings; a mapping that covers one of them takes its place."""
         for one, readings in reversed(list(zip(self.mapped, found, strict=True))):
             if node in readings:
-                facts = replace(facts, **{_FIELDS[one.mapping.measures]: readings[node]})
+                taken: dict[str, Any] = {_FIELDS[one.mapping.measures]: readings[node]}
+                facts = replace(facts, **taken)
         return facts
 
 

@@ -11,7 +11,7 @@ from sunward_exporter.discovery import Choice, Found, Places, discover
 from sunward_exporter.meters import Counted, Counter, Scaled
 from sunward_exporter.readings import Reading, Refusal
 from sunward_exporter.sysfs import Attribute
-from support.exporter import Sysfs
+from support.meters.exporter import Sysfs
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sunward_exporter.discovery import Choice, Found, Places, discover
 from sunward_exporter.pmic import Pmic, outputs_watts
 from sunward_exporter.readings import Reading, Refusal
-from support.exporter import Sysfs
+from support.meters.exporter import Sysfs
 
 TEXT = """\
    3V7_WL_SW_A current(0)=0.09759000A

@@ -16,7 +16,7 @@ from sunward_exporter.collector import SnapshotCollector
 from sunward_exporter.discovery import Places
 from sunward_exporter.readings import Limits, Refusal
 from sunward_exporter.sampler import DISCOVERY_SECONDS, Sampler, Settings
-from support.exporter import START_UNIX_SECONDS, Bench, bench, sample
+from support.meters.exporter import START_UNIX_SECONDS, Bench, bench, sample
 
 
 def node(sampler: Sampler) -> PowerChannel:

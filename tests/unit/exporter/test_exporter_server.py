@@ -22,7 +22,7 @@ from sunward_exporter.collector import CONTRACT, SnapshotCollector
 from sunward_exporter.readings import Refusal
 from sunward_exporter.sampler import Sampler
 from sunward_exporter.server import application, serve
-from support.exporter import START_UNIX_SECONDS, Bench, Sysfs, bench, sample
+from support.meters.exporter import START_UNIX_SECONDS, Bench, Sysfs, bench, sample
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,7 +12,7 @@ import yaml
 from sunward_exporter.channels import PowerChannel
 from sunward_exporter.discovery import Choice
 from sunward_exporter.readings import Refusal
-from support.exporter import Bench, bench, sample
+from support.meters.exporter import Bench, bench, sample
 
 TREES: Mapping[str, Mapping[str, Any]] = {
     name: tree
