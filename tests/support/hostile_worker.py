@@ -17,7 +17,7 @@ from sunward_trainer.__main__ import main
 from sunward_trainer.learning.averaging import Update
 from sunward_trainer.protocol.records import reply_to_record
 from sunward_trainer.protocol.rounds import WorkerReply
-from sunward_trainer.worker import connection
+from sunward_trainer.worker import work
 
 LIES: dict[str, Callable[[Update], Update]] = {
     "nan": lambda one: replace(one, weights=np.full_like(one.weights, np.nan)),
@@ -41,5 +41,5 @@ def telling(lies: dict[str, str]) -> Callable[[WorkerReply], RecordDict]:
 
 
 if __name__ == "__main__":
-    connection.reply_to_record = telling(json.loads(sys.argv[1]))  # type: ignore[attr-defined]
+    work.reply_to_record = telling(json.loads(sys.argv[1]))  # type: ignore[assignment]
     raise SystemExit(main(sys.argv[2:]))
