@@ -120,8 +120,8 @@ IMAGE = {"registry": "", "repository": "sunward-operator", "tag": "", "digest": 
     [
         ({}, "", "sunward-operator:0.1.0"),
         ({"tag": "0.2.0"}, "", "sunward-operator:0.2.0"),
-        ({"registry": "ghcr.io/team"}, "", "ghcr.io/team/sunward-operator:0.1.0"),
-        ({"registry": "ghcr.io/team"}, "registry.lan:5000", "registry.lan:5000/sunward-operator:0.1.0"),
+        ({"registry": "registry.example.org/team"}, "", "registry.example.org/team/sunward-operator:0.1.0"),
+        ({"registry": "registry.example.org/team"}, "registry.lan:5000", "registry.lan:5000/sunward-operator:0.1.0"),
         ({"tag": "x", "digest": f"sha256:{'a' * 64}"}, "", f"sunward-operator@sha256:{'a' * 64}"),
         ({"repository": "team/op"}, "registry.lan", "registry.lan/team/op:0.1.0"),
     ],
