@@ -125,7 +125,7 @@ class Server:
             async with self._session.request(
                 method, f"{self._address}{path}", timeout=TIMEOUT, **self._options(headers or {}), **request
             ) as response:
-                content = await response.content.read(BODY_LIMIT_BYTES)
+                content = await _bounded(response.content)
                 self.clock.heard(response.headers.get("Date"), asked_at)
                 if response.status != 200:
                     raise ServerError(response.status, f"{method} {path}: HTTP {response.status}")
@@ -140,3 +140,13 @@ class Server:
         token = self._token_file.read_text(encoding="ascii").strip()
         tls: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls}
         return {"headers": {"Authorization": f"Bearer {token}", **headers}, "allow_redirects": False, **tls}
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """A body to its end. Raises ValueError for one above the limit."""
+    body = bytearray()
+    async for piece in content.iter_any():
+        body += piece
+        if len(body) > BODY_LIMIT_BYTES:
+            raise ValueError("too large")
+    return bytes(body)
