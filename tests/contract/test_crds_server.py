@@ -77,7 +77,8 @@ def test_a_node_with_the_least_said_gets_the_defaults_of_the_schema(api: crds.Ap
     }  # fmt: skip
     assert spec["export"] == {"maximumPercentOfHarvest": 50, "rule": "AnyHarvest"}
     assert spec["sleep"] == {
-        "driver": "None", "minimumAwakeSeconds": 1800, "minimumAsleepSeconds": 900, "maximumCyclesPerDay": 6,
+        "driver": "None", "shutdown": "Agent",
+        "minimumAwakeSeconds": 1800, "minimumAsleepSeconds": 900, "maximumCyclesPerDay": 6,
     }  # fmt: skip
     assert "battery" not in spec
     assert "harvest" not in spec
