@@ -258,8 +258,8 @@ def _solve_early(search: _Search, model: Arrays, backend: Backend) -> Answer:
 
 def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
     answer = _solve_early(search, model, search.backend)
-    if answer.outcome is Outcome.FAILED or (answer.outcome is Outcome.INFEASIBLE and _has_plan(search)):
-        answer = _solve(search, model, Backend.GSCIP if search.backend is Backend.HIGHS else Backend.HIGHS)
+    if answer.outcome in (Outcome.FAILED, Outcome.INFEASIBLE):
+        answer = _solve(search, model, _other(search.backend))
     if answer.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, answer)
     if math.isfinite(answer.bound) and search.start is None:
@@ -271,6 +271,11 @@ def _search_integers(search: _Search, model: Arrays) -> tuple[Shortfall, ...]:
     if settled.values is None or search.best is None:
         _offer(search, answer)
     return ()
+
+
+def _other(backend: Backend) -> Backend:
+    """Who is asked where a solver of integers fails or calls a problem infeasible: each has been wrong about that."""
+    return Backend.GSCIP if backend is Backend.HIGHS else Backend.HIGHS
 
 
 def _offer_implied(search: _Search, model: Arrays, relaxed: Answer) -> None:
@@ -374,7 +379,10 @@ def _fix_soonest(search: _Search) -> tuple[Shortfall, ...]:
         values=model.values,
     )
     gap, search.gap = search.gap, 1e-9
-    answer = _solve(search, stage, search.backend if model.integer.any() else Backend.GLOP, cost_unit=typical)
+    whole = bool(model.integer.any())
+    answer = _solve(search, stage, search.backend if whole else Backend.GLOP, cost_unit=typical)
+    if whole and answer.outcome in (Outcome.FAILED, Outcome.INFEASIBLE):
+        answer = _solve(search, stage, _other(search.backend), cost_unit=typical)
     search.gap = gap
     if answer.outcome is Outcome.INFEASIBLE:
         return _confirm_infeasible(search, answer)
