@@ -381,7 +381,7 @@ def test_a_solver_that_calls_a_problem_with_a_plan_infeasible_is_checked_by_anot
 
 
 def test_no_schedule_is_called_impossible_by_one_solver_alone() -> None:
-    # The HiGHS of OR-Tools 9.15 does so where a node that is asleep may not sleep once more and its wake takes longer than a period.
+    # The HiGHS of OR-Tools 9.15 does so where a node is asleep, may not sleep again, and wakes for more than a period.
     late = {"initially_awake": False, "wake_seconds": 45.0, "minimum_awake_periods": 1, "minimum_asleep_periods": 1}
     made = problem(
         replace(node("a", "clean", harvest=(0.0,) * 4, idle_watts=0.0, **late), maximum_sleeps=0, asleep_watts=0.0),

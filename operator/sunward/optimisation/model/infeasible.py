@@ -74,12 +74,14 @@ def _missed(
     `faint` also tells misses of a solver's rounding: a problem on the very edge has no others.
     """
     plan = build(problem, relaxed)
-    model = plan.matrix.arrays()
-    backend = Backend.HIGHS if model.integer.any() else Backend.GLOP
-    answer = solve_model(scaled(model, 1.0), backend, seconds=deadline - time.perf_counter(), relative_gap=1e-6)
-    if answer.outcome not in (Outcome.OPTIMAL, Outcome.FEASIBLE) or answer.values is None:
-        return None
-    return _shortfalls(plan, answer.values, faint=faint)
+    arrays = plan.matrix.arrays()
+    model = scaled(arrays, 1.0)
+    # Both solvers of integers have called models with a solution infeasible.
+    for backend in (Backend.HIGHS, Backend.GSCIP) if arrays.integer.any() else (Backend.GLOP,):
+        answer = solve_model(model, backend, seconds=deadline - time.perf_counter(), relative_gap=1e-6)
+        if answer.outcome in (Outcome.OPTIMAL, Outcome.FEASIBLE) and answer.values is not None:
+            return _shortfalls(plan, answer.values, faint=faint)
+    return None
 
 
 def _shortfalls(plan: PlanModel, values: PerColumn, *, faint: bool) -> list[Shortfall]:
