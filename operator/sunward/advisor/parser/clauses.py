@@ -141,7 +141,7 @@ class Cutter:
         """`and barn-02 as well`: the wish before, with what is named here in the place of what was named there."""
         if last is not None and last.tokens[-1].value == "or":
             return None
-        if last is None or not all(_is_elliptic(token) for token in tokens):
+        if last is None or not all(_is_elliptic(token) or _is_repeated(token, last) for token in tokens):
             return None
         renewed = list(last.tokens)
         values = [
@@ -205,6 +205,12 @@ def _is_elliptic(token: Token) -> bool:
         )
         or (token.kind is Kind.WORD and token.concepts == frozenset({"neutral"}))
     )
+
+
+def _is_repeated(token: Token, last: Reading) -> bool:
+    """`at most`, `at least`, `only`, where the wish before has a word of the same meaning."""
+    shared = token.concepts & {"atmost", "atleast", "only"}
+    return bool(shared) and any(shared <= other.concepts for other in last.tokens)
 
 
 def _is_topic(tokens: Sequence[Token]) -> bool:

@@ -44,6 +44,11 @@ _STRONG = frozenset(
         "let's say",
         "say",
         "make them",
+        "hmm",
+        "hm",
+        "erm",
+        "um",
+        "uh",
     ]
 )
 _ERASING = {
@@ -79,6 +84,11 @@ _WEAK = {
     "let us say",
     "let's say",
     "make them",
+    "hmm",
+    "hm",
+    "erm",
+    "um",
+    "uh",
 }
 
 
@@ -131,11 +141,11 @@ def _apply(tokens: list[Token], place: int, size: int, markers: list[str]) -> tu
     after_mark = place > 0 and tokens[place - 1].kind is Kind.MARK
     ends_in_mark = tokens[place + size - 1].kind is Kind.MARK
     weak = all(marker in _WEAK for marker in markers)
-    if weak and not after_mark:
+    if weak and (not after_mark or tokens[place - 1].value == "and"):
         return tokens, place + size
     if (
         weak
-        and markers[-1] in ("no", "not", "better", "actually", "say", "rather")
+        and markers[-1] in ("no", "not", "better", "actually", "say", "rather", "hmm", "hm", "erm", "um", "uh")
         and not ends_in_mark
         and not _value_follows(tokens, place + size)
     ):

@@ -61,6 +61,10 @@ _PAST_VERBS = {
     "asked",
     "would",
 }
+_PERSONS = ("they", "we", "he", "she", "people", "everyone", "nobody", "i", "you", "users", "students", "colleagues")
+_WISHES = ("must", "should", "may", "can", "could", "cannot", "let", "please", "need", "needs", "want", "shall", "would")
+_STATES = ("they're", "it's", "they've", "is", "are", "was", "were", "has", "have", "had", "it is", "gets", "got")
+_STRESS = ("no more", "no less", "not more", "not less", "no later", "nothing more", "and no more", "that is it")
 _STRONG_HERE = {
     "by",
     "before",
@@ -89,6 +93,8 @@ _STRONG_HERE = {
 
 def is_plain(tokens: Sequence[Token]) -> bool:
     """Nothing here asks for anything: greetings, questions about the result, marks."""
+    if " ".join(word(token) for token in tokens if token.kind is not Kind.MARK) in _STRESS:
+        return True
     return all(
         token.kind in (Kind.MARK, Kind.HORIZON, Kind.PRONOUN)
         or (token.kind is Kind.WORD and bool(token.concepts & {"neutral", "question"}))
@@ -118,6 +124,8 @@ def is_reason(tokens: Sequence[Token]) -> bool:
         "'cause",
         "coz",
     ):
+        return True
+    if first == "so" and second in _PERSONS and not _has_values(told):
         return True
     if (
         first == "so"
@@ -152,6 +160,23 @@ def is_reason(tokens: Sequence[Token]) -> bool:
     return False
 
 
+def _has_values(told: Sequence[Token]) -> bool:
+    kinds = (Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.PART, Kind.JOBS, Kind.NODES, Kind.ALL, Kind.UNKNOWN)
+    return any(token.kind in kinds for token in told)
+
+
+def is_remark(tokens: Sequence[Token]) -> bool:
+    """`they're being serviced`, `it's not urgent`, `its fan rattles`: what is said about a thing named before."""
+    told = [token for token in tokens if token.kind is not Kind.MARK]
+    if len(told) < 2 or told[0].kind is not Kind.PRONOUN and word(told[0]) not in ("it is", "they", "it"):
+        return False
+    if _has_values(told) or any(token.concepts & (_STRONG_HERE | {"weather", "awake", "conditional"}) for token in told):
+        return False
+    if any(word(token) in _WISHES for token in told):
+        return False
+    return any(word(t) in _STATES or (t.kind is Kind.WORD and not t.concepts) for t in told)
+
+
 def is_past(tokens: Sequence[Token]) -> bool:
     """`last week it was 80 g`: what was, and is not wanted."""
     text = " ".join(word(token) for token in tokens)
@@ -181,4 +206,4 @@ def _is_event(told: Sequence[Token]) -> bool:
 
 def is_filler(tokens: Sequence[Token]) -> bool:
     """Whether a stretch is none of the plan's business."""
-    return is_reason(tokens) or is_past(tokens) or is_event(tokens)
+    return is_reason(tokens) or is_past(tokens) or is_event(tokens) or is_remark(tokens)

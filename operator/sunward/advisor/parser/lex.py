@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from sunward.advisor.parser import lexicon, units
-from sunward.advisor.parser.names import NameIndex
+from sunward.advisor.parser.names import ORDINALS, NameIndex
 from sunward.advisor.parser.tokens import Amount, Clock, Kind, Names, Token, Value
 from sunward.advisor.parser.words import Word, split, stem
 
@@ -162,7 +162,9 @@ class Lexer:
         place = self.at + 1
         if place + 1 >= len(self.words) or self.words[place].text not in ("-", "/", "_") or not self._adjacent(place):
             first = self.words[self.at]
-            known = any(key[0] == stem(first.text) for key in self.index.forms if len(key) > 1)
+            known = first.text not in ORDINALS and any(
+                key[0] == stem(first.text) for key in self.index.forms if len(key) > 1
+            )
             if known and place < len(self.words) and self.words[place].text.isdigit() and not self._is_form(1):
                 return self._take(2, Kind.UNKNOWN)
             if known and self._is_form(1) and self._goes_on(1):
@@ -469,7 +471,7 @@ class Lexer:
                 self.tokens.pop()
                 self.words[self.at] = replace(word, start=self.words[self.at - 1].start)
             return 1, None if value is None else sign * value, False
-        if word.text in ("an", "a") and self._word(1) == "hour":
+        if word.text in ("an", "a") and self._word(1) in ("hour", "minute"):
             return 1, Fraction(1), True
         if word.text == "x" and self._word(1).isdigit():
             return 0, None, False
@@ -569,6 +571,13 @@ class Lexer:
         if (self._word(),) not in _OTHERS or (self._word() == "rest" and self._word(-1) != "the"):
             return False
         following = self._word(1)
+        if self._word() in ("other", "remaining") and (following.isdigit() or following in units.NUMBERS):
+            noun = self._word(2)
+            return self._take(
+                3 if noun in _JOB_NOUNS | _NODE_NOUNS else 2,
+                Kind.OTHERS,
+                "jobs" if noun in _JOB_NOUNS else "nodes" if noun in _NODE_NOUNS else "",
+            )
         if following in _JOB_NOUNS | _NODE_NOUNS:
             return self._take(2, Kind.OTHERS, "jobs" if following in _JOB_NOUNS else "nodes")
         if self._word() in ("others", "rest"):
@@ -623,6 +632,8 @@ class Lexer:
         if word.is_mark and word.text not in "<>≤≥%":
             return self._take(1, Kind.WORD, None, frozenset({_SYMBOLS.get(word.text, "symbol")}))
         concepts = lexicon.phrases().get((word.text,))
+        if word.text == "either" and self._word(1) in ("", *HARD_MARKS, *SOFT_MARKS):
+            return self._take(1, Kind.WORD, None, frozenset({"neutral"}))
         if word.text == "and":
             return self._take(1, Kind.MARK, "and")
         if word.text in ("but", "then", "plus") and word.text == "but":

@@ -35,7 +35,8 @@ CITIES = {
 """Zone and usual prefix of machines' names by city."""
 ALIASES = {"gw": ("gateway",)}
 """Words for a machine by its name."""
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+"""Words that count machines of a group."""
 Key = tuple[str, ...]
 
 
@@ -127,8 +128,8 @@ def _add_groups(index: NameIndex) -> None:
 def _add_ordinals(index: NameIndex, key: Key, names: Iterable[str]) -> None:
     for name in names:
         last = _key(name)[-1]
-        if last.isdigit() and 1 <= int(last) <= len(_ORDINALS):
-            _put(index, (_ORDINALS[int(last) - 1], *key), Kind.NODES, Names(labels=(name,), names=(name,)))
+        if last.isdigit() and 1 <= int(last) <= len(ORDINALS):
+            _put(index, (ORDINALS[int(last) - 1], *key), Kind.NODES, Names(labels=(name,), names=(name,)))
 
 
 def _add_city(index: NameIndex, city: str, country: str, names: list[str]) -> None:

@@ -107,6 +107,27 @@ EVENTS = frozenset(
         "presentation's",
         "dinner's",
         "meal",
+        "supper",
+        "barbecue",
+        "rehearsal",
+        "curfew",
+        "ferry",
+        "train",
+        "plane",
+        "choir",
+        "yoga",
+        "painter",
+        "painters",
+        "cleaner",
+        "cleaners",
+        "mechanic",
+        "engineer",
+        "engineers",
+        "neighbour",
+        "neighbours",
+        "owner",
+        "client's",
+        "deadline's",
     ]
 )
 """Nouns whose times are a reason and no wish."""
@@ -155,7 +176,7 @@ def word(token: Token) -> str:
 
 def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Token]:
     """Tokens after all passes. `joins` says which marks make a list of names: "all", "and" or "none"."""
-    found = _without_events(list(tokens))
+    found = _without_events(_by_then(list(tokens)))
     found = _particles(_without_contrast(found))
     found = _merged(found)
     found = _excepted(found, index)
@@ -201,6 +222,18 @@ def _without_events(tokens: list[Token]) -> list[Token]:
             continue
         found.append(tokens[place])
         place += 1
+    return found
+
+
+def _by_then(tokens: list[Token]) -> list[Token]:
+    """`by then` has the time that was named last."""
+    found: list[Token] = []
+    for token in tokens:
+        clock = next((t for t in reversed(found) if t.kind is Kind.CLOCK), None)
+        bounded = bool(found) and bool(found[-1].concepts & {"by", "before", "until", "after"})
+        if word(token) == "then" and bounded and clock is not None:
+            token = replace(clock, start=token.start, end=token.end)
+        found.append(token)
     return found
 
 
@@ -317,6 +350,10 @@ def _excepted(tokens: list[Token], index: NameIndex) -> list[Token]:
                 found.append(_complement(whole, named, index))
             found += rest
             place = after + 1
+            relative = [t for t in tokens[place : place + 2] if t.kind is not Kind.MARK][:1]
+            if relative and word(relative[0]) in ("which", "who", "they", "it", "these", "those"):
+                found += [mark for mark in tokens[place : place + 1] if mark.kind is Kind.MARK] + [named]
+                place += 1 if tokens[place].kind is Kind.MARK else 0
             continue
         found.append(token)
         place += 1
@@ -326,7 +363,7 @@ def _excepted(tokens: list[Token], index: NameIndex) -> list[Token]:
 def _whole_before(found: list[Token], named: Token) -> int | None:
     """Where the names stand that an exception is taken from: in the same stretch, nearest first."""
     for at in range(len(found) - 1, -1, -1):
-        if found[at].kind is Kind.MARK:
+        if found[at].kind is Kind.MARK and not (at == len(found) - 1 and found[at].text == ","):
             return None
         if _is_whole(found[at], named):
             return at

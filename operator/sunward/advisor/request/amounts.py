@@ -37,7 +37,9 @@ class Amounts:
         self.notes: list[str] = []
 
     def share(self, quote: str, *, most: int | None = None, worse_is_more: bool = False) -> float:
-        """A percentage: `20 % less` is 80, `at 60 %` is 60, `twice` is 200, `none` is 0."""
+        """A percentage: `20 % less` is 80, `at 60 %` is 60, `twice` is 200, `none` is 0.
+
+        `at least 70 % at home` is a share of what may leave: 30."""
         tokens = lex(quote, self.index)
         value = self._share(quote, tokens, worse_is_more=worse_is_more)
         if value < 0 or (most is not None and value > most):
@@ -59,6 +61,9 @@ class Amounts:
             if less:
                 raise NotSolvable(Code.AMBIGUOUS, f"{quote!r} may be read in two ways; give a percentage of the base.")
             return amount
+        concepts = {concept for t in tokens for concept in t.concepts}
+        if {"atleast", "home"} <= concepts and token.amount.unit == "%":
+            return 100 - amount
         if level and not (before == "to" and amount < 0):
             return amount
         if less and more:

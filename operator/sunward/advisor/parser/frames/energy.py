@@ -15,7 +15,7 @@ _TIMES = ("from", "between", "after", "before", "until", "by", "rangeto", "withi
 def export(span: Span) -> Iterator[Reading | None]:
     """How much of their harvest nodes may send to others."""
     if (
-        not span.has("export", "selfuse")
+        not (_exports(span) or span.has("selfuse"))
         or (span.of(Kind.JOBS) or span.hours())
         or span.amounts("x", "Wh", "W", "s", "g", "g/kWh", "")
         or span.has("surplus", "battery", "anyharvest", "nogrid")
@@ -80,6 +80,28 @@ def export(span: Span) -> Iterator[Reading | None]:
     yield span.reading(
         "export", [{"edit": "export", "nodes": nodes, "at_most": quote}], allowed, [*named, *shares, *every], missing
     )
+
+
+def _exports(span: Span) -> bool:
+    """Whether nodes give to others, and not panels what they produce: `the panels give half` is harvest."""
+    sun = [t for t in span.words("sun") if "export" not in t.concepts]
+    return any(
+        not ("produce" in t.concepts and sun and span.is_before(sun[0], t) and not span.has("atmost", "may"))
+        for t in span.words("export")
+    )
+
+
+def export_again(span: Span) -> Iterator[Reading | None]:
+    """`and waw-1 nothing`, `the cabin at most 20 %`: another node's share, behind a sentence about exports."""
+    named, shares, every = span.of(Kind.NODES), span.amounts("%"), span.of(Kind.ALL)
+    none = span.words("neg")
+    if len(named) != 1 or len(shares) + len(every) + len(none) != 1 or span.has("atleast", "battery", "sun", "grid"):
+        return
+    edit = {"edit": "export", "nodes": span.labels(named), "at_most": (shares or every or none)[0].text}
+    used = [*named, *shares, *every, *none]
+    found = span.reading("export", [edit], ("atmost", "only", "may"), used)
+    if found is not None and found.cost == 0.0:
+        yield replace(found, follows="export")
 
 
 def export_rule(span: Span) -> Iterator[Reading | None]:
@@ -165,6 +187,9 @@ def battery(span: Span) -> Iterator[Reading | None]:
         nodes, missing = None, {"nodes"}
     level = amounts[0] if amounts else states[0]
     clocks, field_name = span.of(Kind.CLOCK), _field(span, level)
+    dawn = _dawn(span)
+    if dawn and field_name is None and not clocks:
+        field_name = "final"
     if field_name is None and len(clocks) == 1 and span.has("by", "before", "full", "atleast"):
         field_name = "final"
     if field_name is None or len(clocks) > 1 or (clocks and field_name != "final"):
@@ -174,6 +199,11 @@ def battery(span: Span) -> Iterator[Reading | None]:
     found = _level(span, named, nodes, missing, level, field_name)
     if found is not None:
         yield replace(found, follows="battery") if follows else found
+
+
+def _dawn(span: Span) -> list[Token]:
+    """`by morning`, which is when a night's plan ends."""
+    return [t for t in span.of(Kind.PART) if span.is_night and t.value == "morning" and span.has("by", "until")]
 
 
 def _follows(span: Span, named: list[Token], *, has_word: bool) -> bool:
@@ -264,7 +294,7 @@ def _field(span: Span, level: Token) -> str | None:
         return "final"
     if first and not final and not (low and span.has("neg")):
         return "initial" if not low else None
-    if low and not final:
+    if (low or (span.has("neg") and span.says("below", "under"))) and not final:
         return "minimum"
     if _is_of_battery(span, level) or (span.says("holds", "stores") and not span.has("atleast", "atmost")):
         return "capacity"
@@ -348,9 +378,10 @@ def _level(
         if share is not None:
             quote, used = share
     clocks = span.of(Kind.CLOCK)
+    dawn = _dawn(span) if field_name == "final" else []
     unit_field = {field_name: quote, **({"at": span.quote(clocks)} if clocks else {})}
     edit = {"edit": "battery", "nodes": nodes, **unit_field}
-    return span.reading("battery", [edit], allowed, [*named, *used, *clocks, *span.of(Kind.ALL)], missing)
+    return span.reading("battery", [edit], allowed, [*named, *used, *clocks, *dawn, *span.of(Kind.ALL)], missing)
 
 
 def harvest(span: Span) -> Iterator[Reading | None]:
@@ -358,7 +389,8 @@ def harvest(span: Span) -> Iterator[Reading | None]:
     if (
         not span.has("sun")
         or span.of(Kind.JOBS)
-        or span.has("export", "battery", "surplus", "sleep" if span.has("may") else "battery")
+        or _exports(span)
+        or span.has("battery", "surplus", "sleep" if span.has("may") else "battery")
         or span.amounts("", "Wh", "W", "s", "g", "g/kWh")
     ):
         return
@@ -393,6 +425,7 @@ def harvest(span: Span) -> Iterator[Reading | None]:
         "neg",
         "weather",
         "produce",
+        "export",
         "only",
         "energy",
         "all",
@@ -532,7 +565,7 @@ def node_power(span: Span) -> Iterator[Reading | None]:
     allowed = (
         "idle",
         "asleepw",
-        "wake",
+        "wake" if field_name.startswith("wake") else "idle",
         "draw",
         "only",
         "sleep",
@@ -581,4 +614,4 @@ def _power_field(span: Span, watts: list[Token], seconds: list[Token], energy: l
     return "asleep_watts" if asleep and span.amounts("%", "x") and span.has("draw") else None
 
 
-READERS = (export, export_rule, battery, harvest, intensity, node_power)
+READERS = (export, export_again, export_rule, battery, harvest, intensity, node_power)

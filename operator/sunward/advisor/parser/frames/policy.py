@@ -320,4 +320,13 @@ def limit(span: Span) -> Iterator[Reading | None]:
         yield span.done("limit", limits=[{"limit": name, "at_most": token.text}])
 
 
-READERS = (switch, mode, awake, may_sleep, asleep_limit, plan_only, objective, limit)
+def unchanged(span: Span) -> Iterator[Reading | None]:
+    """`everything else as usual`, `jetson-a unchanged`: what shall stay as the base has it."""
+    if not span.has("unchanged") or span.has("neg") or span.of(Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.UNKNOWN):
+        return
+    used = [*span.of(Kind.ALL, Kind.OTHERS, Kind.JOBS, Kind.NODES)]
+    if span.cost(("unchanged", "grid", "sun", "battery", "work", "may", "either"), used) == 0.0:
+        yield replace(span.done("unchanged"), jobs=(), nodes=())
+
+
+READERS = (unchanged, switch, mode, awake, may_sleep, asleep_limit, plan_only, objective, limit)

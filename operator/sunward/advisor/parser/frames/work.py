@@ -37,6 +37,10 @@ _WINDOW = (
 )
 
 
+_MODALS = ("must", "should", "may", "can", "could", "cannot", "will", "shall", "has", "have", "needs", "ought", "is", "are")
+_WORK_NOUNS = ("work", "job", "jobs", "task", "tasks", "training", "workload", "workloads", "batches", "computation")
+
+
 @dataclass(slots=True)
 class _Bounds:
     """Pieces of the request for both ends of a window, and whether it may loosen."""
@@ -132,6 +136,8 @@ def _bound(span: Span, time: Token, after: int, found: _Bounds) -> None:
     lead = [t for t in span.tokens[:at] if t.start > after]
     tail = span.tokens[at + 1 : at + 4]
     side = _side(time, lead, tail)
+    if side == "by" and _starts_later(lead):
+        side = "after"
     negative = any("neg" in t.concepts for t in lead)
     if side == "before_negative" or side is None:
         found.is_bad = True
@@ -182,6 +188,13 @@ def _bound(span: Span, time: Token, after: int, found: _Bounds) -> None:
     else:
         found.is_bad |= bool(found.done_by)
         found.done_by = quote
+
+
+def _starts_later(lead: Sequence[Token]) -> bool:
+    """`pushed to start at`: what is put off is the beginning."""
+    pushed = [place for place, t in enumerate(lead) if "extend" in t.concepts]
+    behind = lead[pushed[-1] + 1 :] if pushed else ()
+    return any("start" in t.concepts and "finish" not in t.concepts for t in behind)
 
 
 def _side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
@@ -280,7 +293,7 @@ def place(span: Span) -> Iterator[Reading | None]:
     general = (
         span.has("work")
         or bool([t for t in span.of(Kind.ALL) if word(t) in ("anything", "everything")])
-        or span.says("nothing", "nobody")
+        or (span.says("nothing", "nobody") and span.says("on", "to", "in"))
     )
     negative = span.has("neg", "forbid", "out", "off", "ignore")
     only = span.has("only")
@@ -297,7 +310,7 @@ def place(span: Span) -> Iterator[Reading | None]:
     if not jobs:
         if not general:
             missing = {"jobs"}
-        labels = ["*"] if general and not span.of(Kind.PRONOUN) else labels
+        labels = ["*"] if general and not span.of(Kind.PRONOUN) and not _lacks_subject(span) else labels
         missing = missing if labels else {"jobs"}
     allowed = (
         "neg",
@@ -340,6 +353,13 @@ def place(span: Span) -> Iterator[Reading | None]:
             return
         edit = {"edit": "only-on", "jobs": labels or None, "nodes": span.labels(nodes)}
         yield span.reading("only-on", [edit], allowed, used, missing)
+
+
+def _lacks_subject(span: Span) -> bool:
+    """`and must not touch the cabin`: what must not is the job that was named before."""
+    first, *rest = [t for t in span.tokens if t.kind is not Kind.MARK]
+    asked = rest and word(rest[0]) in ("we", "you", "i", "there", "all", "everything", "nothing", "anything", "no", "the")
+    return word(first) in _MODALS and not asked and not any(word(t) in _WORK_NOUNS for t in rest)
 
 
 def _is_only_behind(span: Span, job: Token) -> bool:
@@ -419,6 +439,11 @@ def move(span: Span) -> Iterator[Reading | None]:
         and span.says("put")
         and not span.says("stay", "stays", "stay put", "stays put")
     )
+    least = span.words("atleast")
+    if least and span.has("home") and len(shares) == 1 and not negative and not stays:
+        edit = {"edit": "move", "jobs": labels, "at_most": span.quote([*least, *shares, *span.words("home")])}
+        yield span.reading("move", [edit], (*allowed, "atleast"), [*named, *shares], missing)
+        return
     if stays or (span.has("atleast", "exactly")):
         return
     every = [t for t in span.of(Kind.ALL) if word(t) in ("all", "everything", "any", "anything", "every")]
@@ -561,6 +586,7 @@ def workers(span: Span) -> Iterator[Reading | None]:
             "needs", "need", "requires", "require", "minimum", "wants", "want", "quorum", "must", "should", "demands"
         )
         or span.says("with")
+        or (span.has("worker") and bool(span.of(Kind.JOBS)))
     )
     labels, named, missing = span.jobs_or_missing()
     if not (noun and asks) and not (named and span.has("atleast") and span.has("work", "neutral")):
