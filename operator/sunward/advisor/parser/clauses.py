@@ -44,6 +44,8 @@ _ELLIPSIS = {"too", "as well", "also", "likewise", "either", "neither", "same", 
 UNREAD = 1000.0
 DIVIDED = 1.5
 """Cost of a mark within one wish: two wishes that are whole by themselves are not read as one."""
+POOR = 2.0
+"""Unknown words of a reading from which on a reason is the better one."""
 MOST_ATOMS = 40
 
 
@@ -105,7 +107,7 @@ class Cutter:
         readings = [
             r for r in self._readings(kept) if r.follows is None or (last is not None and r.follows == last.kind)
         ]
-        if is_filler(kept) and is_single and not readings:
+        if is_filler(kept) and is_single and all(reading.cost >= POOR for reading in readings):
             return Piece(tokens=kept, reading=None, role="filler", cost=0.3)
         if (
             is_filler(kept)
@@ -117,6 +119,8 @@ class Cutter:
         if readings:
             least = min(reading.cost for reading in readings)
             cheapest = [reading for reading in readings if reading.cost == least]
+            if any(reading.follows is not None for reading in cheapest):
+                cheapest = [reading for reading in cheapest if not reading.missing] or cheapest
             cost = 1.0 + 2.0 * least + 1.5 * len(cheapest[0].missing) + DIVIDED * _inner_marks(kept)
             return Piece(tokens=kept, reading=_agreed(cheapest), role="wish", cost=cost)
         again = self._elliptic(kept, last)

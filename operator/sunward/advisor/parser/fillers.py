@@ -62,7 +62,21 @@ _PAST_VERBS = {
     "would",
 }
 _PERSONS = ("they", "we", "he", "she", "people", "everyone", "nobody", "i", "you", "users", "students", "colleagues")
-_WISHES = ("must", "should", "may", "can", "could", "cannot", "let", "please", "need", "needs", "want", "shall", "would")
+_WISHES = (
+    "must",
+    "should",
+    "may",
+    "can",
+    "could",
+    "cannot",
+    "let",
+    "please",
+    "need",
+    "needs",
+    "want",
+    "shall",
+    "would",
+)
 _STATES = ("they're", "it's", "they've", "is", "are", "was", "were", "has", "have", "had", "it is", "gets", "got")
 _STRESS = ("no more", "no less", "not more", "not less", "no later", "nothing more", "and no more", "that is it")
 _STRONG_HERE = {
@@ -168,13 +182,37 @@ def _has_values(told: Sequence[Token]) -> bool:
 def is_remark(tokens: Sequence[Token]) -> bool:
     """`they're being serviced`, `it's not urgent`, `its fan rattles`: what is said about a thing named before."""
     told = [token for token in tokens if token.kind is not Kind.MARK]
-    if len(told) < 2 or told[0].kind is not Kind.PRONOUN and word(told[0]) not in ("it is", "they", "it"):
+    if len(told) < 2 or (
+        told[0].kind is not Kind.PRONOUN and word(told[0]) not in ("it is", "it's", "they're", "they", "it")
+    ):
         return False
-    if _has_values(told) or any(token.concepts & (_STRONG_HERE | {"weather", "awake", "conditional"}) for token in told):
+    if _has_values(told) or any(token.concepts & (_STRONG_HERE | {"weather", "conditional"}) for token in told):
         return False
     if any(word(token) in _WISHES for token in told):
         return False
     return any(word(t) in _STATES or (t.kind is Kind.WORD and not t.concepts) for t in told)
+
+
+def is_heading(tokens: Sequence[Token]) -> bool:
+    """`It is windy today:` says why, and what follows says what."""
+    kinds = (Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.JOBS, Kind.NODES, Kind.ALL, Kind.UNKNOWN)
+    if tokens[-1].text != ":" or any(token.kind in kinds for token in tokens):
+        return False
+    changes = {"less", "more", "dead", "neg", "worse", "better", "reduced_to", "atmost", "atleast"}
+    stated = any(word(token) in _STATES for token in tokens)
+    return (
+        stated
+        and any(t.concepts & {"sun", "weather"} for t in tokens)
+        and not any(t.concepts & changes for t in tokens)
+    )
+
+
+def is_aside(tokens: Sequence[Token]) -> bool:
+    """`(maintenance)`: words in brackets that ask for nothing."""
+    told = [token for token in tokens if token.kind is not Kind.MARK]
+    if tokens[-1].text != ")" or not told or len(told) > 3 or _has_values(told):
+        return False
+    return all(not t.concepts or t.concepts <= {"availability", "neutral", "weather"} for t in told)
 
 
 def is_past(tokens: Sequence[Token]) -> bool:
@@ -192,7 +230,7 @@ def is_event(tokens: Sequence[Token]) -> bool:
 
 
 def _is_event(told: Sequence[Token]) -> bool:
-    nouns = [token for token in told if word(token) in EVENTS]
+    nouns = [token for token in told if word(token) in EVENTS or word(token).removesuffix("s") in EVENTS]
     if not nouns:
         return False
     before = told[: list(told).index(nouns[0])]
@@ -206,4 +244,11 @@ def _is_event(told: Sequence[Token]) -> bool:
 
 def is_filler(tokens: Sequence[Token]) -> bool:
     """Whether a stretch is none of the plan's business."""
-    return is_reason(tokens) or is_past(tokens) or is_event(tokens) or is_remark(tokens)
+    return (
+        is_heading(tokens)
+        or is_aside(tokens)
+        or is_reason(tokens)
+        or is_past(tokens)
+        or is_event(tokens)
+        or is_remark(tokens)
+    )

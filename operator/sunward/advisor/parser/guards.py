@@ -83,8 +83,7 @@ def _is_order_at(tokens: Sequence[Token], place: int) -> bool:
         if token.kind is Kind.MARK:
             break
         rest.append(token)
-    before = [word(t) for t in tokens[max(0, place - 3) : place]]
-    if any(w in ("not", "never", "do not", "no", "without", "must not") for w in before):
+    if any("neg" in t.concepts for t in tokens[max(0, place - 3) : place]):
         return False
     named = [t for t in rest if t.kind in (Kind.NODES, Kind.UNKNOWN)]
     sun = any("sun" in t.concepts or "battery" in t.concepts for t in rest)

@@ -40,6 +40,7 @@ _NODE_NOUNS = {"node", "nodes", "box", "boxes", "machine", "machines", "device",
 _BATTERY_NOUNS = {"battery", "batteries", "batt", "batts", "accumulators", "accumulator", "pack", "packs"}
 _PRONOUNS = {"it", "its", "they", "them", "their", "theirs", "there", "itself", "themselves"}
 _OTHERS = {("other",), ("others",), ("rest",), ("remaining",)}
+_ARRIVALS = {"comes", "come", "arrives", "arrive", "leaves", "opens", "closes", "visits", "departs", "arriving"}
 _MONEY = "€$£¥"
 NEAR_NAME = 0.8
 
@@ -116,6 +117,8 @@ class Lexer:
                 return self._take(1, *code)
         for count, key in self._joined(1, 5):
             found = self.index.forms.get(key)
+            if count == 1 and "neutral" in lexicon.phrases().get((word.text, self._word(1)), ()):
+                break
             if found is not None and self._runs_on(count):
                 return self._take(count + 1, Kind.UNKNOWN)
             if found is not None and not (found[0] is Kind.NODES and self._goes_on(count)):
@@ -369,6 +372,7 @@ class Lexer:
                 "late",
                 "deadline",
             )
+            or word in _ARRIVALS
             for word in earlier
         )
 
@@ -614,6 +618,8 @@ class Lexer:
             return self._take(2, Kind.HORIZON, self._word(1))
         if word in ("today", "day"):
             return self._take(1, Kind.HORIZON, "day")
+        if self.at == 0 and word in ("morning", "afternoon", "evening") and self._word(1) in ("!", ","):
+            return self._take(1, Kind.WORD, None, frozenset({"neutral"}))
         if word in PARTS:
             return self._take(
                 1, Kind.PART, PARTS[word], frozenset({"overnight"} if word in ("night", "tonight", "overnight") else ())

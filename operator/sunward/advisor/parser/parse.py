@@ -276,6 +276,9 @@ def _filled(reading: Reading, context: _Context, index: NameIndex) -> list[Edit]
     jobs, nodes = context.jobs, context.nodes
     if "jobs" in reading.missing:
         jobs = jobs or (index.jobs if len(index.jobs) == 1 else ())
+        strange = [t for t in reading.tokens if t.kind is Kind.WORD and not t.concepts]
+        if not jobs and strange:
+            raise _unknown_name(strange[0], index)
         if not jobs:
             raise NotSolvable(Code.MISSING_VALUE, "Which job is meant?", (*index.jobs, "all jobs"))
     if "nodes" in reading.missing and not nodes:

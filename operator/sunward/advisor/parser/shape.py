@@ -232,7 +232,7 @@ def _by_then(tokens: list[Token]) -> list[Token]:
         clock = next((t for t in reversed(found) if t.kind is Kind.CLOCK), None)
         bounded = bool(found) and bool(found[-1].concepts & {"by", "before", "until", "after"})
         if word(token) == "then" and bounded and clock is not None:
-            token = replace(clock, start=token.start, end=token.end)
+            token = clock
         found.append(token)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from sunward.advisor.parser.lex import lex
@@ -39,7 +40,8 @@ class Amounts:
     def share(self, quote: str, *, most: int | None = None, worse_is_more: bool = False) -> float:
         """A percentage: `20 % less` is 80, `at 60 %` is 60, `twice` is 200, `none` is 0.
 
-        `at least 70 % at home` is a share of what may leave: 30."""
+        A bare number comes from a correction of a share: `20 %... no, 15`. `at least 70 % at home` is
+        a share of what may leave: 30."""
         tokens = lex(quote, self.index)
         value = self._share(quote, tokens, worse_is_more=worse_is_more)
         if value < 0 or (most is not None and value > most):
@@ -50,6 +52,10 @@ class Amounts:
 
     def _share(self, quote: str, tokens: Sequence[Token], *, worse_is_more: bool) -> Fraction:
         shares = [t for t in tokens if t.kind is Kind.QUANTITY and t.amount.unit in ("%", "x")]
+        bare = [t for t in tokens if t.kind is Kind.NUMBER]
+        if not shares and len(bare) == 1:
+            shares = [replace(bare[0], kind=Kind.QUANTITY, value=replace(bare[0].amount, unit="%"))]
+            tokens = [shares[0] if t is bare[0] else t for t in tokens]
         if not shares:
             return self._word_share(quote, tokens)
         token = shares[0]

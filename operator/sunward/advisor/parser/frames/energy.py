@@ -27,8 +27,11 @@ def export(span: Span) -> Iterator[Reading | None]:
         return
     named, shares = span.of(Kind.NODES), span.amounts("%")
     every = list(span.of(Kind.ALL))
+    if named and any(mark.value == "but" and span.is_before(mark, named[0]) for mark in span.of(Kind.MARK)):
+        return
     negative = span.has("neg", "forbid", "off")
-    own = span.words("selfuse") if span.has("sun") and not negative and not shares else []
+    keeps = any(word(t).startswith(("keep", "kept")) for t in span.words("selfuse"))
+    own = span.words("selfuse") if (span.has("sun") or keeps) and not negative and not shares else []
     if own:
         quote = own[0].text
     elif len(shares) == 1 and not (negative and not span.has("morethan", "atmost")):
@@ -153,6 +156,7 @@ def battery(span: Span) -> Iterator[Reading | None]:
     ):
         return
     nodes, missing = _batteries(span, named)
+    dawn = _dawn(span)
     if span.has("gridcharge") or (
         span.has("grid")
         and any(word(t).startswith(("charg", "fill", "top up", "load")) for t in span.tokens)
@@ -181,13 +185,12 @@ def battery(span: Span) -> Iterator[Reading | None]:
         return
     if not amounts and not states:
         return
-    if not has_word and not span.has("full", "final", "minimum", "initial"):
+    if not has_word and not dawn and not span.has("full", "final", "minimum", "initial"):
         return
     if follows:
         nodes, missing = None, {"nodes"}
     level = amounts[0] if amounts else states[0]
     clocks, field_name = span.of(Kind.CLOCK), _field(span, level)
-    dawn = _dawn(span)
     if dawn and field_name is None and not clocks:
         field_name = "final"
     if field_name is None and len(clocks) == 1 and span.has("by", "before", "full", "atleast"):
@@ -208,7 +211,12 @@ def _dawn(span: Span) -> list[Token]:
 
 def _follows(span: Span, named: list[Token], *, has_word: bool) -> bool:
     """`never below 5 Wh`, `end at 60 Wh`: a level that only a sentence about a battery before it explains."""
-    return not has_word and not named and bool(span.amounts("Wh", "%")) and span.has("minimum", "final", "initial")
+    return (
+        not has_word
+        and not named
+        and bool(span.amounts("Wh", "%"))
+        and (span.has("minimum", "final", "initial") or bool(_dawn(span)))
+    )
 
 
 def _batteries(span: Span, named: list[Token]) -> tuple[list[str] | None, set[str]]:
@@ -546,6 +554,9 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         or span.amounts("", "g", "g/kWh")
     ):
         return
+    if span.has("wake") and len(seconds) == len(energy) == 1 and not watts and not shares and span.of(Kind.NODES):
+        yield _waking(span, seconds[0], energy[0])
+        return
     if len(watts) + len(seconds) + len(energy) + len(shares) != 1:
         return
     named = span.of(Kind.NODES)
@@ -589,6 +600,14 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         [*used, *named, *everything],
         missing,
     )
+
+
+def _waking(span: Span, seconds: Token, energy: Token) -> Reading | None:
+    """What waking takes, in time and energy at once."""
+    named = span.of(Kind.NODES)
+    edit = {"edit": "node-power", "nodes": span.labels(named)}
+    edits = [{**edit, "wake_seconds": seconds.text}, {**edit, "wake_watt_hours": energy.text}]
+    return span.reading("node-power", edits, ("wake", "draw", "energy"), [seconds, energy, *named])
 
 
 def _power_field(span: Span, watts: list[Token], seconds: list[Token], energy: list[Token]) -> str | None:

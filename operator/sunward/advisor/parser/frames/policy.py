@@ -46,8 +46,10 @@ def switch(span: Span) -> Iterator[Reading | None]:
     off, on = span.has(*_OFF), _turned_on(span)
     on = on and not (off and not span.has("on", "onp"))
     allowed = (*_OFF, *_ON, *TOPICS, *_SWITCH_WORDS)
-    if off and on:
+    kept = span.says("keep", "kept", "keeps", "keeping")
+    if (off and on) or (off and kept and any(token.value == "but" for token in span.of(Kind.MARK))):
         return
+    on = on or (kept and not off)
     if not off and not on:
         if len([t for t in span.tokens if t.kind is Kind.WORD and not t.concepts & {"neutral"}]) == len(topics):
             yield span.reading(
@@ -76,6 +78,8 @@ def _topics(span: Span) -> list[str]:
             "switch off",
             "turn on",
             "shut down",
+            "turned off",
+            "switched off",
         ) or (token.concepts & {"embodied"} and word(token) == "hardware"):
             continue
         found += names[:1]
@@ -89,7 +93,9 @@ def _turned_on(span: Span) -> bool:
 
 
 def _we_do(span: Span) -> bool:
-    """`if we share`, `let us share`: doing it turns it on."""
+    """`if we share`, `share energy`: doing it turns it on."""
+    if word(span.tokens[0]) in ("share", "share energy") and not span.has("neg", "forbid", "off"):
+        return True
     return span.says("we", "us", "they") and span.says("share", "offload") and not span.has("neg", "forbid", "off")
 
 
@@ -216,7 +222,7 @@ def plan_only(span: Span) -> Iterator[Reading | None]:
         return
     if (span.has("planonly") or span.has("only")) and not span.has("neg", "forbid", "out", "may"):
         edits = [{"edit": "plan-only", "jobs": span.labels(named)}]
-        yield span.reading("plan-only", edits, ("planonly", "only", "work", "batch", "neg"), named)
+        yield span.reading("plan-only", edits, ("planonly", "only", "work", "batch", "neg", "emissions"), named)
 
 
 def _others(span: Span, named: list[Token]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +38,22 @@ _WINDOW = (
 )
 
 
-_MODALS = ("must", "should", "may", "can", "could", "cannot", "will", "shall", "has", "have", "needs", "ought", "is", "are")
+_MODALS = (
+    "must",
+    "should",
+    "may",
+    "can",
+    "could",
+    "cannot",
+    "will",
+    "shall",
+    "has",
+    "have",
+    "needs",
+    "ought",
+    "is",
+    "are",
+)
 _WORK_NOUNS = ("work", "job", "jobs", "task", "tasks", "training", "workload", "workloads", "batches", "computation")
 
 
@@ -67,6 +83,8 @@ def window(span: Span) -> Iterator[Reading | None]:
     used = [*named, *times]
     if labels is None and any(word(t) in ("everything", "all", "anything") for t in span.of(Kind.ALL)):
         labels, missing, used = ["*"], set(), [*used, *span.of(Kind.ALL)]
+    if labels is None and _no_job(span):
+        labels, missing = ["*"], set()
     grants = (
         span.has("until") and (span.has("may") or span.says("give", "gives", "given")) and not span.has("neg", "by")
     )
@@ -85,6 +103,14 @@ def window(span: Span) -> Iterator[Reading | None]:
         (*_WINDOW, "earlier", "later", *(("move",) if span.says("deadline") else ())),
         [*used, *_counted(span)],
         missing,
+    )
+
+
+def _no_job(span: Span) -> bool:
+    """`no job may start before seven` is about every job."""
+    pairs = itertools.pairwise(word(token) for token in span.tokens)
+    return any(
+        first == "no" and second in ("job", "jobs", "task", "tasks", "training", "work") for first, second in pairs
     )
 
 
@@ -280,10 +306,11 @@ def _duration_side(lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
 
 def place(span: Span) -> Iterator[Reading | None]:
     """Nodes that must not, or alone may, work on a job."""
-    nodes = span.of(Kind.NODES)
+    nodes, none = span.of(Kind.NODES), [t for t in span.amounts("%") if word(t) == "none"]
     if (
         not nodes
-        or span.amounts("%", "x", "", "Wh", "W", "s", "g", "g/kWh")
+        or len(span.amounts("%", "x", "", "Wh", "W", "s", "g", "g/kWh")) > len(none)
+        or (none and not (span.has("work") and span.of(Kind.JOBS)))
         or span.hours()
         or span.has("battery", "sun", "grid", "sleep", "export")
         or any("work" not in token.concepts for token in span.words("data"))
@@ -295,7 +322,7 @@ def place(span: Span) -> Iterator[Reading | None]:
         or bool([t for t in span.of(Kind.ALL) if word(t) in ("anything", "everything")])
         or (span.says("nothing", "nobody") and span.says("on", "to", "in"))
     )
-    negative = span.has("neg", "forbid", "out", "off", "ignore")
+    negative = bool(none) or span.has("neg", "forbid", "out", "off", "ignore")
     only = span.has("only")
     if only and span.has("move") and span.says("to", "into"):
         return
@@ -336,7 +363,7 @@ def place(span: Span) -> Iterator[Reading | None]:
         "atmost",
         "from",
     )
-    used = [*nodes, *jobs, *span.of(Kind.ALL)]
+    used = [*nodes, *jobs, *none, *span.of(Kind.ALL)]
     if negative and not only:
         if span.has("may") and not span.has("neg", "forbid"):
             return
@@ -358,7 +385,18 @@ def place(span: Span) -> Iterator[Reading | None]:
 def _lacks_subject(span: Span) -> bool:
     """`and must not touch the cabin`: what must not is the job that was named before."""
     first, *rest = [t for t in span.tokens if t.kind is not Kind.MARK]
-    asked = rest and word(rest[0]) in ("we", "you", "i", "there", "all", "everything", "nothing", "anything", "no", "the")
+    asked = rest and word(rest[0]) in (
+        "we",
+        "you",
+        "i",
+        "there",
+        "all",
+        "everything",
+        "nothing",
+        "anything",
+        "no",
+        "the",
+    )
     return word(first) in _MODALS and not asked and not any(word(t) in _WORK_NOUNS for t in rest)
 
 
