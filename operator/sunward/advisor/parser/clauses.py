@@ -120,7 +120,7 @@ class Cutter:
             least = min(reading.cost for reading in readings)
             cheapest = [reading for reading in readings if reading.cost == least]
             if any(reading.follows is not None for reading in cheapest):
-                cheapest = [reading for reading in cheapest if not reading.missing] or cheapest
+                cheapest = [reading for reading in cheapest if reading.follows is not None]
             cost = 1.0 + 2.0 * least + 1.5 * len(cheapest[0].missing) + DIVIDED * _inner_marks(kept)
             return Piece(tokens=kept, reading=_agreed(cheapest), role="wish", cost=cost)
         again = self._elliptic(kept, last)
@@ -213,7 +213,7 @@ def _is_elliptic(token: Token) -> bool:
 
 def _is_repeated(token: Token, last: Reading) -> bool:
     """`at most`, `at least`, `only`, where the wish before has a word of the same meaning."""
-    shared = token.concepts & {"atmost", "atleast", "only"}
+    shared = token.concepts & {"atmost", "atleast", "only", "data"}
     return bool(shared) and any(shared <= other.concepts for other in last.tokens)
 
 

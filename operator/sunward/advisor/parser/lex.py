@@ -330,6 +330,8 @@ class Lexer:
             or (self._word() == "one" and following not in ("", ".", ",", "?", "!", ";", "please"))
         ):
             return False
+        if following in ("thirds", "third", "quarters", "fifths", "tenths", "fourths"):
+            return False
         if self._word(1) == "/" or (self._word(-1) in ("from", "between") and self._unit_after_range()):
             return False
         return self._valid_clock(1, hour, 0, None, 1 <= hour <= 12)

@@ -218,7 +218,9 @@ def plan_only(span: Span) -> Iterator[Reading | None]:
     if (ignore and not span.has("neg")) or (span.says("without") and not span.has("move", "data", "offload")):
         labels = span.labels(named)
         edits = [{"edit": "plan-only", "jobs": _others(span, named), "without": labels}]
-        yield span.reading("plan-only", edits, ("ignore", "out", "work", "neg", "move", "off", "batch", "less"), named)
+        yield span.reading(
+            "plan-only", edits, ("ignore", "out", "work", "neg", "move", "off", "batch", "less", "may"), named
+        )
         return
     if (span.has("planonly") or span.has("only")) and not span.has("neg", "forbid", "out", "may"):
         edits = [{"edit": "plan-only", "jobs": span.labels(named)}]

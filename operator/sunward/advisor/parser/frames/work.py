@@ -93,7 +93,7 @@ def window(span: Span) -> Iterator[Reading | None]:
         or grants
         or (span.says("deadline") and span.has("move"))
         or (any(word(t) in ("later", "longer") for t in span.tokens[-2:]) and bool(span.amounts("s")))
-        or (span.has("earlystart") and not span.has("neg"))
+        or ((span.has("earlystart") or _may_start(span, bounds)) and not span.has("neg"))
     ) and not span.has("only")
     edit = {"edit": "extend" if loosens else "window", "jobs": labels}
     edit |= {"not_before": span.quote(bounds.not_before), "done_by": span.quote(bounds.done_by)}
@@ -104,6 +104,12 @@ def window(span: Span) -> Iterator[Reading | None]:
         [*used, *_counted(span)],
         missing,
     )
+
+
+def _may_start(span: Span, bounds: _Bounds) -> bool:
+    """`may start straight from 8` grants an earlier start; `may start after 8` does not."""
+    free = span.has("may") and span.has("start") and span.has("from") and not span.has("after", "before")
+    return free and bool(bounds.not_before) and not bounds.done_by
 
 
 def _no_job(span: Span) -> bool:
@@ -694,6 +700,7 @@ def work(span: Span) -> Iterator[Reading | None]:
         "home",
         "may",
         "draw",
+        "produce",
         "budget",
     )
     yield span.reading("work", [edit], allowed, [*used, *named, *nodes, *span.of(Kind.ALL)], missing)
