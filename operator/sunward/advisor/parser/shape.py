@@ -179,7 +179,7 @@ def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Tok
     found = _without_events(_by_then(list(tokens)))
     found = _particles(_without_contrast(found))
     found = _merged(found)
-    found = _excepted(found, index)
+    found = _excepted(_excepted_first(found, index), index)
     if joins != "none":
         found = _lists(found, commas=joins == "all")
     found = _excepted(found, index)
@@ -328,6 +328,23 @@ def _merged(tokens: list[Token]) -> list[Token]:
                 continue
         found.append(token)
     return found
+
+
+def _excepted_first(tokens: list[Token], index: NameIndex) -> list[Token]:
+    """`Except for keyboard, everything is done by 1pm`: the exception stands before what it is taken from."""
+    for place, token in enumerate(tokens):
+        at_begin = place == 0 or tokens[place - 1].value in ("hard", "but")
+        named = next((t for t in tokens[place + 1 : place + 3] if t.kind in _ENTITIES), None)
+        if word(token) not in _EXCEPT or token.kind is Kind.MARK or not at_begin or named is None:
+            continue
+        behind = tokens.index(named) + 1
+        end = next((n for n in range(behind, len(tokens)) if tokens[n].value == "hard"), len(tokens))
+        whole = next((n for n in range(behind, end) if _is_whole(tokens[n], named)), None)
+        if whole is not None:
+            rest = _complement(tokens[whole], named, index)
+            rest = replace(rest, start=tokens[whole].start, end=tokens[whole].end, text=tokens[whole].text)
+            return [*tokens[:place], *tokens[behind + 1 : whole], rest, *tokens[whole + 1 :]]
+    return tokens
 
 
 def _excepted(tokens: list[Token], index: NameIndex) -> list[Token]:

@@ -89,7 +89,12 @@ def _exports(span: Span) -> bool:
     """Whether nodes give to others, and not panels what they produce: `the panels give half` is harvest."""
     sun = [t for t in span.words("sun") if "export" not in t.concepts]
     return any(
-        not ("produce" in t.concepts and sun and span.is_before(sun[0], t) and not span.has("atmost", "may"))
+        not (
+            "produce" in t.concepts
+            and sun
+            and span.is_before(sun[0], t)
+            and (span.has("more", "less") or not span.has("atmost", "may"))
+        )
         for t in span.words("export")
     )
 

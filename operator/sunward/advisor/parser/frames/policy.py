@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sunward.advisor.parser.frames.work import lacks_subject
 from sunward.advisor.parser.shape import word
 from sunward.advisor.parser.span import Reading, Span
 from sunward.advisor.parser.tokens import Kind, Token
@@ -41,7 +42,7 @@ def switch(span: Span) -> Iterator[Reading | None]:
         )
         return
     topics = _topics(span)
-    if not topics:
+    if not topics or (topics == ["sleep"] and lacks_subject(span)):
         return
     off, on = span.has(*_OFF), _turned_on(span)
     on = on and not (off and not span.has("on", "onp"))
@@ -135,7 +136,7 @@ def awake(span: Span) -> Iterator[Reading | None]:
         return
     everything = [token for token in span.of(Kind.ALL) if word(token) in ("everything", "all", "anything")]
     if not named and not everything:
-        if span.of(Kind.PRONOUN) or span.says("too", "as well"):
+        if span.of(Kind.PRONOUN) or span.says("too", "as well") or lacks_subject(span):
             yield span.reading("awake", [{"edit": "awake", "nodes": None}], _AWAKE, (), {"nodes"})
         return
     labels = span.labels(named) if named else ["*"]

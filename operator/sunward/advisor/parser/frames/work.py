@@ -108,8 +108,10 @@ def window(span: Span) -> Iterator[Reading | None]:
 
 def _may_start(span: Span, bounds: _Bounds) -> bool:
     """`may start straight from 8` grants an earlier start; `may start after 8` does not."""
-    free = span.has("may") and span.has("start") and span.has("from") and not span.has("after", "before")
-    return free and bool(bounds.not_before) and not bounds.done_by
+    if not bounds.not_before or bounds.done_by:
+        return False
+    said = {c for t in span.tokens if t.start < bounds.not_before[-1].start for c in t.concepts}
+    return {"may", "start", "from"} <= said and not said & {"after", "before"}
 
 
 def _no_job(span: Span) -> bool:
@@ -343,7 +345,7 @@ def place(span: Span) -> Iterator[Reading | None]:
     if not jobs:
         if not general:
             missing = {"jobs"}
-        labels = ["*"] if general and not span.of(Kind.PRONOUN) and not _lacks_subject(span) else labels
+        labels = ["*"] if general and not span.of(Kind.PRONOUN) and not lacks_subject(span) else labels
         missing = missing if labels else {"jobs"}
     allowed = (
         "neg",
@@ -388,7 +390,7 @@ def place(span: Span) -> Iterator[Reading | None]:
         yield span.reading("only-on", [edit], allowed, used, missing)
 
 
-def _lacks_subject(span: Span) -> bool:
+def lacks_subject(span: Span) -> bool:
     """`and must not touch the cabin`: what must not is the job that was named before."""
     first, *rest = [t for t in span.tokens if t.kind is not Kind.MARK]
     asked = rest and word(rest[0]) in (
