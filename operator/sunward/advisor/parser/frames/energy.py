@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sunward.advisor.parser.frames.work import lacks_subject
 from sunward.advisor.parser.shape import word
 from sunward.advisor.parser.span import Reading, Span
 from sunward.advisor.parser.tokens import Kind, Token
@@ -48,7 +49,8 @@ def export(span: Span) -> Iterator[Reading | None]:
         return
     if span.has("atleast", "exactly") or (span.has("less", "more") and not (shares and span.is_level(shares[0]))):
         return
-    missing = {"nodes"} if not named and span.of(Kind.PRONOUN) and not span.has("sun") else set()
+    told_before = (span.of(Kind.PRONOUN) and not span.has("sun")) or lacks_subject(span)
+    missing = {"nodes"} if not named and told_before else set()
     nodes = span.labels(named) or (None if missing else ["*"])
     allowed = (
         "export",
