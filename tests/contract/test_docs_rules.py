@@ -23,11 +23,8 @@ def defined(word: str) -> list[tuple[Path, str]]:
     if "_" not in word and "." not in word:
         return []  # a plain word is more often a field or a state than a function
     ending = "." + word.removeprefix("sunward.")
-    return [
-        (path, name)
-        for path, name in product.definitions()
-        if f".{'.'.join(path.relative_to(product.PRODUCT).with_suffix('').parts)}.{name}".endswith(ending)
-    ]
+    candidates = product.dotted_definitions().get(word.rsplit(".", 1)[-1], ())
+    return [(path, name) for dotted, path, name in candidates if dotted.endswith(ending)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -43,10 +43,20 @@ def references() -> dict[str, tuple[Reference, ...]]:
     return {name: tuple(all_of) for name, all_of in found.items()}
 
 
-def definitions() -> Iterator[tuple[Path, str]]:
+@cache
+def definitions() -> tuple[tuple[Path, str], ...]:
     """Every function, method and class of the product with its qualified name inside its file."""
-    for path, tree in sources().items():
-        yield from ((path, name) for name in _definitions(tree, ""))
+    return tuple((path, name) for path, tree in sources().items() for name in _definitions(tree, ""))
+
+
+@cache
+def dotted_definitions() -> dict[str, tuple[tuple[str, Path, str], ...]]:
+    """The same by last word, each with its name from the product's package on: `.module.Class.function`."""
+    found: dict[str, list[tuple[str, Path, str]]] = {}
+    for path, name in definitions():
+        dotted = f".{'.'.join(path.relative_to(PRODUCT).with_suffix('').parts)}.{name}"
+        found.setdefault(name.rsplit(".", 1)[-1], []).append((dotted, path, name))
+    return {word: tuple(all_of) for word, all_of in found.items()}
 
 
 def is_used(path: Path, qualified: str) -> bool:
