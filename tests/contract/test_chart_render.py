@@ -185,6 +185,20 @@ def test_data_volumes_reach_the_operator(full: list[chart.Manifest]) -> None:
     assert settings.trainer_image == "registry.example.org/trainer:1"
 
 
+def test_the_key_of_the_ledger_reaches_the_operator_as_a_file(tmp_path: Path) -> None:
+    manifests = chart.render(
+        tmp_path, values={"ledger": {"signingKeySecretRef": {"name": "ledger-key", "key": "k.pem"}}}
+    )
+    settings = parse_settings(chart.one(manifests, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
+    pod = chart.pod_spec(chart.one(manifests, "Deployment", "sunward-operator"))
+    [secret] = [volume for volume in pod["volumes"] if "secret" in volume]
+    [mount] = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == secret["name"]]
+    item = secret["secret"]["items"][0]
+    assert (secret["secret"]["secretName"], item["key"]) == ("ledger-key", "k.pem")
+    assert settings.ledger is not None
+    assert settings.ledger.signing_key_file == Path(mount["mountPath"]) / item["path"]
+
+
 def test_tokens_reach_the_operator_as_files_and_never_as_values(full: list[chart.Manifest]) -> None:
     settings = parse_settings(chart.one(full, "ConfigMap", "sunward-settings")["data"]["settings.yaml"])
     pod = chart.pod_spec(chart.one(full, "Deployment", "sunward-operator"))

@@ -15,6 +15,7 @@ UNITS = re.compile(
     r"gramsCO2e|GramsCO2e|gramsPerKilowattHour|gramsPerWattHour|Batches|PerBatch|NodeHours|Degrees)"
 )
 COUNTS = {
+    "index",
     "attempt", "batches", "batchesDone", "batchSize", "count", "evicted", "pending", "rounds", "round", "samples",
     "observations", "workers", "readyWorkers", "minimumWorkers", "stepsPerRound", "maximumCyclesPerDay",
     "leaseTransitions", "keepPlans", "horizonPeriods", "nodesInTransition", "minimumAwakeNodes", "maximumAsleepNodes",

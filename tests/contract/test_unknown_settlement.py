@@ -243,4 +243,4 @@ async def test_with_everything_metered_every_number_is_there(counted: Counted) -
 
 async def test_of_a_period_without_any_reading_nothing_is_known() -> None:
     nothing = Counted(**dict.fromkeys(Counted.__dataclass_fields__, False))
-    assert await settled(nothing) == {"job/unaccountedPeriods": 1}
+    assert await settled(nothing) == {"job/unaccountedPeriods": 1, "plan/seal/index": 1}

@@ -13,6 +13,8 @@ from typing import Any
 
 from sunward.accounting.ledger import MissingNode, PeriodLedger, close
 from sunward.accounting.none_baseline import Work
+from sunward.accounting.signed import chain
+from sunward.accounting.signed.chain import Head
 from sunward.accounting.values import ZoneFactor
 from sunward.cluster.access.api import ours
 from sunward.cluster.acting import acts
@@ -66,6 +68,7 @@ from support.agent.fakes import LEASE, FakeHost, StoreServer
 from support.agent.orders import a_lease, an_energy_node
 from support.fleets import a_fleet
 from support.guards.cases import an_order
+from support.ledgers import SIGNER
 from support.loop.store import Store
 from support.planning import (
     NOW,
@@ -340,13 +343,22 @@ def energy_plans() -> Iterator[Mapping[str, Any]]:
             yield plan_objects.plan_status(plan, snapshot, {Reason.NO_LONGER_HOLDS: 2}, {}, NOW)
     yield plan_objects.plan_status(*a_fleet(64, 20, shards=256), {}, {}, NOW)
     many = fleets.a_ledger(2000)
-    yield {"settlement": settlement_objects.settlement_status(many, (), {}, {}, "none mode", NOW)}
+    yield {"settlement": settlement_objects.settlement_status(many, (), {}, {}, {}, "none mode", NOW)}
+    for signer in (SIGNER, None):
+        seal = settlement_objects.seal_status(chain.seal("plan-1", {}, Head(), signer))
+        yield {"settlement": {"seal": without_removals(seal)}}
     for ledger in (a_ledger(), a_ledger(factors=()), an_empty_ledger()):
         baseline = {row.node: 0.5 for row in ledger.rows}
         intensities = {row.grid_zone: 560.0 for row in ledger.rows}
         yield {
             "settlement": settlement_objects.settlement_status(
-                ledger, a_plan().transfers, baseline, intensities, "none mode with metered loads", NOW
+                ledger,
+                a_plan().transfers,
+                baseline,
+                intensities,
+                {row.node: "571313174112345678" for row in ledger.rows},
+                "none mode with metered loads",
+                NOW,
             )
         }
 
@@ -355,7 +367,7 @@ def fleet_status(**fleet: Any) -> dict[str, Any]:
     """The whole status of an EnergyPlan: what was planned, and what the period came to."""
     plan, snapshot = a_fleet(**fleet)
     ledger = fleets.a_ledger(fleet["nodes"], fleet.get("length", 12))
-    settled = settlement_objects.settlement_status(ledger, plan.transfers, {}, {}, "method", NOW)
+    settled = settlement_objects.settlement_status(ledger, plan.transfers, {}, {}, {}, "method", NOW)
     planned = plan_objects.plan_status(plan, snapshot, {}, {}, NOW)
     status: dict[str, Any] = without_removals({**planned, "settlement": settled})
     return status

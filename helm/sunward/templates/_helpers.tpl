@@ -124,6 +124,10 @@ relays:
   {{- else }} {}
   {{- end }}
 trainerImage: {{ .Values.trainer.image | quote }}
+{{- if .Values.ledger.signingKeySecretRef }}
+ledger:
+  signingKeyFile: /etc/sunward/secrets/ledger/signing-key.pem
+{{- end }}
 {{- with .Values.dataVolumes }}
 dataVolumes:
   {{- toYaml . | nindent 2 }}
@@ -140,6 +144,9 @@ sharedAddressSpace: true
 {{- with get $.Values.prometheus.access $field -}}
 {{- $secrets = append $secrets (dict "mount" (printf "prometheus-%s" $field) "name" .name "key" .key "path" $file) -}}
 {{- end -}}
+{{- end -}}
+{{- with .Values.ledger.signingKeySecretRef -}}
+{{- $secrets = append $secrets (dict "mount" "ledger" "name" .name "key" .key "path" "signing-key.pem") -}}
 {{- end -}}
 {{- range $kind, $entries := dict "intensity" .Values.intensitySources "relay" .Values.relays -}}
 {{- range $name, $entry := $entries -}}

@@ -56,6 +56,7 @@ def _register() -> None:
         simulate,
         status,
         verify,
+        verify_ledger,
     )
     from sunward.cli.setup import calibrate, definitions, init
 
@@ -74,6 +75,7 @@ def _register() -> None:
         doctor,
         power,
         advise,
+        verify_ledger,
     ):
         module.register(app)
 

@@ -22,6 +22,7 @@ from sunward.power.registry import RelaySettings
 from sunward.settings.address import SHARED_SPACE
 from sunward.settings.documents import one_line, parse_yaml, read_text
 from sunward.settings.section import Section
+from sunward.settings.token import TokenFile
 from sunward.sources.intensity.providers.chain import ChainSettings
 from sunward.sources.intensity.registry import IntensitySourceSettings
 from sunward.sources.sensor_maps import SensorMap
@@ -38,6 +39,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_leng
 """What resources call a source, relay or data volume."""
 
 
+class LedgerSettings(Section):
+    """How the settled ledger is sealed."""
+
+    signing_key_file: TokenFile
+    """An Ed25519 key in PEM."""
+
+
 class Settings(Section):
     """The whole file. Other top-level keys belong to other readers and are refused here, so that typing errors show."""
 
@@ -48,6 +56,8 @@ class Settings(Section):
     relays: dict[Name, RelaySettings] = Field(default_factory=dict, max_length=2000)
     trainer_image: Annotated[str, Field(min_length=1, max_length=512)] = DEFAULT_IMAGE
     """The image whose program runs Flower apps in their own images."""
+    ledger: LedgerSettings | None = None
+    """Without it settled periods are linked by their hashes and not signed."""
     data_volumes: dict[Name, DataVolumeSettings] = Field(default_factory=dict, max_length=256)
     shared_address_space: bool = False
     """Whether 100.64.0.0/10 is a network of the admin's own, as with Tailscale, where plain http may be spoken."""

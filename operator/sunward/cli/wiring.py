@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from sunward.accounting.signed.keys import SigningKey, signing_key
 from sunward.cli.connections import open_local_session
 from sunward.cli.settings import Settings
 from sunward.cluster.access.api import KubernetesApi, connect
@@ -28,6 +29,7 @@ from sunward.domain.errors import SunwardError
 from sunward.forecasting.expect import RememberingForecaster
 from sunward.optimisation.process.guarded import GuardedSolver
 from sunward.power.finder import Drivers
+from sunward.settings.documents import read_text
 from sunward.sources.build import build_forecasted, build_intensities, build_sensors
 from sunward.sources.session import open_session
 from sunward.telemetry.metrics import Metrics
@@ -110,6 +112,7 @@ class Process:
                 trainer_image=options.settings.trainer_image, data_volumes=data_volumes(options.settings.data_volumes)
             ),
             watches=self._watches,
+            signer=_signer(options.settings),
             identity=Identity(started_at=lambda: clock.at(self._started), node_name=options.node_name),
             clock=clock,
         )
@@ -136,3 +139,11 @@ class Process:
         self._stop.set()
         await asyncio.gather(watching, looping)
         await server.cleanup()
+
+
+def _signer(settings: Settings) -> SigningKey | None:
+    """The key of the ledger. Raises InvalidInput for a file that holds none: unsigned periods would not be noticed."""
+    if settings.ledger is None:
+        return None
+    path = settings.ledger.signing_key_file
+    return signing_key(read_text(path), str(path))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
+from sunward.accounting.signed.chain import Signer
 from sunward.cluster.access.api import Api, ApiError
 from sunward.cluster.access.lease import RENEW_SECONDS, Lease
 from sunward.cluster.access.watch_liveness import WatchLiveness
@@ -68,6 +69,7 @@ class Ports:
     lease: Lease
     authorities: Authorities
     identity: Identity
+    signer: Signer | None = None
     watches: WatchLiveness = field(default_factory=WatchLiveness)
     surroundings: Surroundings = field(default_factory=Surroundings)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -90,7 +92,7 @@ class Loop:
         self._stepper = NodeStepper(api, ports.lease, ports.drivers, ports.reporter, clock, dirty, held, memory)
         self._jobs = JobApplier(api, ports.surroundings, ports.authorities, clock, held)
         self._statuses = StatusWriter(api, clock, dirty, held)
-        self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held)
+        self._settler = Settler(api, ports.sensors, ports.solver, ports.reporter, held, ports.signer)
         self._pins = PinMemory()
         self._usage = UsageMemory()
         self.last_cycle_at: float | None = None

@@ -134,6 +134,7 @@ class NodeSpec:
     role: Role = Role.WORKER
     power: PowerProfile
     harvest_nameplate_watts: float | None = None
+    production_device: str | None = None
     panel: Panel | None = None
     battery: BatterySpec | None = None
     maximum_export_ratio: float = 0.5

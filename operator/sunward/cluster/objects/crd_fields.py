@@ -27,6 +27,7 @@ SPEC_FIELDS: Mapping[str, Mapping[str, Field]] = {
         "power.wakeMilliwattHours": Field("integer", default=100, minimum=0, maximum=1000000),
         "harvest": Field("object"),
         "harvest.nameplateMilliwatts": Field("integer", required=True, minimum=1, maximum=100000000),
+        "harvest.productionDevice": Field("string"),
         "harvest.tiltDegrees": Field("integer", default=0, minimum=0, maximum=90),
         "harvest.azimuthDegrees": Field("integer", default=0, minimum=-180, maximum=180),
         "location": Field("object"),

@@ -39,6 +39,7 @@ class EnergyNodeSpecHarvest(TypedDict):
     """`spec.harvest`: harvest describes the panel or other source at the node. Omit it if there is none."""
 
     nameplateMilliwatts: int
+    productionDevice: NotRequired[str]
     tiltDegrees: int
     azimuthDegrees: int
 
@@ -644,6 +645,18 @@ class EnergyPlanStatusSettlementTotals(TypedDict):
     embodiedMicrogramsCO2e: NotRequired[int | None]
 
 
+class EnergyPlanStatusSettlementSeal(TypedDict):
+    """`status.settlement.seal`: seal links this settlement to the one that was settled before it. Check it by
+    sunward verify-ledger.
+    """
+
+    index: int
+    previous: str
+    hash: str
+    keyFingerprint: NotRequired[str | None]
+    signature: NotRequired[str | None]
+
+
 class EnergyPlanStatusSettlementOmittedItem(TypedDict):
     """`status.settlement.omitted[]`: omitted counts the rows of this settlement that are left out to keep it small
     enough. The totals include them.
@@ -659,6 +672,7 @@ class EnergyPlanStatusSettlementNode(TypedDict):
     """
 
     node: str
+    productionDevice: NotRequired[str | None]
     loadMicrowattHours: NotRequired[int | None]
     harvestMicrowattHours: NotRequired[int | None]
     harvestUsedMicrowattHours: NotRequired[int | None]
@@ -702,6 +716,7 @@ EnergyPlanStatusSettlement = TypedDict(
         "method": NotRequired[str | None],
         "closingErrorPartsPerMillion": NotRequired[int | None],
         "totals": NotRequired[EnergyPlanStatusSettlementTotals | None],
+        "seal": NotRequired[EnergyPlanStatusSettlementSeal | None],
         "omitted": NotRequired[list[EnergyPlanStatusSettlementOmittedItem] | None],
         "nodes": NotRequired[list[EnergyPlanStatusSettlementNode] | None],
         "transfers": NotRequired[list[EnergyPlanStatusSettlementTransfer] | None],

@@ -80,6 +80,7 @@ def node_spec(body: Body) -> NodeSpec:
         role=Role(spec["role"]),
         power=_profile(spec["power"]),
         harvest_nameplate_watts=None if harvest is None else harvest["nameplateMilliwatts"] * MILLI,
+        production_device=None if harvest is None else harvest.get("productionDevice"),
         panel=_panel(spec),
         battery=None if battery is None else _battery(battery),
         maximum_export_ratio=spec["export"]["maximumPercentOfHarvest"] / 100,

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sunward.accounting.ledger import LedgerRow, MissingNode, PeriodLedger
 from sunward.accounting.none_baseline import total_grams
+from sunward.accounting.signed.chain import Seal
 from sunward.cluster.access.times import format_time
 from sunward.cluster.objects.crd_types import (
     EnergyPlanStatusSettlement,
     EnergyPlanStatusSettlementNode,
+    EnergyPlanStatusSettlementSeal,
     EnergyPlanStatusSettlementTotals,
 )
 from sunward.cluster.objects.statuses import present
@@ -28,10 +30,14 @@ def settlement_status(
     transfers: Sequence[Transfer],
     baseline_grams: Mapping[str, float],
     intensities: Mapping[str, float],
+    devices: Mapping[str, str | None],
     method: str,
     now: datetime,
 ) -> EnergyPlanStatusSettlement:
-    """The settled half: what the meters said, row by row, and how well it closes."""
+    """The settled half: what the meters said, row by row, and how well it closes.
+
+    `devices` are the production devices of nodes, as far as they are stated.
+    """
     totals = ledger.totals
     location, market = totals.location_grams, totals.market_grams
     baseline = total_grams(baseline_grams, ledger.nodes)
@@ -43,8 +49,8 @@ def settlement_status(
     sums["embodiedMicrogramsCO2e"] = micro_or_none(totals.embodied_grams) if ledger.rows else None
     omitted = Omitted()
     rows = [
-        *(present(_row(row, baseline_grams, intensities)) for row in ledger.rows),
-        *(present(_missing_row(node)) for node in ledger.missing),
+        *(present(_row(row, baseline_grams, intensities, devices)) for row in ledger.rows),
+        *(present(_missing_row(node, devices)) for node in ledger.missing),
     ]
     status: EnergyPlanStatusSettlement = {
         "time": format_time(now),
@@ -57,6 +63,17 @@ def settlement_status(
         "transfers": transfer_rows(transfers, omitted, TRANSFERS),
     }
     return status | {"omitted": omitted.rows()}
+
+
+def seal_status(seal: Seal) -> EnergyPlanStatusSettlementSeal:
+    """A seal as it stands beside its settlement."""
+    return {
+        "index": seal.index,
+        "previous": seal.previous,
+        "hash": seal.digest,
+        "keyFingerprint": seal.key_fingerprint,
+        "signature": seal.signature,
+    }
 
 
 def _energies(ledger: PeriodLedger) -> EnergyPlanStatusSettlementTotals:
@@ -77,9 +94,10 @@ def _energies(ledger: PeriodLedger) -> EnergyPlanStatusSettlementTotals:
     }
 
 
-def _missing_row(node: MissingNode) -> EnergyPlanStatusSettlementNode:
+def _missing_row(node: MissingNode, devices: Mapping[str, str | None]) -> EnergyPlanStatusSettlementNode:
     return {
         "node": node.node,
+        "productionDevice": devices.get(node.node),
         "loadMicrowattHours": micro_or_none(node.load_watt_hours),
         "harvestMicrowattHours": micro_or_none(node.harvest_watt_hours),
         "reason": str(node.cause.reason),
@@ -88,11 +106,15 @@ def _missing_row(node: MissingNode) -> EnergyPlanStatusSettlementNode:
 
 
 def _row(
-    row: LedgerRow, baseline_grams: Mapping[str, float], intensities: Mapping[str, float]
+    row: LedgerRow,
+    baseline_grams: Mapping[str, float],
+    intensities: Mapping[str, float],
+    devices: Mapping[str, str | None],
 ) -> EnergyPlanStatusSettlementNode:
     intensity, sent = intensities.get(row.grid_zone), row.sent_physical_watt_hours + row.sent_contractual_watt_hours
     return {
         "node": row.node,
+        "productionDevice": devices.get(row.node),
         "loadMicrowattHours": micro(row.load_watt_hours),
         "harvestMicrowattHours": micro(row.harvest_watt_hours),
         "harvestUsedMicrowattHours": micro(row.harvest_used_watt_hours),

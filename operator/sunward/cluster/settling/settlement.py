@@ -10,6 +10,7 @@ from typing import Any
 from sunward.accounting import none_baseline
 from sunward.accounting.ledger import MissingNode, close
 from sunward.accounting.none_baseline import total_grams
+from sunward.accounting.signed.chain import Signer
 from sunward.accounting.values import Period
 from sunward.cluster.access.api import Api, ours
 from sunward.cluster.containment import Containment, Part, Subject
@@ -20,6 +21,7 @@ from sunward.cluster.reporting import plan_objects, retention, settlement_object
 from sunward.cluster.settling.job_accounts import Accounts, Settled, account_jobs, accounts
 from sunward.cluster.settling.meter_logs import GIVE_UP_AFTER
 from sunward.cluster.settling.meter_memory import MeterMemory
+from sunward.cluster.settling.sealing import OURS, Sealer
 from sunward.cluster.settling.work_memory import WorkMemory
 from sunward.domain.energy import MeteredNode
 from sunward.domain.errors import SourceUnavailable
@@ -38,10 +40,17 @@ class Settler:
     """Writes the settlement of every period that has ended."""
 
     def __init__(
-        self, api: Api, sensors: Sensors, solver: SolverPort, reporter: Reporter, containment: Containment
+        self,
+        api: Api,
+        sensors: Sensors,
+        solver: SolverPort,
+        reporter: Reporter,
+        containment: Containment,
+        signer: Signer | None = None,
     ) -> None:
         self._containment = containment
         self._api = api
+        self._sealer = Sealer(api, signer)
         self._sensors = sensors
         self._solver = solver
         self._reporter = reporter
@@ -70,7 +79,8 @@ class Settler:
             await self._settle_all(snapshot, plan)
 
     async def _settle_all(self, snapshot: Snapshot, plan: str) -> None:
-        plans = await self._api.list(ours("energyplans"), labelSelector="app.kubernetes.io/managed-by=sunward")
+        plans = await self._api.list(ours("energyplans"), labelSelector=OURS)
+        self._sealer.seen(plans)
         self._open, self._looked_for = {}, ""  # until all is seen through: an error on the way must not hide the rest
         for body in plans:
             subject = _subject(body["metadata"]["name"])
@@ -114,10 +124,13 @@ class Settler:
             settled.transfers,
             settled.baseline_grams,
             settled.intensities,
+            {node.name: node.spec.production_device for node in snapshot.nodes},
             none_baseline.METHOD,
             snapshot.taken_at,
         )
+        status = await self._sealer.sealed(name, status)
         await self._api.patch(ours("energyplans", name, sub="status"), {"status": {"settlement": status}})
+        self._sealer.written()
         self._done.add(name)
         self._open.pop(name, None)
         self._accounts.pop(name, None)
