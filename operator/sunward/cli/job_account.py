@@ -39,9 +39,19 @@ def account_lines(status: Mapping[str, Any]) -> list[str]:
     if score is not None:
         made = "" if score.embodied_share is None else f", {score.embodied_share:.0%} of it embodied"
         text.append(f"  SCI: {score.grams_per_unit:.3f} g CO2e per {score.unit}{made}")
+        text += _per_point(status)
     if status.get("unaccountedPeriods"):
         text.append(f"  {status['unaccountedPeriods']} periods are not included: the figures of a node are unknown")
     return text
+
+
+def _per_point(status: Mapping[str, Any]) -> list[str]:
+    """Operational emissions per percentage point of the accuracy that a complete run reached."""
+    from sunward.accounting.quality import grams_per
+
+    accuracy = status.get("accuracyPercent")
+    found = None if accuracy is None else grams_per(status["emissionsMicrogramsCO2e"] / 1000, accuracy)
+    return [] if found is None else [f"  {found:.3f} mg CO2e per percentage point of accuracy ({accuracy} %)"]
 
 
 def _is_used(stage: Mapping[str, Any]) -> bool:

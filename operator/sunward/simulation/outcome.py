@@ -22,6 +22,7 @@ from sunward.accounting.measures import (
     total_grams,
     transferred,
 )
+from sunward.accounting.quality import grams_per, prompt_tasks
 from sunward.accounting.rows import LedgerRow
 from sunward.accounting.stages import Stage, StageEntry, StageTotal, by_stage
 from sunward.accounting.values import ZoneFactor
@@ -51,7 +52,8 @@ class Outcome:
     is the most that any node went to sleep within 24 hours, `evictions_per_pod_hour` the most that one pod was moved
     in an hour. `lost_batches` were missed or begun in vain in rounds. `stretch` is the time a task took over the time
     its window allowed, averaged over tasks that were finished. `fairness` is Jain's index of the work done per node (1
-    is equal). `awake_hours` and `work_hours` are node-hours; what the former has
+    is equal). `prompt_tasks` counts tasks by how early in their window they ended (`accounting.quality`). `awake_hours`
+    and `work_hours` are node-hours; what the former has
     more is idling, booting and moving data. `closing_error_ratio` is the worst of all periods.
     """
 
@@ -71,6 +73,7 @@ class Outcome:
     unfinished_batches: float
     tasks: int
     tasks_on_time: int
+    prompt_tasks: float
     stretch: float | None
     awake_hours: float
     work_hours: float
@@ -122,6 +125,16 @@ class Outcome:
     def grams_per_thousand_batches(self) -> float | None:
         """Location-based emissions per thousand batches done: the operational part of the SCI."""
         return 1000.0 * self.location_grams / self.batches if self.batches else None
+
+    @property
+    def grams_per_task_on_time(self) -> float | None:
+        """All location-based emissions per task that met its deadline; None where none did."""
+        return grams_per(self.location_grams, self.tasks_on_time)
+
+    @property
+    def grams_per_prompt_task(self) -> float | None:
+        """The same per task weighted by its promptness."""
+        return grams_per(self.location_grams, self.prompt_tasks)
 
 
 @dataclass(slots=True)
@@ -217,6 +230,7 @@ class Recorder:
             unfinished_batches=fsum(task.left for task in tasks if task.finished is None),
             tasks=len(tasks),
             tasks_on_time=len(finished),
+            prompt_tasks=prompt_tasks((_taken(task), task.deadline - task.release) for task in finished),
             stretch=_stretch(finished),
             awake_hours=self.awake_hours,
             work_hours=self.work_hours,
@@ -301,5 +315,9 @@ def _stretch(finished: Sequence[Task]) -> float | None:
 
 
 def _share(task: Task) -> float:
-    taken = (task.finished if task.finished is not None else task.deadline) + 1 - task.release
-    return taken / (task.deadline - task.release)
+    return _taken(task) / (task.deadline - task.release)
+
+
+def _taken(task: Task) -> int:
+    """Periods from the release of a task to the end of the one in which it was finished."""
+    return (task.finished if task.finished is not None else task.deadline) + 1 - task.release

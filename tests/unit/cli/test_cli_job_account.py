@@ -31,6 +31,13 @@ def test_a_complete_job_is_told_whole() -> None:
     ]
 
 
+def test_emissions_per_point_of_accuracy_are_told_where_an_accuracy_was_reached() -> None:
+    line = "  0.125 mg CO2e per percentage point of accuracy (96 %)"
+    assert account_lines({**STATUS, "accuracyPercent": 96})[-1] == line
+    for unknown in ({}, {"accuracyPercent": None}, {"accuracyPercent": 0}, {"accuracyPercent": 96, "conditions": []}):
+        assert not any("accuracy" in line for line in account_lines({**STATUS, **unknown}))
+
+
 def test_before_the_first_settlement_nothing_is_told() -> None:
     assert account_lines({"conditions": COMPLETE}) == []
 

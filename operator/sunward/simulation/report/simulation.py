@@ -20,6 +20,8 @@ TOTALS: Final[Mapping[str, Callable[[Outcome], float | None]]] = {
     "SCI, g per 1000 batches": lambda o: o.software_intensity.grams_per_unit if o.software_intensity else None,
     "embodied share of the SCI": lambda o: o.software_intensity.embodied_share if o.software_intensity else None,
     "operational g per 1000 batches": lambda o: o.grams_per_thousand_batches,
+    "g per task in time": lambda o: o.grams_per_task_on_time,
+    "g per prompt task": lambda o: o.grams_per_prompt_task,
     "24/7 score": lambda o: o.carbon_free_score,
     "load Wh": lambda o: o.load_watt_hours,
     "grid Wh": lambda o: o.grid_watt_hours,
