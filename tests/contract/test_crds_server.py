@@ -20,6 +20,7 @@ from support.real.journal import wait_until
 __all__ = ["control_plane"]  # the fixture
 
 pytestmark = pytest.mark.cluster
+HASH = "^[0-9a-f]{64}$"
 HIDDEN = "some validation rules were not checked"
 
 
@@ -238,6 +239,8 @@ def example(schema: crds.Manifest) -> Any:
             return True
         case "integer":
             return max(schema.get("minimum", 1), 1)
+    if schema.get("pattern") == HASH:
+        return "0123456789abcdef" * 4
     return "2026-11-22T12:00:00Z" if schema.get("format") == "date-time" else "Example"
 
 
