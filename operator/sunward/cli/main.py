@@ -48,8 +48,6 @@ def _register() -> None:
         advise,
         doctor,
         experiment,
-        explain,
-        explain_problem,
         plan,
         power,
         run,
@@ -58,6 +56,7 @@ def _register() -> None:
         verify,
         verify_ledger,
     )
+    from sunward.cli.explaining import explain, explain_problem
     from sunward.cli.setup import calibrate, definitions, init
 
     for module in (

@@ -8,7 +8,7 @@ import pytest
 
 from sunward.cli.diagnosis.awake import pod_commands
 from sunward.cli.doctor import examine
-from sunward.cli.explain import pin_lines
+from sunward.cli.explaining.explain import pin_lines
 from sunward.cluster.access.api import core
 from sunward.domain.pods import PodFacts
 from sunward.domain.policy import EvictionScope

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sunward.cli.job_account import account_lines, software_intensity_of
+from sunward.cli.explaining.job_account import account_lines, software_intensity_of
 
 COMPLETE = [{"type": "Complete", "status": "True"}]
 STATUS: dict[str, Any] = {

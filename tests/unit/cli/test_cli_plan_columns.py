@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import typer
 
-from sunward.cli.explain_problem import explain_problem
+from sunward.cli.explaining.explain_problem import explain_problem
 from sunward.cli.output import Output
 from sunward.cli.plan_columns import NoPlan, is_columnar, plan_columns
 from sunward.domain.errors import InvalidInput

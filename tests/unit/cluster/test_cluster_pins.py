@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import generate_latest
 
-from sunward.cli.explain import pin_lines
+from sunward.cli.explaining.explain import pin_lines
 from sunward.cluster.objects.usage import node_hours
 from sunward.cluster.reporting import pin_report
 from sunward.cluster.reporting.usage_report import UsageMemory

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sunward.cli.clusterio import Kubeconfig, with_api
-from sunward.cli.job_account import FIGURES, account_lines
+from sunward.cli.explaining.job_account import FIGURES, account_lines
 from sunward.cli.output import Output, print_data
 from sunward.domain.errors import InvalidInput
 from sunward.domain.units import HOURS_PER_DAY
