@@ -1,4 +1,5 @@
-"""Writes what is generated from the definitions and the exporter: three pages, the chart's copies, types and fields.
+"""Writes what is generated from the definitions and the exporter: three pages, the chart's copies, types and
+fields, and what is printed of reasons.
 
 `python tools/docs/generate.py` writes, `--check` only compares and exits 1 when something is out of date.
 """
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "node_exporter")]
+sys.path[:0] = [str(ROOT), str(ROOT / "node_exporter"), str(ROOT / "operator")]
 
-from tools.docs import crd_types, exporter_page, resources_page, values_page  # noqa: E402  # found by the path above
+from tools.docs import crd_types, exporter_page, reason_help, resources_page, values_page  # noqa: E402  # likewise
+
+from sunward.domain.reasons import Reason  # noqa: E402  # found by the path above
 
 
 def generated() -> dict[Path, str]:
@@ -25,6 +28,9 @@ def generated() -> dict[Path, str]:
         ROOT / "docs/resources.md": resources_page.page(definitions),
         ROOT / "docs/exporter-metrics.md": exporter_page.page(),
         ROOT / "docs/chart-values.md": values_page.page(ROOT / "helm/sunward/values.yaml"),
+        ROOT / "operator/sunward/cli/explaining/reason_help.json": reason_help.help_of(
+            ROOT, frozenset(reason.value for reason in Reason)
+        ),
         **copies,
     }
 

@@ -56,7 +56,7 @@ def _register() -> None:
         verify,
         verify_ledger,
     )
-    from sunward.cli.explaining import explain, explain_problem
+    from sunward.cli.explaining import explain, explain_problem, reason
     from sunward.cli.setup import calibrate, definitions, init
 
     for module in (
@@ -67,6 +67,7 @@ def _register() -> None:
         verify,
         explain,
         explain_problem,
+        reason,
         simulate,
         experiment,
         status,
