@@ -53,6 +53,7 @@ def _register() -> None:
         run,
         simulate,
         status,
+        top,
         verify,
         verify_ledger,
     )
@@ -71,6 +72,7 @@ def _register() -> None:
         simulate,
         experiment,
         status,
+        top,
         run,
         doctor,
         power,

@@ -35,16 +35,19 @@ def print_data(data: Any, output: Output) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table that fits the terminal; an empty one says so."""
-    console = Console()
+    Console().print(table(title, columns, rows))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table | Text:
+    """A table to print or to redraw; without rows a line that says so."""
     if not rows:
-        console.print(f"{title}: none")
-        return
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        return Text(f"{title}: none")
+    found = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        found.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
-    console.print(table)
+        found.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
+    return found
 
 
 class GrowingTable:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console, Group
 
 from sunward.cli.clusterio import Kubeconfig, with_api
-from sunward.cli.output import Output, print_data, print_table
+from sunward.cli.live import redraw
+from sunward.cli.output import Output, print_data, table
+from sunward.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
@@ -26,15 +29,26 @@ def register(app: typer.Typer) -> None:
 def status(
     kubeconfig: Kubeconfig = "",
     output: Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")] = Output.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw every two seconds until interrupted.")] = False,
 ) -> None:
     """Show nodes, jobs and the plan in force, with their reasons."""
-    data = with_api(kubeconfig, read)
-    if output is not Output.TABLE:
-        print_data(data, output)
-        return
-    print_table("Nodes", NODE_COLUMNS, nodes(data))
-    print_table("Jobs", JOB_COLUMNS, jobs(data))
-    print_table("Plans", PLAN_COLUMNS, plans(data))
+    if watch and output is not Output.TABLE:
+        raise InvalidInput("--watch", "draws tables only: leave out --output, or --watch")
+    if watch:
+        with_api(kubeconfig, lambda api: redraw(lambda: read(api), page))
+    elif output is Output.TABLE:
+        Console().print(page(with_api(kubeconfig, read)))
+    else:
+        print_data(with_api(kubeconfig, read), output)
+
+
+def page(data: Body) -> Group:
+    """The three tables below each other."""
+    return Group(
+        table("Nodes", NODE_COLUMNS, nodes(data)),
+        table("Jobs", JOB_COLUMNS, jobs(data)),
+        table("Plans", PLAN_COLUMNS, plans(data)),
+    )
 
 
 async def read(api: KubernetesApi) -> Body:

@@ -7,6 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from sunward.cli.explaining.explain import advice_lines
 from sunward.cli.explaining.reason import lines, rows_of
 from sunward.cli.main import _register, app
 from sunward.domain.errors import InvalidInput
@@ -56,3 +57,10 @@ def test_without_a_name_all_are_listed_and_other_programs_get_data() -> None:
     data = json.loads(run("DryRun", "-o", "json"))
     assert data["reason"] == "DryRun"
     assert data["rows"] == list(rows_of("DryRun"))
+
+
+def test_a_node_that_is_kept_awake_comes_with_what_would_free_it() -> None:
+    condition = {"type": "Sleepable", "status": "False", "reason": "UnevictablePod"}
+    assert advice_lines({"conditions": [condition]}) == [f"  what to do: {rows_of('UnevictablePod')[0]['what to do']}"]
+    for other in ({**condition, "status": "True"}, {**condition, "reason": "OfANewerVersion"}):
+        assert advice_lines({"conditions": [other]}) == []

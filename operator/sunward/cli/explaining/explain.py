@@ -9,14 +9,18 @@ import typer
 
 from sunward.cli.clusterio import Kubeconfig, with_api
 from sunward.cli.explaining.job_account import FIGURES, account_lines
+from sunward.cli.explaining.reason import rows_of
 from sunward.cli.output import Output, print_data
 from sunward.domain.errors import InvalidInput
+from sunward.domain.reasons import Reason
 from sunward.domain.units import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from sunward.cluster.access.api import KubernetesApi
 
 Body = dict[str, Any]
+ADVICE = ("what to do", "what to check")
+"""Columns of the operations page that say what a person can do."""
 
 
 def register(app: typer.Typer) -> None:
@@ -90,6 +94,7 @@ def lines(data: Body) -> list[str]:
         f"  {c['type']:16} {c['status']:8} {c['reason']}{': ' + c['message'] if c.get('message') else ''}"
         for c in data["conditions"]
     ]
+    text += advice_lines(data)
     text += pin_lines(data)
     text += account_lines({**data["account"], "conditions": data["conditions"]})
     text.append(f"plan {data['plan']}" if data["plan"] else "no plan yet")
@@ -98,6 +103,16 @@ def lines(data: Body) -> list[str]:
         parts = ", ".join(f"{mode} {grams / 1000:.3f} mg" for mode, grams in data["emissions"].items())
         text.append(f"  over the horizon: {parts}")
     return text
+
+
+def advice_lines(data: Body) -> list[str]:
+    """What would free a node that is kept awake, where something does: the rows of the operations page."""
+    obstacles = [c["reason"] for c in data["conditions"] if c["type"] == "Sleepable" and c["status"] == "False"]
+    found = []
+    for reason in obstacles:
+        rows = rows_of(reason) if reason in Reason._value2member_map_ else ()
+        found += [f"  {column}: {row[column]}" for row in rows for column in ADVICE if column in row][:1]
+    return found
 
 
 def _cost(milligrams_per_hour: int) -> str:
