@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every test: the fast ones in WORKERS processes, then those on real servers, two files at a time, and those on real
-# nodes, one by one, because they hold the product to times. They mostly wait, so what only computes runs beside them
-# at the lowest priority. The ten slowest are printed at the end, whatever happened.
+# Every test: the fast ones in WORKERS processes, then those on real servers and those on real nodes, two files at a
+# time, because they hold the product to times. They mostly wait, so what only computes runs beside them at the lowest
+# priority. The ten slowest are printed at the end, whatever happened.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
@@ -38,7 +38,7 @@ run fast -n "$workers" --dist loadscope -m "$fast and not computation" "$@"
 compute "$@" &
 beside=$!
 run servers -n 2 --dist loadscope -m "cluster or prometheus" "$@"
-run nodes -m e2e "$@"
+run nodes -n 2 --dist loadscope -m e2e "$@"
 echo "sunward: the tests that only compute"
 while kill -0 "$beside" 2>/dev/null; do sleep 20; tail -c 200 "$times/computation.log" | tail -n 1; echo; done
 failed=0
