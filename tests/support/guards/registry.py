@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from support.guards import agent, trainer
+from support.guards import agent, door, trainer
 from support.guards.mutants import Mutant, replaced, source_of
 
 ACTS = "tests/unit/cluster/test_cluster_acts.py"
@@ -744,6 +744,12 @@ PLACES: dict[str, Place] = {
         name: Place(module=f"sunward_trainer.{module}", old=old, new=new, tests=(test,))
         for name, (module, old, new, test) in trainer.PLACES.items()
     },
+    # who may speak with whom in a federation
+    **{
+        name: Place(module=f"sunward_trainer.{module}", old=old, new=new, tests=(test,))
+        for name, (module, old, new, test) in door.TRAINER_PLACES.items()
+    },
+    **{name: _place(*place) for name, place in door.OPERATOR_PLACES.items()},
     # what a power agent obeys
     **{
         name: Place(module=f"sunward_power_agent.{module}", old=old, new=new, tests=(test,))

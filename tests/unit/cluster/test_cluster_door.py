@@ -200,3 +200,12 @@ def test_shards_that_may_not_leave_have_no_port() -> None:
 def test_the_evaluator_leaves_pods_without_a_policy_open() -> None:
     other = Endpoint(namespace="team-b", labels={"app": "web"})
     assert may_connect(a_door().network_policies(), Endpoint(namespace="team-b"), other, 80)
+
+
+def test_no_certificate_of_a_job_signs_another() -> None:
+    authority = Authority(SEED, "job")
+    made = (authority.coordinator(NOW), authority.worker("pi-01", None, NOW), authority.operator(NOW))
+    for bundle in made:
+        extensions = x509.load_pem_x509_certificate(bundle.certificate).extensions
+        assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        assert not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign

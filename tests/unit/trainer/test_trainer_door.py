@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import numpy as np
@@ -22,6 +22,7 @@ from sunward_trainer.coordinator.progress import Status, StatusBoard
 from sunward_trainer.coordinator.replicas import Replicas
 from sunward_trainer.learning.data import DataError
 from sunward_trainer.learning.shards import store, take
+from sunward_trainer.protocol import fetching
 from sunward_trainer.protocol.callers import CertifiedCallers, callers_of
 from sunward_trainer.protocol.checkpoint_replica import Seal
 from sunward_trainer.protocol.credentials import Credentials, CredentialsError
@@ -122,6 +123,57 @@ async def test_a_stranger_gets_a_tls_alert_on_every_path(coordinator: Coordinato
         with pytest.raises(aiohttp.ClientError):
             await coordinator.ask(method, path, context, HELLO)
     assert coordinator.members.all() == ()
+
+
+class Connection:
+    """What a request knows of the certificate it came with."""
+
+    def __init__(self, job: str) -> None:
+        self._certificate = {"subjectAltName": (("URI", f"sunward://{job}/worker/pi-01"),)}
+
+    def get_extra_info(self, name: str) -> Any:
+        return self._certificate if name == "peercert" else None
+
+
+def test_a_certificate_of_another_job_is_no_members_even_from_the_same_authority(tmp_path: Path) -> None:
+    callers = CertifiedCallers(Credentials(coordinator_folder(tmp_path)))
+    own, other = cast(web.Request, Connection(JOB_UID)), cast(web.Request, Connection("another-job"))
+    assert callers.identify(own).node == "pi-01"
+    with pytest.raises(NotOurs, match="another-job"):
+        callers.identify(other)
+
+
+def test_a_short_key_of_checkpoints_is_refused(tmp_path: Path) -> None:
+    folder = coordinator_folder(tmp_path)
+    assert Credentials(folder).checkpoint_key() == AUTHORITY.checkpoint_key
+    (folder / "checkpoint.key").write_bytes(b"short")
+    with pytest.raises(CredentialsError, match="at least 32 bytes"):
+        Credentials(folder).checkpoint_key()
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(1000, True), (1001, False)])
+async def test_no_more_is_fetched_than_a_shard_may_have(
+    size: int, is_taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "LARGEST_BYTES", 1000)
+
+    async def send(_: web.Request) -> web.Response:
+        return web.Response(body=bytes(size))
+
+    app = web.Application()
+    app.add_routes([web.get("/shards/a", send)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        if is_taken:
+            assert len(await asyncio.to_thread(fetch, address, "/shards/a", None, server_name="n")) == size
+        else:
+            with pytest.raises(OSError, match="more than 1000 bytes"):
+                await asyncio.to_thread(fetch, address, "/shards/a", None, server_name="n")
+    finally:
+        await runner.cleanup()
 
 
 async def test_plain_http_gets_nothing(coordinator: Coordinator) -> None:
