@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,13 +69,17 @@ coverage: setup ## run the fast tests with branch coverage
 verify: setup ## check that generated files are up to date, and YAML and security linting
 	@bash tools/verify.sh
 
-bench: bench-planner bench-tls bench-exporter ## run all benchmarks
+bench: bench-planner bench-tls bench-exporter bench-peers ## run all benchmarks
 
 bench-planner: setup ## compare the two-price, hub and pairwise planners
 	@$(RUN) tools/bench_planner.py
 
 bench-tls: setup ## measure what TLS adds to a round of training
 	@$(RUN) tools/bench_tls.py
+
+PEERS_DATA ?=
+bench-peers: setup ## replay peers' scenarios with their rule and ours; PEERS_DATA=FOLDER has further ones
+	@$(RUN) tools/bench_peers.py $(if $(PEERS_DATA),--data $(PEERS_DATA)) --out report/peers.md
 
 bench-exporter: setup ## measure the exporter's accuracy and cost
 	@$(RUN) tools/bench_exporter.py
