@@ -23,6 +23,7 @@ SUITES = {
     "quiet": "R14 scale and quiet",
     "soak": "R15 soak",
     "leaders": "R16 two replicas",
+    "secrets": "R17 secrets and injection",
     "rights": "R18 rights and policies",
     "solver": "R19 solver faults",
     "guards": "R20 guard removal",
@@ -36,7 +37,7 @@ SUITES = {
 }
 """Every suite, in the order in which all are run."""
 
-IN_MEMORY = frozenset({"planner", "model", "churn", "solver", "training", "relays", "soak"})
+IN_MEMORY = frozenset({"planner", "model", "churn", "solver", "training", "relays", "soak", "secrets"})
 """Suites of the folder `in_memory`: without a server, a node or a network beyond loopback."""
 
 

@@ -7,12 +7,15 @@ their text until they are checked. It must not know what the JSON means.
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import aiohttp
 
@@ -25,6 +28,11 @@ UNPACKED = {"Accept-Encoding": "identity"}
 NOT_FOUND = "HTTP 404: no such path or zone; check the URL and the zone"
 LONGEST_WORDS = 160
 """Of a server's own explanation, in characters."""
+WITHHELD = "(withheld: its words repeat a credential of the request)"
+PUBLIC_HEADERS = frozenset({*UNPACKED, "X-Scope-OrgID"})
+"""Whatever else is sent in a header is taken for a secret."""
+SCHEMES = frozenset({"Bearer", "Basic"})
+SECRET_PARAMETERS = ("api_key",)
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -101,6 +109,8 @@ class JsonReader:
 
     async def _once(self, method: str, url: str, maximum_bytes: int, **arguments: Any) -> Any:
         timeout = aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
+        headers = {**UNPACKED, **self.headers(), **arguments.pop("headers", {})}
+        hidden = credentials(headers, arguments.get("params", {}))
         try:
             async with self.session.request(
                 method,
@@ -108,14 +118,16 @@ class JsonReader:
                 timeout=timeout,
                 allow_redirects=False,
                 ssl=trusted(self.ca_file, self.name),
-                headers={**UNPACKED, **self.headers(), **arguments.pop("headers", {})},
+                headers=headers,
                 **arguments,
             ) as response:
                 if response.status == 404:
-                    raise NotFound(self.name, NOT_FOUND, _said(await self._bounded_body(response, maximum_bytes)))
+                    raise NotFound(
+                        self.name, NOT_FOUND, _said(await self._bounded_body(response, maximum_bytes), hidden)
+                    )
                 self._refuse_bad_status(response)
                 if response.status != 200:
-                    words = _said(await self._bounded_body(response, maximum_bytes))
+                    words = _said(await self._bounded_body(response, maximum_bytes), hidden)
                     kind = Unauthorised if response.status == 401 else SourceUnavailable
                     raise kind(self.name, _explain_status(response.status, words))
                 body = await self._bounded_body(response, maximum_bytes)
@@ -168,19 +180,30 @@ def _explain_wait(status: int, seconds: float | None) -> str:
     return f"HTTP {status}: too many requests{asked}" if status == 429 else f"HTTP {status}{asked}"
 
 
-def _said(body: bytes) -> str:
-    """What an error's body says; empty if it says nothing readable."""
+def credentials(headers: Mapping[str, str], parameters: Mapping[str, str]) -> frozenset[str]:
+    """Every spelling of the secrets that a request carries, which no error may repeat."""
+    found = {word for name, value in headers.items() if name not in PUBLIC_HEADERS for word in value.split()} - SCHEMES
+    found |= {parameters[name] for name in SECRET_PARAMETERS if name in parameters}
+    for word in tuple(found):
+        with contextlib.suppress(ValueError):  # what is not base64 is no user and password
+            found.add(base64.b64decode(word, validate=True).decode().partition(":")[2])
+    return frozenset(spelling for word in found if word for spelling in (word, quote(word), quote_plus(word)))
+
+
+def _said(body: bytes, hidden: frozenset[str]) -> str:
+    """What an error's body says; empty if it says nothing readable. Words that repeat a credential are withheld."""
     try:
-        return said(parse_foreign_json(body))
+        words = said(parse_foreign_json(body), longest=None)
     except ValueError:
         return ""
+    return WITHHELD if any(one in words for one in hidden) else words[:LONGEST_WORDS]
 
 
-def said(document: object) -> str:
+def said(document: object, *, longest: int | None = LONGEST_WORDS) -> str:
     """The words of an error, shortened: under `error` or `message`, or one level below; empty if there are none."""
     for _ in range(2):
         document = document.get("message") or document.get("error") if isinstance(document, dict) else document
-    return document[:LONGEST_WORDS] if isinstance(document, str) else ""
+    return document[:longest] if isinstance(document, str) else ""
 
 
 def _explain_status(status: int, words: str) -> str:

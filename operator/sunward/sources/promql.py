@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from sunward.domain.errors import InvalidInput
 
-_SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
-_VALUE = re.compile(r"[^\x00-\x1f]{1,253}")
+_SPECIAL = re.compile(r"[ !-,./:-@\[-^`{-~]")
+"""ASCII punctuation but - and _, which mean themselves: RE2 takes an escape of anything else for an error."""
+_VALUE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,253}")
 
 
 class Metric(StrEnum):

@@ -294,6 +294,12 @@ PLACES: dict[str, Place] = {
         "optimisation.process.worker", "allowed = limit_memory()", "allowed = 0", SURROUNDINGS
     ),
     "a draw has no sign": _place("power.relay", "abs(float(watts))", "float(watts)", DRIVERS, RELAYS),
+    "an error that repeats a credential is withheld": _place(
+        "sources.http",
+        "return WITHHELD if any(one in words for one in hidden) else words[:LONGEST_WORDS]",
+        "return words[:LONGEST_WORDS]",
+        "tests/unit/fault_injection/test_fault_injection_secrets.py",
+    ),
     "a redirect is not followed": _place(
         "power.relay", "allow_redirects=False", "allow_redirects=True", DRIVERS, RELAYS
     ),
