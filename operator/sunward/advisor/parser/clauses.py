@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sunward.advisor.parser.fillers import is_filler, is_plain
-from sunward.advisor.parser.frames import energy, policy, work
+from sunward.advisor.parser.frames import amount, battery, data, export, place, policy, power, sleep, supply, window
 from sunward.advisor.parser.names import NameIndex
-from sunward.advisor.parser.shape import word
 from sunward.advisor.parser.span import STRONG, Edit, Reading, Span
-from sunward.advisor.parser.tokens import Kind, Token
+from sunward.advisor.parser.tokens import Kind, Token, word
 
-READERS = (*policy.READERS, *work.READERS, *energy.READERS)
+READERS = tuple(
+    reader
+    for module in (policy, sleep, window, place, data, amount, export, battery, supply, power)
+    for reader in module.READERS
+)
 _OPENERS = {
     "with",
     "while",

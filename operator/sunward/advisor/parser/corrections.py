@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sunward.advisor.parser.shape import word
-from sunward.advisor.parser.tokens import Amount, Clock, Kind, Token
+from sunward.advisor.parser.tokens import Amount, Clock, Kind, Token, word
 
 _STRONG = frozenset(
     [

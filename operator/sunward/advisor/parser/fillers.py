@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sunward.advisor.parser.shape import EVENTS, word
-from sunward.advisor.parser.tokens import Kind, Token
+from sunward.advisor.parser.shaping.events import EVENTS
+from sunward.advisor.parser.tokens import Kind, Token, word
 
 _PAST_TIMES = (
     "last week",

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from sunward.advisor.parser.shape import word
-from sunward.advisor.parser.tokens import Kind, Token
+from sunward.advisor.parser.tokens import Kind, Token, word
 
 _BEFORE_COMMAND = (
     r"(?:^|[.;!,]\s*|\b(?:and|then|please|now|just|can you|could you|would you|you should|you must|i want you to|"

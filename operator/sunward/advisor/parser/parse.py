@@ -13,9 +13,9 @@ from sunward.advisor.parser.clauses import Cutter, Piece, renamed, used_text
 from sunward.advisor.parser.corrections import corrected
 from sunward.advisor.parser.lex import lex
 from sunward.advisor.parser.names import NameIndex, index_of
-from sunward.advisor.parser.shape import shaped, word
+from sunward.advisor.parser.shape import shaped
 from sunward.advisor.parser.span import Edit, Reading
-from sunward.advisor.parser.tokens import Kind, Token
+from sunward.advisor.parser.tokens import Kind, Token, word
 from sunward.advisor.parser.words import cleaned
 from sunward.advisor.request.types import Base, Code, Draft, NotSolvable
 

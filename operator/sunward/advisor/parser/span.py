@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sunward.advisor.parser.names import NameIndex
-from sunward.advisor.parser.shape import word
-from sunward.advisor.parser.tokens import Kind, Token
+from sunward.advisor.parser.tokens import Kind, Token, word
 
 Edit = dict[str, Any]
 JOINED = " ... "

@@ -79,3 +79,8 @@ class Token:
         """The value of a token that names jobs or nodes."""
         assert isinstance(self.value, Names)
         return self.value
+
+
+def word(token: Token) -> str:
+    """The token's text in small letters."""
+    return token.text.lower()

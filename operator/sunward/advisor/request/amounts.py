@@ -8,8 +8,7 @@ from fractions import Fraction
 
 from sunward.advisor.parser.lex import lex
 from sunward.advisor.parser.names import NameIndex
-from sunward.advisor.parser.shape import word
-from sunward.advisor.parser.tokens import Kind, Token
+from sunward.advisor.parser.tokens import Kind, Token, word
 from sunward.advisor.request.types import Code, NotSolvable
 
 _ALL_WORDS = {

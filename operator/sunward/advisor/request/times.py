@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 
 from sunward.advisor.parser.lex import lex
 from sunward.advisor.parser.names import NameIndex
-from sunward.advisor.parser.shape import word
-from sunward.advisor.parser.tokens import Amount, Clock, Kind, Token
+from sunward.advisor.parser.tokens import Amount, Clock, Kind, Token, word
 from sunward.advisor.request.types import Base, Code, NotSolvable
 
 PART_HOURS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (18, 22), "night": (22, 30)}

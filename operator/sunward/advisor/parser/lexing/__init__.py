@@ -1,0 +1,1 @@
+"""Words to tokens, one kind of token a module."""

@@ -1,0 +1,134 @@
+"""Numbers with their units."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from sunward.advisor.parser import units
+from sunward.advisor.parser.lexing.cursor import JOB_NOUNS, NODE_NOUNS, Cursor
+from sunward.advisor.parser.tokens import Amount, Kind
+
+_MONEY = "€$£¥"
+
+
+class Quantities(Cursor):
+    """Reads amounts in digits and words."""
+
+    def _quantity(self) -> bool:
+        return self._money() or self._fraction() or self._multiple() or self._number()
+
+    def _money(self) -> bool:
+        return self._word() in _MONEY and self._take(1, Kind.WORD, None, frozenset({"money"}))
+
+    def _fraction(self) -> bool:
+        named = bool(self.tokens) and self.tokens[-1].kind in (Kind.JOBS, Kind.NODES)
+        if self._word() == "none" and (self._word(1) == "of" or named):
+            return self._take(1, Kind.QUANTITY, Amount(value=Fraction(0), unit="%", is_word=True))
+        for size in (3, 2, 1):
+            key = tuple(self._word(n) for n in range(size))
+            value = units.FRACTIONS.get(key)
+            if value is not None and not (
+                key in (("half",), ("quarter",)) and self._word(1) in ("past", "hour", "an", "hours")
+            ):
+                if self._unit(size)[2] in ("s", "g", "Wh", "W"):
+                    return False
+                return self._take(size, Kind.QUANTITY, Amount(value=value * 100, unit="%", is_word=True))
+        if self._word() == "half" and (self._word(1), self._word(2)) in (("an", "hour"),):
+            return self._take(3, Kind.QUANTITY, Amount(value=Fraction(1800), unit="s", is_word=True))
+        if (self._word(), self._word(1), self._word(2)) == ("a", "half", "hour"):
+            return self._take(3, Kind.QUANTITY, Amount(value=Fraction(1800), unit="s", is_word=True))
+        return False
+
+    def _multiple(self) -> bool:
+        if self._word() in units.MULTIPLES:
+            value = units.MULTIPLES[self._word()]
+            return self._take(1, Kind.QUANTITY, Amount(value=value, unit="x", is_word=True))
+        return False
+
+    def _number(self) -> bool:
+        taken, value, is_word = self._value()
+        if value is None:
+            return False
+        rest = self._word(taken)
+        if (
+            rest == "/"
+            and self._word(taken + 1).isdigit()
+            and not self._unit(taken + 1)[0]
+            and int(self._word(taken + 1))
+        ):
+            value, taken = value / int(self._word(taken + 1)), taken + 2
+            if not self._unit(taken)[0]:
+                return self._take(taken, Kind.QUANTITY, Amount(value=value * 100, unit="%"))
+        extra = 1 if self._word(taken) == "-" and self._adjacent(self.at + taken) else 0
+        size, factor, unit = self._unit(taken + extra)
+        if size and not (is_word and unit in ("g", "W", "Wh", "x") and self._word(taken) in ("t", "w")):
+            return self._take(
+                taken + extra + size, Kind.QUANTITY, Amount(value=value * factor, unit=unit, is_word=is_word)
+            )
+        return self._take(taken, Kind.NUMBER, Amount(value=value, is_word=is_word))
+
+    def _value(self) -> tuple[int, Fraction | None, bool]:
+        """How many words a number takes, and its value; None where there is none."""
+        word = self.words[self.at]
+        if word.is_number:
+            sign = (
+                -1
+                if self._word(-1) == "-"
+                and self.words[self.at - 1].end == word.start
+                and (self.at < 2 or self.words[self.at - 2].end < self.words[self.at - 1].start)
+                else 1
+            )
+            value = units.number(word.text)
+            if sign < 0 and self.tokens and self.tokens[-1].text == "-":
+                self.tokens.pop()
+                self.words[self.at] = replace(word, start=self.words[self.at - 1].start)
+            return 1, None if value is None else sign * value, False
+        if word.text in ("an", "a") and self._word(1) in ("hour", "minute"):
+            return 1, Fraction(1), True
+        if word.text == "x" and self._word(1).isdigit():
+            return 0, None, False
+        first = units.NUMBERS.get(word.text)
+        if first is None or (word.text == "one" and not self._counts_one()):
+            return 0, None, False
+        if first >= 20 and first < 100 and self._word(1) == "-" and units.NUMBERS.get(self._word(2), 99) < 10:
+            return 3, Fraction(first + units.NUMBERS[self._word(2)]), True
+        if first >= 20 and first < 100 and 0 < units.NUMBERS.get(self._word(1), 99) < 10:
+            return 2, Fraction(first + units.NUMBERS[self._word(1)]), True
+        if first < 10 and self._word(1) == "hundred":
+            return 2, Fraction(first * 100), True
+        return 1, Fraction(first), True
+
+    def _counts_one(self) -> bool:
+        """Whether `one` counts, and does not stand for a noun or mean anybody."""
+        if self.tokens and self.tokens[-1].kind in (Kind.NODES, Kind.JOBS, Kind.UNKNOWN):
+            return False
+        following = self._word(1)
+        noun = following in NODE_NOUNS | JOB_NOUNS | {
+            "worker",
+            "workers",
+            "participant",
+            "of",
+            "may",
+            "asleep",
+            "can",
+            "sleeping",
+            "client",
+            "hour",
+            "minute",
+            "second",
+        }
+        counted = self._word(-1) in (
+            "least",
+            "most",
+            "than",
+            "only",
+            "just",
+            "minimum",
+            "maximum",
+            "to",
+            "exactly",
+            "max",
+            "min",
+        )
+        return (noun and self._word(-1) not in ("the", "that", "this", "which")) or counted or self._unit(1)[0] > 0

@@ -1,0 +1,1 @@
+"""Passes over the tokens of a request: what they mean together."""
