@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sunward.advisor.parser import ellipsis
 from sunward.advisor.parser.fillers import is_filler, is_plain
 from sunward.advisor.parser.frames import amount, battery, data, export, place, policy, power, sleep, supply, window
 from sunward.advisor.parser.names import NameIndex
@@ -43,7 +44,6 @@ _OPENERS = {
     "and",
     "even though",
 }
-_ELLIPSIS = {"too", "as well", "also", "likewise", "either", "neither", "same", "so"}
 UNREAD = 1000.0
 DIVIDED = 1.5
 """Cost of a mark within one wish: two wishes that are whole by themselves are not read as one."""
@@ -146,25 +146,10 @@ class Cutter:
 
     def _elliptic(self, tokens: Sequence[Token], last: Reading | None) -> Reading | None:
         """`and barn-02 as well`: the wish before, with what is named here in the place of what was named there."""
-        if last is not None and last.tokens[-1].value == "or":
+        if last is None or last.tokens[-1].value == "or":
             return None
-        if last is None or not all(_is_elliptic(token) or _is_repeated(token, last) for token in tokens):
-            return None
-        renewed = list(last.tokens)
-        values = [
-            token for token in tokens if token.kind in (Kind.JOBS, Kind.NODES, Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK)
-        ]
-        for value in values:
-            place = next(
-                (n for n, t in enumerate(renewed) if t.kind is value.kind and t not in values and _same_unit(t, value)),
-                None,
-            )
-            if place is None:
-                return None
-            renewed[place] = value
-        if not values:
-            return None
-        found = [r for r in self._readings(renewed) if r.kind == last.kind]
+        renewed = ellipsis.renewed(tokens, last)
+        found = [r for r in self._readings(renewed) if r.kind == last.kind] if renewed else []
         return replace(found[0], cost=found[0].cost) if found else None
 
 
@@ -172,52 +157,6 @@ def _inner_marks(tokens: Sequence[Token]) -> int:
     """Marks between the first and the last word of a stretch."""
     places = [place for place, token in enumerate(tokens) if token.kind is not Kind.MARK]
     return sum(token.kind is Kind.MARK for token in tokens[places[0] : places[-1]]) if places else 0
-
-
-def _same_unit(first: Token, second: Token) -> bool:
-    if first.kind in (Kind.QUANTITY, Kind.NUMBER):
-        return first.amount.unit == second.amount.unit
-    return True
-
-
-def _is_elliptic(token: Token) -> bool:
-    if token.kind in (Kind.MARK, Kind.JOBS, Kind.NODES, Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.HORIZON):
-        return token.value != "or"
-    return (
-        word(token) in _ELLIPSIS
-        or word(token)
-        in (
-            "the",
-            "for",
-            "on",
-            "and",
-            "at",
-            "of",
-            "in",
-            "is",
-            "with",
-            "a",
-            "then",
-            "one",
-            "to",
-            "by",
-            "job",
-            "jobs",
-            "node",
-            "please",
-            "before",
-            "until",
-            "after",
-            "ones",
-        )
-        or (token.kind is Kind.WORD and token.concepts == frozenset({"neutral"}))
-    )
-
-
-def _is_repeated(token: Token, last: Reading) -> bool:
-    """`at most`, `at least`, `only`, where the wish before has a word of the same meaning."""
-    shared = token.concepts & {"atmost", "atleast", "only", "data"}
-    return bool(shared) and any(shared <= other.concepts for other in last.tokens)
 
 
 def _is_topic(tokens: Sequence[Token]) -> bool:

@@ -78,7 +78,27 @@ _WISHES = (
     "would",
 )
 _STATES = ("they're", "it's", "they've", "is", "are", "was", "were", "has", "have", "had", "it is", "gets", "got")
-_STRESS = ("no more", "no less", "not more", "not less", "no later", "nothing more", "and no more", "that is it")
+_STRESS = (
+    "no more",
+    "no less",
+    "not more",
+    "not less",
+    "no later",
+    "nothing more",
+    "and no more",
+    "that is it",
+    "nowhere else",
+    "and nowhere else",
+    "nothing else",
+    "only there",
+    "not anywhere else",
+    "no more than that",
+    "only those",
+    "only them",
+    "and only there",
+    "no one else",
+    "nobody else",
+)
 _STRONG_HERE = {
     "by",
     "before",

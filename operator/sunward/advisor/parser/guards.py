@@ -58,6 +58,8 @@ def _orders(kept: str, tokens: Sequence[Token]) -> bool:
         return True
     if _patterns()["actuation"].search(kept):
         return not any("asap" in token.concepts for token in tokens) or bool(_GO.search(kept))
+    if _stops_job(tokens):
+        return True
     for place, token in enumerate(tokens):
         if word(token) in (
             "turn",
@@ -74,6 +76,27 @@ def _orders(kept: str, tokens: Sequence[Token]) -> bool:
         ) and _is_order_at(tokens, place):
             return True
     return False
+
+
+def _stops_job(tokens: Sequence[Token]) -> bool:
+    """`stop the crop job right now`: what runs is to change, and no plan."""
+    first = next(
+        (t for t in tokens if t.kind is not Kind.MARK and word(t) not in ("please", "now", "just", "can", "you")), None
+    )
+    jobs = any(t.kind is Kind.JOBS for t in tokens)
+    timed = any(t.kind in (Kind.CLOCK, Kind.PART, Kind.QUANTITY, Kind.NODES) for t in tokens)
+    verbs = ("stop", "start", "halt", "suspend", "freeze", "interrupt", "begin", "run", "restart")
+    at_once = any(
+        "asap" in t.concepts or word(t) in ("now", "right now", "this minute", "this instant") for t in tokens
+    )
+    stopping = first is not None and word(first) in ("stop", "halt", "suspend", "freeze", "interrupt")
+    return (
+        first is not None
+        and word(first) in verbs
+        and jobs
+        and not timed
+        and (at_once or (stopping and len(tokens) < 7))
+    )
 
 
 def _is_order_at(tokens: Sequence[Token], place: int) -> bool:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sunward.advisor.parser.names import NameIndex
-from sunward.advisor.parser.tokens import Kind, Token, word
+from sunward.advisor.parser.tokens import JOINED, Kind, Token, word
 
 Edit = dict[str, Any]
-JOINED = " ... "
-"""Between the pieces of a quote that do not stand side by side in the request."""
 STRONG = 100.0
 """Cost of a token that would change the meaning and that the reader did not use: such a reading is none."""
 
@@ -73,6 +71,10 @@ class Span:
         """The piece of the request from the first to the last of these tokens."""
         found = sorted(tokens, key=lambda token: token.start)
         pieces: list[list[int]] = []
+        related = [token for token in found if JOINED in token.text]
+        if related:
+            rest = self.quote(token for token in found if token not in related)
+            return " ".join(text for text in (rest, related[0].text) if text)
         for token in found:
             if pieces and self._is_covered(pieces[-1][1], token.start):
                 pieces[-1][1] = max(pieces[-1][1], token.end)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+JOINED = " ... "
+"""Between the pieces of a quote that do not stand side by side in the request."""
+
 
 class Kind(StrEnum):
     """What a token is."""

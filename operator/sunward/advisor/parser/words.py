@@ -24,6 +24,9 @@ _FOLDED = {
     "”": '"',
     "×": "x",
 }
+_DECIMALS = {"½": ".5", "¼": ".25", "¾": ".75"}
+_MIXED = re.compile(r"(\d) ?([½¼¾])")
+"""`1½` is 1.5; folded letter by letter it would become 11/2."""
 _SPACES = {"\t": " ", "\n": " ; ", "\r": " "}
 _SPLIT = {
     "don't": ("do", "not"), "doesn't": ("does", "not"), "mustn't": ("must", "not"), "can't": ("can", "not"),
@@ -56,7 +59,8 @@ class Word:
 
 def cleaned(request: str) -> str:
     """The request in which nothing acts: control and invisible characters are gone, forms of letters are folded."""
-    text = unicodedata.normalize("NFKC", "".join(_FOLDED.get(c, c) for c in request[:LONGEST_REQUEST]))
+    plain = _MIXED.sub(lambda found: f"{found[1]}{_DECIMALS[found[2]]}", request[:LONGEST_REQUEST])
+    text = unicodedata.normalize("NFKC", "".join(_FOLDED.get(c, c) for c in plain))
     kept = (c if unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn") else _SPACES.get(c, "") for c in text)
     return re.sub(r" +", " ", "".join(kept)).strip()
 
@@ -76,6 +80,11 @@ def split(text: str) -> list[Word]:
         capital = kind == "word" and match.group()[0].isupper()
         found += [Word(p, start, end, kind == "mark", kind == "number", capital) for p in parts]
     return [word for word in found if word.text != "'"]
+
+
+def listed(text: str) -> frozenset[str]:
+    """Phrases that semicolons divide."""
+    return frozenset(phrase.strip() for phrase in text.split(";") if phrase.strip())
 
 
 def words_of(phrase: str) -> list[str]:

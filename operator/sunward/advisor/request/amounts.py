@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -27,6 +28,10 @@ _ALL_WORDS = {
     "both",
 }
 _NONE_CONCEPTS = {"neg", "forbid", "home", "dead", "off", "empty", "selfuse"}
+
+
+_BORROWED = re.compile(r"^([\d.,]+) \.\.\. +(\S+)$")
+"""`8 ... Wh`: a number whose unit stands at another amount of the request."""
 
 
 class Amounts:
@@ -69,7 +74,7 @@ class Amounts:
         concepts = {concept for t in tokens for concept in t.concepts}
         if {"atleast", "home"} <= concepts and token.amount.unit == "%":
             return 100 - amount
-        if level and not (before == "to" and amount < 0):
+        if level and not (before == "to" and amount < 0) and not (before == "at" and _is_direction(tokens, token)):
             return amount
         if less and more:
             raise NotSolvable(Code.AMBIGUOUS, f"{quote!r} says both less and more. Which one?")
@@ -112,6 +117,7 @@ class Amounts:
 
     def level(self, quote: str) -> dict[str, float]:
         """A level of a battery: watt-hours, or a percentage of its capacity."""
+        quote = _BORROWED.sub(r"\1 \2", quote)
         tokens = lex(quote, self.index)
         if any(t.kind is Kind.QUANTITY and t.amount.unit == "Wh" for t in tokens):
             return {"watt_hours": self.quantity(quote, "Wh")[0]}
@@ -130,6 +136,12 @@ class Amounts:
         if quote.strip().lower() == "one":
             return [(Fraction(1), "")]
         return [(t.amount.value, t.amount.unit) for t in lex(quote, self.index) if t.kind in kinds]
+
+
+def _is_direction(tokens: Sequence[Token], share: Token) -> bool:
+    """`at 15 % dirtier`: the word right behind a share says that it is a difference."""
+    after = tokens[tokens.index(share) + 1 :][:1]
+    return bool(after) and bool(after[0].concepts & {"less", "more", "cleaner", "dirtier", "worse", "better"})
 
 
 def plain(value: Fraction) -> float:

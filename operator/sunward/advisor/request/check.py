@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from sunward.advisor.parser.names import NameIndex, index_of
-from sunward.advisor.parser.span import JOINED
+from sunward.advisor.parser.tokens import JOINED
 from sunward.advisor.parser.words import cleaned
 from sunward.advisor.request.amounts import Amounts
 from sunward.advisor.request.times import Clockwork
@@ -195,7 +195,11 @@ class _Checker:
         edit = self._periods(edit)
         if "percent" in edit:
             return {**edit, "percent": self.amounts.share(edit["percent"], worse_is_more=True)}
-        return {**edit, "grams_per_kilowatt_hour": self.amounts.quantity(edit["grams_per_kilowatt_hour"], "g/kWh")[0]}
+        quote = edit["grams_per_kilowatt_hour"]
+        grams, unit = self.amounts.quantity(quote, "g/kWh", "g")
+        if unit == "g":
+            self.amounts.notes.append(f"{quote!r} of a grid is taken as grams per kilowatt-hour")
+        return {**edit, "grams_per_kilowatt_hour": grams}
 
     def _power(self, edit: Edit) -> Edit:
         found: Edit = {"edit": "node-power", "nodes": edit["nodes"]}

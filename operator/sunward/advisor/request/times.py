@@ -8,13 +8,17 @@ from datetime import datetime, timedelta
 
 from sunward.advisor.parser.lex import lex
 from sunward.advisor.parser.names import NameIndex
-from sunward.advisor.parser.tokens import Amount, Clock, Kind, Token, word
+from sunward.advisor.parser.tokens import JOINED, Amount, Clock, Kind, Token, word
 from sunward.advisor.request.types import Base, Code, NotSolvable
 
 PART_HOURS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (18, 22), "night": (22, 30)}
 """Beginning and end of the parts of a day, in hours."""
 _BEGIN_WORDS = {"before", "by", "until", "till", "prior to", "no later than", "not later than", "ahead of"}
 _END_WORDS = {"after", "only after", "past"}
+
+
+_LATER = frozenset(("later", "longer", "after that", "afterwards", "thereafter", "later than that"))
+_SHIFTING = _LATER | {"earlier", "sooner", "forward", "brought forward", "before that", "earlier than that"}
 
 
 class Clockwork:
@@ -81,9 +85,10 @@ class Clockwork:
         extends = any("extend" in token.concepts for token in tokens)
         if length is not None and extends:
             return timedelta(seconds=float(length))
-        if length is None or not said & {"earlier", "sooner", "later", "longer", "forward", "brought forward"}:
+        shifts = {concept for token in tokens for concept in token.concepts} & {"earlier", "later"}
+        if JOINED in quote or length is None or not (said & _SHIFTING or shifts):
             return None
-        return timedelta(seconds=float(length)) * (1 if said & {"later", "longer"} else -1)
+        return timedelta(seconds=float(length)) * (1 if said & _LATER or "later" in shifts else -1)
 
     def _on_grid(self, moment: datetime) -> bool:
         return (moment - self.base.start) % self.base.period == timedelta()
@@ -98,6 +103,9 @@ class Clockwork:
         return NotSolvable(Code.OUTSIDE_HORIZON, question)
 
     def _moment(self, quote: str, *, is_end: bool, after: datetime | None = None) -> datetime:
+        if JOINED in quote and _is_relative(quote, self.index):
+            first, _, rest = quote.rpartition(JOINED)
+            return self._moment(first, is_end=is_end, after=after) + (self.shift(rest) or timedelta())
         tokens = _times(lex(quote, self.index))
         times = [token for token in tokens if token.kind in (Kind.CLOCK, Kind.PART, Kind.QUANTITY)]
         if not times or len(times) > 2:
@@ -171,6 +179,12 @@ class Clockwork:
 
     def _on_day(self, hour: int, minute: int, days: int) -> datetime:
         return self.base.start.replace(hour=hour, minute=minute, second=0, microsecond=0) + timedelta(days=days)
+
+
+def _is_relative(quote: str, index: NameIndex) -> bool:
+    """`2 p.m. ... two hours later`: a time, and a length of time that counts from it."""
+    rest = lex(quote.rpartition(JOINED)[2], index)
+    return bool(rest) and rest[0].kind is Kind.QUANTITY and rest[0].amount.unit == "s" and len(rest) == 2
 
 
 def _same_half(other: Token | None, token: Token) -> bool:

@@ -83,7 +83,7 @@ def _follows(span: Span, named: list[Token], *, has_word: bool) -> bool:
         not has_word
         and not named
         and bool(span.amounts("Wh", "%"))
-        and (span.has("minimum", "final", "initial") or bool(_dawn(span)))
+        and (span.has("minimum", "final", "initial") or (span.has("atleast") and span.has("full")) or bool(_dawn(span)))
     )
 
 

@@ -161,7 +161,7 @@ def movable_to(span: Span) -> Iterator[Reading | None]:
     explicit = span.says("movable", "moveable")
     stays = span.says("stay", "stays", "remain", "remains", "keep", "kept") and span.has("data")
     sent = span.has("data") and only and span.says("to", "into") and not negative
-    leaving = negative and span.says("leave", "leaves", "leaving")
+    leaving = negative and span.says("leave", "leaves", "leaving", "cross", "crosses", "crossing")
     if not (
         (goes and (only or explicit or (span.has("may") and span.has("data") and only)) and targets and not negative)
         or (stays and not negative and targets)

@@ -89,6 +89,8 @@ def _topics(span: Span) -> list[str]:
         ) or (token.concepts & {"embodied"} and word(token) == "hardware"):
             continue
         found += names[:1]
+    if not found and span.has("embodied") and span.has("emissions") and span.has("onp", "off"):
+        found = ["embodied"]
     return list(dict.fromkeys(found))
 
 

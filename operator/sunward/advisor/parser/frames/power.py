@@ -13,7 +13,14 @@ def node_power(span: Span) -> Iterator[Reading | None]:
     watts, seconds, energy, shares = span.amounts("W"), span.amounts("s"), span.amounts("Wh"), span.amounts("%", "x")
     if (
         (span.of(Kind.JOBS) or span.hours())
-        or span.has("battery", "sun", "atmost", "atleast", "neg", "grid" if not span.has("idle", "wake") else "battery")
+        or span.has(
+            "battery",
+            "sun",
+            "atmost" if not _within(span) else "sun",
+            "atleast",
+            "neg",
+            "grid" if not span.has("idle", "wake") else "battery",
+        )
         or span.amounts("", "g", "g/kWh")
     ):
         return
@@ -38,6 +45,8 @@ def node_power(span: Span) -> Iterator[Reading | None]:
     labels = span.labels(named) or (["*"] if everything or general else None)
     allowed = (
         "idle",
+        "atmost" if _within(span) else "idle",
+        "may",
         "asleepw",
         "wake" if field_name.startswith("wake") else "idle",
         "draw",
@@ -63,6 +72,11 @@ def node_power(span: Span) -> Iterator[Reading | None]:
         [*used, *named, *everything],
         missing,
     )
+
+
+def _within(span: Span) -> bool:
+    """`wakes within 20 seconds`: how long it takes, and no limit."""
+    return span.has("wake") and [word(t) for t in span.words("atmost")] == ["within"]
 
 
 def _waking(span: Span, seconds: Token, energy: Token) -> Reading | None:

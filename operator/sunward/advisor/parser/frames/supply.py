@@ -16,7 +16,7 @@ _TIMES = ("from", "between", "after", "before", "until", "by", "rangeto", "withi
 def harvest(span: Span) -> Iterator[Reading | None]:
     """More or less sun or wind than the base expects, at some nodes, in some hours."""
     if (
-        not span.has("sun")
+        not (span.has("sun") or (span.has("weather") and span.amounts("%", "x")))
         or span.of(Kind.JOBS)
         or exports(span)
         or span.has("battery", "surplus", "sleep" if span.has("may") else "battery")
@@ -102,11 +102,12 @@ def intensity(span: Span) -> Iterator[Reading | None]:
     if (
         span.of(Kind.JOBS)
         or span.has("battery", "export", "sun", "minimise", "gridcharge")
-        or span.amounts("", "Wh", "W", "s", "g")
+        or span.amounts("", "Wh", "W", "s")
+        or (span.amounts("g") and not _is_of_grid(span))
     ):
         return
     absolute, share = (
-        span.amounts("g/kWh"),
+        span.amounts("g/kWh", "g"),
         span.share(("less", "more", "cleaner", "dirtier", "worse", "better", "reduced_to")),
     )
     directed = span.has("cleaner", "dirtier")
@@ -156,6 +157,12 @@ def intensity(span: Span) -> Iterator[Reading | None]:
     if found is not None:
         elliptic = not absolute and not directed and not span.has("grid", "intensity")
         yield replace(found, follows="intensity") if elliptic else found
+
+
+def _is_of_grid(span: Span) -> bool:
+    """`the Polish grid at 650 g`: grams that a named grid has are those of a kilowatt-hour."""
+    places = [token for token in span.of(Kind.NODES) if token.names.is_place]
+    return bool(places) and span.has("grid", "intensity") and not span.has("budget", "emissions", "atmost")
 
 
 def _only_zones(span: Span) -> bool:

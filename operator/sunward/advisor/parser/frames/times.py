@@ -87,11 +87,7 @@ def _bound(span: Span, time: Token, after: int, found: Bounds) -> None:
             or word(t) in ("end", "within", "first", "last", "next", "earlier", "later", "forward", "brought forward")
         ],
         time,
-        *[
-            t
-            for t in tail
-            if word(t) in ("earlier", "later", "sooner", "longer", "tomorrow", "today") or t.concepts & {"tomorrow"}
-        ],
+        *[t for t in tail if word(t) == "today" or t.concepts & {"tomorrow", "earlier", "later"}],
     ]
     if negative and side == "both":
         quote = [*[t for t in lead if "neg" in t.concepts], *quote]
@@ -114,6 +110,10 @@ def _starts_later(lead: Sequence[Token]) -> bool:
     return any("start" in t.concepts and "finish" not in t.concepts for t in behind)
 
 
+_DELAYING = frozenset(("delay", "delayed", "delays", "delaying", "defer", "deferred", "hold back", "held back"))
+"""Words that put off the beginning, where others (`postpone`, `push`) put off the end."""
+
+
 def _side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
     near = [
         t
@@ -127,13 +127,16 @@ def _side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | No
         and "until" in last.concepts
         and any(
             word(t) in ("hold", "wait", "waits", "held", "delay", "delayed", "postpone", "hold off", "back")
+            or "defer" in t.concepts
             for t in lead
         )
         and not any(word(t) == "deadline" for t in lead)
     ):
         return "after"
     if time.kind is Kind.QUANTITY:
-        return _duration_side(lead, tail)
+        return _duration_side(time, lead, tail)
+    if time.kind is Kind.CLOCK and lead and word(lead[-1]) == "to" and any(word(t) in _DELAYING for t in lead):
+        return "after" if not any(word(t) == "deadline" for t in lead) else "by"
     if right is not None and word(right) in (
         "or later",
         "or after",
@@ -173,15 +176,11 @@ def _side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | No
     return "after" if any("start" in t.concepts or "earlystart" in t.concepts for t in lead) else None
 
 
-def _duration_side(lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
+def _duration_side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
     """`within two hours`, `in the first 3 h`, `an hour earlier`, `in the last 2 hours`."""
     said = [word(t) for t in lead[-4:]]
-    ahead = [word(t) for t in tail]
-    if (
-        any(w in ("earlier", "sooner", "later", "longer") for w in ahead)
-        or "forward" in said
-        or "brought forward" in said
-    ):
+    shifted = any(t.concepts & {"earlier", "later"} for t in (time, *tail))
+    if shifted or "forward" in said or "brought forward" in said:
         return "by"
     if "last" in said or "final" in said:
         return "after"

@@ -43,6 +43,8 @@ def window(span: Span) -> Iterator[Reading | None]:
         return
     if not _is_job_talk(span):
         return
+    if any({first.kind, second.kind} == {Kind.CLOCK, Kind.PART} for first, second in itertools.pairwise(span.tokens)):
+        return
     bounds = bounds_of(span, sorted(times, key=lambda token: token.start))
     if bounds is None or bounds.is_bad:
         return
@@ -62,7 +64,7 @@ def window(span: Span) -> Iterator[Reading | None]:
         span.has("extend")
         or grants
         or (span.says("deadline") and span.has("move"))
-        or (any(word(t) in ("later", "longer") for t in span.tokens[-2:]) and bool(span.amounts("s")))
+        or (any("later" in t.concepts for t in span.tokens[-2:]) and bool(span.amounts("s")))
         or ((span.has("earlystart") or _may_start(span, bounds)) and not span.has("neg"))
     ) and not span.has("only")
     edit = {"edit": "extend" if loosens else "window", "jobs": labels}

@@ -68,6 +68,10 @@ class Clocks(Cursor):
             and self._word(offset + 2) in ("morning", "afternoon", "evening")
         ):
             return offset + 3, "am" if self._word(offset + 2) == "morning" else "pm"
+        if word == "tonight":
+            return offset + 1, "pm" if 6 <= (self._hour(offset - 1) or 0) < 12 else "am"
+        if word == "this" and self._word(offset + 1) in ("morning", "afternoon", "evening"):
+            return offset + 2, "am" if self._word(offset + 1) == "morning" else "pm"
         if word == "at" and self._word(offset + 1) == "night":
             return offset + 2, "pm" if (self._hour(offset - 1) or 0) >= 6 else "am"
         return offset, None

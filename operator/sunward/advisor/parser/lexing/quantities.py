@@ -50,6 +50,7 @@ class Quantities(Cursor):
         taken, value, is_word = self._value()
         if value is None:
             return False
+        taken, value = self._mixed(taken, value)
         rest = self._word(taken)
         if (
             rest == "/"
@@ -60,13 +61,30 @@ class Quantities(Cursor):
             value, taken = value / int(self._word(taken + 1)), taken + 2
             if not self._unit(taken)[0]:
                 return self._take(taken, Kind.QUANTITY, Amount(value=value * 100, unit="%"))
+        later = self._word(taken) in ("more", "extra", "additional", "further")
+        if later and self._unit(taken + 1)[2] == "s":
+            size, factor, unit = self._unit(taken + 1)
+            amount = Amount(value=value * factor, unit=unit, is_word=is_word)
+            return self._take(taken + 1 + size, Kind.QUANTITY, amount, frozenset({"later"}))
         extra = 1 if self._word(taken) == "-" and self._adjacent(self.at + taken) else 0
         size, factor, unit = self._unit(taken + extra)
         if size and not (is_word and unit in ("g", "W", "Wh", "x") and self._word(taken) in ("t", "w")):
-            return self._take(
-                taken + extra + size, Kind.QUANTITY, Amount(value=value * factor, unit=unit, is_word=is_word)
-            )
+            concepts = frozenset({"later"} if self._word() == "another" else ())
+            amount = Amount(value=value * factor, unit=unit, is_word=is_word)
+            return self._take(taken + extra + size, Kind.QUANTITY, amount, concepts)
         return self._take(taken, Kind.NUMBER, Amount(value=value, is_word=is_word))
+
+    def _mixed(self, taken: int, value: Fraction) -> tuple[int, Fraction]:
+        """`three and a half`, `1 1/2`: how many words a number takes with its fraction, and its value."""
+        if self._word(taken) == "and":
+            for size in (2, 1):
+                part = units.FRACTIONS.get(tuple(self._word(taken + 1 + n) for n in range(size)))
+                if part is not None and not (size == 1 and self._word(taken + 1) in ("half", "third", "quarter")):
+                    return taken + 1 + size, value + part
+        first, mark, second = (self._word(taken + n) for n in range(3))
+        if first.isdigit() and mark == "/" and second in ("2", "3", "4") and int(first) < int(second):
+            return taken + 3, value + Fraction(int(first), int(second))
+        return taken, value
 
     def _value(self) -> tuple[int, Fraction | None, bool]:
         """How many words a number takes, and its value; None where there is none."""
@@ -84,7 +102,9 @@ class Quantities(Cursor):
                 self.tokens.pop()
                 self.words[self.at] = replace(word, start=self.words[self.at - 1].start)
             return 1, None if value is None else sign * value, False
-        if word.text in ("an", "a") and self._word(1) in ("hour", "minute"):
+        if word.text in ("a", "one") and self._word(1) == "hundred":
+            return self._hundreds(1)
+        if word.text in ("an", "a", "another", "one") and self._word(1) in ("hour", "minute"):
             return 1, Fraction(1), True
         if word.text == "x" and self._word(1).isdigit():
             return 0, None, False
@@ -96,14 +116,27 @@ class Quantities(Cursor):
         if first >= 20 and first < 100 and 0 < units.NUMBERS.get(self._word(1), 99) < 10:
             return 2, Fraction(first + units.NUMBERS[self._word(1)]), True
         if first < 10 and self._word(1) == "hundred":
-            return 2, Fraction(first * 100), True
+            return self._hundreds(first)
         return 1, Fraction(first), True
+
+    def _hundreds(self, hundreds: int) -> tuple[int, Fraction | None, bool]:
+        """`two hundred and fifty`: how many words it takes, and its value."""
+        at = 3 if self._word(2) == "and" else 2
+        tens = units.NUMBERS.get(self._word(at), 100)
+        if not 0 < tens < 100:
+            return 2, Fraction(hundreds * 100), True
+        ones = units.NUMBERS.get(self._word(at + 1), 100)
+        if tens >= 20 and 0 < ones < 10:
+            return at + 2, Fraction(hundreds * 100 + tens + ones), True
+        return at + 1, Fraction(hundreds * 100 + tens), True
 
     def _counts_one(self) -> bool:
         """Whether `one` counts, and does not stand for a noun or mean anybody."""
         if self.tokens and self.tokens[-1].kind in (Kind.NODES, Kind.JOBS, Kind.UNKNOWN):
             return False
         following = self._word(1)
+        if following == "and" and (self._word(2), self._word(3)) in units.FRACTIONS:
+            return True
         noun = following in NODE_NOUNS | JOB_NOUNS | {
             "worker",
             "workers",

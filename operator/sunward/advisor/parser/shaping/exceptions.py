@@ -57,6 +57,8 @@ def excepted(tokens: list[Token], index: NameIndex) -> list[Token]:
             found = found[:at]
             if word(whole) in ("anywhere", "everywhere"):
                 found += [replace(whole, concepts=frozenset({"neg"})), named]
+            elif word(whole) in ("nothing", "nobody", "no one", "none"):
+                found += [replace(whole, concepts=frozenset({"neg"})), _complement(whole, named, index)]
             else:
                 found.append(_complement(whole, named, index))
             found += rest
@@ -82,7 +84,7 @@ def _whole_before(found: list[Token], named: Token) -> int | None:
 
 
 def _is_whole(token: Token, named: Token) -> bool:
-    if word(token) in ("anywhere", "everywhere"):
+    if word(token) in ("anywhere", "everywhere", "nothing", "nobody", "no one", "none"):
         return True
     return token.kind is Kind.ALL or (token.kind is named.kind and set(named.names.names) <= set(token.names.names))
 

@@ -66,6 +66,12 @@ def particles(tokens: list[Token]) -> list[Token]:
         ):
             found.append(replace(token, concepts=frozenset({"neutral"})))
             continue
+        if word(token) == "up" and before is not None and before.kind is Kind.QUANTITY:
+            found.append(replace(token, concepts=frozenset({"more"})))
+            continue
+        if word(token) == "over" and place + 1 < len(tokens) and tokens[place + 1].kind in ENTITIES:
+            found.append(replace(token, concepts=frozenset({"neutral"})))
+            continue
         commanded = bool(found) and word(found[-1]) in ("turn", "switch", "shut", "power", "turned", "switched")
         if word(token) in ("on", "off") and not (word(token) == "off" and commanded):
             after = place + 1

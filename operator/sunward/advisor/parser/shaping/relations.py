@@ -1,0 +1,163 @@
+"""Values that stand in relation to others: changes from one to another, units said once, times after a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sunward.advisor.parser.tokens import JOINED, Amount, Clock, Kind, Token, word
+from sunward.advisor.parser.words import listed
+
+_CHANGING = listed(
+    "move; moves; moved; moves back; moved to; shift; shifts; shifted; change; changes; changed; go; goes; "
+    "extend; extended; push; pushed; bring; brought; postpone; postponed; slip; slips; raise; raised; raises; "
+    "lower; lowered; cut; cuts; reduce; reduced; increase; increased; increases; drop; drops; dropped; falls; "
+    "fall; up; down; rise; rises; relax; relaxed; deadline; start; lift; lifted; grow; grows; shrink; shrinks; "
+    "go up; goes up; go down; goes down; set; adjust; adjusted; correct; move the deadline; pushed back; "
+    "moves to; deadline moves to"
+)
+"""Words behind which `from A to B` says what was and what shall be."""
+_ENDS = frozenset(("deadline", "move the deadline", "start", "release", "beginning", "end"))
+_AMOUNTS = (Kind.QUANTITY, Kind.NUMBER)
+_BOUND = frozenset(("under", "below", "least", "above", "beneath", "over", "minimum", "at least", "no less than"))
+_LOOKS = listed(
+    "look; look like; get; be; mean; take; cost; come; emit; turn out; help; work; matter; do; make; change"
+)
+_DELAYING = listed("delay; delays; delaying; defer; hold back; deferring")
+_AFTER = {"after that": 1, "later": 1, "afterwards": 1, "thereafter": 1, "later than that": 1}
+_BEFORE = {"before that": -1, "earlier": -1, "sooner": -1, "earlier than that": -1}
+
+
+def from_to(tokens: list[Token]) -> list[Token]:
+    """`the deadline moves from 6pm to 8pm`, `raise the reserve from 8 to 12 Wh`: what was goes."""
+    for place, token in enumerate(tokens):
+        after = tokens[place + 1 : place + 4]
+        if word(token) != "from" or len(after) < 3 or not _is_change(tokens[:place], *after):
+            continue
+        return [*tokens[:place], *from_to(tokens[place + 2 :])]
+    return tokens
+
+
+def _is_change(before: Sequence[Token], old: Token, to: Token, new: Token) -> bool:
+    values = {old.kind, new.kind}
+    said = {word(token) for token in _since_mark(before)}
+    if not (to.concepts & {"rangeto"} or word(to) == "to") or not said & _CHANGING:
+        return False
+    if values <= {Kind.CLOCK}:
+        return bool(said & _ENDS)
+    return values <= set(_AMOUNTS)
+
+
+def _since_mark(tokens: Sequence[Token]) -> Sequence[Token]:
+    marks = [place for place, token in enumerate(tokens) if token.kind is Kind.MARK and token.value == "hard"]
+    return tokens[marks[-1] + 1 :] if marks else tokens
+
+
+def same_units(tokens: list[Token]) -> list[Token]:
+    """`ends at 15 Wh and is never under 8`: a bare number behind a bound has the unit that was said last."""
+    found: list[Token] = []
+    for place, token in enumerate(tokens):
+        unit = _unit_before(found)
+        lead = next((t for t in reversed(found) if word(t) not in ("about", "the")), None)
+        bound = lead is not None and (lead.concepts & {"atleast", "minimum"} or word(lead) in _BOUND)
+        if token.kind is Kind.NUMBER and unit is not None and bound and _ends_here(tokens, place):
+            value = Amount(value=token.amount.value, unit=unit.amount.unit)
+            factor = unit.amount.value
+            assert factor is not None
+            token = replace(
+                token, kind=Kind.QUANTITY, value=value, text=f"{token.text}{JOINED}{unit.text.lstrip('0123456789.,')}"
+            )
+        found.append(token)
+    return found
+
+
+def _unit_before(found: Sequence[Token]) -> Token | None:
+    """The last quantity that is a level of a battery; `40 kWh` lends nothing, for a thousand would be easily lost."""
+    levels = [t for t in found if t.kind is Kind.QUANTITY]
+    last = levels[-1] if levels else None
+    plain = last is not None and last.text.lstrip("0123456789., ").lower() in ("wh", "%", "percent", "watt hours")
+    return last if plain and any("battery" in t.concepts or t.kind is Kind.NODES for t in found) else None
+
+
+def _ends_here(tokens: Sequence[Token], place: int) -> bool:
+    """Whether nothing is counted: the stretch ends here, or goes on with words of no meaning."""
+    for token in tokens[place + 1 :]:
+        if token.kind is Kind.MARK:
+            return True
+        if token.concepts & {"worker", "awake", "sleep", "batch"} or token.kind in (Kind.NODES, Kind.JOBS):
+            return False
+        if token.kind not in (Kind.WORD, Kind.PRONOUN, Kind.HORIZON):
+            return False
+    return True
+
+
+def times_after(tokens: list[Token]) -> list[Token]:
+    """`crops by 2 pm, the birds two hours later`: a length of time counts from the time that was said last."""
+    found: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        tail = word(tokens[place + 1]) if place + 1 < len(tokens) else ""
+        turn = _AFTER.get(tail) or _BEFORE.get(tail)
+        clock = _said_before(found)
+        if token.kind is Kind.QUANTITY and token.amount.unit == "s" and turn and clock is not None:
+            found.append(_shifted(clock, token, tokens[place + 1], turn))
+            place += 2
+            continue
+        found.append(token)
+        place += 1
+    return found
+
+
+def _said_before(found: Sequence[Token]) -> Token | None:
+    """The time of the wish before: there is one, and a mark stands in between."""
+    marks = [place for place, token in enumerate(found) if token.kind is Kind.MARK]
+    clocks = [token for token in found[: marks[-1]] if token.kind is Kind.CLOCK] if marks else []
+    return clocks[-1] if clocks else None
+
+
+def _shifted(clock: Token, length: Token, tail: Token, turn: int) -> Token:
+    assert isinstance(clock.value, Clock)
+    minutes = clock.value.hour * 60 + clock.value.minute + turn * int(length.amount.value // 60)
+    value = Clock(hour=minutes // 60 % 24, minute=minutes % 60)
+    text = f"{clock.text}{JOINED}{length.text} {tail.text}"
+    return replace(length, kind=Kind.CLOCK, value=value, text=text, end=tail.end)
+
+
+def put_off(tokens: list[Token]) -> list[Token]:
+    """`put the traffic off until ten`: the two words that belong together are one."""
+    for place, token in enumerate(tokens):
+        if word(token) in _DELAYING and any(t.kind in (Kind.JOBS, Kind.PRONOUN) for t in tokens[place + 1 : place + 4]):
+            tokens = [*tokens[:place], replace(token, concepts=frozenset({"neutral", "defer"})), *tokens[place + 1 :]]
+        ahead = [word(t) for t in tokens[place + 1 : place + 2]]
+        opened = [n for n in range(place) if word(tokens[n]) in ("put", "puts", "hold", "held", "holds", "call")]
+        if word(token) == "off" and opened and ahead and ahead[0] in ("until", "till", "to"):
+            neutral = replace(token, concepts=frozenset({"neutral", "defer"}))
+            return [*tokens[:place], neutral, *put_off(tokens[place + 1 :])]
+    return tokens
+
+
+def any_of(tokens: list[Token]) -> list[Token]:
+    """`not on either of the schools`, `not on any of the barns`: all that are named."""
+    found: list[Token] = []
+    for place, token in enumerate(tokens):
+        ahead = [t for t in tokens[place + 1 : place + 5] if word(t) not in ("of", "the", "our", "its", "two")]
+        negative = any("neg" in t.concepts or "forbid" in t.concepts for t in found)
+        named = bool(ahead) and ahead[0].kind in (Kind.NODES, Kind.JOBS)
+        if word(token) in ("either", "any") and negative and named:
+            token = replace(token, kind=Kind.WORD, concepts=frozenset({"neutral"}), value=None)
+        found.append(token)
+    return found
+
+
+def dummies(tokens: list[Token]) -> list[Token]:
+    """`what does it look like`: here `it` stands for nothing that was named."""
+    found: list[Token] = []
+    for place, token in enumerate(tokens):
+        before = word(found[-1]) if found else ""
+        asked = before.endswith(("does", "would", "will", "is", "do", "how", "what")) and place < len(tokens) - 1
+        ahead = word(tokens[place + 1]) if asked else ""
+        if token.kind is Kind.PRONOUN and word(token) == "it" and ahead in _LOOKS:
+            token = replace(token, kind=Kind.WORD, concepts=frozenset({"neutral"}), value=None)
+        found.append(token)
+    return found
