@@ -88,6 +88,21 @@ def _counted(found: Iterable[Found], count: Callable[[], None]) -> Iterator[Foun
 
 
 @contextmanager
+def one_core() -> Iterator[None]:
+    """Matrix products on one core: small ones wait for each other on several, and long beside other work.
+
+    Without the extra `experiments` they take what numpy gives them; results are the same.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+@contextmanager
 def crew_of(processes: int | None = None, tick: Callable[[int], None] = lambda _: None) -> Iterator[Crew]:
     """A crew on as many processes as there are cores, or as many as said; one process is this one."""
     count = processes or os.cpu_count() or 1

@@ -15,6 +15,9 @@ from sunward.simulation.experiments.comparison.policies import compare_policies
 from sunward.simulation.experiments.gap.experiment import cases_of, gap
 from sunward.simulation.experiments.gap.rungs import Effort
 from sunward.simulation.experiments.incomplete_information.information import information
+from sunward.simulation.experiments.offloading.experiment import SMALL as FEW_TRAININGS
+from sunward.simulation.experiments.offloading.experiment import offloading
+from sunward.simulation.experiments.offloading.study import Effort as Trainings
 from sunward.simulation.experiments.published.fig3 import fig3
 from sunward.simulation.experiments.published.fig4 import fig4
 from sunward.simulation.experiments.published.fig5 import fig5
@@ -54,6 +57,8 @@ class Experiment:
 MOST_DAYS: Final = 30
 FEW_DAYS: Final = 6
 FEW_TRACE_DAYS: Final = 2
+MOST_TRAININGS: Final = 10
+"""Seeds of each learner: a minute and a half of one core each for all learners together."""
 FEW_NODES: Final = 1
 """Nodes of the search tree of a quick ladder, whose numbers are not to depend on the machine."""
 
@@ -118,6 +123,14 @@ _ALL: Final = (
             cases_of(setting.scenarios, min(setting.seeds, MOST_DAYS)),
             setting.bench.crew,
             effort=Effort(seconds=setting.seconds, nodes=FEW_NODES if setting.small else None),
+        ),
+    ),
+    Experiment(
+        name="offloading",
+        question="Does a generative diffusion model choose better than PPO, and how far from the optimum are both?",
+        run=lambda setting: offloading(
+            FEW_TRAININGS if setting.small else Trainings(seeds=min(setting.seeds, MOST_TRAININGS)),
+            setting.bench.crew,
         ),
     ),
 )
