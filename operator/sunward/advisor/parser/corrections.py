@@ -171,7 +171,7 @@ def _replaced(tokens: list[Token], place: int, size: int) -> list[Token] | None:
     at = place + size
     skipped = 0
     while at < len(tokens) and tokens[at].kind not in _VALUES:
-        if tokens[at].kind is Kind.MARK or skipped >= 4:
+        if tokens[at].kind is Kind.MARK or skipped >= 4 or tokens[at].concepts & {"onp", "off", "neg", "forbid", "may"}:
             return None
         at += 1
         skipped += 1

@@ -9,6 +9,7 @@ from sunward.advisor.parser.tokens import Kind, Token, word
 from sunward.advisor.parser.words import listed
 
 _FILLERS = listed(
+    "may; must; should; can; "
     "too; as well; also; likewise; either; neither; same; so; the; for; on; and; at; of; in; is; with; a; then; "
     "one; to; by; job; jobs; node; please; before; until; after; ones; ditto; the same goes for; same goes for; "
     "the same for; same for; the same applies to; same applies to; as do; as does; and so; so does; so do; "

@@ -9,14 +9,25 @@ from sunward.advisor.parser.shaping.events import by_then, without_events
 from sunward.advisor.parser.shaping.exceptions import excepted, excepted_first
 from sunward.advisor.parser.shaping.lists import counted, lists, merged, others, quantified
 from sunward.advisor.parser.shaping.particles import particles, without_contrast
-from sunward.advisor.parser.shaping.relations import any_of, dummies, from_to, put_off, same_units, times_after
+from sunward.advisor.parser.shaping.relations import (
+    any_of,
+    as_neither,
+    dummies,
+    from_to,
+    moved_ends,
+    negated_bounds,
+    put_off,
+    same_units,
+    times_after,
+)
 from sunward.advisor.parser.tokens import Token
 
 
 def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Token]:
     """Tokens after all passes. `joins` says which marks make a list of names: "all", "and" or "none"."""
     found = without_events(by_then(list(tokens)))
-    found = times_after(same_units(any_of(put_off(from_to(dummies(found))))))
+    found = negated_bounds(as_neither(found))
+    found = times_after(same_units(any_of(put_off(moved_ends(from_to(dummies(found)))))))
     found = particles(without_contrast(found))
     found = merged(found)
     found = excepted(excepted_first(found, index), index)

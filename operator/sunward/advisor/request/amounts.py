@@ -102,6 +102,7 @@ class Amounts:
 
     def quantity(self, quote: str, *units: str) -> tuple[float, str]:
         """A number with one of these units. Raises NotSolvable for another unit or a negative number."""
+        quote = _BORROWED.sub(r"\1 \2", quote)
         if quote.strip().lower() == "one" and "" in units:
             return 1, ""
         for token in lex(quote, self.index):

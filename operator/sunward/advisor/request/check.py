@@ -137,8 +137,8 @@ class _Checker:
 
     def _workers(self, edit: Edit) -> Edit:
         value, _ = self.amounts.quantity(edit["workers"], "")
-        if value != int(value):
-            raise NotSolvable(Code.IMPOSSIBLE_VALUE, f"{value:g} workers: a whole number is needed.")
+        if value != int(value) or value < 1:
+            raise NotSolvable(Code.IMPOSSIBLE_VALUE, f"{value:g} workers: a whole number of 1 or more is needed.")
         return {**edit, "workers": int(value)}
 
     def _work(self, edit: Edit) -> Edit:

@@ -105,6 +105,8 @@ def work(span: Span) -> Iterator[Reading | None]:
         "produce",
         "budget",
     )
+    if not span.has("less", "more", "reduced_to") and any(t.kind is Kind.WORD and not t.concepts for t in span.tokens):
+        return
     yield span.reading("work", [edit], allowed, [*used, *named, *nodes, *span.of(Kind.ALL)], missing)
 
 

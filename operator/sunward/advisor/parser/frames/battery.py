@@ -102,6 +102,8 @@ def _grid_charge(span: Span, named: list[Token], nodes: list[str] | None, missin
     if span.amounts("Wh", "%", "x", "W", "s", "g", "g/kWh", ""):
         return None
     on = not span.has("neg", "forbid", "off")
+    if not on and any("onp" in t.concepts and word(t).startswith(("allow", "permit", "enable")) for t in span.tokens):
+        return None
     if not named and not span.has("battery") and not span.of(Kind.PRONOUN):
         nodes, missing = ["*"], set()
     allowed = (

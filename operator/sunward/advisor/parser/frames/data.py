@@ -143,6 +143,9 @@ def _leaves(span: Span) -> bool:
     return _moves(span)
 
 
+_STAYING = ("stay", "stays", "remain", "remains", "keep", "kept", "stay within", "keep within")
+
+
 def movable_to(span: Span) -> Iterator[Reading | None]:
     """Where a job's data may go: `may only go to school-02`, `data must not leave the Netherlands`."""
     nodes = span.of(Kind.NODES)
@@ -156,11 +159,17 @@ def movable_to(span: Span) -> Iterator[Reading | None]:
     labels, named, missing = span.jobs_or_missing()
     goes, only, negative = span.has("move"), span.has("only"), span.has("neg", "forbid")
     targets = span.says(
-        "to", "within", "in", "inside", "into", "between", "among", "onto", "out of", "on"
+        "to", "within", "stay within", "in", "inside", "into", "between", "among", "onto", "out of", "on"
     ) or span.says("leave")
     explicit = span.says("movable", "moveable")
-    stays = span.says("stay", "stays", "remain", "remains", "keep", "kept") and span.has("data")
+    stays = span.says(*_STAYING) and span.has("data")
     sent = span.has("data") and only and span.says("to", "into") and not negative
+    if only and not goes and not named and not negative and span.says("to", "into") and not span.has("work", "data"):
+        edit = {"edit": "movable-to", "jobs": None, "nodes": span.labels(nodes)}
+        found = span.reading("movable-to", [edit], ("only", "prep", "may", "or"), nodes, {"jobs"})
+        if found is not None:
+            yield replace(found, follows="move")
+        return
     leaving = negative and span.says("leave", "leaves", "leaving", "cross", "crosses", "crossing")
     if not (
         (goes and (only or explicit or (span.has("may") and span.has("data") and only)) and targets and not negative)

@@ -133,6 +133,7 @@ def export_rule(span: Span) -> Iterator[Reading | None]:
         "move",
         "onp",
         "work",
+        "planonly",
     )
     used = [*span.of(Kind.ALL), *span.of(Kind.NODES)]
     if span.has("anyharvest") and not span.has("neg"):

@@ -22,6 +22,9 @@ def place(span: Span) -> Iterator[Reading | None]:
     ):
         return
     jobs = span.of(Kind.JOBS)
+    lead = span.previous(nodes[0])
+    if not jobs and lead is not None and word(lead) in ("to", "into") and not span.has("work", "home"):
+        return
     general = (
         span.has("work")
         or bool([t for t in span.of(Kind.ALL) if word(t) in ("anything", "everything")])

@@ -28,6 +28,10 @@ class Quantities(Cursor):
         for size in (3, 2, 1):
             key = tuple(self._word(n) for n in range(size))
             value = units.FRACTIONS.get(key)
+            unit = self._fraction_of_unit(size) if value is not None else None
+            if value is not None and unit is not None:
+                count, factor, name = unit
+                return self._take(count, Kind.QUANTITY, Amount(value=value * factor, unit=name, is_word=True))
             if value is not None and not (
                 key in (("half",), ("quarter",)) and self._word(1) in ("past", "hour", "an", "hours")
             ):
@@ -39,6 +43,14 @@ class Quantities(Cursor):
         if (self._word(), self._word(1), self._word(2)) == ("a", "half", "hour"):
             return self._take(3, Kind.QUANTITY, Amount(value=Fraction(1800), unit="s", is_word=True))
         return False
+
+    def _fraction_of_unit(self, size: int) -> tuple[int, Fraction, str] | None:
+        """`half a watt`, `a quarter of a kilo`: how many words it takes, the unit's factor and its name."""
+        at = size + 1 if self._word(size) == "of" else size
+        if self._word(at) not in ("a", "an", "one"):
+            return None
+        count, factor, name = self._unit(at + 1)
+        return (at + 1 + count, factor, name) if count and name in ("W", "Wh", "g", "%") else None
 
     def _multiple(self) -> bool:
         if self._word() in units.MULTIPLES:

@@ -24,6 +24,10 @@ _LOOKS = listed(
     "look; look like; get; be; mean; take; cost; come; emit; turn out; help; work; matter; do; make; change"
 )
 _DELAYING = listed("delay; delays; delaying; defer; hold back; deferring")
+_LOWER = listed("lower than; less than; below; under; fewer than; beneath; smaller than")
+_HIGHER = listed("higher than; more than; above; over; greater than; beyond")
+_MOVING = listed("shift; shifts; move; set; put; bring; change; shifted; moved")
+_NOUNS_OF_ENDS = listed("start; beginning; begin; starting; release")
 _AFTER = {"after that": 1, "later": 1, "afterwards": 1, "thereafter": 1, "later than that": 1}
 _BEFORE = {"before that": -1, "earlier": -1, "sooner": -1, "earlier than that": -1}
 
@@ -62,10 +66,8 @@ def same_units(tokens: list[Token]) -> list[Token]:
         bound = lead is not None and (lead.concepts & {"atleast", "minimum"} or word(lead) in _BOUND)
         if token.kind is Kind.NUMBER and unit is not None and bound and _ends_here(tokens, place):
             value = Amount(value=token.amount.value, unit=unit.amount.unit)
-            factor = unit.amount.value
-            assert factor is not None
             token = replace(
-                token, kind=Kind.QUANTITY, value=value, text=f"{token.text}{JOINED}{unit.text.lstrip('0123456789.,')}"
+                token, kind=Kind.QUANTITY, value=value, text=f"{token.text}{JOINED}{unit.text.lstrip('0123456789., ')}"
             )
         found.append(token)
     return found
@@ -161,3 +163,48 @@ def dummies(tokens: list[Token]) -> list[Token]:
             token = replace(token, kind=Kind.WORD, concepts=frozenset({"neutral"}), value=None)
         found.append(token)
     return found
+
+
+def negated_bounds(tokens: list[Token]) -> list[Token]:
+    """`should not end lower than half`: a negation and a bound that words part are one bound, the other way round."""
+    for place, token in enumerate(tokens):
+        if "neg" not in token.concepts or not word(token).endswith(("not", "never", "n't")):
+            continue
+        ahead = tokens[place + 1 : place + 6]
+        at = next((n for n, t in enumerate(ahead) if word(t) in (*_LOWER, *_HIGHER)), None)
+        if not at or any(t.kind is not Kind.WORD for t in ahead[:at]) or len(ahead) <= at + 1:
+            continue
+        if ahead[at + 1].kind not in _AMOUNTS:
+            continue
+        turned = frozenset({"atleast"} if word(ahead[at]) in _LOWER else {"atmost"})
+        bound = replace(ahead[at], concepts=turned)
+        return [*tokens[:place], *ahead[:at], bound, *negated_bounds(tokens[place + 2 + at :])]
+    return tokens
+
+
+def as_neither(tokens: list[Token]) -> list[Token]:
+    """`barn-01 must not sleep, nor may barn-02`: behind a negation `nor` is an `and`."""
+    found: list[Token] = []
+    for token in tokens:
+        if token.kind is Kind.MARK and word(token) == "nor" and any("neg" in t.concepts for t in found):
+            token = replace(token, value="and")
+        found.append(token)
+    return found
+
+
+def moved_ends(tokens: list[Token]) -> list[Token]:
+    """`shift the start of the crops to eight`: the verb moves a time, and no work."""
+    for place, token in enumerate(tokens):
+        ahead = tokens[place + 1 : place + 9]
+        ends = [t for t in ahead if word(t) in _NOUNS_OF_ENDS]
+        hours = [
+            n for n, t in enumerate(ahead) if t.kind in (Kind.CLOCK, Kind.NUMBER) and n and word(ahead[n - 1]) == "to"
+        ]
+        if word(token) in _MOVING and ends and hours:
+            hour = ahead[hours[0]]
+            if hour.kind is Kind.NUMBER and 0 <= hour.amount.value <= 24:
+                value = int(hour.amount.value)
+                clock = Clock(hour=value % 24, minute=0, is_twelve=1 <= value <= 12)
+                ahead[hours[0]] = replace(hour, kind=Kind.CLOCK, value=clock)
+            return [*tokens[:place], replace(token, concepts=frozenset({"neutral"})), *ahead, *tokens[place + 9 :]]
+    return tokens
