@@ -108,8 +108,9 @@ k3s-chart: setup ## write dist/sunward-helmchart.yaml, the chart as one resource
 	@$(RUN) tools/helmchart.py helm/sunward/values-k3s.yaml $(VALUES) > dist/sunward-helmchart.yaml
 	@echo dist/sunward-helmchart.yaml
 
-advisor-eval: setup ## score `sunward advise` on requests with known answers: optima, changes, refusals, seconds
+advisor-eval: setup ## score `sunward advise` on requests with known answers, and its retrieval on questions
 	@$(RUN) tools/advisor_eval.py
+	@$(RUN) tools/advisor_retrieval.py
 
 clean: ## remove everything that can be built again
 	@rm -rf $(VENV) build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sunward.advisor.account import Meter
 from sunward.advisor.answer import Advice
 from sunward.advisor.compiling.compile import Compiled, as_grid_energy, compile_request
 from sunward.advisor.explaining import text_of
+from sunward.advisor.knowledge.index import index
 from sunward.advisor.parser.parse import parse
 from sunward.advisor.request.check import check
 from sunward.advisor.request.types import Base, Draft, NotSolvable, Request, Status
@@ -29,6 +30,15 @@ class Understood:
 
 def advise(request: str, base: Base, solve: Solve, meter: Meter, merge: Merge = lambda request: request) -> Advice:
     """The answer to one request. Raises SolverFailed where the solver proves no optimum, and nothing else."""
+    with meter.stage("retrieve"):
+        pages = index()
+        found = pages.search(request)
+    sources = tuple(one.as_data() for one in found)  # for people to read; nothing is computed from them
+    return replace(_advised(request, base, solve, meter, merge), sources=sources, knowledge_digest=pages.digest)
+
+
+def _advised(request: str, base: Base, solve: Solve, meter: Meter, merge: Merge) -> Advice:
+    """The answer without its sources."""
     try:
         understood = understand(request, base, meter, merge)
         with meter.stage("solve"):

@@ -16,7 +16,9 @@ SCHEMA = "sunward.dev/advice/v1alpha1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One answer; `refusal` where nothing was solved, and then no value. `account` is what answering took."""
+    """One answer; `refusal` where nothing was solved, and then no value. `account` is what answering took.
+
+    `sources` are the nearest pages of the knowledge base, for people to read; nothing is computed from them."""
 
     status: Status
     text: str
@@ -30,6 +32,8 @@ class Advice:
     base_objective_value: float | None = None
     limits: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    sources: tuple[Mapping[str, Any], ...] = ()
+    knowledge_digest: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """The answer as JSON shows it."""
@@ -53,8 +57,10 @@ class Advice:
             "assumptions": list(request.assumptions) if request is not None else [],
             "warnings": [*(compiled.warnings if compiled is not None else ()), *self.warnings],
             "solution": json.loads(self.solution.to_json()) if self.solution is not None else None,
+            "sources": [dict(source) for source in self.sources],
             "text": self.text,
             "account": dict(self.account),
+            "knowledge_digest": self.knowledge_digest,
         }
 
 

@@ -122,7 +122,7 @@ def test_a_plan_that_is_no_proven_optimum_gives_no_number() -> None:
 
 def test_the_account_counts_stages_and_keeps_what_is_unknown_unknown() -> None:
     account = asked("crops by 3pm").account
-    assert set(account["stages"]) == {"draft", "check", "compile", "solve"}
+    assert set(account["stages"]) == {"retrieve", "draft", "check", "compile", "solve"}
     assert account["energy_watt_hours"] == pytest.approx(account["cpu_seconds"] * 5 / 3600)
     assert account["emissions_grams"] == pytest.approx(account["energy_watt_hours"] * 0.3)
     unknown = advise("crops by 3pm", FARM, solver, Meter(cpu_seconds=lambda: 0.0)).account

@@ -15,7 +15,6 @@ _FILLERS = listed(
     "the same for; same for; the same applies to; same applies to; as do; as does; and so; so does; so do; "
     "similarly; equally; just like"
 )
-_BOUNDS = frozenset(("by", "before", "until", "after", "from", "between", "rangeto"))
 _DIRECTIONS = frozenset(("less", "more", "cleaner", "dirtier", "worse", "better", "reduced_to"))
 _AMOUNTS = (Kind.QUANTITY, Kind.NUMBER)
 

@@ -59,5 +59,5 @@ class Lesson:
         return draw(self.budget.samples, self.generator)
 
     def batch(self, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """Rows of a step among the first `count`."""
+        """Rows of a step among the first `count`, (rows,)."""
         return self.generator.integers(0, count, self.budget.rows)

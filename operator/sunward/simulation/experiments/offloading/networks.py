@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32] | NDArray[np.float64]
+"""Rows of samples, (rows, columns); parameters are (before, after), offsets (after,)."""
 
 
 @dataclass(slots=True)

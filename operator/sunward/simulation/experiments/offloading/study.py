@@ -269,7 +269,7 @@ def interquartile_mean(values: Sequence[float]) -> float:
 
 
 def interquartile_means(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of the middle half of each row."""
+    """The mean of the middle half of each row: (rows, values) to (rows,)."""
     ordered = np.sort(rows, axis=1)
     edges = np.arange(ordered.shape[1] + 1) / ordered.shape[1]
     weights = np.maximum(0.0, np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25))
