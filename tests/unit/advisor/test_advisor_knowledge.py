@@ -83,11 +83,11 @@ def test_every_application_of_table_two_has_a_baseline_here_or_none() -> None:
 
 
 def test_a_doubtful_figure_is_never_cited_without_its_flag() -> None:
-    found = [
-        one.as_data() for one in index().search("grams of a TikTok user per minute") if one.chunk.file == "table1.csv"
-    ]
-    assert found
-    assert all(source["flag"] for source in found)
+    found = index().search("TikTok or YouTube?")
+    flagged = [one for one in found if one.chunk.flag]
+    assert flagged
+    assert all(one.as_data().get("flag", "") == one.chunk.flag for one in found)
+    assert all(f"flag: {one.chunk.flag}" in one.chunk.text for one in flagged)
 
 
 @pytest.mark.parametrize(
