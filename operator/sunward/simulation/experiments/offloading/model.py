@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
-"""Numbers of states, (states,)."""
+"""One entry a state: (entries,)."""
 
 NOISE_WATTS_PER_HERTZ: Final = 3.2e-20
 """-174 dBm/Hz of thermal noise with a noise figure of 9 dB."""
@@ -82,7 +82,7 @@ class States:
         return len(self.gain)
 
     def rows(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> States:
-        """Some of them: places or a mask, (states,)."""
+        """Some of them: places or a mask, (entries,)."""
         return States(
             gain=self.gain[which],
             bits=self.bits[which],
@@ -148,7 +148,7 @@ def grams(states: States, energy_joules: Column) -> Column:
 
 
 def is_in_time(states: States, hertz: Column, watts: Column) -> NDArray[np.bool_]:
-    """Whether a transmission ends within its slot, up to rounding, (states,)."""
+    """Whether a transmission ends within its slot, up to rounding, (entries,)."""
     in_time: NDArray[np.bool_] = seconds(states, hertz, watts) <= states.slot_seconds * (1.0 + LATE)
     return in_time
 
