@@ -18,6 +18,7 @@ SUITES = {
     "nodes": "R8 node faults",
     "drain": "R9 drain table",
     "data": "R10 data faults",
+    "attacks": "R11 hostile agents",
     "misoperations": "R12 misoperations",
     "churn": "R13 churn",
     "quiet": "R14 scale and quiet",
@@ -37,7 +38,7 @@ SUITES = {
 }
 """Every suite, in the order in which all are run."""
 
-IN_MEMORY = frozenset({"planner", "model", "churn", "solver", "training", "relays", "soak", "secrets"})
+IN_MEMORY = frozenset({"planner", "model", "churn", "solver", "training", "relays", "soak", "secrets", "attacks"})
 """Suites of the folder `in_memory`: without a server, a node or a network beyond loopback."""
 
 
