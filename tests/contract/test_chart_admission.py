@@ -504,17 +504,19 @@ def pod(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Mani
     metadata = {
         "name": name,
         "namespace": SPACE,
-        "labels": {"sunward.dev/job": "mnist"} if labels is None else labels,
+        "labels": JOB_LABELS if labels is None else labels,
         "ownerReferences": [OWNER],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**base, **spec}}
 
 
+UID = "6f2a5a52-9a57-4b7e-a4a5-0c1f6a0b8d3e"
+JOB_LABELS = {"sunward.dev/job": "mnist", "sunward.dev/job-uid": UID}
 OWNER = {
     "apiVersion": "sunward.dev/v1alpha1",
     "kind": "TrainingJob",
     "name": "mnist",
-    "uid": "6f2a5a52-9a57-4b7e-a4a5-0c1f6a0b8d3e",
+    "uid": UID,
     "controller": True,
 }
 
@@ -726,6 +728,11 @@ GIVEN = [
 METADATA: dict[str, tuple[dict[str, Any], str]] = {
     "no owner": ({"ownerReferences": []}, "owned by the TrainingJob"),
     "another owner": ({"ownerReferences": [{**OWNER, "name": "other"}]}, "owned by the TrainingJob"),
+    "another job of the same name for an owner": (
+        {"ownerReferences": [{**OWNER, "uid": "0c1f6a0b-9a57-4b7e-a4a5-6f2a5a528d3e"}]},
+        "owned by the TrainingJob",
+    ),
+    "no number of the job": ({"labels": {"sunward.dev/job": "mnist"}}, "owned by the TrainingJob"),
     "an owner of another kind": (
         {"ownerReferences": [{**OWNER, "apiVersion": "v1", "kind": "ConfigMap"}]},
         "owned by the TrainingJob",
@@ -735,11 +742,11 @@ METADATA: dict[str, tuple[dict[str, Any], str]] = {
         "owned by the TrainingJob",
     ),
     "a label of others": (
-        {"labels": {"sunward.dev/job": "mnist", "app": "db"}},
+        {"labels": {**JOB_LABELS, "app": "db"}},
         "only labels and annotations of Sunward",
     ),
     "a label that Services of others select": (
-        {"labels": {"sunward.dev/job": "mnist", "app.kubernetes.io/name": "postgres"}},
+        {"labels": {**JOB_LABELS, "app.kubernetes.io/name": "postgres"}},
         "only labels and annotations of Sunward",
     ),
     "an annotation of others": (
@@ -949,7 +956,7 @@ def job_service(**spec: Any) -> Manifest:
     """The Service of a job as the operator makes it, with changes to its spec."""
     labels = {
         "app.kubernetes.io/managed-by": "sunward",
-        "sunward.dev/job": "mnist",
+        **JOB_LABELS,
         "sunward.dev/component": "coordinator",
     }
     metadata = {"name": "mnist-coordinator", "namespace": SPACE, "labels": labels, "ownerReferences": [OWNER]}
@@ -969,9 +976,17 @@ SERVICES: dict[str, tuple[dict[str, Any], str]] = {
         {"selector": {"sunward.dev/job": "other", "sunward.dev/component": "coordinator"}},
         "selects the coordinator of that job",
     ),
+    "pods of another job of the same name": (
+        {"selector": {**JOB_LABELS, "sunward.dev/job-uid": "other", "sunward.dev/component": "coordinator"}},
+        "selects the coordinator of that job",
+    ),
+    "pods of every job of the name": (
+        {"selector": {"sunward.dev/job": "mnist", "sunward.dev/component": "coordinator"}},
+        "selects the coordinator of that job",
+    ),
     "pods of anything": ({"selector": {"app": "db"}}, "selects the coordinator of that job"),
     "pods that are also something else": (
-        {"selector": {"sunward.dev/job": "mnist", "sunward.dev/component": "coordinator", "app": "db"}},
+        {"selector": {**JOB_LABELS, "sunward.dev/component": "coordinator", "app": "db"}},
         "selects the coordinator of that job",
     ),
 }
@@ -989,7 +1004,8 @@ def test_9_the_operator_cannot_create_a_service_with(operator: Api, what: str) -
         ({"name": "db"}, "is named JOB-coordinator"),
         ({"ownerReferences": []}, "owned by the TrainingJob"),
         ({"ownerReferences": [{**OWNER, "name": "other"}]}, "owned by the TrainingJob"),
-        ({"labels": {"sunward.dev/job": "mnist", "app": "db"}}, "only labels of Sunward"),
+        ({"ownerReferences": [{**OWNER, "uid": "0c1f6a0b-9a57-4b7e-a4a5-6f2a5a528d3e"}]}, "owned by the TrainingJob"),
+        ({"labels": {**JOB_LABELS, "app": "db"}}, "only labels of Sunward"),
         ({"annotations": {"service.kubernetes.io/topology-mode": "Auto"}}, "no annotations"),
         ({"finalizers": ["example.org/stay"]}, "no finalizers"),
     ],

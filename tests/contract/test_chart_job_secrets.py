@@ -192,6 +192,10 @@ CHANGES: dict[str, tuple[Manifest, str]] = {
     "no label": ({"labels": {}}, "carry the label sunward.dev/job"),
     "no owner": ({"ownerReferences": []}, "belong to a TrainingJob"),
     "another name": ({"name": "default-token"}, "a name that ends with -door"),
+    "another job of the same name": (
+        {"labels": {"sunward.dev/job": "mnist", "sunward.dev/job-uid": "another"}},
+        "belong to a TrainingJob",
+    ),
 }
 
 

@@ -17,8 +17,9 @@ spec:
   expression: request.userInfo.username == "{{ include "sunward.operatorUser" . }}"
 {{- end }}
 
-{{/* The object of the variables job and owners belongs to that TrainingJob alone. */}}
+{{/* The object of the variables job, uid and owners belongs to that TrainingJob alone, and to no other of its name. */}}
 {{- define "sunward.isOwned" -}}
 size(variables.owners) == 1 && variables.owners.all(o, o.kind == "TrainingJob"
-&& o.apiVersion.startsWith("sunward.dev/") && o.name == variables.job && o.?controller.orValue(false))
+&& o.apiVersion.startsWith("sunward.dev/") && o.name == variables.job && o.uid == variables.uid
+&& o.?controller.orValue(false))
 {{- end }}
