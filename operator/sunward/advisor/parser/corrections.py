@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sunward.advisor.parser.tokens import Amount, Clock, Kind, Token, word
+from sunward.advisor.parser.tokens import JOINED, Amount, Clock, Kind, Token, word
 
 _STRONG = frozenset(
     [
@@ -213,5 +213,8 @@ def _with_unit(old: Token, new: Token) -> Token:
             new, kind=Kind.CLOCK, value=Clock(hour=hour % 24 if hour <= 24 else 99, minute=0, is_twelve=1 <= hour <= 12)
         )
     if new.kind is Kind.NUMBER and old.kind is Kind.QUANTITY:
-        return replace(new, kind=Kind.QUANTITY, value=Amount(value=new.amount.value, unit=old.amount.unit))
+        value = Amount(value=new.amount.value, unit=old.amount.unit)
+        unit = old.text.lstrip("0123456789., ")
+        text = f"{new.text}{JOINED}{unit}" if unit.lower() in ("wh", "w", "g") else new.text
+        return replace(new, kind=Kind.QUANTITY, value=value, text=text)
     return new

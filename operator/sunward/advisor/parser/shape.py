@@ -16,6 +16,7 @@ from sunward.advisor.parser.shaping.relations import (
     from_to,
     moved_ends,
     negated_bounds,
+    own_homes,
     put_off,
     same_units,
     times_after,
@@ -26,7 +27,7 @@ from sunward.advisor.parser.tokens import Token
 def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Token]:
     """Tokens after all passes. `joins` says which marks make a list of names: "all", "and" or "none"."""
     found = without_events(by_then(list(tokens)))
-    found = negated_bounds(as_neither(found))
+    found = own_homes(negated_bounds(as_neither(found)))
     found = times_after(same_units(any_of(put_off(moved_ends(from_to(dummies(found)))))))
     found = particles(without_contrast(found))
     found = merged(found)

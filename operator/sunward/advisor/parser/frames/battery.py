@@ -49,6 +49,8 @@ def battery(span: Span) -> Iterator[Reading | None]:
             "charged",
         )
     ]
+    if amounts and any(not _belongs(span, amounts[0], state) for state in states):
+        return
     if len(amounts) > 1 or span.amounts("W", "s", "g", "g/kWh", ""):
         return
     if not amounts and not states:
@@ -72,6 +74,12 @@ def battery(span: Span) -> Iterator[Reading | None]:
         yield replace(found, follows="battery") if follows else found
 
 
+def _belongs(span: Span, level: Token, state: Token) -> bool:
+    """Whether `full` is a word of the same level: a comma or an `and` in between makes it another one."""
+    first, second = sorted((span.tokens.index(level), span.tokens.index(state)))
+    return not any(t.kind is Kind.MARK and (t.text == "," or t.value == "and") for t in span.tokens[first:second])
+
+
 def _dawn(span: Span) -> list[Token]:
     """`by morning`, which is when a night's plan ends."""
     return [t for t in span.of(Kind.PART) if span.is_night and t.value == "morning" and span.has("by", "until")]
@@ -82,7 +90,7 @@ def _follows(span: Span, named: list[Token], *, has_word: bool) -> bool:
     return (
         not has_word
         and not named
-        and bool(span.amounts("Wh", "%"))
+        and (bool(span.amounts("Wh", "%")) or span.says("full", "empty", "half full", "fully charged"))
         and (span.has("minimum", "final", "initial") or (span.has("atleast") and span.has("full")) or bool(_dawn(span)))
     )
 

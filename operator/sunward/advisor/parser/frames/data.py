@@ -109,7 +109,7 @@ def move(span: Span) -> Iterator[Reading | None]:
         )
         and not (span.has("neg") and not _leaves(span))
     ):
-        quote = span.quote(span.words("home"))
+        quote = span.quote(span.words("neg")[:1] or span.words("home"))
         if span.has("move") and not span.has("neg", "forbid") and _moves(span):
             return
     elif negative and _moves(span) and not [t for t in every if word(t) in ("all", "everything")]:

@@ -134,6 +134,7 @@ def export_rule(span: Span) -> Iterator[Reading | None]:
         "onp",
         "work",
         "planonly",
+        "from",
     )
     used = [*span.of(Kind.ALL), *span.of(Kind.NODES)]
     if span.has("anyharvest") and not span.has("neg"):

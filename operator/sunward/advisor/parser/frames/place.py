@@ -9,6 +9,17 @@ from sunward.advisor.parser.span import Reading, Span
 from sunward.advisor.parser.tokens import Kind, Token, word
 
 
+def reserved(span: Span) -> Iterator[Reading | None]:
+    """`school-01 is reserved for the birds`: the other jobs do not work there."""
+    nodes, jobs = span.of(Kind.NODES), span.of(Kind.JOBS)
+    if len(nodes) != 1 or len(jobs) != 1 or not span.has("reserved") or span.has("neg", "battery", "sun"):
+        return
+    others = [name for name in span.index.jobs if name not in jobs[0].names.names]
+    if others and span.is_before(nodes[0], jobs[0]):
+        edit = {"edit": "no-work-on", "jobs": others, "nodes": span.labels(nodes)}
+        yield span.reading("no-work-on", [edit], ("reserved", "work", "only", "all"), [*nodes, *jobs])
+
+
 def place(span: Span) -> Iterator[Reading | None]:
     """Nodes that must not, or alone may, work on a job."""
     nodes, none = span.of(Kind.NODES), [t for t in span.amounts("%") if word(t) == "none"]
@@ -31,7 +42,7 @@ def place(span: Span) -> Iterator[Reading | None]:
         or (span.says("nothing", "nobody") and span.says("on", "to", "in"))
     )
     negative = bool(none) or span.has("neg", "forbid", "out", "off", "ignore")
-    only = span.has("only")
+    only = span.has("only") or span.says("only the")
     if only and span.has("move") and span.says("to", "into"):
         return
     trailing = bool(jobs) and span.is_before(nodes[0], jobs[-1]) and _is_only_behind(span, jobs[-1])
@@ -104,4 +115,4 @@ def _only_of_job(span: Span, job: Token, node: Token) -> bool:
     return before is not None and "only" in before.concepts and span.is_before(job, node) and span.has("may")
 
 
-READERS = (place,)
+READERS = (reserved, place)

@@ -62,7 +62,7 @@ def switch(span: Span) -> Iterator[Reading | None]:
                 "switch", [{"edit": "switch", "name": t, "on": None} for t in topics], allowed, (), {"polarity"}
             )
         return
-    yield _whole(span.reading("switch", [{"edit": "switch", "name": t, "on": not off} for t in topics], allowed, ()))
+    yield _whole(span.reading("switch", [{"edit": "switch", "name": t, "on": not off} for t in topics], allowed, every))
 
 
 def _topics(span: Span) -> list[str]:

@@ -72,18 +72,20 @@ class Quantities(Cursor):
         ):
             value, taken = value / int(self._word(taken + 1)), taken + 2
             if not self._unit(taken)[0]:
-                return self._take(taken, Kind.QUANTITY, Amount(value=value * 100, unit="%"))
+                return self._take(taken, Kind.QUANTITY, Amount(value=value * 100, unit="%", is_word=True))
         later = self._word(taken) in ("more", "extra", "additional", "further")
         if later and self._unit(taken + 1)[2] == "s":
             size, factor, unit = self._unit(taken + 1)
-            amount = Amount(value=value * factor, unit=unit, is_word=is_word)
-            return self._take(taken + 1 + size, Kind.QUANTITY, amount, frozenset({"later"}))
+            count, part = self._part_of_time(taken + 1 + size, unit)
+            amount = Amount(value=(value + part) * factor, unit=unit, is_word=is_word)
+            return self._take(count, Kind.QUANTITY, amount, frozenset({"later"}))
         extra = 1 if self._word(taken) == "-" and self._adjacent(self.at + taken) else 0
         size, factor, unit = self._unit(taken + extra)
         if size and not (is_word and unit in ("g", "W", "Wh", "x") and self._word(taken) in ("t", "w")):
             concepts = frozenset({"later"} if self._word() == "another" else ())
-            amount = Amount(value=value * factor, unit=unit, is_word=is_word)
-            return self._take(taken + extra + size, Kind.QUANTITY, amount, concepts)
+            count, part = self._part_of_time(taken + extra + size, unit)
+            amount = Amount(value=(value + part) * factor, unit=unit, is_word=is_word)
+            return self._take(count, Kind.QUANTITY, amount, concepts)
         return self._take(taken, Kind.NUMBER, Amount(value=value, is_word=is_word))
 
     def _mixed(self, taken: int, value: Fraction) -> tuple[int, Fraction]:
@@ -97,6 +99,14 @@ class Quantities(Cursor):
         if first.isdigit() and mark == "/" and second in ("2", "3", "4") and int(first) < int(second):
             return taken + 3, value + Fraction(int(first), int(second))
         return taken, value
+
+    def _part_of_time(self, taken: int, unit: str) -> tuple[int, Fraction]:
+        """`an hour and a half`: how many words there are with it, and the part of the unit."""
+        if unit == "s" and self._word(taken) == "and" and self._word(taken + 1) == "a":
+            part = units.FRACTIONS.get(("a", self._word(taken + 2)))
+            if part is not None:
+                return taken + 3, part
+        return taken, Fraction(0)
 
     def _value(self) -> tuple[int, Fraction | None, bool]:
         """How many words a number takes, and its value; None where there is none."""
@@ -116,6 +126,9 @@ class Quantities(Cursor):
             return 1, None if value is None else sign * value, False
         if word.text in ("a", "one") and self._word(1) == "hundred":
             return self._hundreds(1)
+        longer = self._word(1) in ("extra", "additional", "further", "more") and self._word(2) in ("hour", "minute")
+        if word.text in ("an", "a", "one") and longer:
+            return 1, Fraction(1), True
         if word.text in ("an", "a", "another", "one") and self._word(1) in ("hour", "minute"):
             return 1, Fraction(1), True
         if word.text == "x" and self._word(1).isdigit():

@@ -26,6 +26,7 @@ _LOOKS = listed(
 _DELAYING = listed("delay; delays; delaying; defer; hold back; deferring")
 _LOWER = listed("lower than; less than; below; under; fewer than; beneath; smaller than")
 _HIGHER = listed("higher than; more than; above; over; greater than; beyond")
+_PUSHING = listed("push; pushes; stretch; move; shift; set; put; pushed; moved")
 _MOVING = listed("shift; shifts; move; set; put; bring; change; shifted; moved")
 _NOUNS_OF_ENDS = listed("start; beginning; begin; starting; release")
 _AFTER = {"after that": 1, "later": 1, "afterwards": 1, "thereafter": 1, "later than that": 1}
@@ -129,7 +130,8 @@ def _shifted(clock: Token, length: Token, tail: Token, turn: int) -> Token:
 def put_off(tokens: list[Token]) -> list[Token]:
     """`put the traffic off until ten`: the two words that belong together are one."""
     for place, token in enumerate(tokens):
-        if word(token) in _DELAYING and any(t.kind in (Kind.JOBS, Kind.PRONOUN) for t in tokens[place + 1 : place + 4]):
+        named = any(t.kind in (Kind.JOBS, Kind.PRONOUN) for t in tokens[place + 1 : place + 4])
+        if word(token) in _DELAYING and named and any(t.kind is Kind.CLOCK for t in tokens[place + 1 : place + 9]):
             tokens = [*tokens[:place], replace(token, concepts=frozenset({"neutral", "defer"})), *tokens[place + 1 :]]
         ahead = [word(t) for t in tokens[place + 1 : place + 2]]
         opened = [n for n in range(place) if word(tokens[n]) in ("put", "puts", "hold", "held", "holds", "call")]
@@ -196,6 +198,10 @@ def moved_ends(tokens: list[Token]) -> list[Token]:
     """`shift the start of the crops to eight`: the verb moves a time, and no work."""
     for place, token in enumerate(tokens):
         ahead = tokens[place + 1 : place + 9]
+        if word(token) in _PUSHING and any(word(t) == "deadline" for t in ahead) and _names_clock(ahead):
+            later = replace(token, concepts=frozenset({"extend"}))
+            rest = [replace(t, concepts=frozenset({"neutral"})) if word(t) in ("out", "back") else t for t in ahead]
+            return [*tokens[:place], later, *rest, *tokens[place + 9 :]]
         ends = [t for t in ahead if word(t) in _NOUNS_OF_ENDS]
         hours = [
             n for n, t in enumerate(ahead) if t.kind in (Kind.CLOCK, Kind.NUMBER) and n and word(ahead[n - 1]) == "to"
@@ -208,3 +214,20 @@ def moved_ends(tokens: list[Token]) -> list[Token]:
                 ahead[hours[0]] = replace(hour, kind=Kind.CLOCK, value=clock)
             return [*tokens[:place], replace(token, concepts=frozenset({"neutral"})), *ahead, *tokens[place + 9 :]]
     return tokens
+
+
+def _names_clock(tokens: Sequence[Token]) -> bool:
+    return any(token.kind is Kind.CLOCK for token in tokens)
+
+
+def own_homes(tokens: list[Token]) -> list[Token]:
+    """`no image may leave its barn`: where a job's data lies is its home, and no name of a group."""
+    found: list[Token] = []
+    for token in tokens:
+        before = found[-1] if found else None
+        own = before is not None and before.kind is Kind.PRONOUN and word(before) in ("its", "their")
+        if own and token.kind is Kind.NODES and len(token.names.names) > 1 and not token.text[0].isupper():
+            found[-1] = replace(token, kind=Kind.WORD, value=None, concepts=frozenset({"home"}))
+            continue
+        found.append(token)
+    return found
