@@ -150,7 +150,23 @@ def _apply(tokens: list[Token], place: int, size: int, markers: list[str]) -> tu
     ):
         return tokens, place + size
     replaced = _replaced(tokens, place, size)
+    if replaced is None and not weak and _is_between(tokens, place, size):
+        return [*tokens[:place], _unclear(tokens, place, size), *tokens[place + size :]], place + 1
     return (replaced, place) if replaced is not None else (tokens, place + size)
+
+
+def _is_between(tokens: list[Token], place: int, size: int) -> bool:
+    """Whether values stand on both sides: one of them is withdrawn, and which is not clear."""
+    before = tokens[_clause_begin(tokens, place) : place]
+    behind = tokens[place + size : place + size + 4]
+    amounts = (Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK)
+    return all(any(t.kind in amounts or "neg" in t.concepts for t in side) for side in (before, behind))
+
+
+def _unclear(tokens: list[Token], place: int, size: int) -> Token:
+    """A word that no reader understands, so that the wish is asked about."""
+    first, last = tokens[place], tokens[place + size - 1]
+    return replace(first, kind=Kind.WORD, value=None, end=last.end, concepts=frozenset({"correction"}))
 
 
 def _clause_begin(tokens: list[Token], place: int) -> int:

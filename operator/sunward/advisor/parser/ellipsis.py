@@ -15,6 +15,7 @@ _FILLERS = listed(
     "the same for; same for; the same applies to; same applies to; as do; as does; and so; so does; so do; "
     "similarly; equally; just like"
 )
+_BOUNDS = frozenset(("by", "before", "until", "after", "from", "between", "rangeto"))
 _DIRECTIONS = frozenset(("less", "more", "cleaner", "dirtier", "worse", "better", "reduced_to"))
 _AMOUNTS = (Kind.QUANTITY, Kind.NUMBER)
 
@@ -24,6 +25,8 @@ def renewed(tokens: Sequence[Token], last: Reading) -> list[Token]:
     slots = {slot for token in tokens if (slot := _slot(token)) is not None}
     values = {slot for token in tokens if (slot := _value_slot(token)) is not None}
     if not values or not slots <= values | {"time", "amount"} or not all(_fits(token, last) for token in tokens):
+        return []
+    if "time" in slots and "time" not in values:
         return []
     if "time" in values and not {"time"} <= {_value_slot(t) for t in last.tokens}:
         return []
@@ -48,6 +51,8 @@ def _slot(token: Token) -> str | None:
     """The slot of a value, and of the words that belong to it."""
     if token.concepts & _DIRECTIONS:
         return "amount"
+    if token.concepts & _BOUNDS and token.kind is Kind.WORD:
+        return "time"
     return _value_slot(token)
 
 
@@ -74,7 +79,7 @@ def _same_units(tokens: Sequence[Token], before: Sequence[Token]) -> bool:
 
 def _put(found: list[Token], new: list[Token], slot: str) -> list[Token]:
     """The row with the values of a slot replaced; empty where the wish before has no such slot or more of them."""
-    directed = any(token.concepts & _DIRECTIONS for token in new)
+    directed = any(_value_slot(token) is None for token in new)
     old = [t for t in found if (_slot(t) if directed else _value_slot(t)) == slot]
     values = [t for t in new if _value_slot(t) == slot]
     if not old or len(values) > sum(_value_slot(t) == slot for t in old):

@@ -10,6 +10,7 @@ from sunward.advisor.parser.shaping.exceptions import excepted, excepted_first
 from sunward.advisor.parser.shaping.lists import counted, lists, merged, others, quantified
 from sunward.advisor.parser.shaping.particles import particles, without_contrast
 from sunward.advisor.parser.shaping.relations import (
+    afterwards,
     any_of,
     as_neither,
     dummies,
@@ -29,6 +30,7 @@ def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Tok
     found = without_events(by_then(list(tokens)))
     found = own_homes(negated_bounds(as_neither(found)))
     found = times_after(same_units(any_of(put_off(moved_ends(from_to(dummies(found)))))))
+    found = afterwards(found)
     found = particles(without_contrast(found))
     found = merged(found)
     found = excepted(excepted_first(found, index), index)

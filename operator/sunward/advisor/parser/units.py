@@ -71,6 +71,11 @@ def _fill() -> None:
     for spelling in _PER.split(";"):
         words = spelling.replace("/", " / ").split()
         UNITS[tuple(words)] = (Fraction(1), "g/kWh")
+    ends = (("thirds", 3), ("quarters", 4), ("fifths", 5), ("sixths", 6), ("eighths", 8), ("tenths", 10))
+    counts = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
+    for word, parts in ends:
+        for count in range(2, parts):
+            FRACTIONS[(counts[count - 2], word)] = Fraction(count, parts)
     for fraction, text in _FRACTION_WORDS.items():
         for spelling in text.split(";"):
             FRACTIONS[tuple(spelling.split())] = Fraction(fraction)

@@ -73,6 +73,7 @@ def work(span: Span) -> Iterator[Reading | None]:
         return
     if not (
         span.has("batch", "less", "more", "reduced_to")
+        or (span.is_level(span.amounts("%", "x")[0]) and span.amounts("%", "x")[0].amount.value > 100)
         or any(t.amount.is_word or t.amount.unit == "x" for t in span.amounts("%", "x"))
     ):
         return

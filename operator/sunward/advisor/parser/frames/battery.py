@@ -235,7 +235,7 @@ def _level(
         "empty",
         "budget",
         "by",
-        "may" if field_name == "capacity" else "battery",
+        "may" if field_name != "minimum" else "battery",
         "minimise",
         "move" if field_name == "final" else "battery",
         "exactly",

@@ -219,8 +219,11 @@ def limit(span: Span) -> Iterator[Reading | None]:
     grams, energy = span.amounts("g"), span.amounts("Wh")
     if len(grams) + len(energy) != 1 or span.of(Kind.JOBS, Kind.NODES) or span.has("battery", "atleast", "sun", "wake"):
         return
-    if not span.has("atmost", "budget", "may", "question") and not (
-        span.has("only") or span.has("less") or span.has("neg")
+    asked = word(span.tokens[0]) in ("would", "will", "is", "are", "can", "could", "does", "do")
+    if (
+        not asked
+        and not span.has("atmost", "budget", "may", "question")
+        and not (span.has("only") or span.has("less") or span.has("neg"))
     ):
         return
     if span.has("neg") and not span.has("morethan", "atmost", "budget"):

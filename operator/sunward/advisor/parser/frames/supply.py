@@ -120,7 +120,8 @@ def intensity(span: Span) -> Iterator[Reading | None]:
         or (absolute and span.amounts("%", "x"))
     ):
         return
-    if not absolute and not zones and not span.has("grid", "intensity", "emissions") and not span.of(Kind.ALL):
+    general = span.has("grid", "intensity", "emissions") or span.of(Kind.ALL) or span.says("everywhere")
+    if not zones and not general:
         return
     times, pieces = _times(span)
     if pieces is None or span.has("neg", "atmost", "atleast"):

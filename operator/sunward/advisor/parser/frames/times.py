@@ -83,7 +83,7 @@ def _bound(span: Span, time: Token, after: int, found: Bounds) -> None:
         *[
             t
             for t in lead
-            if t.concepts & {"before", "after", "by", "until", "extend"}
+            if t.concepts & {"before", "after", "by", "until", "extend", "earlier", "later"}
             or word(t) in ("end", "within", "first", "last", "next", "earlier", "later", "forward", "brought forward")
         ],
         time,
@@ -178,8 +178,12 @@ def _side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | No
 
 def _duration_side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
     """`within two hours`, `in the first 3 h`, `an hour earlier`, `in the last 2 hours`."""
-    said = [word(t) for t in lead[-4:]]
-    shifted = any(t.concepts & {"earlier", "later"} for t in (time, *tail))
+    said, ahead = [word(t) for t in lead[-4:]], [word(t) for t in tail]
+    shifted = any(t.concepts & {"earlier", "later"} for t in (time, *tail, *lead)) or any(
+        "extend" in t.concepts for t in lead
+    )
+    if any("by" in t.concepts for t in lead[-2:]) and ahead[:1] == ["from now"]:
+        return "by"
     if shifted or "forward" in said or "brought forward" in said:
         return "by"
     if "last" in said or "final" in said:

@@ -144,7 +144,7 @@ class Clocks(Cursor):
                 "less",
                 "fewer",
             }
-            or (self._word() == "one" and following not in ("", ".", ",", "?", "!", ";", "please"))
+            or (self._word() == "one" and not ahead and following not in ("", ".", ",", "?", "!", ";", "please"))
         ):
             return False
         if following in ("thirds", "third", "quarters", "fifths", "tenths", "fourths"):

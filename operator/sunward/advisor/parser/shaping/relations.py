@@ -65,6 +65,8 @@ def same_units(tokens: list[Token]) -> list[Token]:
         unit = _unit_before(found)
         lead = next((t for t in reversed(found) if word(t) not in ("about", "the")), None)
         bound = lead is not None and (lead.concepts & {"atleast", "minimum"} or word(lead) in _BOUND)
+        levelled = lead is not None and word(lead) in ("at", "to", "with")
+        bound = bound or (levelled and any(t.concepts & {"final", "initial", "minimum"} for t in found[-5:]))
         if token.kind is Kind.NUMBER and unit is not None and bound and _ends_here(tokens, place):
             value = Amount(value=token.amount.value, unit=unit.amount.unit)
             token = replace(
@@ -231,3 +233,28 @@ def own_homes(tokens: list[Token]) -> list[Token]:
             continue
         found.append(token)
     return found
+
+
+def afterwards(tokens: list[Token]) -> list[Token]:
+    """`250 g/kWh before noon, 350 after`: the time that was said last, and its unit."""
+    found: list[Token] = []
+    for place, token in enumerate(tokens):
+        last = place + 1 == len(tokens) or tokens[place + 1].kind is Kind.MARK
+        clock = _said_before(found)
+        if last and clock is not None and word(token) in ("after", "afterwards", "thereafter", "after that", "then on"):
+            found = _with_unit(found)
+            found += [replace(token, concepts=frozenset({"after"})), clock]
+            continue
+        found.append(token)
+    return found
+
+
+def _with_unit(found: list[Token]) -> list[Token]:
+    """A bare number right before gets the unit of the last quantity."""
+    quantities = [t for t in found if t.kind is Kind.QUANTITY]
+    if not quantities or found[-1].kind is not Kind.NUMBER or quantities[-1].amount.unit != "g/kWh":
+        return found
+    unit = quantities[-1]
+    value = Amount(value=found[-1].amount.value, unit=unit.amount.unit)
+    text = f"{found[-1].text}{JOINED}{unit.text.lstrip('0123456789., ')}"
+    return [*found[:-1], replace(found[-1], kind=Kind.QUANTITY, value=value, text=text)]
