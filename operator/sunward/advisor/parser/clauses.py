@@ -122,6 +122,10 @@ class Cutter:
         if readings:
             least = min(reading.cost for reading in readings)
             cheapest = [reading for reading in readings if reading.cost == least]
+            other = last is not None and all(reading.kind != last.kind for reading in cheapest)
+            again = self._elliptic(kept, last) if cheapest[0].missing and other else None
+            if again is not None and not again.missing:
+                return Piece(tokens=kept, reading=again, role="wish", cost=2.5 + 2.0 * again.cost)
             if any(reading.follows is not None for reading in cheapest):
                 cheapest = [reading for reading in cheapest if reading.follows is not None]
             cost = 1.0 + 2.0 * least + 1.5 * len(cheapest[0].missing) + DIVIDED * _inner_marks(kept)

@@ -141,7 +141,7 @@ def _is_conditional(pieces: Sequence[Piece]) -> bool:
         after = pieces[place + 1] if place + 1 < len(pieces) else None
         closed = piece.tokens[-1].text
         if (before and pieces[place - 1].role == "wish" and pieces[place - 1].tokens[-1].text not in ".;?!") or (
-            after is not None and after.role == "wish" and closed == ","
+            after is not None and after.role == "wish" and _changes(after) and closed == ","
         ):
             return True
     return False
@@ -230,6 +230,7 @@ class _Context:
     nodes: tuple[str, ...] = ()
     polarity: bool | None = None
     open_topics: int = 0
+    scope: tuple[str, ...] = ()
 
 
 def _draft(text: str, pieces: Sequence[Piece], index: NameIndex) -> Draft:
@@ -241,6 +242,7 @@ def _draft(text: str, pieces: Sequence[Piece], index: NameIndex) -> Draft:
         f"taken as a reason and not as a wish: {used_text(text, p.tokens)!r}" for p in pieces if p.role == "filler"
     ]
     for piece in pieces:
+        context.scope = _scope(piece) or context.scope
         if piece.role == "topic":
             _topic(context, piece)
         if piece.reading is not None:
@@ -248,6 +250,7 @@ def _draft(text: str, pieces: Sequence[Piece], index: NameIndex) -> Draft:
             limits += piece.reading.limits
             objectives += [piece.reading.objective] if piece.reading.objective else []
             _remember(context, piece.reading)
+        context.scope = () if piece.tokens[-1].value == "hard" else context.scope
     if context.open_topics:
         raise NotSolvable(Code.UNREAD, f"A name was given without a wish about it; {_ASKS}.")
     if len(set(objectives)) > 1:
@@ -260,6 +263,21 @@ def _draft(text: str, pieces: Sequence[Piece], index: NameIndex) -> Draft:
         objective=objectives[0] if objectives else "emissions",
         notes=tuple(notes),
     )
+
+
+def _scope(piece: Piece) -> tuple[str, ...]:
+    """The nodes of `cabin: ...`, which hold to the end of the sentence."""
+    told = [token for token in piece.tokens if token.text.lower() not in ("the", "for", "at", "on")]
+    headed = len(told) > 1 and told[0].kind is Kind.NODES and told[1].text == ":"
+    return told[0].names.labels if headed else ()
+
+
+def _scoped(edit: Edit, reading: Reading, context: _Context) -> Edit:
+    """A harvest without names, under a heading that has some."""
+    general = any(token.kind in (Kind.NODES, Kind.ALL) for token in reading.tokens)
+    if context.scope and edit["edit"] == "harvest" and edit["nodes"] == ["*"] and not general:
+        return {**edit, "nodes": list(context.scope)}
+    return edit
 
 
 def _topic(context: _Context, piece: Piece) -> None:
@@ -287,7 +305,7 @@ def _filled(reading: Reading, context: _Context, index: NameIndex) -> list[Edit]
         raise NotSolvable(Code.MISSING_VALUE, "Should that be on or off?", ("on", "off"))
     if reading.missing:
         context.open_topics = 0
-    edits = [renamed(edit, jobs, nodes) for edit in reading.edits]
+    edits = [renamed(_scoped(edit, reading, context), jobs, nodes) for edit in reading.edits]
     return [_polar(edit, context.polarity) for edit in edits]
 
 
@@ -297,7 +315,8 @@ def _polar(edit: Edit, polarity: bool | None) -> dict[str, Any]:
 
 def _remember(context: _Context, reading: Reading) -> None:
     context.jobs = reading.jobs or context.jobs
-    context.nodes = reading.nodes or context.nodes
+    every = ("*",) if any(edit.get("nodes") == ["*"] and edit["edit"] == "battery" for edit in reading.edits) else ()
+    context.nodes = reading.nodes or every or context.nodes
     switches = [edit["on"] for edit in reading.edits if edit["edit"] == "switch" and edit["on"] is not None]
     if switches:
         context.polarity = switches[-1]

@@ -17,6 +17,7 @@ from sunward.advisor.parser.shaping.relations import (
     from_to,
     moved_ends,
     negated_bounds,
+    no_but,
     own_homes,
     put_off,
     same_units,
@@ -29,7 +30,7 @@ def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Tok
     """Tokens after all passes. `joins` says which marks make a list of names: "all", "and" or "none"."""
     found = without_events(by_then(list(tokens)))
     found = own_homes(negated_bounds(as_neither(found)))
-    found = times_after(same_units(any_of(put_off(moved_ends(from_to(dummies(found)))))))
+    found = times_after(same_units(any_of(put_off(moved_ends(from_to(dummies(no_but(found))))))))
     found = afterwards(found)
     found = particles(without_contrast(found))
     found = merged(found)

@@ -120,18 +120,33 @@ def move(span: Span) -> Iterator[Reading | None]:
         quote = span.quote(span.words("freely")[:1])
     else:
         return
-    if (
-        labels is None
-        and (span.says("no") or any(word(t) in ("all", "every", "everything") for t in every))
-        and span.has("data")
-        and not span.of(Kind.PRONOUN)
-    ):
+    if labels is None and (span.says("no") or _all_data(span)) and span.has("data") and not span.of(Kind.PRONOUN):
         labels, missing = ["*"], set()
     found = span.reading(
         "move", [{"edit": "move", "jobs": labels, "at_most": quote}], allowed, [*named, *shares, *every], missing
     )
     if found is not None:
         yield found if span.has("move", "home") else replace(found, follows="move")
+
+
+def move_again(span: Span) -> Iterator[Reading | None]:
+    """`and nothing of traffic`, `nothing moved`: no data of another job, or of the one that was named."""
+    none = [t for t in span.tokens if word(t) in ("nothing", "none", "not")]
+    named = span.of(Kind.JOBS)
+    if len(none) != 1 or len(named) > 1 or span.of(Kind.NODES, Kind.QUANTITY, Kind.NUMBER, Kind.CLOCK, Kind.ALL):
+        return
+    if not named and (not span.has("move") or span.has("offload") or word(none[0]) not in ("nothing", "none")):
+        return
+    edit = {"edit": "move", "jobs": span.labels(named) or None, "at_most": none[0].text}
+    found = span.reading("move", [edit], ("neg", "move", "data"), named, () if named else {"jobs"})
+    if found is not None and found.cost == 0.0:
+        yield replace(found, follows="move" if named else None)
+
+
+def _all_data(span: Span) -> bool:
+    """`all data`, `every job's data`; in `the data may all move` it is the share."""
+    places = [n for n, t in enumerate(span.tokens) if t.kind is Kind.ALL and word(t) in ("all", "every", "everything")]
+    return any("data" in t.concepts for n in places for t in span.tokens[n + 1 : n + 4])
 
 
 def _moves(span: Span) -> bool:
@@ -204,4 +219,4 @@ def movable_to(span: Span) -> Iterator[Reading | None]:
     )
 
 
-READERS = (move, movable_to)
+READERS = (move, move_again, movable_to)

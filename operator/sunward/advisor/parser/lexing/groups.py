@@ -68,6 +68,8 @@ class Groups(Naming):
     def _others(self) -> bool:
         if (self._word(),) not in _OTHERS or (self._word() == "rest" and self._word(-1) != "the"):
             return False
+        if self._word(1) == "of" and self._word(2) in _PRONOUNS:
+            return False
         following = self._word(1)
         if self._word() in ("other", "remaining") and (following.isdigit() or following in units.NUMBERS):
             noun = self._word(2)

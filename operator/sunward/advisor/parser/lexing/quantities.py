@@ -50,7 +50,7 @@ class Quantities(Cursor):
         if self._word(at) not in ("a", "an", "one"):
             return None
         count, factor, name = self._unit(at + 1)
-        return (at + 1 + count, factor, name) if count and name in ("W", "Wh", "g", "%") else None
+        return (at + 1 + count, factor, name) if count and name in ("W", "Wh", "g", "%", "s") else None
 
     def _multiple(self) -> bool:
         if self._word() in units.MULTIPLES:
@@ -126,6 +126,8 @@ class Quantities(Cursor):
             return 1, None if value is None else sign * value, False
         if word.text in ("a", "one") and self._word(1) == "hundred":
             return self._hundreds(1)
+        if word.text == "a" and self._word(1) == "single":
+            return 2, Fraction(1), True
         longer = self._word(1) in ("extra", "additional", "further", "more") and self._word(2) in ("hour", "minute")
         if word.text in ("an", "a", "one") and longer:
             return 1, Fraction(1), True

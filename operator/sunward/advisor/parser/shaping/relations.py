@@ -29,6 +29,7 @@ _HIGHER = listed("higher than; more than; above; over; greater than; beyond")
 _PUSHING = listed("push; pushes; stretch; move; shift; set; put; pushed; moved")
 _MOVING = listed("shift; shifts; move; set; put; bring; change; shifted; moved")
 _NOUNS_OF_ENDS = listed("start; beginning; begin; starting; release")
+_THINGS = listed("box; node; machine; device; one; board; computer; host")
 _AFTER = {"after that": 1, "later": 1, "afterwards": 1, "thereafter": 1, "later than that": 1}
 _BEFORE = {"before that": -1, "earlier": -1, "sooner": -1, "earlier than that": -1}
 
@@ -62,11 +63,13 @@ def same_units(tokens: list[Token]) -> list[Token]:
     """`ends at 15 Wh and is never under 8`: a bare number behind a bound has the unit that was said last."""
     found: list[Token] = []
     for place, token in enumerate(tokens):
-        unit = _unit_before(found)
+        unit, grid = _unit_before(found), _grid_unit(found)
         lead = next((t for t in reversed(found) if word(t) not in ("about", "the")), None)
         bound = lead is not None and (lead.concepts & {"atleast", "minimum"} or word(lead) in _BOUND)
         levelled = lead is not None and word(lead) in ("at", "to", "with")
         bound = bound or (levelled and any(t.concepts & {"final", "initial", "minimum"} for t in found[-5:]))
+        if token.kind is Kind.NUMBER and grid is not None and token.amount.value >= 20 and _ends_here(tokens, place):
+            unit, bound = grid, True
         if token.kind is Kind.NUMBER and unit is not None and bound and _ends_here(tokens, place):
             value = Amount(value=token.amount.value, unit=unit.amount.unit)
             token = replace(
@@ -74,6 +77,15 @@ def same_units(tokens: list[Token]) -> list[Token]:
             )
         found.append(token)
     return found
+
+
+def _grid_unit(found: Sequence[Token]) -> Token | None:
+    """The last intensity, where the stretch names another grid: `Denmark at 100 g/kWh, Germany at 400`."""
+    units = [t for t in found if t.kind is Kind.QUANTITY and t.amount.unit in ("g/kWh",)]
+    marks = [place for place, t in enumerate(found) if t.kind is Kind.MARK]
+    here = found[marks[-1] :] if marks else ()
+    places = any(t.kind is Kind.NODES and t.names.is_place for t in here)
+    return units[-1] if units and places else None
 
 
 def _unit_before(found: Sequence[Token]) -> Token | None:
@@ -140,6 +152,16 @@ def put_off(tokens: list[Token]) -> list[Token]:
         if word(token) == "off" and opened and ahead and ahead[0] in ("until", "till", "to"):
             neutral = replace(token, concepts=frozenset({"neutral", "defer"}))
             return [*tokens[:place], neutral, *put_off(tokens[place + 1 :])]
+    return tokens
+
+
+def no_but(tokens: list[Token]) -> list[Token]:
+    """`no box but waw-1`: nothing but it."""
+    for place, token in enumerate(tokens[:-2]):
+        noun, mark = tokens[place + 1], tokens[place + 2]
+        if word(token) == "no" and word(noun) in _THINGS and word(mark) in ("but", "except", "other than", "besides"):
+            nothing = replace(token, text="nothing", end=noun.end)
+            return [*tokens[:place], nothing, *no_but(tokens[place + 2 :])]
     return tokens
 
 
@@ -241,12 +263,26 @@ def afterwards(tokens: list[Token]) -> list[Token]:
     for place, token in enumerate(tokens):
         last = place + 1 == len(tokens) or tokens[place + 1].kind is Kind.MARK
         clock = _said_before(found)
+        behind = tokens[place + 1] if place + 1 < len(tokens) else None
+        then = word(token) == "then" and bool(found) and (found[-1].kind is Kind.MARK or word(found[-1]) == "and")
+        if then and clock is not None and behind is not None and behind.kind in _AMOUNTS and _is_until(found, clock):
+            found += [replace(token, concepts=frozenset({"after"})), clock]
+            continue
+        if found and found[-1] is clock and token.kind is Kind.NUMBER and _ends_here(tokens, place):
+            found = _with_unit([*found, token])
+            continue
         if last and clock is not None and word(token) in ("after", "afterwards", "thereafter", "after that", "then on"):
             found = _with_unit(found)
             found += [replace(token, concepts=frozenset({"after"})), clock]
             continue
         found.append(token)
     return found
+
+
+def _is_until(found: Sequence[Token], clock: Token) -> bool:
+    """Whether a time closed the stretch before."""
+    at = found.index(clock)
+    return at > 0 and bool(found[at - 1].concepts & {"until", "before", "rangeto"})
 
 
 def _with_unit(found: list[Token]) -> list[Token]:
