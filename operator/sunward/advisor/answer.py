@@ -18,7 +18,8 @@ SCHEMA = "sunward.dev/advice/v1alpha1"
 class Advice:
     """One answer; `refusal` where nothing was solved, and then no value. `account` is what answering took.
 
-    `sources` are the nearest pages of the knowledge base, for people to read; nothing is computed from them."""
+    `sources` are the nearest pages of the knowledge base and `similar` the nearest requests of a repository, for people
+    to read; nothing is computed from either."""
 
     status: Status
     text: str
@@ -34,6 +35,7 @@ class Advice:
     warnings: tuple[str, ...] = ()
     sources: tuple[Mapping[str, Any], ...] = ()
     knowledge_digest: str = ""
+    similar: tuple[Mapping[str, Any], ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """The answer as JSON shows it."""
@@ -58,6 +60,7 @@ class Advice:
             "warnings": [*(compiled.warnings if compiled is not None else ()), *self.warnings],
             "solution": json.loads(self.solution.to_json()) if self.solution is not None else None,
             "sources": [dict(source) for source in self.sources],
+            "similar": [dict(one) for one in self.similar],
             "text": self.text,
             "account": dict(self.account),
             "knowledge_digest": self.knowledge_digest,

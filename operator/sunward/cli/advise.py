@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -25,11 +28,13 @@ if TYPE_CHECKING:
     from sunward.advisor.account import Meter
     from sunward.advisor.answer import Advice
     from sunward.advisor.chat import Conversation
+    from sunward.advisor.repository import Repository
     from sunward.advisor.request.types import Base
     from sunward.advisor.solving import Solve
     from sunward.optimisation.problem.instance import Problem
     from sunward.optimisation.process.guarded import GuardedSolver
 
+Kept = TypeVar("Kept")
 LONGEST_LINE = 1 << 16
 """Characters of a line of standard input that are read; the parser reads no more of a request anyway."""
 
@@ -75,6 +80,11 @@ def advise(
             help="Read turns from standard input, each added to the accepted; undo, why, changes, reset are commands.",
         ),
     ] = False,
+    repository: Annotated[
+        str,
+        typer.Option(help="File in which solved answers are remembered; similar ones are listed. Default: none."),
+    ] = "",
+    forget: Annotated[bool, typer.Option("--forget", help="Empty the file of --repository first.")] = False,
     time_limit: Annotated[
         float,
         typer.Option(
@@ -90,17 +100,17 @@ def advise(
     from sunward.advisor.request.types import Base
     from sunward.optimisation.process.guarded import GuardedSolver
 
-    if bool(request) == chat:
-        raise InvalidInput("REQUEST", "give a request, - for requests on standard input, or --chat")
-    base = Base(problem=_base(problem_file, manifests, intensity, harvest), start=started(start, timezone))
-    with GuardedSolver() as guarded:
-        solve = partial(guarded.solve, solver="exact", time_limit_seconds=time_limit)
-        advisor = _Advisor(base, solve, guarded, zone, output)
-        done = (
-            advisor.chat()
-            if chat
-            else advisor.answer(_lines() if request == "-" else [request], several=request == "-")
-        )
+    with closing(_Memory(repository, forget=forget)) as memory:
+        if forget and not request and not chat:
+            return
+        if bool(request) == chat:
+            raise InvalidInput("REQUEST", "give a request, - for requests on standard input, or --chat")
+        base = Base(problem=_base(problem_file, manifests, intensity, harvest), start=started(start, timezone))
+        with GuardedSolver() as guarded:
+            solve = partial(guarded.solve, solver="exact", time_limit_seconds=time_limit)
+            advisor = _Advisor(base, solve, guarded, zone, output, memory)
+            several = request == "-"
+            done = advisor.chat() if chat else advisor.answer(_lines() if several else [request], several=several)
     if not done:
         raise typer.Exit(1)
 
@@ -146,11 +156,51 @@ def _lines() -> Iterator[str]:
             yield line.strip()
 
 
+class _Memory:
+    """The repository that was named, if any. Raises InvalidInput where its file cannot be used."""
+
+    def __init__(self, path: str, *, forget: bool) -> None:
+        if forget and not path:
+            raise InvalidInput("--forget", "needs --repository FILE, whose answers are to be forgotten")
+        self._path = path
+        self._file: Repository | None = None
+        if path:
+            from sunward.advisor.repository import Repository
+
+            self._file = self._kept(lambda: Repository(path))
+        if forget and self._file is not None:
+            count = self._kept(self._file.forget)
+            typer.echo(f"{count} answers forgotten", err=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def with_similar(self, request: str, answer: Advice, base: Base) -> Advice:
+        """The answer with similar requests that were solved before; it is remembered for later ones."""
+        file = self._file
+        if file is None:
+            return answer
+        found = self._kept(lambda: file.recall(request))
+        self._kept(lambda: file.remember(request, base, answer))
+        return replace(answer, similar=tuple(one.as_data() for one in found))
+
+    def _kept(self, do: Callable[[], Kept]) -> Kept:
+        try:
+            return do()
+        except sqlite3.Error as error:
+            raise InvalidInput(f"--repository {one_line(self._path, 60)}", f"cannot be used: {error}") from None
+
+
 class _Advisor:
     """Answers requests on one base with one solver process."""
 
-    def __init__(self, base: Base, solve: Solve, guarded: GuardedSolver, zone: str, output: Output) -> None:
+    def __init__(
+        self, base: Base, solve: Solve, guarded: GuardedSolver, zone: str, output: Output, memory: _Memory
+    ) -> None:
         self._base, self._solve, self._guarded, self._output = base, solve, guarded, output
+        self._memory = memory
         self._intensity = self._of_zone(zone)
 
     def answer(self, requests: Iterable[str], *, several: bool) -> bool:
@@ -159,7 +209,9 @@ class _Advisor:
 
         done = True
         for request in requests:
-            advice = ask(request, self._base, self._solve, self._meter())
+            advice = self._memory.with_similar(
+                request, ask(request, self._base, self._solve, self._meter()), self._base
+            )
             done &= self._print(advice, one_line_each=several)
         return done
 
@@ -176,7 +228,7 @@ class _Advisor:
     def _turn(self, conversation: Conversation, line: str, done: bool) -> bool:
         said = conversation.say(line, self._meter())
         if not isinstance(said, str):
-            return self._print(said, one_line_each=True)
+            return self._print(self._memory.with_similar(line, said, self._base), one_line_each=True)
         typer.echo(json.dumps({"text": said}) if self._output is Output.JSON else shown(said))
         return done
 

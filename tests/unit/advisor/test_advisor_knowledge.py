@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import itertools
 import sys
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -45,9 +46,9 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def test_the_digest_is_that_of_the_pages_and_of_nothing_else() -> None:
-    first = Index(tuple(chunk for name, text in pages() for chunk in cut(name, text)))
-    second = Index(chunks())
-    assert first.digest == second.digest == index().digest
+    own = tuple(chunk for name, text in pages() for chunk in cut(name, text))
+    with closing(Index(own)) as first, closing(Index(chunks())) as second:
+        assert first.digest == second.digest == index().digest
     changed = (*chunks()[:-1], Chunk(file="advisor.md", number=99, text="other"))
     assert digest(changed) != index().digest
 

@@ -98,3 +98,28 @@ def test_times_are_in_the_zone_that_is_asked_for() -> None:
     assert started("2026-11-30T18:00:00+00:00", "Europe/Berlin").hour == 19
     assert started(START, "") == datetime.fromisoformat(START)
     assert started("", "").tzinfo is not None
+
+
+def test_solved_answers_are_remembered_where_asked_and_forgotten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = str(tmp_path / "accepted.sqlite")
+    for _ in range(2):
+        advise("Turn on sharing", problem_file=NIGHT, start=START, repository=file, output=Output.JSON)
+    first, second = (json.loads(line) for line in capsys.readouterr().out.replace("}\n{", "}\n\0{").split("\0"))
+    assert first["similar"] == []
+    assert second["similar"][0]["request"] == "Turn on sharing"
+    assert second["similar"][0]["edits"] == ["switch"]
+    advise(repository=file, forget=True)
+    assert "1 answers forgotten" in capsys.readouterr().err
+    advise("Turn on sharing", problem_file=NIGHT, start=START, repository=file, output=Output.JSON)
+    assert json.loads(capsys.readouterr().out)["similar"] == []
+
+
+def test_a_repository_that_is_no_file_of_answers_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "other"
+    file.write_text("something else, and long enough to be no empty database" * 20, encoding="utf-8")
+    with pytest.raises(InvalidInput, match="--repository"):
+        advise("Turn on sharing", problem_file=NIGHT, start=START, repository=str(file))
+    with pytest.raises(InvalidInput, match="--forget"):
+        advise(forget=True)

@@ -35,6 +35,12 @@ class Found:
         return {**data, "flag": self.chunk.flag} if self.chunk.flag else data
 
 
+def words_of(question: str) -> list[str]:
+    """The words of a question that tell something, each once: letters and digits only, so that none is syntax."""
+    words = dict.fromkeys(word for word in _WORD.findall(question.lower()) if word not in _COMMON)
+    return list(words)[:MOST_WORDS]
+
+
 class Index:
     """Finds chunks by the words of a question. What is asked is data: it never becomes a part of a query's syntax."""
 
@@ -49,12 +55,15 @@ class Index:
             [(number, f"{chunk.file} {chunk.text}") for number, chunk in enumerate(self._chunks)],
         )
 
+    def close(self) -> None:
+        """Free the table."""
+        self._table.close()
+
     def search(self, question: str, count: int = RESULTS) -> list[Found]:
         """The nearest chunks, nearest first; none where no word is known."""
-        words = dict.fromkeys(word for word in _WORD.findall(question.lower()) if word not in _COMMON)
-        if not words:
+        query = " OR ".join(f'"{word}"' for word in words_of(question))
+        if not query:
             return []
-        query = " OR ".join(f'"{word}"' for word in list(words)[:MOST_WORDS])
         rows = self._table.execute(
             "SELECT rowid, bm25(pages) FROM pages WHERE pages MATCH ? ORDER BY bm25(pages), rowid LIMIT ?",
             (query, count),
