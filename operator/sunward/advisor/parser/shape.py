@@ -21,6 +21,7 @@ from sunward.advisor.parser.shaping.relations import (
     own_homes,
     put_off,
     same_units,
+    shared_verbs,
     times_after,
 )
 from sunward.advisor.parser.tokens import Token
@@ -33,7 +34,7 @@ def shaped(tokens: Sequence[Token], index: NameIndex, *, joins: str) -> list[Tok
     found = times_after(same_units(any_of(put_off(moved_ends(from_to(dummies(no_but(found))))))))
     found = afterwards(found)
     found = particles(without_contrast(found))
-    found = merged(found)
+    found = shared_verbs(merged(found))
     found = excepted(excepted_first(found, index), index)
     if joins != "none":
         found = lists(found, commas=joins == "all")

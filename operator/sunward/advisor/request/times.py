@@ -83,6 +83,8 @@ class Clockwork:
         length = next((t.amount.value for t in tokens if t.kind is Kind.QUANTITY and t.amount.unit == "s"), None)
         said = {word(token) for token in tokens}
         extends = any("extend" in token.concepts for token in tokens)
+        if any("tillend" in token.concepts for token in tokens):
+            return None
         if length is not None and extends:
             return timedelta(seconds=float(length))
         shifts = {concept for token in tokens for concept in token.concepts} & {"earlier", "later"}
@@ -123,7 +125,8 @@ class Clockwork:
     def _after_start(self, token: Token, tokens: Sequence[Token]) -> datetime:
         length = timedelta(seconds=float(token.amount.value))
         said = {word(t) for t in tokens}
-        return self.base.end - length if said & {"last", "final"} else self.base.start + length
+        to_end = bool(said & {"last", "final"}) or any("tillend" in t.concepts for t in tokens)
+        return self.base.end - length if to_end else self.base.start + length
 
     def _edge(self, part: str, tokens: Sequence[Token], *, is_end: bool) -> datetime:
         first, last = PART_HOURS[part]

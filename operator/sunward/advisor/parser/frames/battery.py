@@ -63,7 +63,7 @@ def battery(span: Span) -> Iterator[Reading | None]:
     clocks, field_name = span.of(Kind.CLOCK), _field(span, level)
     if dawn and field_name is None and not clocks:
         field_name = "final"
-    if field_name is None and len(clocks) == 1 and span.has("by", "before", "full", "atleast"):
+    if field_name is None and len(clocks) == 1 and (span.has("by", "before", "full", "atleast") or span.says("at")):
         field_name = "final"
     if field_name is None or len(clocks) > 1 or (clocks and field_name != "final"):
         return
@@ -91,7 +91,12 @@ def _follows(span: Span, named: list[Token], *, has_word: bool) -> bool:
         not has_word
         and not named
         and (bool(span.amounts("Wh", "%")) or span.says("full", "empty", "half full", "fully charged"))
-        and (span.has("minimum", "final", "initial") or (span.has("atleast") and span.has("full")) or bool(_dawn(span)))
+        and (
+            span.has("minimum", "final", "initial")
+            or (span.has("atleast") and span.has("full"))
+            or bool(span.of(Kind.CLOCK))
+            or bool(_dawn(span))
+        )
     )
 
 

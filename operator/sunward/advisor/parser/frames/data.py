@@ -219,4 +219,15 @@ def movable_to(span: Span) -> Iterator[Reading | None]:
     )
 
 
-READERS = (move, move_again, movable_to)
+def move_share(span: Span) -> Iterator[Reading | None]:
+    """`a quarter at most`, behind where data may go: how much of it."""
+    shares = span.amounts("%")
+    if len(shares) != 1 or not span.has("atmost", "only") or span.of(Kind.NODES, Kind.JOBS, Kind.CLOCK, Kind.ALL):
+        return
+    edit = {"edit": "move", "jobs": None, "at_most": shares[0].text}
+    found = span.reading("move", [edit], ("atmost", "only", "data", "may"), shares, {"jobs"})
+    if found is not None and found.cost == 0.0:
+        yield replace(found, follows="movable-to")
+
+
+READERS = (move, move_again, move_share, movable_to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sunward.advisor.parser.frames.subject import lacks_subject
 from sunward.advisor.parser.span import Reading, Span
@@ -39,7 +40,7 @@ def place(span: Span) -> Iterator[Reading | None]:
     general = (
         span.has("work")
         or bool([t for t in span.of(Kind.ALL) if word(t) in ("anything", "everything")])
-        or (span.says("nothing", "nobody") and span.says("on", "to", "in"))
+        or (span.says("nothing", "nobody") and span.says("on", "to", "in", "there"))
     )
     negative = bool(none) or span.has("neg", "forbid", "out", "off", "ignore")
     only = span.has("only") or span.says("only the")
@@ -56,7 +57,8 @@ def place(span: Span) -> Iterator[Reading | None]:
     if not jobs:
         if not general:
             missing = {"jobs"}
-        labels = ["*"] if general and not span.of(Kind.PRONOUN) and not lacks_subject(span) else labels
+        there = span.says("nothing") and all(word(t) == "there" for t in span.of(Kind.PRONOUN))
+        labels = ["*"] if general and (there or not span.of(Kind.PRONOUN)) and not lacks_subject(span) else labels
         missing = missing if labels else {"jobs"}
     allowed = (
         "neg",
@@ -115,4 +117,20 @@ def _only_of_job(span: Span, job: Token, node: Token) -> bool:
     return before is not None and "only" in before.concepts and span.is_before(job, node) and span.has("may")
 
 
-READERS = (reserved, place)
+def only_does(span: Span) -> Iterator[Reading | None]:
+    """`the schools only do birds`: what else there is does not work on them."""
+    nodes, jobs, only = span.of(Kind.NODES), span.of(Kind.JOBS), span.words("only")
+    if len(nodes) != 1 or len(jobs) != 1 or len(only) != 1 or span.has("neg", "move", "may"):
+        return
+    ordered = span.is_before(nodes[0], only[0]) and span.is_before(only[0], jobs[0])
+    between = [t for t in span.tokens if only[0].start < t.start < jobs[0].start]
+    verb = any("work" in t.concepts and word(t) not in ("on", "for") for t in between)
+    others = [name for name in span.index.jobs if name not in jobs[0].names.names]
+    if ordered and verb and others:
+        edit = {"edit": "no-work-on", "jobs": others, "nodes": span.labels(nodes)}
+        found = span.reading("no-work-on", [edit], ("only", "work", "batch"), [*nodes, *jobs])
+        if found is not None:
+            yield replace(found, cost=found.cost - 0.1)
+
+
+READERS = (reserved, only_does, place)

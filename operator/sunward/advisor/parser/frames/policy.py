@@ -135,12 +135,13 @@ def plan_only(span: Span) -> Iterator[Reading | None]:
     ignore = span.has("ignore") or (
         ((span.says("without") or span.says("leave")) and not span.has("move"))
         or (span.says("leave") and span.says("out"))
+        or span.says("excluded", "not included", "not counted")
     )
     if (ignore and not span.has("neg")) or (span.says("without") and not span.has("move", "data", "offload")):
         labels = span.labels(named)
         edits = [{"edit": "plan-only", "jobs": _others(span, named), "without": labels}]
         yield span.reading(
-            "plan-only", edits, ("ignore", "out", "work", "neg", "move", "off", "batch", "less", "may"), named
+            "plan-only", edits, ("ignore", "out", "work", "neg", "move", "off", "batch", "less", "may", "forbid"), named
         )
         return
     if (span.has("planonly") or span.has("only")) and not span.has("neg", "forbid", "out", "may"):

@@ -87,7 +87,7 @@ def _bound(span: Span, time: Token, after: int, found: Bounds) -> None:
             or word(t) in ("end", "within", "first", "last", "next", "earlier", "later", "forward", "brought forward")
         ],
         time,
-        *[t for t in tail if word(t) == "today" or t.concepts & {"tomorrow", "earlier", "later"}],
+        *[t for t in tail if word(t) == "today" or t.concepts & {"tomorrow", "earlier", "later", "tillend"}],
     ]
     if negative and side == "both":
         quote = [*[t for t in lead if "neg" in t.concepts], *quote]
@@ -179,7 +179,7 @@ def _side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | No
 def _duration_side(time: Token, lead: Sequence[Token], tail: Sequence[Token]) -> str | None:
     """`within two hours`, `in the first 3 h`, `an hour earlier`, `in the last 2 hours`."""
     said, ahead = [word(t) for t in lead[-4:]], [word(t) for t in tail]
-    shifted = any(t.concepts & {"earlier", "later"} for t in (time, *tail, *lead)) or any(
+    shifted = any(t.concepts & {"earlier", "later", "tillend"} for t in (time, *tail, *lead)) or any(
         "extend" in t.concepts for t in lead
     )
     if any("by" in t.concepts for t in lead[-2:]) and ahead[:1] == ["from now"]:

@@ -11,6 +11,7 @@ from sunward.advisor.parser.tokens import Kind, Token, word
 
 _WINDOW = (
     *BOUNDS,
+    "tillend",
     "start",
     "finish",
     "sameday",

@@ -100,7 +100,8 @@ class Groups(Naming):
             counts.append(place - self.at)
         for size in range(len(words), 1, -1):
             concepts = table.get(tuple(words[:size]))
-            if concepts is not None and not self._hides_name(counts[size - 1]):
+            bound = words[:size] == ["and", "up"] and words[size : size + 1] == ["to"]  # `and up to 10 %`
+            if concepts is not None and not bound and not self._hides_name(counts[size - 1]):
                 return self._take(counts[size - 1], Kind.WORD, None, concepts)
         return False
 

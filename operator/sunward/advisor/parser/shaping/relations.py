@@ -294,3 +294,35 @@ def _with_unit(found: list[Token]) -> list[Token]:
     value = Amount(value=found[-1].amount.value, unit=unit.amount.unit)
     text = f"{found[-1].text}{JOINED}{unit.text.lstrip('0123456789., ')}"
     return [*found[:-1], replace(found[-1], kind=Kind.QUANTITY, value=value, text=text)]
+
+
+def shared_verbs(tokens: list[Token]) -> list[Token]:
+    """`up to 60 % of A and up to 10 % of B may be moved`: the verb at the end is that of both."""
+    for place, mark in enumerate(tokens):
+        if mark.kind is not Kind.MARK or not (mark.value == "and" or mark.text == ","):
+            continue
+        left = tokens[_begin(tokens, place) : place]
+        end = next((n for n in range(place + 1, len(tokens)) if tokens[n].kind is Kind.MARK), len(tokens))
+        right = tokens[place + 1 : end]
+        tail = _verb_tail(right)
+        if tail and _is_share_of_job(left) and not any("move" in t.concepts for t in left):
+            return [*tokens[:place], *tail, *tokens[place:]]
+    return tokens
+
+
+def _begin(tokens: Sequence[Token], place: int) -> int:
+    return next((n + 1 for n in range(place - 1, -1, -1) if tokens[n].kind is Kind.MARK), 0)
+
+
+def _is_share_of_job(tokens: Sequence[Token]) -> bool:
+    """Only a bound, a share and a job."""
+    kinds = [t.kind for t in tokens if t.kind is not Kind.WORD]
+    words = all(t.concepts & {"neutral", "atmost", "data", "only"} for t in tokens if t.kind is Kind.WORD)
+    return words and sorted(kinds) == sorted([Kind.QUANTITY, Kind.JOBS])
+
+
+def _verb_tail(tokens: Sequence[Token]) -> list[Token]:
+    """What follows the job, where that says that data moves."""
+    at = next((n for n, t in enumerate(tokens) if t.kind is Kind.JOBS), None)
+    tail = list(tokens[at + 1 :]) if at is not None and any(t.kind is Kind.QUANTITY for t in tokens[:at]) else []
+    return tail if any("move" in t.concepts for t in tail) else []
