@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from sunward.advisor.account import Meter
 from sunward.advisor.advise import advise
 from sunward.advisor.answer import Advice
+from sunward.advisor.knowledge.chunks import Chunk
+from sunward.advisor.knowledge.index import Index
 from sunward.advisor.parser.parse import parse
 from sunward.advisor.parser.words import cleaned
 from sunward.advisor.request.types import Base, Draft, NotSolvable, Status
@@ -171,3 +174,11 @@ def test_any_text_gives_a_draft_or_a_question(text: str) -> None:
 @given(st.lists(st.sampled_from(WORDS), max_size=14))
 def test_any_mixture_of_known_words_gives_a_draft_or_a_question(words: list[str]) -> None:
     assert reads_or_asks(" ".join(words))
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+def test_hostile_text_in_a_page_leaves_no_word_in_an_answer(canary: str) -> None:
+    with closing(Index((Chunk(file="page.md", number=1, text=f"harvest {canary}"),))) as pages:
+        found = pages.search(f"harvest {canary}")
+    assert len(found) == 1
+    assert set(found[0].as_data()) == {"file", "chunk", "score"}
