@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval page test-page
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -50,12 +50,12 @@ types: setup ## check types only
 	@$(BIN)/mypy
 
 test-fast: setup ## run the tests that need no cluster and no root
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope --durations=10 -m "not cluster and not e2e and not prometheus and not shared"
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope --durations=10 -m "not browser and not cluster and not e2e and not prometheus and not shared"
 
 test-changed: setup ## run the tests without cluster or root that the changes since BASE (origin/main) can reach
 	@tests=$$($(RUN) tools/changed_tests.py $(BASE)); \
 	  [ -n "$$tests" ] || { echo "sunward: no changes since $(BASE)"; exit 0; }; \
-	  $(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not cluster and not e2e and not prometheus and not shared" $$tests
+	  $(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not browser and not cluster and not e2e and not prometheus and not shared" $$tests
 
 test: setup ## run all tests, up to three real nodes
 	@WORKERS=$(WORKERS) bash tools/test.sh
@@ -63,8 +63,15 @@ test: setup ## run all tests, up to three real nodes
 test-shared: setup ## run the tests on MNIST, from the folder that SUNWARD_SHARED names
 	@$(BIN)/pytest -q tests/shared
 
+page: ## build the page's files in operator/sunward/web/static from page/src (needs npm)
+	@cd page && npm ci --silent --no-fund --no-audit && npm run -s build
+
+test-page: setup ## test the page in Debian's Chromium (installs it and the page's npm packages)
+	@bash tools/browser.sh
+	@$(BIN)/pytest -q -n0 -m browser tests/integration/test_page_browser.py
+
 coverage: setup ## run the fast tests with branch coverage
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not browser and not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered
 
 verify: setup ## check that generated files are up to date, and YAML and security linting
 	@bash tools/verify.sh

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
 workers=${WORKERS:-3}
-fast="not cluster and not e2e and not prometheus and not shared"
+fast="not browser and not cluster and not e2e and not prometheus and not shared"
 export SUNWARD_REQUIRE_CLUSTER=1
 rm -f .coverage .coverage.*
 times=$(mktemp -d)

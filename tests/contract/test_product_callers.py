@@ -18,6 +18,7 @@ CALLED_FROM_OUTSIDE = {
     ),
     "sunward.planning.guards.registry:without": "tests take one guard away by it and expect a violation",
     "sunward.simulation.scenario:Scenario.schema_": "its type refuses a file of another schema when it is read",
+    "sunward.views.models:": "the script of the page reads the fields; a test of the views compares them",
     "sunward_lab.world.scenario:Scenario.schema_": "its type refuses a file of another schema when it is read",
     "sunward_exporter.collector:SnapshotCollector.describe": "prometheus_client calls it while registering",
     "sunward_exporter.feeds.page:BoardCollector.describe": "prometheus_client calls it while registering",

@@ -46,6 +46,7 @@ def _register() -> None:
     """Commands live in modules of their own and import what they need only when they run."""
     from sunward.cli import (
         advise,
+        dashboard,
         doctor,
         experiment,
         plan,
@@ -73,6 +74,7 @@ def _register() -> None:
         experiment,
         status,
         top,
+        dashboard,
         run,
         doctor,
         power,

@@ -52,7 +52,7 @@ SAFETY_TESTS = (
     "tests/unit/power",
     "tests/unit/domain",
 )
-FAST = "not cluster and not e2e and not prometheus and not shared"
+FAST = "not browser and not cluster and not e2e and not prometheus and not shared"
 OVERALL_PERCENT = 90.0
 
 SECRETS = {
