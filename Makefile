@@ -12,7 +12,7 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval page test-page
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers bench-page experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval page test-page
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ page: ## build the page's files in operator/sunward/web/static from page/src (ne
 test-page: setup ## test the page in Debian's Chromium (installs it and the page's npm packages)
 	@bash tools/browser.sh
 	@$(BIN)/pytest -q -n0 -m browser tests/integration/test_page_browser.py
+
+bench-page: setup ## measure the page with 500 nodes, 100 jobs and 50 viewers
+	@$(RUN) tools/bench_page.py
 
 coverage: setup ## run the fast tests with branch coverage
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadscope -m "not browser and not cluster and not e2e and not prometheus and not shared" --cov --cov-report=term:skip-covered

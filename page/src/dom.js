@@ -63,5 +63,5 @@ export function words(reason) {
 /** Reason and sentence. */
 export function because(why) {
   if (!why) return null;
-  return h("span", {}, h("strong", {}, words(why.reason)), why.message ? `: ${why.message}` : "");
+  return h("span", {}, h("strong", { title: `sunward explain-reason ${why.reason}` }, words(why.reason)), why.message ? `: ${why.message}` : "");
 }

@@ -51,13 +51,31 @@ class Feed:
         self._content, self._read_at = b"", float("-inf")
 
     async def latest(self) -> bytes:
-        """The state as JSON."""
-        async with self._lock:
-            now = asyncio.get_running_loop().time()
-            if now - self._read_at >= REFRESH_SECONDS:
-                self._content = encoded(view(await self._source.read(), self._clock()))
-                self._read_at = asyncio.get_running_loop().time()
-            return self._content
+        """The state as JSON, at most `REFRESH_SECONDS` old."""
+        if self._age() >= REFRESH_SECONDS:
+            async with self._lock:
+                if self._age() >= REFRESH_SECONDS:
+                    await self._read()
+        return self._content
+
+    async def after(self, seen: float) -> tuple[float, bytes]:
+        """The first state read after *seen*, and when it was read. All who wait for it get it at the same time."""
+        if not self._is_new(seen):
+            async with self._lock:
+                if not self._is_new(seen):
+                    await asyncio.sleep(max(0.0, REFRESH_SECONDS - self._age()))
+                    await self._read()
+        return self._read_at, self._content
+
+    def _is_new(self, seen: float) -> bool:
+        return self._read_at > seen and self._age() < REFRESH_SECONDS
+
+    def _age(self) -> float:
+        return asyncio.get_running_loop().time() - self._read_at
+
+    async def _read(self) -> None:
+        self._content = encoded(view(await self._source.read(), self._clock()))
+        self._read_at = asyncio.get_running_loop().time()
 
 
 def encoded(state: State) -> bytes:
@@ -114,12 +132,13 @@ class _Page:
         self._check(request)
         stream = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await stream.prepare(request)
+        read_at = float("-inf")
         while True:
+            read_at, content = await self._feed.after(read_at)
             try:
-                await stream.write(b"data: " + await self._feed.latest() + b"\n\n")
+                await stream.write(b"data: " + content + b"\n\n")
             except ConnectionError:
                 return stream
-            await asyncio.sleep(REFRESH_SECONDS)
 
     def _check(self, request: web.Request) -> None:
         """Raises HTTPUnauthorized without the token."""

@@ -206,7 +206,7 @@ def dry_run() -> Resources:
     )
 
 
-def fleet(size: int = 200) -> Resources:
+def fleet(size: int = 200, jobs: int = 20) -> Resources:
     """Many nodes on eight sites."""
     nodes = [node(f"pi-{n:03}", "Asleep" if n % 3 else "Awake", watts=None if n % 3 else 4000) for n in range(size)]
     for number, body in enumerate(nodes):
@@ -214,7 +214,7 @@ def fleet(size: int = 200) -> Resources:
     rows = [row(f"pi-{n:03}", sun=200_000, grid=90_000) for n in range(size)]
     sleeps = [{"node": f"pi-{n:03}", "time": "2026-11-22T12:05:00Z"} for n in range(size) if n % 3]
     plans = [plan(0, settled=True, rows=rows), plan(5, sleeps=sleeps)]
-    return Resources(policy=policy(), nodes=nodes, jobs=[job(f"job-{n:02}") for n in range(20)], plans=plans)
+    return Resources(policy=policy(), nodes=nodes, jobs=[job(f"job-{n:02}") for n in range(jobs)], plans=plans)
 
 
 def failing() -> Resources:

@@ -75,6 +75,22 @@ async def test_fifty_viewers_cost_one_reading() -> None:
     assert source.reads == 1
 
 
+async def test_viewers_who_came_at_different_times_get_the_next_state_together() -> None:
+    source = Counting(recorded.asleep())
+    async with served(source) as client:
+        streams = []
+        for _ in range(3):
+            streams.append(await client.get("/api/events", headers=HEADERS))
+            await asyncio.sleep(0.2)
+        both = [
+            [(await stream.content.readline(), await stream.content.readline())[0] for _ in "ab"] for stream in streams
+        ]
+        for stream in streams:
+            stream.close()
+    assert both[0] == both[1] == both[2]
+    assert source.reads <= 3
+
+
 @pytest.mark.parametrize("path", [*FILES, "/api/state", "/nowhere"])
 async def test_every_answer_forbids_frames_foreign_scripts_and_inline_code(path: str) -> None:
     async with served(recorded.Recorded(recorded.asleep())) as client, client.get(path) as page:
