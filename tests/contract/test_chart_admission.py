@@ -849,7 +849,9 @@ def test_6_claims_and_data_volumes_that_the_chart_lists_pass(operator: Api, clai
     assert answer.code == 201, answer.message
 
 
-@pytest.mark.parametrize("sample", ["trainingjob-flower", "trainingjob-own-data", "trainingjob-app"])
+@pytest.mark.parametrize(
+    "sample", ["trainingjob-flower", "trainingjob-own-data", "trainingjob-app", "trainingjob-generic-python"]
+)
 def test_6_the_operators_own_templates_pass(operator: Api, sample: str) -> None:
     from datetime import UTC, datetime
 

@@ -77,13 +77,21 @@ def whole(kind: str, other: str = "") -> dict[str, Any]:
     return spec
 
 
+def alternatives(path: str) -> str:
+    """What a spec cannot have beside the field at `path`: a job has one runtime."""
+    return "flower" if path.startswith("runtime.generic") else "generic"
+
+
 def read(kind: str, spec: dict[str, Any]) -> object:
     return READERS[kind]({"metadata": {"name": "default", "namespace": "default"}, "spec": copy.deepcopy(spec)})
 
 
 @pytest.mark.parametrize(("kind", "path"), list(leaves()))
 def test_a_field_of_a_spec_has_an_effect(kind: str, path: str) -> None:
-    changed = read(kind, whole(kind, path)) != read(kind, whole(kind))
+    before, after = whole(kind), whole(kind, path)
+    for spec in (before, after):
+        spec.get("runtime", {}).pop(alternatives(path), None)
+    changed = read(kind, after) != read(kind, before)
     assert changed or path in columns(kind)
 
 

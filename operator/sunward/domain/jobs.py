@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sunward.domain.cause import Cause
 from sunward.domain.reasons import Reason
-from sunward.domain.workloads import FlowerApp, PodOptions, ShardVolume
+from sunward.domain.workloads import FlowerApp, GenericContainer, PodOptions, ShardVolume
 
 PARTS_PER_MILLION_IN_A_PERCENT = 10_000
 
@@ -60,7 +60,8 @@ class UpdateRule(StrEnum):
 class JobSpec:
     """`TrainingJob.spec` in base units. `created_at` is None for a job that was not created at an API server.
 
-    `app` is the model's name where people still use the former field.
+    `app` is the model's name where people still use the former field. `containers` are those of a job that brings its
+    own program; other jobs have none.
     """
 
     namespace: str
@@ -87,6 +88,7 @@ class JobSpec:
     model: str | None = None
     app: str | None = None
     flower_app: FlowerApp | None = None
+    containers: tuple[GenericContainer, ...] = ()
     arguments: tuple[tuple[str, str], ...] = ()
     target_accuracy_parts_per_million: int | None = None
     pod: PodOptions = field(default_factory=PodOptions)

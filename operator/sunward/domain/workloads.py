@@ -118,6 +118,20 @@ class PodOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GenericContainer:
+    """A container of a job that brings its own program; the order of `env` is that of the pod."""
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    requests: Amounts = DEFAULT_REQUESTS
+    limits: Amounts = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataVolume:
     """An administrator's definition of a data volume: a folder of the node, and the namespaces that may read it."""
 

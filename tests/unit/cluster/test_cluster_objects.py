@@ -26,6 +26,7 @@ from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import Assignment, DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.plans import JobDirective
 from sunward.domain.reasons import Reason
+from sunward.domain.workloads import GenericContainer
 from sunward_trainer.command_line import parse
 
 JOB = JobSpec(
@@ -110,8 +111,8 @@ class Store:
     async def objects(self) -> JobObjects:
         return await jobs.read_objects(self, JOB.namespace)
 
-    async def apply(self, directive: JobDirective = RUN, plan: str = "plan-1") -> int:
-        door = Door(job=JOB, authority=AUTHORITY, operator_namespace="sunward-system", now=self.now)
+    async def apply(self, directive: JobDirective = RUN, plan: str = "plan-1", job: JobSpec = JOB) -> int:
+        door = Door(job=job, authority=AUTHORITY, operator_namespace="sunward-system", now=self.now)
         return await jobs.apply_job(self, directive, WHERE, await self.objects(), door, Surroundings(), plan)
 
 
@@ -185,6 +186,23 @@ async def test_other_work_changes_the_file_and_refreshes_its_mount() -> None:
     await store.apply()
     home = replace(RUN, assignments=(ROWS[0],))
     assert await store.apply(home, "plan-2") == 2
+
+
+@pytest.mark.parametrize(
+    ("job", "refreshed"),
+    [(JOB, [False]), (replace(JOB, containers=(GenericContainer(name="train", image="own:1"),)), [True])],
+    ids=["bundled", "own program"],
+)
+async def test_workers_that_read_the_file_themselves_have_it_refreshed_too(job: JobSpec, refreshed: list[bool]) -> None:
+    store = Store()
+    await store.apply(job=job)
+    await store.apply(job=job)
+    other = replace(RUN, assignments=ROWS[:1])
+    await store.apply(other, "plan-2", job)
+    pods_there = [body for body in store.bodies.values() if body["kind"] == "Pod"]
+    notes = {body["metadata"]["name"]: body["metadata"]["annotations"].get("sunward.dev/plan") for body in pods_there}
+    assert notes["mnist-coordinator"] == "plan-2"
+    assert [note == "plan-2" for name, note in notes.items() if name != "mnist-coordinator"] == refreshed
 
 
 async def test_a_paused_job_has_no_workers_in_its_file() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,81 @@ def test_an_app_that_is_neither_a_text_nor_a_folder_is_named(app: object) -> Non
     body["spec"]["runtime"]["flower"] = {"image": "x", "app": app}
     with pytest.raises(InvalidInput, match=r"spec\.runtime\.flower\.app"):
         job_spec(body)
+
+
+def an_own_program(pod: dict[str, Any] | None = None, **container: Any) -> JobSpec:
+    """A job with one container of its own, and another without a word about it."""
+    body = crds.sample("trainingjob-generic-shell")
+    own = {"name": "train", "image": "registry.example.org/team/own:1"} | container
+    beside = {"name": "beside", "image": "registry.example.org/team/beside:1"}
+    body["spec"]["runtime"] = {"generic": {"template": {"spec": {"containers": [own, beside]}}}}
+    return job_spec({**body, "spec": body["spec"] | {"pod": pod or {}}})
+
+
+def variables(pod: dict[str, Any]) -> dict[str, Any]:
+    """Of two variables with one name a container has the last."""
+    return {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+
+
+def test_an_own_program_is_what_its_template_says() -> None:
+    told = {"command": ["/train"], "args": ["--fast"], "workingDir": "/app"}
+    for pod in both(an_own_program(**told)):
+        train, beside = pod["containers"]
+        assert {name: train[name] for name in told} == told
+        assert not set(told) & set(beside)
+        assert (train["name"], train["image"]) == ("train", "registry.example.org/team/own:1")
+        assert "initContainers" not in pod
+
+
+def test_every_container_of_an_own_program_is_restricted() -> None:
+    for pod in both(an_own_program()):
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+
+
+def test_coordinator_and_workers_read_the_same_assignment_file() -> None:
+    for pod in both(an_own_program()):
+        mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+        folder, _, _ = variables(pod)["SUNWARD_ASSIGNMENT"].rpartition("/")
+        volume = next(one for one in pod["volumes"] if one["name"] == mounts[folder]["name"])
+        assert volume["configMap"] == {"name": "darts-assignment"}
+        assert mounts[folder]["readOnly"]
+
+
+def test_an_own_program_is_told_its_part_and_cannot_change_it() -> None:
+    spec = an_own_program(
+        {"env": [{"name": "LANG", "value": "C"}, {"name": "MODE", "value": "a"}]}, env=[{"name": "MODE", "value": "b"}]
+    )
+    coordinator, worker = map(variables, both(spec))
+    assert (coordinator["SUNWARD_ROLE"], worker["SUNWARD_ROLE"]) == ("coordinator", "worker")
+    assert (worker["SUNWARD_NODE"], worker["SUNWARD_COORDINATOR"]) == ("pi-01", "10.96.0.5")
+    assert "SUNWARD_NODE" not in coordinator
+    assert (worker["LANG"], worker["MODE"]) == ("C", "b")
+    hostile = replace(spec, containers=tuple(replace(c, env=(("SUNWARD_ROLE", "king"),)) for c in spec.containers))
+    assert variables(both(hostile)[1])["SUNWARD_ROLE"] == "worker"
+
+
+def test_a_node_needs_room_for_all_containers_of_a_pod() -> None:
+    spec = an_own_program(
+        {"resources": {"requests": {"cpu": "200m"}}}, resources={"requests": {"cpu": "1", "memory": "1Gi"}}
+    )
+    assert spec.pod.room == Resources(millicores=1200, memory_bytes=(1 << 30) + (128 << 20), pods=1)
+    first, second = both(spec)[1]["containers"]
+    assert (first["resources"]["requests"]["cpu"], second["resources"]["requests"]["cpu"]) == ("1", "200m")
+    assert first["resources"]["limits"]["memory"] == "1Gi"
+
+
+def test_the_own_programs_shards_volumes_are_mounted_where_they_are_at_home() -> None:
+    body = crds.sample("trainingjob-generic-python")
+    body["spec"]["shards"][0]["volume"] = {"claim": "digits-a"}
+    coordinator, worker = both(job_spec(body))
+    paths = {mount["mountPath"] for mount in worker["containers"][0]["volumeMounts"]}
+    assert f"{variables(worker)['SUNWARD_DATA']}/a" in paths
+    assert all("digits-a" not in str(volume) for volume in coordinator["volumes"])

@@ -19,6 +19,7 @@ from sunward.domain.policy import OperatingMode
 from sunward.domain.reasons import Reason
 
 SAMPLES = Path(__file__).parents[3] / "crds" / "samples" / "valid"
+GENERIC = {"template": {"spec": {"containers": [{"name": "train", "image": "registry.example.org/team/own:1"}]}}}
 TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))  # noqa: DTZ001
 
 
@@ -62,9 +63,11 @@ def test_every_valid_sample_can_be_read(path: Path) -> None:
 
 def test_a_job_without_a_runtime_that_exists_is_refused_in_words() -> None:
     body = yaml.safe_load((SAMPLES / "trainingjob-flower.yaml").read_text(encoding="utf-8"))
-    body["spec"]["runtime"] = {"generic": {"template": {}}}
-    with pytest.raises(InvalidInput, match=r"spec\.runtime\.flower: is missing"):
-        schema.job_spec(body)
+    for runtime in ({}, {"generic": GENERIC, **body["spec"]["runtime"]}):
+        with pytest.raises(InvalidInput, match=r"spec\.runtime: must have exactly one of flower and generic"):
+            schema.job_spec({**body, "spec": body["spec"] | {"runtime": runtime}})
+    with pytest.raises(InvalidInput, match=r"spec\.runtime\.generic\.template\.spec: is missing"):
+        schema.job_spec({**body, "spec": body["spec"] | {"runtime": {"generic": {"template": {}}}}})
 
 
 @given(

@@ -984,10 +984,65 @@ class TrainingJobSpecRuntimeFlower(TypedDict):
     arguments: NotRequired[dict[str, str]]
 
 
-class TrainingJobSpecRuntime(TypedDict):
-    """`spec.runtime`: runtime defines the training program."""
+class TrainingJobSpecRuntimeGenericTemplateSpecContainerEnvItem(TypedDict):
+    """`spec.runtime.generic.template.spec.containers[].env[]`: env are further variables, beside those of
+    spec.pod.env.
+    """
 
-    flower: TrainingJobSpecRuntimeFlower
+    name: str
+    value: str
+
+
+class TrainingJobSpecRuntimeGenericTemplateSpecContainerResources(TypedDict):
+    """`spec.runtime.generic.template.spec.containers[].resources`: resources of the container. Default those of
+    spec.pod.resources.
+    """
+
+    requests: NotRequired[dict[str, str]]
+    limits: NotRequired[dict[str, str]]
+
+
+class TrainingJobSpecRuntimeGenericTemplateSpecContainer(TypedDict):
+    """`spec.runtime.generic.template.spec.containers[]`: containers of coordinator and workers. SUNWARD_ROLE is
+    coordinator or worker.
+    """
+
+    name: str
+    image: str
+    command: NotRequired[list[str]]
+    args: NotRequired[list[str]]
+    workingDir: NotRequired[str]
+    env: NotRequired[list[TrainingJobSpecRuntimeGenericTemplateSpecContainerEnvItem]]
+    resources: NotRequired[TrainingJobSpecRuntimeGenericTemplateSpecContainerResources]
+
+
+class TrainingJobSpecRuntimeGenericTemplateSpec(TypedDict):
+    """`spec.runtime.generic.template.spec`: spec of the pods, as in Kubernetes, with the fields below."""
+
+    containers: list[TrainingJobSpecRuntimeGenericTemplateSpecContainer]
+
+
+class TrainingJobSpecRuntimeGenericTemplate(TypedDict):
+    """`spec.runtime.generic.template`: template of every pod of the job. Placement, account, security context,
+    network and volumes are set by Sunward.
+    """
+
+    spec: TrainingJobSpecRuntimeGenericTemplateSpec
+
+
+class TrainingJobSpecRuntimeGeneric(TypedDict):
+    """`spec.runtime.generic`: generic runs any program, for coordinator and workers, that reads the assignment
+    file; its coordinator serves /progress.
+    """
+
+    template: TrainingJobSpecRuntimeGenericTemplate
+
+
+class TrainingJobSpecRuntime(TypedDict):
+    """`spec.runtime`: runtime defines the training program, flower or generic."""
+
+    flower: NotRequired[TrainingJobSpecRuntimeFlower]
+    generic: NotRequired[TrainingJobSpecRuntimeGeneric]
 
 
 class TrainingJobSpecShardVolume(TypedDict):

@@ -29,7 +29,8 @@ from sunward.cluster.objects.crd_types import (
     TrainingJobSpecShard,
 )
 from sunward.cluster.objects.fields import completed
-from sunward.cluster.objects.workload_schema import flower_app, pod_options, shard_volume
+from sunward.cluster.objects.runtime_schema import runtime_of, with_needs
+from sunward.cluster.objects.workload_schema import pod_options, shard_volume
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import DataMobility, Disruption, JobCost, JobSpec, Shard, UpdateRule
 from sunward.domain.nodes import (
@@ -171,8 +172,7 @@ def job_spec(body: Body) -> JobSpec:
     if not JOB_NAME.fullmatch(name):
         raise InvalidInput(f"TrainingJob {namespace}/{name}: metadata.name", NAME_ADVICE)
     spec: TrainingJobSpec = _completed("TrainingJob", f"{namespace}/{name}", body)
-    flower, budget = spec["runtime"]["flower"], spec.get("emissionsBudgetMilligramsCO2e")
-    app = flower.get("app")
+    runtime, budget = runtime_of(f"{namespace}/{name}", spec), spec.get("emissionsBudgetMilligramsCO2e")
     return JobSpec(
         namespace=namespace,
         name=name,
@@ -195,12 +195,13 @@ def job_spec(body: Body) -> JobSpec:
         created_at=parse_time(metadata.get("creationTimestamp")),
         update_rule=UpdateRule(spec["updates"]["rule"]),
         maximum_norm_factor=spec["updates"]["maximumNormFactor"],
-        image=flower["image"],
-        model=flower.get("model"),
-        app=app if isinstance(app, str) else None,
-        flower_app=None if app is None or isinstance(app, str) else flower_app(app),
-        arguments=tuple(sorted(flower.get("arguments", {}).items())),
-        pod=pod_options(spec.get("pod")),
+        image=runtime.image,
+        model=runtime.model,
+        app=runtime.app,
+        flower_app=runtime.flower_app,
+        arguments=runtime.arguments,
+        containers=runtime.containers,
+        pod=with_needs(pod_options(spec.get("pod")), runtime.containers),
     )
 
 

@@ -37,9 +37,9 @@ def pod_options(pod: TrainingJobSpecPod | None) -> PodOptions:
     requests = dict(DEFAULT_REQUESTS) | resources.get("requests", {})
     return PodOptions(
         command=tuple(pod.get("command", ())),
-        requests=_amounts(requests),
-        limits=_limits(requests, resources.get("limits", {})),
-        needs=_numbers(requests),
+        requests=amounts_of(requests),
+        limits=limits(requests, resources.get("limits", {})),
+        needs=numbers(requests),
         scratch_mebibytes=pod["scratchMebibytes"],
         image_pull_secrets=tuple(secret["name"] for secret in pod.get("imagePullSecrets", ())),
         env=tuple((item["name"], item["value"]) for item in pod.get("env", ())),
@@ -47,8 +47,8 @@ def pod_options(pod: TrainingJobSpecPod | None) -> PodOptions:
     )
 
 
-def _numbers(amounts: Mapping[str, str]) -> Numbers | None:
-    """Rounded up, as the scheduler does; None where an amount is none."""
+def numbers(amounts: Mapping[str, str]) -> Numbers | None:
+    """Amounts as whole numbers, rounded up as the scheduler does; None where an amount is none."""
     found = {resource: quantity(amount) for resource, amount in amounts.items()}
     if None in found.values():
         return None
@@ -58,13 +58,13 @@ def _numbers(amounts: Mapping[str, str]) -> Numbers | None:
     return tuple(sorted(whole.items()))
 
 
-def _limits(requests: Mapping[str, str], stated: Mapping[str, str]) -> Amounts:
-    """What was stated, else the default, else what is requested where that is more or has no default."""
+def limits(requests: Mapping[str, str], stated: Mapping[str, str]) -> Amounts:
+    """The limits that were stated, else the default, else what is requested where that is more or has no default."""
     found = dict(DEFAULT_LIMITS) | dict(stated)
     for resource, amount in requests.items():
         if resource not in stated and _is_more(amount, found.get(resource)):
             found[resource] = amount
-    return _amounts(found)
+    return amounts_of(found)
 
 
 def _is_more(amount: str, limit: str | None) -> bool:
@@ -106,5 +106,6 @@ def shard_volume(volume: TrainingJobSpecShardVolume | None) -> ShardVolume | Non
     return ShardVolume(claim=volume.get("claim"), data_volume=volume.get("dataVolume"))
 
 
-def _amounts(amounts: Mapping[str, str]) -> Amounts:
+def amounts_of(amounts: Mapping[str, str]) -> Amounts:
+    """Amounts in name order."""
     return tuple(sorted(amounts.items()))

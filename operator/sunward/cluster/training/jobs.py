@@ -14,6 +14,7 @@ from sunward.cluster.access.api import Api, ApiError, apis, core
 from sunward.cluster.training import pods, templates
 from sunward.cluster.training.door import Door, Pass
 from sunward.cluster.training.pod_volumes import Surroundings
+from sunward.cluster.training.templates import coordinator_name
 from sunward.domain.errors import NameTaken
 from sunward.domain.jobs import JobSpec
 from sunward.domain.plans import JobDirective
@@ -192,14 +193,13 @@ async def _apply_assignment(api: Api, job: JobSpec, directive: JobDirective, own
 
 
 async def _refresh_mount(api: Api, job: JobSpec, own: JobObjects, plan: str) -> int:
-    """Touch the coordinator pod: the kubelet then refreshes the mounted file now and not within a minute or so."""
-    name = templates.coordinator_name(job)
-    if name not in own.pods:
-        return 0
-    await api.patch(
-        core("pods", name, namespace=job.namespace), {"metadata": {"annotations": {"sunward.dev/plan": plan}}}
-    )
-    return 1
+    """Touch the pods with the file: the kubelet then refreshes it now and not within a minute or so."""
+    names = sorted(own.pods) if job.containers else [name for name in own.pods if name == coordinator_name(job)]
+    for name in names:
+        await api.patch(
+            core("pods", name, namespace=job.namespace), {"metadata": {"annotations": {"sunward.dev/plan": plan}}}
+        )
+    return len(names)
 
 
 def _same_work(before: Body, job: JobSpec, directive: JobDirective) -> bool:

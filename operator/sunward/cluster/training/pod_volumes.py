@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final
 
+from sunward.cluster.training import templates
 from sunward.domain.errors import InvalidInput
 from sunward.domain.jobs import JobSpec, Shard
 from sunward.domain.workloads import DataVolume, MountedBy
@@ -13,6 +15,7 @@ from sunward.domain.workloads import DataVolume, MountedBy
 Body = dict[str, Any]
 DEFAULT_IMAGE: Final = "sunward-trainer:0.1.0"
 TLS_FOLDER: Final = "/etc/sunward-tls"
+ASSIGNMENT_FILE: Final = "/etc/sunward/assignment.json"
 STATE_FOLDER: Final = "/var/lib/sunward/state"
 SHARD_DATA_FOLDER: Final = "/var/lib/sunward/data"
 
@@ -44,6 +47,16 @@ class Mount:
     def mount(self) -> Body:
         """As an entry of the container's mounts."""
         return {"name": self.name, "mountPath": self.path, **({"readOnly": True} if self.read_only else {})}
+
+
+def assignment_mount(job: JobSpec) -> Mount:
+    """The folder with the assignment file; a file mounted alone would never change."""
+    return Mount(
+        name="assignment",
+        path=str(PurePosixPath(ASSIGNMENT_FILE).parent),
+        source={"configMap": {"name": templates.assignment_name(job)}},
+        read_only=True,
+    )
 
 
 def shard_volumes(job: JobSpec, node: str, around: Surroundings) -> list[Mount]:

@@ -20,13 +20,15 @@ from sunward.cluster.training.flower_pods import (
     injector,
     program_mount,
 )
+from sunward.cluster.training.generic_pods import generic_containers
 from sunward.cluster.training.pod_volumes import (
-    DEFAULT_IMAGE,
+    ASSIGNMENT_FILE,
     SHARD_DATA_FOLDER,
     STATE_FOLDER,
     TLS_FOLDER,
     Mount,
     Surroundings,
+    assignment_mount,
     extra_volumes,
     shard_volumes,
 )
@@ -46,7 +48,9 @@ SECRET_MODE = 0o440
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What one pod is, before it is written out; `pinned_to` is the Kubernetes node, `node` the worker's EnergyNode."""
+    """What one pod is, before it is written out; `pinned_to` is the Kubernetes node, `node` the worker's EnergyNode,
+    `coordinator` the address that the worker calls.
+    """
 
     name: str
     component: str
@@ -55,6 +59,7 @@ class _Plan:
     mounts: Sequence[Mount]
     ports: Sequence[int]
     node: str = ""
+    coordinator: str = ""
 
 
 def coordinator_pod(job: JobSpec, node_name: str, around: Surroundings) -> Body:
@@ -65,7 +70,7 @@ def coordinator_pod(job: JobSpec, node_name: str, around: Surroundings) -> Body:
     """
     arguments = [
         "--job", job.key,
-        "--assignment", "/etc/sunward/assignment.json",
+        "--assignment", ASSIGNMENT_FILE,
         "--state-dir", STATE_FOLDER,
         "--rounds", str(job.rounds),
         "--steps-per-round", str(job.steps_per_round),
@@ -81,12 +86,6 @@ def coordinator_pod(job: JobSpec, node_name: str, around: Surroundings) -> Body:
         arguments = ["coordinator", *arguments, *_bundled(job)]
     else:
         arguments = ["server", *arguments, *app_server_arguments(job.flower_app)]
-    assignment = Mount(
-        name="assignment",
-        path="/etc/sunward",
-        source={"configMap": {"name": templates.assignment_name(job)}},
-        read_only=True,
-    )
     return _pod(
         job,
         around,
@@ -95,7 +94,7 @@ def coordinator_pod(job: JobSpec, node_name: str, around: Surroundings) -> Body:
             component="coordinator",
             pinned_to=node_name,
             arguments=arguments,
-            mounts=[assignment, *extra_volumes(job, MountedBy.COORDINATOR)],
+            mounts=[assignment_mount(job), *extra_volumes(job, MountedBy.COORDINATOR)],
             ports=(PROGRESS_PORT, SUPERLINK_PORT),
         ),
     )
@@ -130,9 +129,14 @@ def worker_pod(job: JobSpec, node: str, node_name: str, coordinator_ip: str, aro
             component="worker",
             pinned_to=node_name,
             arguments=arguments,
-            mounts=[*shard_volumes(job, node, around), *extra_volumes(job, MountedBy.WORKERS)],
+            mounts=[
+                *([assignment_mount(job)] if job.containers else []),
+                *shard_volumes(job, node, around),
+                *extra_volumes(job, MountedBy.WORKERS),
+            ],
             ports=() if job.data_mobility is DataMobility.NEVER else (SHARD_PORT,),
             node=node,
+            coordinator=coordinator_ip,
         ),
     )
     pod["metadata"]["labels"][templates.NODE_LABEL] = templates.label_value(node)
@@ -198,7 +202,7 @@ def _pod(job: JobSpec, around: Surroundings, plan: _Plan) -> Body:
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             **({} if job.flower_app is None else {"initContainers": [injector(around.trainer_image)]}),
-            "containers": [_container(job, plan, mounts)],
+            "containers": _containers(job, around, plan, mounts),
             "volumes": [mount.volume() for mount in mounts],
             **_pull_secrets(job),
         },
@@ -224,10 +228,21 @@ def _scratch(size: str) -> Body:
     return {"emptyDir": {"sizeLimit": size}}
 
 
-def _container(job: JobSpec, plan: _Plan, mounts: Sequence[Mount]) -> Body:
+def _containers(job: JobSpec, around: Surroundings, plan: _Plan, mounts: Sequence[Mount]) -> list[Body]:
+    if job.containers:
+        disk = f"{_disk_mebibytes(job)}Mi"
+        found = generic_containers(job, node=plan.node, coordinator=plan.coordinator, disk=disk, mounts=mounts)
+    else:
+        found = [_container(job, around, plan, mounts)]
+    if plan.ports:
+        found[0]["ports"] = [{"containerPort": port} for port in plan.ports]
+    return found
+
+
+def _container(job: JobSpec, around: Surroundings, plan: _Plan, mounts: Sequence[Mount]) -> Body:
     container: Body = {
         "name": plan.component,
-        "image": job.image or DEFAULT_IMAGE,
+        "image": job.image or around.trainer_image,
         "imagePullPolicy": "IfNotPresent",
         "args": list(plan.arguments),
         "env": _variables(job, plan),
@@ -238,8 +253,6 @@ def _container(job: JobSpec, plan: _Plan, mounts: Sequence[Mount]) -> Body:
     command = job.pod.command if job.flower_app is None else app_command(job.pod.command)
     if command:
         container["command"] = list(command)
-    if plan.ports:
-        container["ports"] = [{"containerPort": port} for port in plan.ports]
     return container
 
 
@@ -259,11 +272,14 @@ def _resources(job: JobSpec) -> Body:
 
     It asks for no disk: without a request of its own, a limit is one, and no node would have room for a large cache.
     """
-    disk = _state_mebibytes(job) + job.pod.scratch_mebibytes + LOG_MEBIBYTES
     return {
         "requests": {"ephemeral-storage": "0", **dict(job.pod.requests)},
-        "limits": {"ephemeral-storage": f"{disk}Mi", **dict(job.pod.limits)},
+        "limits": {"ephemeral-storage": f"{_disk_mebibytes(job)}Mi", **dict(job.pod.limits)},
     }
+
+
+def _disk_mebibytes(job: JobSpec) -> int:
+    return _state_mebibytes(job) + job.pod.scratch_mebibytes + LOG_MEBIBYTES
 
 
 def _state_mebibytes(job: JobSpec) -> int:
