@@ -1,0 +1,1 @@
+"""Plain versions of what the trainer computes."""
