@@ -8,6 +8,7 @@ from __future__ import annotations
 DOOR = "tests/unit/trainer/test_trainer_door.py"
 REPLICA = "tests/unit/trainer/test_trainer_replica.py"
 OURS = "tests/unit/cluster/test_cluster_door.py"
+PODS = "tests/unit/cluster/test_cluster_pods.py"
 
 TRAINER_PLACES: dict[str, tuple[str, str, str, str]] = {
     "a certificate of another job opens nothing": ("protocol.callers", "if found.job != self._job:", "if False:", DOOR),
@@ -107,5 +108,17 @@ OPERATOR_PLACES: dict[str, tuple[str, str, str, str]] = {
         "if len(seed) != SEED_BYTES:",
         "if False:",
         OURS,
+    ),
+    "a program of one's own is restricted": (
+        "cluster.training.generic_pods",
+        '"securityContext": dict(RESTRICTED),',
+        '"securityContext": {},',
+        PODS,
+    ),
+    "a program of one's own cannot change its part": (
+        "cluster.training.generic_pods",
+        "for name, value in (*one.env, *variables.items())",
+        "for name, value in (*variables.items(), *one.env)",
+        PODS,
     ),
 }
