@@ -12,10 +12,10 @@ SEED ?= 1
 FAULTS ?= report/faults
 export SUNWARD_CACHE ?= $(HOME)/.cache/sunward
 
-.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers bench-page experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval page test-page
+.PHONY: help setup tools images lab lab-down demo demo-down test test-changed test-fast test-shared coverage lint types imports verify bench bench-planner bench-tls bench-peers bench-page experiments faults sbom lock package clean k3s-chart bench-exporter advisor-eval page test-page k3s-bundle images-buildx
 
 help: ## list the targets
-	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9%-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## create the virtual environment from the locked requirements
 
@@ -25,8 +25,21 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 tools: setup ## build and install the binaries that the lab needs (root, Linux; minutes when cold)
 	@$(RUN) -m sunward_lab tools
 
-images: tools ## build the product's images
+ARCH ?=
+COMMA := ,
+ifeq ($(ARCH),)
+images: tools ## build the images for the lab; ARCH=arm64,amd64 makes archives for other machines instead, without root
 	@$(RUN) -m sunward_lab images
+else
+images: setup
+	@$(RUN) -m sunward_lab ship --arch $(ARCH) --out dist/images
+endif
+
+images-buildx: ## make the same archives with docker buildx, for systems without mmdebstrap; ARCH=arm64,amd64
+	@bash tools/buildx.sh $(subst $(COMMA),$(COMMA)linux/,linux/$(if $(ARCH),$(ARCH),arm64$(COMMA)amd64))
+
+k3s-bundle: setup ## write dist/k3s/sunward-images-ARCH.tar, all images for k3s' folder agent/images; ARCH=arm64,amd64
+	@$(RUN) -m sunward_lab ship --arch $(if $(ARCH),$(ARCH),arm64$(COMMA)amd64) --out dist/k3s --bundle
 
 lab: images ## start a cluster of NODES workers on this machine and leave it running
 	@$(RUN) -m sunward_lab up --nodes $(NODES)

@@ -13,6 +13,7 @@ from sunward_lab.building import image_store, images, preparation, tools
 from sunward_lab.building.layout import Layout
 from sunward_lab.errors import LabError
 from sunward_lab.settings import RunFolder, Settings, cache_folder, default_run_folder
+from sunward_lab.shipping import ship
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("images", help="build the images that run on the nodes")
     make.add_argument("names", nargs="*", metavar="IMAGE", help="default all")
     make.set_defaults(command=_images)
+    _add_ship(commands.add_parser("ship", help="make the product's images for other machines; needs no root"))
     load = commands.add_parser("load-image", parents=[where], help="import an image into every running node")
     load.add_argument("image", metavar="TAR|IMAGE", help="an archive, or the name of an image that `images` builds")
     load.set_defaults(command=_load_image)
@@ -83,6 +85,17 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         help="share of NotReady nodes, sleeping ones included, from which on no pod is moved off a failed node",
     )
     parser.set_defaults(command=_up)
+
+
+def _add_ship(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--arch", default="amd64,arm64", help="architectures, separated by commas")
+    parser.add_argument("--out", type=Path, default=Path("dist/images"), metavar="DIR", help="folder of the archives")
+    parser.add_argument("--bundle", action="store_true", help="one archive per architecture, for k3s")
+    parser.set_defaults(command=_ship)
+
+
+def _ship(options: argparse.Namespace) -> None:
+    ship.ship(cache_folder(), options.arch.split(","), options.out, _teller(), bundle=options.bundle)
 
 
 def _tools(options: argparse.Namespace) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sunward_lab.building import datasets
+from sunward_lab.building import datasets, sites
 from sunward_lab.building.layout import Layout
 from sunward_lab.building.tools import sources
 from sunward_lab.errors import LabError
@@ -28,7 +27,6 @@ VERSION: Final = "0.1.0"
 BASE: Final = "sunward-base"
 _SUITE: Final = "bookworm"
 _BASE_PACKAGES: Final = ("python3", "ca-certificates")
-_BASE_PYTHON: Final = "3.11"
 _NOT_NEEDED: Final = (
     "usr/share/doc",
     "usr/share/info",
@@ -129,7 +127,7 @@ def _build(cache: Path, layout: Layout, image: Image, say: Say) -> None:
     base = "scratch" if image.name == "sunward-pause" else _base(cache, say)
     arguments = ["--build-arg", f"BASE={base}"]
     if image.requirements is not None:
-        site = _site(cache, repository / image.requirements, say)
+        site = sites.unpacked(cache, repository / image.requirements, sites.host(), say)
         arguments += ["--build-context", f"site={site}"]
     if data is not None:
         arguments += ["--build-context", f"data={data}"]
@@ -157,23 +155,6 @@ def _base(cache: Path, say: Say) -> str:
     shutil.rmtree(root)
     stamp.write_text(digest, encoding="ascii")
     return local
-
-
-def _site(cache: Path, requirements: Path, say: Say) -> Path:
-    """Unpack the libraries of a requirement file for the base image's Python, once per content."""
-    target = cache / f"site-{requirements.stem}-{_digest([requirements], requirements.parent)}"
-    if target.is_dir():
-        return target
-    new = cache / f"site-{requirements.stem}.new"
-    shutil.rmtree(new, ignore_errors=True)
-    where = ["--target", str(new / "site"), "--python-version", _BASE_PYTHON]
-    platform = ["--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:", "--link-mode", "copy"]
-    argv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", *where, *platform, "--require-hashes"]
-    run_with_heartbeat(f"unpack {requirements.name}", [*argv, "-r", str(requirements)], say)
-    for path in [new / "site" / "bin", *(new / "site").rglob("tests")]:
-        shutil.rmtree(path, ignore_errors=True)
-    new.rename(target)
-    return target
 
 
 def _buildah_build(cache: Path, name: str, dockerfile: Path, context: Path, arguments: Sequence[str], say: Say) -> None:
