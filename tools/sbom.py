@@ -11,10 +11,15 @@ import re
 import sys
 from pathlib import Path
 
-from sunward_lab.shipping.bill import bill
+from sunward_lab.shipping.bill import document, libraries
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ("operator", "exporter", "agent", "trainer")
+
+
+def bill(image: str, lock: str, version: str) -> dict[str, object]:
+    """The bill of one image's locked libraries; the same lock gives the same bill."""
+    return document(f"sunward-{image}", version, libraries(lock))
 
 
 def main() -> int:

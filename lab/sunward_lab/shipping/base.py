@@ -91,7 +91,8 @@ def members(archive: Path) -> Iterator[layers.Member]:
             if about.islnk():
                 about.linkname = about.linkname.removeprefix("./")
             if about.isfile() and about.name.startswith(_CERTIFICATES):
-                bundle.append((about.name, tar.extractfile(about).read()))  # type: ignore[union-attr]
+                with _content(archive, about) as file:
+                    bundle.append((about.name, file.read(about.size)))
             elif _is_wanted(about):
                 yield about, partial(_content, archive, about) if about.isreg() else None
     yield layers.link("usr/bin/python3", f"python{PYTHON}")

@@ -35,11 +35,6 @@ def packages(lock: str) -> Iterator[Package]:
             yield Package(name=pin[1], version=pin[2], sha256=tuple(_HASH.findall(block)))
 
 
-def bill(image: str, lock: str, version: str) -> dict[str, object]:
-    """The bill of one image's locked libraries; the same lock gives the same bill."""
-    return document(f"sunward-{image}", version, libraries(lock))
-
-
 def document(name: str, version: str, components: list[dict[str, object]]) -> dict[str, object]:
     """A CycloneDX document of a product and what it is made of."""
     product = {"type": "application", "name": name, "version": version}

@@ -24,7 +24,6 @@ class Layer:
     digest: str
     diff_id: str
     size_bytes: int
-    unpacked_bytes: int
 
 
 class _Hashing(io.RawIOBase):
@@ -38,7 +37,7 @@ class _Hashing(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # only bytes are written
         self.hash.update(data)
         self.size_bytes += len(data)
         return self._sink.write(data)
@@ -49,7 +48,7 @@ def write(members: Iterable[Member], target: Path) -> Layer:
     with target.open("wb") as file:
         packed = _Hashing(file)
         with gzip.GzipFile("", "wb", _LEVEL, packed, mtime=0) as squeezed:
-            plain = _Hashing(squeezed)  # type: ignore[arg-type]
+            plain = _Hashing(squeezed)  # type: ignore[arg-type]  # a file as far as tarfile is concerned
             with tarfile.open(fileobj=plain, mode="w|", format=tarfile.GNU_FORMAT) as tar:
                 for about, content in sorted(members, key=lambda member: member[0].name):
                     _add(tar, about, content)
@@ -58,7 +57,6 @@ def write(members: Iterable[Member], target: Path) -> Layer:
         digest=f"sha256:{packed.hash.hexdigest()}",
         diff_id=f"sha256:{plain.hash.hexdigest()}",
         size_bytes=packed.size_bytes,
-        unpacked_bytes=plain.size_bytes,
     )
 
 
