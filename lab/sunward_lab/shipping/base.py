@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from sunward_lab.building import sites
 from sunward_lab.errors import LabError
@@ -30,6 +30,8 @@ _PACKAGES: Final = (
     "coreutils",
 )
 _TRIPLETS: Final = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+_FILTER: Final[dict[str, Any]] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
+"""Python before 3.11.4 has no filters; the archive is our own."""
 _LOADERS: Final = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
 ARCHITECTURES: Final = tuple(_TRIPLETS)
 _LIST: Final = "sunward-packages"
@@ -107,7 +109,7 @@ def python(work: Path, say: Callable[[str], None]) -> tuple[list[str], dict[str,
         new = root.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         with tarfile.open(fetched(work, sites.host(), say)) as tar:
-            tar.extractall(new, filter="tar")
+            tar.extractall(new, **_FILTER)  # noqa: S202  # our own archive, see above
         new.rename(root)
     triplet = _TRIPLETS[sites.host()]
     libraries = f"{root}/lib/{triplet}:{root}/usr/lib/{triplet}"

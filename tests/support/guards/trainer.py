@@ -28,8 +28,7 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
         "apps.session", "counts = bool(workers) and", "counts = True or", APPS
     ),
     "an archive writes nowhere but below its shard": (
-        "apps.folders", 'archive.extractall(unfinished, filter="data")',
-        'archive.extractall(unfinished, filter="fully_trusted")', APP_PARTS,
+        "apps.folders", 'if path.is_absolute() or ".." in path.parts or not', "if not", APP_PARTS
     ),
     "a copy of a shard has the hash that its home states": (
         "apps.folders", "if found != source.sha256:", "if False:", APP_PARTS

@@ -162,15 +162,30 @@ def test_a_shard_of_any_files_is_packed_the_same_and_unpacked_whole(tmp_path: Pa
     assert (tmp_path / "copy" / "images.bin").read_bytes() == b"\1\2"
 
 
-def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path: Path) -> None:
+ELSEWHERE = {
+    "above": ("../outside", tarfile.REGTYPE),
+    "above, by a detour": ("a/../../outside", tarfile.REGTYPE),
+    "from the root": ("/tmp/outside", tarfile.REGTYPE),  # nothing is written there
+    "a link": ("link", tarfile.SYMTYPE),
+    "a hard link": ("link", tarfile.LNKTYPE),
+    "a pipe": ("pipe", tarfile.FIFOTYPE),
+    "a device": ("device", tarfile.CHRTYPE),
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path: Path, what: str) -> None:
+    name, kind = ELSEWHERE[what]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo("../outside")
-        entry.size = 1
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = kind, "../../outside"
+        entry.size = 1 if kind == tarfile.REGTYPE else 0
         archive.addfile(entry, io.BytesIO(b"x"))
     with pytest.raises(DataError, match="cannot be unpacked"):
         unpack(buffer.getvalue(), tmp_path / "cache" / "a")
     assert not list(tmp_path.rglob("outside"))
+    assert not (tmp_path / "cache" / "a").exists()
 
 
 def test_own_data_are_used_where_they_are_and_others_are_fetched_with_their_hash(tmp_path: Path) -> None:

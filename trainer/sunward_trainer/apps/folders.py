@@ -6,7 +6,7 @@ import logging
 import shutil
 import tarfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from sunward_trainer.learning.data import DataError
@@ -115,8 +115,25 @@ def unpack(content: bytes, folder: Path) -> None:
     unfinished.mkdir(parents=True)
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            archive.extractall(unfinished, filter="data")
+            for about in archive:
+                _write(archive, about, unfinished)
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"{folder.name}: its archive cannot be unpacked ({error})") from error
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
+
+
+def _write(archive: tarfile.TarFile, about: tarfile.TarInfo, folder: Path) -> None:
+    """One file or folder of an archive. Raises TarError for a link, a device, or a path that leads out of the folder.
+
+    By hand, because the images' Python (3.11.2 of Debian 12) has no filters of extraction (PEP 706) yet.
+    """
+    path = PurePosixPath(about.name)
+    if path.is_absolute() or ".." in path.parts or not (about.isreg() or about.isdir()):
+        raise tarfile.TarError(f"{about.name[:200]!r} is no file or folder below it")
+    target = folder / path
+    (target if about.isdir() else target.parent).mkdir(parents=True, exist_ok=True)
+    content = archive.extractfile(about)
+    if content is not None:
+        with target.open("xb") as file:
+            shutil.copyfileobj(content, file)
