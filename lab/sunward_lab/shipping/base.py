@@ -109,7 +109,8 @@ def python(work: Path, say: Callable[[str], None]) -> tuple[list[str], dict[str,
         new = root.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         with tarfile.open(fetched(work, sites.host(), say)) as tar:
-            tar.extractall(new, **_FILTER)  # noqa: S202  # our own archive, see above
+            members = [about for about in tar if not about.isdev()]  # which only root may make, and Python needs none
+            tar.extractall(new, members, **_FILTER)  # noqa: S202  # our own archive
         new.rename(root)
     triplet = _TRIPLETS[sites.host()]
     libraries = f"{root}/lib/{triplet}:{root}/usr/lib/{triplet}"
