@@ -8,7 +8,8 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from sunward.cli import explain_problem, plan, verify
+from sunward.cli import plan, verify
+from sunward.cli.explaining import explain_problem
 from sunward.domain.errors import InvalidInput
 from sunward.optimisation.problem.instance import Problem
 from sunward.optimisation.problem.solution import Solution, Status
