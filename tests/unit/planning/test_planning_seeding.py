@@ -156,3 +156,16 @@ def test_a_shard_is_copied_to_several_nodes_only_where_copies_are_cheap(gigabyte
     found = seeded([home], [part], rows, dict.fromkeys(("clean", "cleaner", "dirty"), True))[0].assignments
     assert {row.node for row in found} == copies | {"dirty"}
     assert sum(row.batches for row in found) == job.spec.steps_per_round
+
+
+@pytest.mark.parametrize(("rounds", "is_seeded"), [(4, True), (9, False)], ids=["time is left", "no time is left"])
+def test_copies_do_not_keep_the_planned_rounds_from_fitting_into_the_period(rounds: int, is_seeded: bool) -> None:
+    job = replace(a_waiting_job(), spec=replace(a_waiting_job().spec, rounds=20))
+    part = replace(waiting_part(a_waiting_job()), job=job)
+    rows = [BatchRow(job=part.name, home="dirty", on="clean", period=2, batches=240)]
+    home = at_home(job, job.spec.shards)
+    entry = JobDirective(job=job.spec.key, run=True, cause=Cause(Reason.AT_HOME), assignments=home, until_round=rounds)
+    found = seeded([entry], [part], rows, dict.fromkeys(("clean", "cleaner", "dirty"), True))[0].assignments
+    assert (found != home) is is_seeded
+    busiest = max(sum(row.batches for row in found if row.node == name) for name in ("clean", "dirty"))
+    assert rounds * busiest * 0.5 <= part.period_seconds or found == home

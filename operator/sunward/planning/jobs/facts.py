@@ -98,15 +98,20 @@ def rounds_done(job: JobView) -> int:
     return max(job.last_round, job.progress.round if job.progress else 0)
 
 
+def seconds_by_node(job: JobView, rows: Iterable[Assignment]) -> dict[str, float]:
+    """How long each node works on one round with these rows; a round waits for the slowest."""
+    busy: dict[str, float] = defaultdict(float)
+    for row in rows:
+        busy[row.node] += row.batches * seconds_per_batch(job, row.node)
+    return dict(busy)
+
+
 def rounds_at_most(
     job: JobView, rows: Iterable[Assignment], period_seconds: float, until_round: int | None = None
 ) -> int:
     """Rounds that may run with these rows before the next plan; the slowest worker sets the pace, unless the directive
     ends them earlier."""
-    busy: dict[str, float] = defaultdict(float)
-    for row in rows:
-        busy[row.node] += row.batches * seconds_per_batch(job, row.node)
-    slowest = max(busy.values(), default=0.0)
+    slowest = max(seconds_by_node(job, rows).values(), default=0.0)
     fit = math.ceil(FASTER_THAN_PLANNED * period_seconds / slowest) if slowest > 0 else remaining_rounds(job)
     ordered = fit if until_round is None else until_round - rounds_done(job)
     return max(1, min(remaining_rounds(job), fit, ordered))

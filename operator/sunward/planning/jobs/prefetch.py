@@ -21,9 +21,11 @@ from sunward.planning.jobs.facts import (
     moves_allowed,
     remaining_rounds,
     rounds_done,
+    seconds_by_node,
     seconds_per_batch,
     smallest_row,
 )
+from sunward.planning.jobs.pace import USABLE_SHARE_OF_TIME
 from sunward.planning.jobs.parts import SECONDS_PER_GIGABYTE, JobPart
 
 CHEAP_COPY = 0.001
@@ -113,20 +115,30 @@ def _copies_worth(part: JobPart) -> int:
 def _with_copies(
     assigned: tuple[Assignment, ...], part: JobPart, takers: Sequence[str], rounds: int | None
 ) -> tuple[Assignment, ...]:
-    """Where a home works on its shard, the smallest useful row for every taker that has yet to fetch it."""
+    """Where a home works on its shard, the smallest useful row for every taker that has yet to fetch it.
+
+    As far as the planned rounds still fit into the period: all wait for the slowest, so that a row too many costs every
+    node time awake.
+    """
     smallest = smallest_row(part.job.spec.steps_per_round)
     held = dict(part.job.progress.cached_shards) if part.job.progress else {}
     room = {shard.name: batches_to_move(part, shard, rounds=rounds) for shard in part.shards}
     for row in assigned:
         room[row.shard] = room.get(row.shard, 0) - (row.batches if row.node != row.from_node else 0)
     present = {(row.shard, row.node) for row in assigned}
+    busy = seconds_by_node(part.job, assigned)
+    spare = USABLE_SHARE_OF_TIME * part.period_seconds / max(1, rounds or remaining_rounds(part.job))
+    longest = max((*busy.values(), spare))
     result: list[Assignment] = []
     for row in assigned:
         left = row.batches
         for node in takers if row.node == row.from_node else ():
             lacks = row.shard not in held.get(node, ()) and (row.shard, node) not in present
-            if lacks and min(left - smallest, room[row.shard]) >= smallest:
+            longer = busy.get(node, 0.0) + smallest * seconds_per_batch(part.job, node)
+            if lacks and longer <= longest and min(left - smallest, room[row.shard]) >= smallest:
                 left, room[row.shard] = left - smallest, room[row.shard] - smallest
+                busy[node] = longer
+                busy[row.node] -= smallest * seconds_per_batch(part.job, row.node)
                 result.append(replace(row, node=node, batches=smallest))
         result.append(replace(row, batches=left))
     return tuple(sorted(result, key=lambda row: (row.shard, row.node)))
