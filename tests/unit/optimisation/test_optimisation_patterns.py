@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sunward.optimisation.exact import search
 from sunward.optimisation.exact.moves import moves, spans
 from sunward.optimisation.exact.on_off import SleepRules
 from sunward.optimisation.exact.patterns import PatternSearch, pattern_search
@@ -163,3 +165,52 @@ def test_a_home_hands_over_no_more_than_it_has_left() -> None:
         assert moved <= 100.0 + 1e-6
     assert sum(row.batches for row in solve_exact(made).batches if row.home == "b" != row.on) > 900.0
     assert grams(solve_exact(limited)) > grams(solve_exact(made))
+
+
+def a_random_day(seed: int) -> Problem:
+    """Five homes with rules of sleep over ten hours, one or two jobs of rounds."""
+    draw, hours = random.Random(seed), range(10)
+    homes = [
+        node(
+            name,
+            "clean" if name == "a" else "dirty",
+            harvest=tuple(draw.choice([0.0, 0.0, 1.5]) for _ in hours),
+            minimum_awake_periods=draw.randint(1, 3),
+            minimum_asleep_periods=draw.randint(1, 4),
+            initially_awake=draw.random() < 0.7,
+            maximum_sleeps=draw.choice([None, 1, 2]),
+        )
+        for name in "abcde"
+    ]
+    made = problem(
+        *homes,
+        jobs=tuple(
+            job(
+                {name: draw.uniform(500, 3000) for name in "abcde"},
+                name=f"default/job-{index}",
+                deadline_period=len(hours),
+                synchronous=True,
+                maximum_offload_ratio=draw.choice([0.3, 0.6, 1.0]),
+            )
+            for index in range(draw.randint(1, 2))
+        ),
+        intensity_grams_per_kilowatt_hour={
+            "clean": tuple(draw.uniform(80, 300) for _ in hours),
+            "dirty": tuple(draw.uniform(100, 600) for _ in hours),
+        },
+        maximum_asleep_nodes=draw.randint(2, 4),
+    )
+    return replace(made, policy=replace(made.policy, partial_period_sleep=False))
+
+
+@pytest.mark.parametrize(("seed", "effort"), [*((seed, 1) for seed in range(6)), (3, 60)])
+def test_a_plan_that_may_wait_never_emits_more_than_one_that_may_not(
+    seed: int, effort: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With equal effort, however little that is."""
+    monkeypatch.setattr(search, "PATTERN_SOLVES", effort)
+    waiting = a_random_day(seed)
+    soonest = replace(waiting, policy=replace(waiting.policy, shift_in_time=False))
+    at_once, found = solve_exact(soonest, node_limit=1), solve_exact(waiting, node_limit=1)
+    assert verify(waiting, found) == ()
+    assert grams(found) <= grams(at_once) * (1 + 1e-6)

@@ -4,6 +4,7 @@ Linear models go to GLOP; with integers HiGHS or GSCIP searches and GLOP settles
 recomputed from the duals here, so that "optimal" never rests on a solver's word alone.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,12 @@ SHORT_PERIODS = 4
 
 PATTERN_SOLVES = 400
 """Linear models that are solved to find good patterns of sleep: about a second of one core for ten nodes."""
+
+SOONEST_SHARE = 0.3
+"""Share of the remaining time for the plan in which no work waits, where work may."""
+
+SOONEST = "soonest"
+"""How the method of a solution names that plan."""
 
 PATTERNS = "patterns"
 """How the method of a solution names that search."""
@@ -141,6 +148,7 @@ def _run(search: _Search) -> tuple[Shortfall, ...]:
     elif relaxed.values is not None:
         _offer_implied(search, model, relaxed)
     if _has_patterns(search) and not _done(search):
+        _offer_soonest(search)
         _search_patterns(search, model)
         if search.node_limit is not None and search.best is not None:
             return ()
@@ -156,6 +164,33 @@ def _has_patterns(search: _Search) -> bool:
     policy = search.problem.policy
     whole = policy.sleep and not policy.partial_period_sleep
     return whole and search.problem.period_count > SHORT_PERIODS and bool(sleepers(search.plan))
+
+
+def _offer_soonest(search: _Search) -> None:
+    """Offer the best plan in which no work waits: where work may wait as well, a plan is never worse for want of time.
+
+    Such a plan is correct in both problems, and the search for patterns starts from it.
+    """
+    policy = search.problem.policy
+    if not policy.shift_in_time or not search.problem.jobs:
+        return
+    soonest = replace(search.problem, policy=replace(policy, shift_in_time=False))
+    seconds = SOONEST_SHARE * (search.left() - search.reserve)
+    state = _Search(
+        problem=soonest,
+        plan=build(soonest),
+        backend=search.backend,
+        gap=search.gap,
+        deadline=time.perf_counter() + seconds,
+        reserve=RESERVED * seconds,
+        reference=search.reference,
+        node_limit=search.node_limit,
+    )
+    with contextlib.suppress(SolveError):  # no time to find it: the plan that waits stands by itself
+        _run(state)
+    if state.best is not None:
+        _keep(search, state.best)
+    search.used.append(SOONEST)
 
 
 def _search_patterns(search: _Search, model: Arrays) -> None:
